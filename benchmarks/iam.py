@@ -1,0 +1,82 @@
+"""The IAM lines that the benchmarks share: preprocessing, split by writer, pretraining data."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+
+from hwsk.datasets import load_iam, load_iam_online
+from hwsk.preprocessing import (
+    Binarizer,
+    Deskewer,
+    Deslanter,
+    Grayscale,
+    HeightNormalizer,
+    InkCropper,
+    StrokeRasterizer,
+)
+
+HEIGHT = 40
+SPLIT_SEED = 0
+PROLIFIC = 100  # lines; a writer with more is kept for training
+
+
+def preprocessing() -> list[tuple[str, object]]:
+    """Steps that make bilevel crops, grey scans and drawn strokes look alike."""
+    return [
+        ("gray", Grayscale()),
+        ("binarize", Binarizer()),
+        ("deskew", Deskewer()),
+        ("crop", InkCropper()),
+        ("deslant", Deslanter()),
+        ("height", HeightNormalizer(HEIGHT, method="moments")),
+    ]
+
+
+def prompt(form: str) -> str:
+    """Which text a form has: 'a01-000' of the IAM form 'a01-000u' or the IAM-OnDB form 'a01-000z'."""
+    return re.match(r"[a-z]\d\d-\d{3}", form)[0]
+
+
+def load_split(path: str) -> tuple[Bunch, np.ndarray, np.ndarray]:
+    """All IAM lines, and the rows for training and validation: no writer in both.
+
+    Lines marked `err` (a word was segmented wrongly) are kept: line recognition doesn't care.
+    """
+    lines = load_iam(f"{path}/iam", level="line", segmentation="all")
+    writers, counts = np.unique(lines.writer.astype(str), return_counts=True)
+    candidates = np.isin(lines.writer.astype(str), writers[counts <= PROLIFIC])
+    rows = np.flatnonzero(candidates)
+    split = GroupShuffleSplit(1, test_size=0.15, random_state=SPLIT_SEED)
+    _, chosen = next(split.split(rows, groups=lines.writer[rows]))
+    valid = np.zeros(len(lines.text), bool)
+    valid[rows[chosen]] = True
+    return lines, np.flatnonzero(~valid), np.flatnonzero(valid)
+
+
+def spaced_punctuation(text: str) -> str:
+    """Text as IAM's transcripts have it: each punctuation mark a token of its own."""
+    text = re.sub(r'\s*([,;:!?"()])\s*', r" \1 ", text)
+    text = re.sub(r"\b(Mr|Mrs|Dr|St|Ltd)\s+\.", r"\1.", text)
+    text = re.sub(r"(?<!\bMr)(?<!\bMrs)(?<!\bDr)(?<!\bSt)(?<![A-Z])\.(?=\s|$)", " .", text)
+    return " ".join(text.split())
+
+
+def load_online(path: str, without_prompts: set[str]) -> tuple[np.ndarray, list[str]]:
+    """IAM-OnDB lines drawn as images, without the texts that the validation lines have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lines without ink or transcript: counted in the docs
+        lines = load_iam_online(f"{path}/iamondb")
+    rows = [i for i, form in enumerate(lines.form) if prompt(form) not in without_prompts]
+    images = StrokeRasterizer(height=96).fit_transform(lines.strokes[rows])
+    return images, [spaced_punctuation(text) for text in lines.text[rows]]
+
+
+def prepare(images: object) -> np.ndarray:
+    """Run the preprocessing once, in memory."""
+    return Pipeline(preprocessing()).fit_transform(images)

@@ -1,0 +1,35 @@
+"""The API reference, written from what each public package lists in `__all__`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+# A name that two packages have is told under the first.
+PACKAGES = {
+    "hwsk.recognition": "Recognition",
+    "hwsk.datasets": "Data sets",
+    "hwsk.preprocessing": "Preprocessing",
+    "hwsk.preprocessing.augmentation": "Augmentation",
+    "hwsk.metrics": "Metrics",
+    "hwsk.plotting": "Plotting",
+    "hwsk": "Save and load",
+}
+
+
+def write(path: Path) -> None:
+    """Write the page of all public names to `path`."""
+    text = "API reference\n=============\n"
+    told: list[object] = []
+    for package, title in PACKAGES.items():
+        module = import_module(package)
+        text += f"\n{title}\n{'-' * len(title)}\n\n.. automodule:: {package}\n\n"
+        text += f".. currentmodule:: {package}\n\n"
+        text += ".. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n"
+        for name in module.__all__:
+            value = getattr(module, name)
+            if callable(value) and value not in told:
+                told.append(value)
+                text += f"   {name}\n"
+    if not path.exists() or path.read_text() != text:  # untouched, Sphinx need not read it again
+        path.write_text(text)

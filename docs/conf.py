@@ -1,0 +1,71 @@
+"""Sphinx settings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import hwsk
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import api_reference  # noqa: E402
+
+api_reference.write(HERE / "api.rst")
+
+project = "hwsk"
+author = "The hwsk developers"
+copyright = f"2026, {author}"
+version = release = hwsk.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "myst_parser",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "sg_execution_times.rst"]
+default_role = "py:obj"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc says the types
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "subsection_order": [
+        f"../examples/{name}" for name in ("datasets", "preprocessing", "recognition")
+    ],
+    "within_subsection_order": "FileNameSortKey",
+    "doc_module": ("hwsk",),
+    "backreferences_dir": "generated/backreferences",
+    "plot_gallery": True,
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "remove_config_comments": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"hwsk {version}"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+
+def skip_generated(app, what, name, obj, skip, options):
+    """Leave out what scikit-learn writes into every estimator: its text links to its own pages."""
+    made_by_sklearn = name.startswith("set_") and name.endswith("_request")
+    return True if made_by_sklearn else None
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", skip_generated)

@@ -1,0 +1,28 @@
+"""Handwriting for scikit-learn.
+
+Neural networks that read handwriting, as estimators with `fit`, `predict` and `score`.
+Public names are imported when first used: `import hwsk` alone loads no torch.
+"""
+
+from typing import TYPE_CHECKING
+
+from hwsk._lazy import attach
+
+__version__ = "0.1.0.dev0"
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {"recognition": ["CTCRecognizer"], "persistence": ["load", "save"]},
+    ["datasets", "metrics", "plotting", "preprocessing", "recognition"],
+)
+__all__ += ["__version__"]
+
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk import datasets as datasets
+    from hwsk import metrics as metrics
+    from hwsk import plotting as plotting
+    from hwsk import preprocessing as preprocessing
+    from hwsk import recognition as recognition
+    from hwsk.persistence import load as load
+    from hwsk.persistence import save as save
+    from hwsk.recognition import CTCRecognizer as CTCRecognizer

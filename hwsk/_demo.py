@@ -1,0 +1,150 @@
+"""`hwsk demo`: from nothing to a recognizer of handwriting, in some minutes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import hwsk
+from hwsk.datasets import make_handwriting
+from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate
+from hwsk.preprocessing import HeightNormalizer
+from hwsk.recognition import CTCRecognizer
+
+WORDS = [
+    "the",
+    "and",
+    "that",
+    "with",
+    "from",
+    "have",
+    "this",
+    "they",
+    "which",
+    "would",
+    "there",
+    "their",
+    "about",
+    "people",
+    "other",
+    "many",
+    "new",
+    "some",
+    "time",
+    "could",
+    "these",
+    "may",
+    "then",
+    "first",
+    "any",
+    "such",
+    "like",
+    "our",
+    "over",
+    "made",
+    "even",
+    "most",
+    "after",
+    "also",
+    "did",
+    "before",
+    "must",
+    "through",
+    "years",
+    "where",
+    "much",
+    "your",
+    "way",
+    "well",
+    "down",
+    "should",
+    "because",
+    "each",
+    "just",
+    "those",
+]
+YOUR_OWN = """\
+from hwsk import datasets, preprocessing, recognition; from sklearn.pipeline import make_pipeline
+images, text = datasets.load_lines("your/folder", return_X_y=True)  # a1.png, a1.gt.txt, ...
+make_pipeline(preprocessing.InkCropper(), recognition.CTCRecognizer(verbose=1)).fit(images, text)"""
+
+
+def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print) -> None:
+    """Run the demo.
+
+    Parameters
+    ----------
+    output : path
+        Folder for `reading.png` and `model.hwsk`; made if need be.
+    quick : bool, default=False
+        Take a tenth of the data and of the training.
+    echo : callable, default=print
+        Where the report goes, line by line.
+    """
+    start = time.perf_counter()
+    output.mkdir(parents=True, exist_ok=True)
+
+    n_samples, n_writers = (150, 15) if quick else (1500, 150)
+    echo(f"Making {n_samples} short lines of handwriting by {n_writers} writers ...")
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(1, 4))) for _ in range(n_samples)]
+    data = make_handwriting(n_samples, n_writers=n_writers, texts=texts, height=32, random_state=0)
+    split = GroupShuffleSplit(1, test_size=0.2, random_state=0)
+    train, test = next(split.split(data.images, groups=data.writer))
+    X, y = data.images[train], data.text[train]
+    X_unseen, y_unseen, writers = data.images[test], data.text[test], data.writer[test]
+
+    echo(f"Learning from {len(X)} of them; the {len(set(writers))} other writers stay unseen.")
+    model = make_pipeline(
+        HeightNormalizer(32),
+        CTCRecognizer(32, max_epochs=2 if quick else 20, random_state=0, verbose=1),
+    ).fit(X, y)
+    baseline = make_pipeline(FunctionTransformer(_thumbnails), KNeighborsClassifier(1)).fit(X, y)
+
+    echo("\nOn the unseen writers       characters wrong (95% interval)   words wrong")
+    for name, reader in (("nearest training image", baseline), ("CTCRecognizer", model)):
+        read = reader.predict(X_unseen)
+        cer = character_error_rate(y_unseen, read)
+        low, high = bootstrap_interval(
+            character_error_rate, y_unseen, read, groups=writers, random_state=0
+        )
+        wer = word_error_rate(y_unseen, read)
+        echo(f"  {name:24}  {cer:8.1%}  ({low:.1%} to {high:.1%}) {wer:20.1%}")
+
+    echo("\nSome of their lines, and how they were read:")
+    shown = slice(0, 8)
+    for true, read in zip(y_unseen[shown], model.predict(X_unseen[shown]), strict=True):
+        echo(f"  {true:28}  {read}")
+
+    hwsk.save(model, output / "model.hwsk")
+    echo(f"\nThe model:    {output / 'model.hwsk'}    hwsk recognize {output / 'model.hwsk'} IMAGE")
+    _draw(model, X_unseen[shown], y_unseen[shown], output / "reading.png", echo)
+    echo(f"\nThe same with images and transcripts of your own:\n\n{YOUR_OWN}")
+    echo(f"\nDone in {time.perf_counter() - start:.0f} seconds.")
+
+
+def _draw(model: Any, X: Any, y: Any, path: Path, echo: Callable[[str], Any]) -> None:
+    from hwsk.plotting import ReadingDisplay
+
+    try:
+        display = ReadingDisplay.from_estimator(model, X, y)
+    except ImportError as error:
+        echo(f"No picture:   {error}")
+        return
+    display.figure_.savefig(path, dpi=150)
+    echo(f"The picture:  {path}")
+
+
+def _thumbnails(images: Any) -> NDArray[np.uint8]:
+    """Images as rows of pixels, all scaled to one size."""
+    return np.array([cv2.resize(image, (96, 16)).ravel() for image in images])

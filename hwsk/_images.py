@@ -1,0 +1,269 @@
+"""Images as hwsk takes them: what counts as an image, decoding, lazy sequences.
+
+Everything that takes images comes through `check_images`, so that one set of rules (and of error
+messages) holds for transformers and networks alike.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
+
+Image = NDArray[Any]
+_LEVELS = {"b": 1.0, "u1": 255.0, "u2": 65535.0}
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """Decode an image file to a 2-D uint8 array, transparent pixels laid on white paper.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is empty or can't be decoded; the message names it.
+    """
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = np.frombuffer(file.read(), np.uint8)
+    except IsADirectoryError:
+        raise ValueError(f"{name} is a folder, not an image file") from None
+    if not data.size:
+        raise ValueError(f"{name} is empty (0 bytes), not an image")
+    if (damage := _truncation(data)) is not None:
+        raise ValueError(f"{name} is damaged: {damage}")
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError(f"{name} is no image that OpenCV can decode (damaged, or another format?)")
+    return gray_image(image[..., ::-1] if image.ndim == 3 and image.shape[2] == 3 else
+                      cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA) if image.ndim == 3 else image, where=name)
+
+
+def _truncation(data: NDArray[np.uint8]) -> str | None:
+    """Say what is missing at the end of a PNG or JPEG: OpenCV fills in lost rows without a word."""
+    head, tail = data[:8].tobytes(), data[-64:].tobytes()
+    if head == b"\x89PNG\r\n\x1a\n" and b"IEND" not in tail:
+        return "the PNG ends before its last chunk (cut short?)"
+    if head[:2] == b"\xff\xd8" and b"\xff\xd9" not in tail:
+        return "the JPEG ends before its end marker (cut short?)"
+    return None
+
+
+def gray_image(image: Any, where: str = "image") -> Image:
+    """One image as a 2-D array: uint8, or float32 where the values are floats.
+
+    Colour becomes luminance, alpha is laid on white, 16 bits become 8, bool becomes 0 and 255.
+    """
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (2, 3, 4)):
+        raise ValueError(
+            f"{where} has shape {array.shape}; an image is (height, width) or "
+            "(height, width, channels) with 1 to 4 channels"
+        )
+    if not array.size:
+        raise ValueError(f"{where} has no pixels: shape {array.shape}")
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8) * np.uint8(255)
+    elif array.dtype == np.uint16:
+        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif array.dtype.kind in "iu" and array.dtype != np.uint8:
+        if array.min() < 0 or array.max() > 255:
+            raise ValueError(
+                f"{where} holds integers from {array.min()} to {array.max()}; "
+                "integer pixels are 0 to 255 (or uint16)"
+            )
+        array = array.astype(np.uint8)
+    elif array.dtype.kind == "f":
+        array = array.astype(np.float32, copy=False)
+        if not np.isfinite(array).all():
+            row, column = np.argwhere(~np.isfinite(array))[0][:2]
+            raise ValueError(f"{where} holds NaN or infinity, first at row {row}, column {column}")
+    elif array.dtype != np.uint8:
+        raise ValueError(f"{where} has dtype {array.dtype}; pixels are uint8, uint16, bool or float")
+    if array.ndim == 3:
+        array = _flatten_channels(array)
+    return array
+
+
+def _flatten_channels(array: Image) -> Image:
+    level = np.float32(255 if array.dtype == np.uint8 else max(1.0, float(array.max())))
+    channels = array.astype(np.float32)
+    if array.shape[2] in (2, 4):
+        alpha = channels[..., -1:] / level
+        channels = channels[..., :-1] * alpha + level * (1 - alpha)
+    if channels.shape[2] == 3:  # ITU-R BT.601, as OpenCV and Pillow
+        channels = channels @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    gray = channels[..., 0]
+    return np.rint(gray).astype(np.uint8) if array.dtype == np.uint8 else gray
+
+
+def paper_level(image: Image) -> float:
+    """The value of blank paper: 255 (uint8), 1 (floats up to 1) or the image's own maximum."""
+    return 255.0 if image.dtype == np.uint8 else max(1.0, float(image.max()))
+
+
+class LazyImages(Sequence[Image]):
+    """Images decoded, and changed by `steps`, when they are asked for.
+
+    Indexing by an integer gives an image; by a slice, a mask or an integer array another
+    `LazyImages`, so that scikit-learn's splitters can cut it without decoding anything.
+
+    Parameters
+    ----------
+    sources : sequence of str, path or ndarray
+    steps : tuple of callable
+        Each takes an image and returns one; applied in order.
+    """
+
+    def __init__(self, sources: Any, steps: tuple[Callable[[Image], Image], ...] = ()) -> None:
+        self.sources = object_array(sources)
+        self.steps = steps
+
+    @property
+    def decodes(self) -> bool:
+        """Whether asking for an image costs more than a look: files, or steps to take."""
+        return bool(self.steps) or any(_is_path(source) for source in self.sources)
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (len(self.sources),)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple):  # scikit-learn indexes array-likes as X[rows, ...]
+            key = key[0]
+        if not isinstance(key, (int, np.integer)):
+            return LazyImages(self.sources[key], self.steps)
+        source = self.sources[key]
+        image = read_image(source) if _is_path(source) else gray_image(source, f"image {key}")
+        for step in self.steps:
+            image = step(image)
+        return image
+
+    def __iter__(self) -> Iterator[Image]:
+        return (self[i] for i in range(len(self)))
+
+    def map(self, step: Callable[[Image], Image]) -> LazyImages:
+        """The same images with one step more."""
+        return LazyImages(self.sources, (*self.steps, step))
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike))
+
+
+def object_array(items: Any) -> NDArray[np.object_]:
+    """A 1-D object array of `items`, whatever their shapes (numpy would stack equal ones)."""
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
+
+
+def check_images(
+    X: Any, estimator: Any = None, *, reset: bool = False
+) -> tuple[Sequence[Image], bool]:
+    """Validate a collection of images; nothing is decoded.
+
+    Parameters
+    ----------
+    X : array-like
+        `(n, h, w)` or `(n, h, w, c)` array; list or object array of images of any size; list or
+        array of file paths; `LazyImages`; or a 2-D array, whose rows are sequences: images one
+        pixel high.
+    estimator : estimator, optional
+        What the messages name, and for a 2-D array what remembers `n_features_in_`.
+    reset : bool
+        True in `fit`: the number of columns is learnt, else compared.
+
+    Returns
+    -------
+    images : sequence of ndarray
+        Each item, when asked for, a 2-D uint8 or float32 array.
+    is_table : bool
+        Whether X was a 2-D array.
+    """
+    if isinstance(X, LazyImages):
+        images, is_table = X, False
+    elif hasattr(X, "toarray") or _is_table(X):
+        table = validate_data(
+            estimator, X, reset=reset, dtype=np.float32, ensure_min_samples=1
+        )
+        return table[:, np.newaxis, :], True
+    else:
+        if _is_path(X):
+            raise ValueError(
+                f"X is one path ({os.fspath(X)!r}); pass a list of paths, or read a folder with "
+                "hwsk.datasets.load_lines"
+            )
+        array = np.asarray(X) if hasattr(X, "__array__") else None
+        if array is not None and array.ndim in (3, 4) and array.dtype != object:
+            images = LazyImages(list(array))
+        elif array is not None and array.ndim == 0:
+            raise ValueError("X is a single value; images come as an array, a list or file paths")
+        elif hasattr(X, "__len__"):
+            images = LazyImages(list(X))
+        else:
+            raise TypeError(f"X is {type(X).__name__}; images come as an array, a list or file paths")
+        is_table = False
+    if not len(images):
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required: no image given")
+    if reset and estimator is not None:  # a table before, images now
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                delattr(estimator, name)
+    elif getattr(estimator, "n_features_in_", None) is not None:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on a 2-D array of {estimator.n_features_in_} "
+            "columns, and X holds images"
+        )
+    return images, is_table
+
+
+def _is_table(X: Any) -> bool:
+    """Whether X is rows of numbers (also a 1-D array of numbers, which validate_data refuses)."""
+    if hasattr(X, "columns"):
+        return True
+    if isinstance(X, (list, tuple)):
+        return bool(X) and not _is_path(X[0]) and np.ndim(X[0]) < 2
+    if not hasattr(X, "__array__"):
+        return False
+    array = np.asarray(X)
+    if array.dtype == object and array.ndim == 1:
+        return not len(array) or (np.ndim(array[0]) < 2 and not _is_path(array[0]))
+    return array.ndim in (1, 2) and array.dtype.kind not in "US"
+
+
+def pack_images(images: Sequence[Image], *, is_table: bool = False, stack: bool = False) -> Any:
+    """Images as one array where they are to be (`stack`, all of one size), else an object array.
+
+    Of a table, rows again: the images flattened, `(n, pixels)`.
+    """
+    if (stack or is_table) and len({image.shape for image in images}) == 1:
+        array = np.stack(list(images))
+        return array.reshape(len(array), -1) if is_table else array
+    return object_array(images)
+
+
+def resize_to_height(image: Image, height: int) -> Image:
+    """Scale an image to `height` pixels, keeping its aspect; at least one pixel wide."""
+    if image.shape[0] == height:
+        return image
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    shrink = height < image.shape[0]
+    return cv2.resize(
+        np.ascontiguousarray(image),
+        (width, height),
+        interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR,
+    )

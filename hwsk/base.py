@@ -1,0 +1,456 @@
+"""The bridge: where a scikit-learn estimator meets a skorch net.
+
+An estimator holds its parameters and nothing else until `fit`. `fit` looks at the data, builds a
+torch module from its dimensions, and hands both to `NetworkEstimator._train`, which runs a skorch
+net and keeps it as `net_`. Networks know nothing of this file; this file knows no network.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from skorch.helper import predefined_split
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from hwsk._images import Image, resize_to_height
+from hwsk.callbacks import OneCycle, Progress, epoch_rows
+
+Augmentation = Callable[[Image, np.random.Generator], Image]
+
+GRADIENT_NORM = 5.0  # a step's gradient is shortened to this length
+CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
+WIDTH_STEP = 32  # batch widths are multiples of this, so oneDNN meets few shapes
+
+TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "lr_schedule": [StrOptions({"one_cycle", "constant"})],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "augment": [callable, None],
+    "device": [str],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+    "warm_start": ["boolean"],
+    "callbacks": [list, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+_TRAINING_DOC = """\
+    max_epochs : int, default={max_epochs}
+        Passes over the training data.
+    batch_size : int, default={batch_size}
+        Samples a step. Samples of similar size are put together.
+    lr : float, default={lr}
+        Learning rate of AdamW: the highest of the course that `lr_schedule` takes.
+    lr_schedule : {{"one_cycle", "constant"}}, default="one_cycle"
+        "one_cycle" warms up over the first tenth of `max_epochs`, then falls to 0 by a cosine.
+    weight_decay : float, default={weight_decay}
+        Weight decay of AdamW.
+    early_stopping : bool, default=False
+        Hold `validation_fraction` of the samples out, stop when their score has not risen for
+        `n_iter_no_change` epochs, and restore the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share held out with `early_stopping`; of the groups, when `fit` is given groups.
+    n_iter_no_change : int, default=10
+        Patience of `early_stopping`, in epochs.
+    augment : callable, default=None
+        `augment(image, rng)` returns a changed image (dark ink on light paper, 2-D); applied
+        afresh each epoch, in training only. See `hwsk.preprocessing.augmentation`.
+    device : str, default="auto"
+        "auto" (CUDA, else Apple's MPS, else the CPU) or a torch device such as "cuda:1".
+    precision : {{"auto", "float32", "bfloat16"}}, default="auto"
+        Number format of the heavy operations; "auto" takes bfloat16 where the processor computes
+        in it. Weights, losses and outputs are float32 always.
+    warm_start : bool, default=False
+        Go on from the weights of the last `fit` instead of new ones.
+    callbacks : list of skorch callbacks, default=None
+        Passed to the skorch net, e.g. `hwsk.callbacks.Checkpoint`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, order, dropout and augmentation. Global generators are left alone.
+    verbose : int, default=0
+        1 shows a progress bar, 2 prints a line an epoch."""
+
+
+def document_training(cls: type) -> type:
+    """Put the docstring of the training parameters, and their defaults, at `{training}`."""
+    import inspect
+
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+    }
+    cls.__doc__ = (cls.__doc__ or "").replace(
+        "    {training}", _TRAINING_DOC.format_map(defaults)
+    )
+    return cls
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device that "auto", or a device's name, stands for on this machine."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The number format that "auto", or a format's name, stands for on a device."""
+    if precision != "auto":
+        return torch.float32 if precision == "float32" else torch.bfloat16
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    else:
+        native = False
+    return torch.bfloat16 if native else torch.float32
+
+
+@contextmanager
+def seeded(random_state: Any, device: torch.device) -> Iterator[int]:
+    """Seed torch within the block from `random_state`; afterwards all is as it was.
+
+    Yields the seed, for generators of one's own. None seeds from the system's entropy, not from
+    numpy's global generator, which would be moved by it.
+    """
+    if random_state is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    else:
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield seed
+
+
+class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
+    """Images of one height and any width, with their targets, as ink in [0, 1].
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        Decoded when asked for, if lazy.
+    levels : (float, float)
+        Values of paper and of full ink, for images that are not uint8.
+    height : int or None
+        Height to scale to; None keeps images as they are.
+    targets : sequence or None
+    augment : callable or None
+    seed : int
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        levels: tuple[float, float],
+        height: int | None = None,
+        targets: Sequence[Any] | None = None,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.images = images
+        self.levels = levels
+        self.height = height
+        self.targets = targets
+        self.augment = augment
+        self.seed = seed
+        self.epoch = 0
+        self.widths: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
+        image = self._scaled(self.images[i])
+        if self.augment is not None:
+            image = self.augment(image, np.random.default_rng([self.seed, self.epoch, i]))
+            image = self._scaled(image)  # an augmentation may change the height
+        return to_ink(image, self.levels), None if self.targets is None else self.targets[i]
+
+    def _scaled(self, image: Image) -> Image:
+        return image if self.height is None else resize_to_height(image, self.height)
+
+    def n_batches(self, batch_size: int) -> int:
+        return -(-len(self) // batch_size)
+
+
+def to_ink(image: Image, levels: tuple[float, float]) -> NDArray[np.float32]:
+    """Grey values as amount of ink: paper 0, full ink 1."""
+    paper, ink = (255.0, 0.0) if image.dtype == np.uint8 else levels
+    return ((paper - image.astype(np.float32)) / (paper - ink)).astype(np.float32, copy=False)
+
+
+class WidthBatches(Sampler[list[int]]):
+    """Batches of samples of similar width, in random order.
+
+    Samples are shuffled, sorted by width within runs of `run` batches, and cut into batches: little
+    padding, yet new company each epoch.
+    """
+
+    def __init__(self, dataset: RasterDataset, batch_size: int, shuffle: bool, run: int = 50):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.run = run
+
+    def __len__(self) -> int:
+        return self.dataset.n_batches(self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        n, widths = len(self.dataset), self.dataset.widths
+        rng = np.random.default_rng([self.dataset.seed, self.dataset.epoch])
+        order = rng.permutation(n) if self.shuffle else np.arange(n)
+        run = self.run * self.batch_size if self.shuffle else n
+        batches = []
+        for start in range(0, n, run):
+            part = order[start : start + run]
+            if widths is not None:
+                part = part[np.argsort(widths[part], kind="stable")]
+            batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
+        if self.shuffle:
+            batches = [batches[i] for i in rng.permutation(len(batches))]
+        return iter([batch.tolist() for batch in batches])
+
+
+def collate_rasters(batch: list[tuple[NDArray[np.float32], Any]]) -> tuple[dict[str, Tensor], Any]:
+    """Images of one height, padded with paper to one width; targets joined end to end."""
+    images = [image for image, _ in batch]
+    widths = [image.shape[1] for image in images]
+    width = -(-max(widths) // WIDTH_STEP) * WIDTH_STEP
+    padded = torch.zeros(len(images), 1, images[0].shape[0], width)
+    for row, image in zip(padded, images, strict=True):
+        row[0, :, : image.shape[1]] = torch.from_numpy(image)
+    X = {"images": padded, "widths": torch.tensor(widths)}
+    targets = [target for _, target in batch]
+    if targets[0] is None:
+        return X, torch.zeros(0)
+    lengths = torch.tensor([len(target) for target in targets])
+    return X, (torch.from_numpy(np.concatenate(targets)), lengths)
+
+
+class Net(NeuralNet):
+    """A skorch net over `RasterDataset`: mixed precision, channels last, batches by width."""
+
+    def __init__(self, *args: Any, dtype: torch.dtype = torch.float32, **kwargs: Any) -> None:
+        self.dtype = dtype
+        super().__init__(*args, **kwargs)
+
+    def get_iterator(self, dataset: RasterDataset, training: bool = False) -> DataLoader[Any]:
+        batches = WidthBatches(dataset, self.batch_size, shuffle=training)
+        return DataLoader(dataset, batch_sampler=batches, collate_fn=collate_rasters)
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
+        dataset_train.epoch = len(self.history) - 1  # not a count of its own: a resumed fit agrees
+
+    def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Any:
+        x = {name: value.to(self.device) for name, value in x.items()}
+        x["images"] = x["images"].contiguous(memory_format=torch.channels_last)
+        enabled = self.dtype != torch.float32
+        with torch.autocast(torch.device(self.device).type, self.dtype, enabled=enabled):
+            return self.module_(**x)
+
+
+class BatchScore(Callback):
+    """Score the validation batches while they are run: no second pass.
+
+    Parameters
+    ----------
+    score_batch : callable
+        `score_batch(output, target)` gives (sum of errors, count); the epoch's score is
+        1 - errors / count.
+    """
+
+    def __init__(self, score_batch: Callable[[Any, Any], tuple[float, float]]) -> None:
+        self.score_batch = score_batch
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.errors_ = self.count_ = 0.0
+
+    def on_batch_end(
+        self, net: Any, batch: Any = None, training: bool = False, y_pred: Any = None, **kwargs: Any
+    ) -> None:
+        if not training:
+            errors, count = self.score_batch(y_pred, batch[1])
+            self.errors_ += errors
+            self.count_ += count
+
+    def on_epoch_end(self, net: Any, dataset_valid: Any = None, **kwargs: Any) -> None:
+        if dataset_valid is not None:
+            net.history.record("valid_score", 1 - self.errors_ / max(1.0, self.count_))
+
+
+class NetworkEstimator(BaseEstimator):
+    """What every estimator with a network shares: training, batched outputs, pickling.
+
+    A subclass has the parameters of `TRAINING_CONSTRAINTS`, and says
+
+    - `_make_module()`: its torch module, from its parameters and what `fit` has learnt;
+    - `_make_criterion()`: its loss;
+    - `_score_batch(output, target)`: errors and their possible number, for early stopping.
+    """
+
+    net_: Net
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
+    def _make_net(self, module: nn.Module, callbacks: Sequence[Callback] = ()) -> Net:
+        device = resolve_device(self.device)
+        return Net(
+            module.to(memory_format=torch.channels_last),
+            self._make_criterion(),
+            optimizer=torch.optim.AdamW,
+            optimizer__weight_decay=self.weight_decay,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            train_split=None,
+            callbacks=list(callbacks),
+            callbacks__print_log=None,
+            device=str(device),
+            dtype=resolve_precision(self.precision, device),
+            verbose=0,
+        ).initialize()
+
+    def _train(
+        self,
+        make_dataset: Callable[[NDArray[np.int64], bool, int], RasterDataset],
+        n_samples: int,
+        groups: Any = None,
+        make_module: Callable[[], nn.Module] | None = None,
+        max_epochs: int | None = None,
+    ) -> None:
+        """Train a module and keep the net as `net_`.
+
+        Parameters
+        ----------
+        make_dataset : callable
+            `make_dataset(rows, training, seed)`.
+        n_samples : int
+        groups : array-like of shape (n_samples,), optional
+            Not divided by the validation split.
+        make_module : callable, optional
+            Makes the module, its weights drawn from `random_state`; `_make_module` by default.
+        max_epochs : int, optional
+            Other than the parameter (for `partial_fit`, which also keeps the rate constant).
+        """
+        epochs = self.max_epochs if max_epochs is None else max_epochs
+        with seeded(self.random_state, resolve_device(self.device)) as seed:
+            train, valid = np.arange(n_samples), None
+            callbacks: list[Callback] = [GradientNormClipping(GRADIENT_NORM)]
+            if max_epochs is None and self.lr_schedule == "one_cycle":
+                callbacks.append(OneCycle(epochs))
+            if max_epochs is None and self.early_stopping:
+                train, valid = self._split(n_samples, groups, seed)
+                callbacks += [
+                    BatchScore(self._score_batch),
+                    EarlyStopping(
+                        "valid_score",
+                        patience=self.n_iter_no_change,
+                        lower_is_better=False,
+                        threshold=0,
+                        load_best=True,
+                        sink=_silent,
+                    ),
+                ]
+            if self.verbose:
+                callbacks.append(Progress(epochs, int(self.verbose)))
+            module = (make_module or self._make_module)()
+            net = self._make_net(module, callbacks + (self.callbacks or []))
+            if valid is not None:
+                valid_dataset = make_dataset(valid, False, seed)
+                net.train_split = predefined_split(valid_dataset)
+            net.partial_fit(make_dataset(train, True, seed), epochs=epochs)
+        self._keep(net)
+        losses = [row["train_loss"] for row in self.history_]
+        if losses and not np.isfinite(losses[-1]):
+            warnings.warn(
+                f"the training loss became {losses[-1]} in epoch {len(losses)}: the network is "
+                f"useless; lower lr (now {self.lr})",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        kind = ShuffleSplit if groups is None else GroupShuffleSplit
+        if (n if groups is None else len(set(groups))) < 2:
+            raise ValueError(
+                f"early_stopping holds samples out, and there {'is' if n == 1 else 'are'} only "
+                f"{n} sample(s){'' if groups is None else ' of one group'}; set "
+                "early_stopping=False"
+            )
+        split = kind(1, test_size=self.validation_fraction, random_state=seed)
+        train, valid = next(split.split(np.zeros(n), groups=groups))
+        return train, valid
+
+    def _keep(self, net: Net) -> None:
+        """Keep what predicts, and drop what only training needed (callbacks, batch records)."""
+        self.history_ = epoch_rows(net.history)
+        self.n_iter_ = len(self.history_)
+        self.net_ = self._make_net(net.module_)
+
+    def _outputs(self, dataset: RasterDataset) -> Iterator[tuple[list[int], Any]]:
+        """Yield (rows, output of the network) batch by batch, similar widths together.
+
+        A chunk of rows is decoded at a time, so memory does not grow with their number.
+        """
+        check_is_fitted(self)
+        size = self.batch_size
+        for start in range(0, len(dataset), CHUNK * size):
+            rows = range(start, min(len(dataset), start + CHUNK * size))
+            items = [dataset[i] for i in rows]
+            order = np.argsort([item[0].shape[1] for item in items], kind="stable")
+            for i in range(0, len(items), size):
+                chosen = order[i : i + size]
+                batch = collate_rasters([items[j] for j in chosen])
+                yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
+
+    def _get_network_state(self) -> dict[str, NDArray[Any]]:
+        """The network's weights as arrays, whatever device they are on."""
+        return {k: v.detach().cpu().numpy() for k, v in self.net_.module_.state_dict().items()}
+
+    def _set_network_state(self, weights: dict[str, NDArray[Any]]) -> None:
+        """Rebuild the network from its weights, on the device that this machine has."""
+        with seeded(0, torch.device("cpu")):  # initial weights are drawn, then overwritten
+            module = self._make_module()
+        module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        self.net_ = self._make_net(module)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            del state["net_"]
+            state["_weights"] = self._get_network_state()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self._set_network_state(weights)
+
+
+def _silent(text: str) -> None:
+    """Where skorch's early stopping would print."""

@@ -1,0 +1,149 @@
+"""skorch callbacks: the learning rate's course, progress, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class OneCycle(Callback):
+    """Warm the learning rate up linearly, then let it fall to 0 along a cosine.
+
+    The rate depends on the number of the step alone, so a resumed fit goes on where it stopped.
+
+    Parameters
+    ----------
+    max_epochs : int
+        Epochs of the whole course.
+    warmup : float, default=0.1
+        Share of the steps that warm up.
+
+    References
+    ----------
+    .. [1] L. N. Smith, N. Topin, "Super-convergence", 2019. I. Loshchilov, F. Hutter, "SGDR", 2017.
+    """
+
+    def __init__(self, max_epochs: int, warmup: float = 0.1) -> None:
+        self.max_epochs = max_epochs
+        self.warmup = warmup
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.first_epoch_ = len(net.history)
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        self.batches_ = max(1, dataset_train.n_batches(net.batch_size))
+        self.batch_ = 0
+
+    def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if not training:
+            return
+        epoch = len(net.history) - 1 - self.first_epoch_
+        done = (epoch + self.batch_ / self.batches_) / self.max_epochs
+        self.batch_ += 1
+        factor = (
+            (done + 1 / (self.batches_ * self.max_epochs)) / self.warmup
+            if done < self.warmup
+            else 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
+        )
+        for group in net.optimizer_.param_groups:
+            group["lr"] = net.lr * min(1.0, factor)
+
+
+class Progress(Callback):
+    """A progress bar over the batches of the whole fit (verbose=1), a line an epoch (verbose=2)."""
+
+    def __init__(self, max_epochs: int, verbose: int = 1) -> None:
+        self.max_epochs = max_epochs
+        self.verbose = verbose
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        if getattr(self, "bar_", None) is None:
+            total = self.max_epochs * dataset_train.n_batches(net.batch_size)
+            self.bar_ = tqdm(total=total, unit="batch", disable=self.verbose != 1)
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if training:
+            self.bar_.update()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        row = net.history[-1]
+        text = " ".join(
+            f"{name} {row[name]:.4g}"
+            for name in ("train_loss", "valid_loss", "valid_score")
+            if name in row
+        )
+        self.bar_.set_postfix_str(f"epoch {len(net.history)} {text}")
+        if self.verbose > 1:
+            print(f"epoch {len(net.history)}: {text} {row['dur']:.1f} s", flush=True)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        if getattr(self, "bar_", None) is not None:
+            self.bar_.close()
+        self.bar_ = None
+
+
+class Checkpoint(Callback):
+    """Keep the state of a fit in a file after each epoch, and go on from it in the next fit.
+
+    Weights, optimizer, history and random state are kept: a fit that was interrupted and started
+    again with the same parameters and data ends at the same epoch. The file is removed by nobody;
+    a finished fit that is started again trains no further.
+
+    Parameters
+    ----------
+    path : str or path
+    max_epochs : int
+        Epochs after which a resumed fit ends: the estimator's own `max_epochs`.
+
+    Examples
+    --------
+    >>> from hwsk.callbacks import Checkpoint
+    >>> callbacks = [Checkpoint("lines.ckpt", max_epochs=30)]
+    """
+
+    def __init__(self, path: str | os.PathLike[str], max_epochs: int) -> None:
+        self.path = path
+        self.max_epochs = max_epochs
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        path = Path(self.path)
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=net.device, weights_only=True)
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        for row in state["history"]:
+            net.history.new_epoch()
+            for name, value in row.items():
+                net.history.record(name, value)
+        torch.set_rng_state(state["torch_rng"].cpu())
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        if len(net.history) > self.max_epochs:
+            net.history.pop()
+            raise KeyboardInterrupt  # skorch's way to end a fit
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        state = {
+            "module": net.module_.state_dict(),
+            "optimizer": net.optimizer_.state_dict(),
+            "history": epoch_rows(net.history),
+            "torch_rng": torch.get_rng_state(),
+        }
+        partial = Path(f"{os.fspath(self.path)}.part")
+        torch.save(state, partial)
+        os.replace(partial, self.path)
+
+
+def epoch_rows(history: Any) -> list[dict[str, Any]]:
+    """A skorch history without its batches: one dict of plain numbers an epoch."""
+    return [
+        {k: v for k, v in row.items() if k != "batches" and isinstance(v, (int, float))}
+        for row in history
+    ]

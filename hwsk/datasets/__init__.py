@@ -1,0 +1,24 @@
+"""Handwriting to learn from: generated (`make_*`), or read from a folder you have (`load_*`)."""
+
+from typing import TYPE_CHECKING
+
+from hwsk._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_handwriting": ["make_handwriting"],
+        "_iam": ["load_iam"],
+        "_iam_online": ["load_iam_online"],
+        "_lines": ["load_lines"],
+        "_data_home": ["clear_data_home", "get_data_home"],
+    },
+)
+
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.datasets._data_home import clear_data_home as clear_data_home
+    from hwsk.datasets._data_home import get_data_home as get_data_home
+    from hwsk.datasets._handwriting import make_handwriting as make_handwriting
+    from hwsk.datasets._iam import load_iam as load_iam
+    from hwsk.datasets._iam_online import load_iam_online as load_iam_online
+    from hwsk.datasets._lines import load_lines as load_lines

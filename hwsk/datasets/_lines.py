@@ -1,0 +1,201 @@
+"""A user's own images with transcripts: beside each other in a folder, or listed in a table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import validate_params
+
+from hwsk._images import object_array, read_image
+from hwsk.datasets._data_home import (
+    IMAGE_SUFFIXES,
+    StrPath,
+    open_folder,
+    read_table,
+    read_text_lines,
+    walk_files,
+    warn_left_out,
+)
+
+_LAYOUT = (
+    "a folder of images with transcripts beside them (a1.png, a1.gt.txt), or a .csv or .tsv file "
+    "with the columns path, text and optionally writer"
+)
+_TABLES = {".csv", ".tsv"}
+
+
+class _Line(NamedTuple):
+    id: str
+    image: Path
+    text: str
+    writer: str
+
+
+@validate_params(
+    {
+        "path": [str, os.PathLike],
+        "text_suffix": [str],
+        "as_arrays": ["boolean"],
+        "data_home": [str, os.PathLike, None],
+        "return_X_y": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def load_lines(
+    path: StrPath,
+    *,
+    text_suffix: str = ".gt.txt",
+    as_arrays: bool = False,
+    data_home: StrPath | None = None,
+    return_X_y: bool = False,
+) -> Any:
+    """Load your own images of words or lines with their transcripts.
+
+    Parameters
+    ----------
+    path : str or path
+        Either a folder (or an archive of one), read with all folders in it, of images with a text
+        file of the same name beside each, as kraken, Calamari and OCRopus have it: ``a1.png`` (or
+        ``a1.bin.png``) and ``a1.gt.txt``. Or a ``.csv`` or ``.tsv`` file whose header names the
+        columns ``path`` (from the table's own folder), ``text`` and, if known, ``writer``. In a
+        ``.tsv`` file a quotation mark is a character like any other. All text is UTF-8; it is
+        brought to the normal form NFC.
+    text_suffix : str, default=".gt.txt"
+        What the name of a transcript ends in, for a folder.
+    as_arrays : bool, default=False
+        Whether to decode the images. Else they are file paths, which every estimator takes.
+    data_home : str or path, default=None
+        Where an archive is unpacked; see :func:`get_data_home`.
+    return_X_y : bool, default=False
+        Return ``(images, text)`` only.
+
+    Returns
+    -------
+    sklearn.utils.Bunch
+        With the attributes, all object arrays of the same length and order:
+
+        images
+            File paths, or 2-D uint8 arrays.
+        text
+            Transcripts; runs of white space are one blank.
+        writer
+            Writers as in the table; ``""`` where none is given.
+        ids
+            Paths as in the table, or from the folder, with ``/``.
+        DESCR
+            A description of the set (str).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or table.
+    ValueError
+        If text is not UTF-8 or a row can't be read (file and line are named), or nothing is left.
+
+    Warns
+    -----
+    UserWarning
+        If an image lacks its transcript, or a transcript (or table row) its image or its text:
+        they are left out, counted.
+
+    See Also
+    --------
+    load_iam : The IAM Handwriting Database.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import cv2
+    >>> from hwsk.datasets import load_lines, make_handwriting
+    >>> made = make_handwriting(2, texts=["one", "two"], random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i, (image, text) in enumerate(zip(made.images, made.text)):
+    ...         _ = cv2.imwrite(f"{folder}/{i}.png", image)
+    ...         _ = Path(folder, f"{i}.gt.txt").write_text(text, encoding="utf-8")
+    ...     lines = load_lines(folder, as_arrays=True)
+    >>> sorted(lines.text)
+    ['one', 'two']
+    """
+    source = Path(path).expanduser().absolute()
+    if source.is_file() and source.suffix.lower() in _TABLES:
+        found, no_text, no_image = _from_table(source)
+    else:
+        folder = open_folder(source, data_home, _LAYOUT)
+        found, no_text, no_image = _from_folder(folder, text_suffix)
+    lines = [line for line in found if line.text]
+    empty = [line.id for line in found if not line.text]
+    if not lines:
+        raise ValueError(f"{source}: every transcript is empty ({', '.join(empty[:3])})")
+    warn_left_out(
+        f"lines of {source} lack their image ({len(no_image)}), their transcript ({len(no_text)}) "
+        f"or text in it ({len(empty)})",
+        no_image + no_text + empty,
+    )
+    paths = object_array([str(line.image) for line in lines])
+    images = object_array([read_image(p) for p in paths]) if as_arrays else paths
+    text = object_array([line.text for line in lines])
+    if return_X_y:
+        return images, text
+    return Bunch(
+        images=images,
+        text=text,
+        writer=object_array([line.writer for line in lines]),
+        ids=object_array([line.id for line in lines]),
+        DESCR=f"{len(lines)} images with transcripts from {source}",
+    )
+
+
+_Found = tuple[list[_Line], list[str], list[str]]  # lines, names that lack a text, an image
+
+
+def _from_table(table: Path) -> _Found:
+    rows = read_table(table, ["path", "text"])
+    found, no_image = [], []
+    for number, row in rows:
+        name = row["path"].strip()
+        if name and os.path.isfile(table.parent / name):
+            text, writer = (_one_blank(row.get(column, "")) for column in ("text", "writer"))
+            found.append(_Line(name, table.parent / name, text, writer))
+        else:
+            no_image.append(f"line {number}: {name or 'no path'}")
+    if not found:
+        raise ValueError(
+            f"{table}: none of its {len(rows)} rows names an image that exists; paths count from "
+            f"{table.parent} ({', '.join(no_image[:3])})"
+        )
+    return found, [], no_image
+
+
+def _from_folder(folder: Path, text_suffix: str) -> _Found:
+    transcripts = {
+        file.with_name(file.name.removesuffix(text_suffix)): file
+        for file in walk_files(folder, {os.path.splitext(f"a{text_suffix}")[1].lower()})
+        if file.name.endswith(text_suffix) and file.name != text_suffix
+    }
+    found, no_text = [], []
+    for image in walk_files(folder, IMAGE_SUFFIXES):
+        name = image.relative_to(folder).as_posix()
+        stem = image.with_suffix("")
+        if stem not in transcripts and stem.suffix in (".bin", ".nrm"):  # as OCRopus names them
+            stem = stem.with_suffix("")
+        transcript = transcripts.pop(stem, None)  # a transcript is used once
+        if transcript is None:
+            no_text.append(name)
+        else:
+            text = _one_blank("\n".join(read_text_lines(transcript)))
+            found.append(_Line(name, image, text, ""))
+    no_image = [file.relative_to(folder).as_posix() for file in transcripts.values()]
+    if not found:
+        raise ValueError(
+            f"{folder}: no image has its transcript beside it; found {len(no_text)} images and "
+            f"{len(no_image)} files *{text_suffix}; expected {_LAYOUT}"
+        )
+    return found, no_text, no_image
+
+
+def _one_blank(text: str) -> str:
+    return " ".join(text.split())

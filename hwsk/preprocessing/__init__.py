@@ -1,0 +1,32 @@
+"""Transformers of images and strokes, and augmentation."""
+
+from typing import TYPE_CHECKING
+
+from hwsk._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_images": [
+            "Grayscale",
+            "Binarizer",
+            "Deskewer",
+            "Deslanter",
+            "HeightNormalizer",
+            "InkCropper",
+        ],
+        "_strokes": ["StrokeNormalizer", "StrokeRasterizer"],
+    },
+    ["augmentation"],
+)
+
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.preprocessing import augmentation as augmentation
+    from hwsk.preprocessing._images import Binarizer as Binarizer
+    from hwsk.preprocessing._images import Deskewer as Deskewer
+    from hwsk.preprocessing._images import Deslanter as Deslanter
+    from hwsk.preprocessing._images import Grayscale as Grayscale
+    from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
+    from hwsk.preprocessing._images import InkCropper as InkCropper
+    from hwsk.preprocessing._strokes import StrokeNormalizer as StrokeNormalizer
+    from hwsk.preprocessing._strokes import StrokeRasterizer as StrokeRasterizer

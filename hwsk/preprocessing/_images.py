@@ -1,0 +1,541 @@
+"""Transformers for images of handwriting: images in, images out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+
+from hwsk._images import (
+    Image,
+    LazyImages,
+    _is_path,
+    check_images,
+    pack_images,
+    paper_level,
+    resize_to_height,
+)
+
+# Ink and paper that lie closer than this (of the full scale) can't be told from paper texture.
+_MIN_CONTRAST = 0.1
+_MAX_SIDE = 32766  # OpenCV's warps count pixels in 16 bits
+
+
+class _ImageTransformer(TransformerMixin, BaseEstimator):
+    """What the image transformers share: containers, laziness, tags. They learn nothing."""
+
+    _parameter_constraints: dict[str, list[Any]] = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> _ImageTransformer:
+        """Check the parameters and X; nothing is learnt and no file is opened.
+
+        Parameters
+        ----------
+        X : array-like of images
+            An array `(n, h, w)` or `(n, h, w, c)`, a list of 2-D arrays or of file paths, or a
+            2-D array, whose rows are images one pixel high.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer itself.
+        """
+        check_images(X, self, reset=True)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Change every image.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+
+        Returns
+        -------
+        images : ndarray or LazyImages
+            An object array of 2-D arrays; an array `(n, h, w)` or `(n, pixels)` if X was one and
+            the sizes still agree. Of file paths, images that are decoded when asked for.
+        """
+        self._validate_params()
+        images, is_table = check_images(X, self)
+        if isinstance(images, LazyImages) and (images is X or any(map(_is_path, images.sources))):
+            # A copy: what is decoded later must not follow a later set_params.
+            return images.map(clone(self)._transform_one)
+        changed = [self._transform_one(image) for image in images]
+        return pack_images(changed, is_table=is_table, stack=hasattr(X, "ndim") and X.ndim > 1)
+
+    @abstractmethod
+    def _transform_one(self, image: Image) -> Image:
+        """Change one image, a 2-D array of uint8 or float32."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class Grayscale(_ImageTransformer):
+    """Make images grey, with dark ink on light paper.
+
+    Colour becomes luminance, transparency is laid on white and 16 bits become 8, as for every
+    image that hwsk takes; this transformer does only that and settles the polarity.
+
+    Parameters
+    ----------
+    polarity : {"auto", "keep", "invert"}, default="auto"
+        "auto" turns an image round if most of its pixels are nearer to its dark than to its light
+        end: there is more paper than ink. "keep" never does and "invert" always does.
+
+    See Also
+    --------
+    Binarizer : Make ink black and paper white.
+
+    Notes
+    -----
+    An image of nearly one tone is taken as blank, so "auto" inverts it if the tone is dark.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import Grayscale
+    >>> chalk = np.zeros((1, 3, 4), np.uint8)
+    >>> chalk[0, 1, 1:3] = 255
+    >>> Grayscale().fit_transform(chalk)[0]
+    array([[255, 255, 255, 255],
+           [255,   0,   0, 255],
+           [255, 255, 255, 255]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "polarity": [StrOptions({"auto", "keep", "invert"})],
+    }
+
+    def __init__(self, polarity: str = "auto") -> None:
+        self.polarity = polarity
+
+    def _transform_one(self, image: Image) -> Image:
+        if self.polarity == "keep" or (self.polarity == "auto" and not _is_inverted(image)):
+            return image
+        return np.asarray(paper_level(image) - image, dtype=image.dtype)
+
+
+class Binarizer(_ImageTransformer):
+    """Make ink black (0) and paper white (255).
+
+    Parameters
+    ----------
+    method : {"otsu", "sauvola"}, default="otsu"
+        "otsu": one threshold for the image [1]_. "sauvola": one for each pixel, from the mean
+        and the deviation around it, for uneven light and stained paper [2]_.
+    window : int, default=35
+        Side of Sauvola's square neighbourhood in pixels, a few pen widths.
+    k : float, default=0.2
+        How far below the local mean Sauvola's threshold lies: a larger value gives less ink.
+
+    See Also
+    --------
+    Grayscale : Settle the polarity first, if some images are light on dark.
+
+    Notes
+    -----
+    If what is found to be ink is on average less than a tenth of the scale darker than the rest,
+    the image is blank with paper texture, and becomes all paper: noise is not amplified.
+
+    References
+    ----------
+    .. [1] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions
+       on Systems, Man, and Cybernetics, 9(1), 1979.
+    .. [2] J. Sauvola and M. Pietikäinen, "Adaptive document image binarization", Pattern
+       Recognition, 33(2), 2000.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import Binarizer
+    >>> Binarizer().fit_transform([np.array([[200, 90, 210], [60, 220, 205]], np.uint8)])[0]
+    array([[255,   0, 255],
+           [  0, 255, 255]], dtype=uint8)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "method": [StrOptions({"otsu", "sauvola"})],
+        "window": [Interval(Integral, 3, None, closed="left")],
+        "k": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def __init__(self, method: str = "otsu", *, window: int = 35, k: float = 0.2) -> None:
+        self.method = method
+        self.window = window
+        self.k = k
+
+    def _transform_one(self, image: Image) -> Image:
+        gray = _to_bytes(image)
+        if self.method == "otsu":
+            return _otsu(gray)
+        return _without_texture(gray, _sauvola(gray, self.window, self.k))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+class Deskewer(_ImageTransformer):
+    """Rotate images so that the line of writing is level.
+
+    Of the angles up to `max_angle`, the one is taken at which the ink, counted row by row, is
+    most concentrated [1]_. Works on words, lines and pages; the paper is enlarged as needed.
+
+    Parameters
+    ----------
+    max_angle : float, default=10
+        Largest angle in degrees that is looked for, below 45.
+
+    See Also
+    --------
+    Deslanter : Make the strokes upright.
+
+    Notes
+    -----
+    An image without ink, or one pixel high, stays as it is.
+
+    References
+    ----------
+    .. [1] W. Postl, "Detection of linear oblique structures and skew scan in digitized
+       documents", Proceedings of the 8th ICPR, 1986.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import Deskewer
+    >>> image = np.full((50, 200), 255, np.uint8)
+    >>> columns = np.arange(20, 180)
+    >>> image[10 + columns // 8, columns] = 0
+    >>> level = Deskewer().fit_transform([image])[0]
+    >>> rows = np.flatnonzero((level < 128).any(axis=1))
+    >>> bool(np.ptp(rows) <= 2)
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "max_angle": [Interval(Real, 0, 45, closed="left")],
+    }
+
+    def __init__(self, max_angle: float = 10.0) -> None:
+        self.max_angle = max_angle
+
+    def _transform_one(self, image: Image) -> Image:
+        rows, columns = _ink_points(image)
+        slope = _sharpest_shear(rows, columns, np.tan(np.deg2rad(self.max_angle)))
+        if not slope:
+            return image
+        cosine = 1 / np.hypot(1, slope)
+        sine = slope * cosine
+        return _warp_whole(image, np.array([[cosine, sine], [-sine, cosine]]))
+
+
+class Deslanter(_ImageTransformer):
+    """Shear images so that slanted writing stands upright.
+
+    Of the shears up to `max_shear`, the one is taken at which the ink, counted column by column,
+    is most concentrated: upright strokes fall into few columns [1]_.
+
+    Parameters
+    ----------
+    max_shear : float, default=1.0
+        Largest shear that is looked for, in pixels to the side for each pixel of height: 1 is a
+        slant of 45 degrees.
+
+    See Also
+    --------
+    Deskewer : Make the line level; do that first.
+
+    Notes
+    -----
+    An image without ink, or one pixel high, stays as it is.
+
+    References
+    ----------
+    .. [1] A. Vinciarelli and J. Luettin, "A new normalization technique for cursive handwritten
+       words", Pattern Recognition Letters, 22(9), 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import Deslanter
+    >>> image = np.full((40, 60), 255, np.uint8)
+    >>> rows = np.arange(5, 35)
+    >>> image[rows, 45 - rows // 2] = 0
+    >>> upright = Deslanter().fit_transform([image])[0]
+    >>> columns = np.flatnonzero((upright < 128).any(axis=0))
+    >>> bool(np.ptp(columns) <= 2)
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "max_shear": [Interval(Real, 0, 3, closed="both")],
+    }
+
+    def __init__(self, max_shear: float = 1.0) -> None:
+        self.max_shear = max_shear
+
+    def _transform_one(self, image: Image) -> Image:
+        rows, columns = _ink_points(image)
+        shear = _sharpest_shear(columns, rows, self.max_shear)
+        return _warp_whole(image, np.array([[1.0, -shear], [0.0, 1.0]])) if shear else image
+
+
+class HeightNormalizer(_ImageTransformer):
+    """Scale images to one height, keeping their proportions.
+
+    Parameters
+    ----------
+    height : int, default=64
+        Height of the images that come out.
+    method : {"box", "moments"}, default="box"
+        "box" scales the whole image. "moments" centres the height on the ink's mean and makes it
+        6.7 standard deviations of the ink's vertical distribution [1]_: writing of one size comes
+        out, whether a line has ascenders or not; what reaches farther is cut off.
+    max_aspect : float, default=100
+        Largest width that comes out, in heights. A wider image (a row of noise scaled up, say) is
+        squeezed to that, so that it can't fill the memory.
+
+    See Also
+    --------
+    InkCropper : Cut off the margins first, so that the writing fills the height.
+
+    References
+    ----------
+    .. [1] M. Kozielski, J. Forster, H. Ney, "Moment-based image normalization for handwritten
+       text recognition", ICFHR 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import HeightNormalizer
+    >>> images = [np.zeros((20, 30)), np.zeros((80, 200))]
+    >>> [image.shape for image in HeightNormalizer(40).fit_transform(images)]
+    [(40, 60), (40, 100)]
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "height": [Interval(Integral, 1, None, closed="left")],
+        "method": [StrOptions({"box", "moments"})],
+        "max_aspect": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, height: int = 64, *, method: str = "box", max_aspect: float = 100.0) -> None:
+        self.height = height
+        self.method = method
+        self.max_aspect = max_aspect
+
+    def _transform_one(self, image: Image) -> Image:
+        if self.method == "moments":
+            image = _ink_window(image)
+        height, width = image.shape
+        widest = max(1, int(self.max_aspect * height))
+        if width > widest:
+            image = cv2.resize(image, (widest, height), interpolation=cv2.INTER_AREA)
+        return resize_to_height(image, int(self.height))
+
+
+class InkCropper(_ImageTransformer):
+    """Cut images to the box around their ink.
+
+    Parameters
+    ----------
+    margin : int or float, default=4
+        Paper to leave on each side, as far as there is any: an int counts pixels, a float is a
+        fraction of the height of the ink, and so independent of the resolution.
+    speck : float, default=0.03
+        Connected ink whose area is below `(speck * height)` squared is dirt, and doesn't count.
+
+    See Also
+    --------
+    HeightNormalizer : Scale what is left to one height.
+
+    Notes
+    -----
+    What is ink is decided as by `Binarizer`; the image itself stays grey. An image without ink
+    (specks aside), or one pixel high, stays as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import InkCropper
+    >>> image = np.full((50, 100), 255, np.uint8)
+    >>> image[20:30, 40:70] = 0
+    >>> InkCropper(margin=2).fit_transform([image])[0].shape
+    (14, 34)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "margin": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="both"),
+        ],
+        "speck": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(self, margin: float = 4, *, speck: float = 0.03) -> None:
+        self.margin = margin
+        self.speck = speck
+
+    def _transform_one(self, image: Image) -> Image:
+        height, width = image.shape
+        if height == 1:
+            return image
+        ink = cv2.bitwise_not(_otsu(_to_bytes(image)))
+        _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+        boxes = stats[1:]  # the first is the paper
+        boxes = boxes[boxes[:, cv2.CC_STAT_AREA] >= (self.speck * height) ** 2]
+        if not len(boxes):
+            return image
+        left, top = boxes[:, :2].min(axis=0)
+        right, bottom = (boxes[:, :2] + boxes[:, 2:4]).max(axis=0)
+        margin = self.margin
+        if isinstance(margin, (float, np.floating)):
+            margin = round(margin * (bottom - top))
+        return image[
+            max(top - margin, 0) : min(bottom + margin, height),
+            max(left - margin, 0) : min(right + margin, width),
+        ].copy()
+
+
+def paper_color(image: Image) -> float:
+    """The tone of the paper: the median along the upper and lower edge."""
+    return float(np.median(image[[0, -1]]))
+
+
+def warp_affine(image: Image, matrix: NDArray[np.float64], size: tuple[int, int]) -> Image:
+    """Move the pixels of `image` by a 2x3 `matrix` onto paper of `size` (width, height)."""
+    check_warpable(image.shape, size[::-1])
+    return cv2.warpAffine(
+        image,
+        matrix,
+        size,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=paper_color(image),
+    )
+
+
+def check_warpable(*shapes: tuple[int, ...]) -> None:
+    """Refuse images larger than OpenCV's warps can address."""
+    for shape in shapes:
+        if max(shape) > _MAX_SIDE:
+            raise ValueError(
+                f"an image of {shape[0]}x{shape[1]} pixels (height x width) is too large to be "
+                f"warped: no side may be over {_MAX_SIDE} pixels; scale it down first"
+            )
+
+
+def _warp_whole(image: Image, linear: NDArray[np.float64]) -> Image:
+    """Apply a 2x2 matrix, on paper large enough that nothing is cut off."""
+    height, width = image.shape
+    corners = linear @ np.array([[0, width, 0, width], [0, 0, height, height]])
+    low = corners.min(axis=1)
+    size = np.ceil(corners.max(axis=1) - low - 1e-6).astype(int)
+    # Pixel (0, 0) has its centre at (0.5, 0.5) of that plane.
+    shift = linear @ [0.5, 0.5] - low - 0.5
+    return warp_affine(image, np.column_stack([linear, shift]), (int(size[0]), int(size[1])))
+
+
+def _ink_window(image: Image, spread: float = 0.15) -> Image:
+    """The rows around the ink, as many that its standard deviation is `spread` of them."""
+    paper = paper_color(image)
+    darkness = paper - image.astype(np.float32)
+    darkness[darkness < _MIN_CONTRAST * paper_level(image)] = 0  # paper texture is no ink
+    ink = darkness.sum(axis=1, dtype=np.float64)
+    if not ink.any():
+        return image
+    rows = np.arange(len(ink))
+    mean = np.average(rows, weights=ink)
+    deviation = np.sqrt(np.average((rows - mean) ** 2, weights=ink))
+    # A dash has hardly any height: it stays a dash.
+    size = max(1, round(min(max(deviation / spread, len(ink) / 2), len(ink))))
+    top = round(mean - size / 2)
+    above, below = max(0, -top), max(0, top + size - len(ink))
+    image = cv2.copyMakeBorder(image, above, below, 0, 0, cv2.BORDER_CONSTANT, value=paper)
+    return image[top + above : top + above + size]
+
+
+def _to_bytes(image: Image) -> NDArray[np.uint8]:
+    if image.dtype == np.uint8:
+        return image
+    scaled = np.clip(image * (255 / paper_level(image)), 0, 255)
+    return np.rint(scaled).astype(np.uint8)
+
+
+def _is_inverted(image: Image) -> bool:
+    gray = _to_bytes(image)
+    counts = np.bincount(gray.ravel(), minlength=256).cumsum() / gray.size
+    dark, median, light = np.searchsorted(counts, [0.01, 0.5, 0.99])
+    if light - dark < 255 * _MIN_CONTRAST:  # hardly any ink: judge the paper alone
+        return bool(median < 128)
+    return bool(median - dark < light - median)
+
+
+def _otsu(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    _, binary = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return _without_texture(gray, np.asarray(binary, np.uint8))
+
+
+def _sauvola(gray: NDArray[np.uint8], window: int, k: float) -> NDArray[np.uint8]:
+    size = (int(window), int(window))
+    pixels = gray.astype(np.float64)
+    mean = cv2.boxFilter(pixels, -1, size, borderType=cv2.BORDER_REPLICATE)
+    square = cv2.boxFilter(pixels * pixels, -1, size, borderType=cv2.BORDER_REPLICATE)
+    deviation = np.sqrt(np.maximum(square - mean * mean, 0))
+    threshold = mean * (1 + k * (deviation / 128 - 1))
+    return np.where(pixels > threshold, np.uint8(255), np.uint8(0))
+
+
+def _without_texture(gray: NDArray[np.uint8], binary: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take `binary` as blank if its ink is hardly darker than its paper."""
+    ink = cv2.mean(gray, mask=cv2.bitwise_not(binary))[0]
+    paper = cv2.mean(gray, mask=binary)[0]
+    if paper - ink < 255 * _MIN_CONTRAST:
+        return np.full_like(binary, 255)
+    return binary
+
+
+def _ink_points(image: Image) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the ink, at most some 20,000 of them; none in an image one pixel high."""
+    if image.shape[0] == 1:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    rows, columns = np.nonzero(_otsu(_to_bytes(image)) == 0)
+    step = 1 + len(rows) // 20_000
+    return rows[::step], columns[::step]
+
+
+def _sharpest_shear(position: NDArray[np.intp], along: NDArray[np.intp], limit: float) -> float:
+    """The t in [-limit, limit] that concentrates the counts of `position - t * along` most."""
+    if not len(position) or not limit or np.ptp(along) == 0:
+        return 0.0
+    fine = 0.5 / np.ptp(along)  # half a pixel over the whole length
+    best, reach = 0.0, float(limit)
+    while reach > fine:
+        # Nearest to `best` first: on a tie, the smaller change.
+        grid = np.linspace(0, reach, 16)
+        candidates = np.clip(best + np.concatenate([grid, -grid[1:]]), -limit, limit)
+        scores = []
+        for shear in candidates:
+            moved = np.rint(position - shear * along).astype(np.intp)
+            counts = np.bincount(moved - moved.min())
+            scores.append(float(counts @ counts))
+        best = float(candidates[int(np.argmax(scores))])
+        reach /= 10
+    return best

@@ -1,0 +1,10 @@
+"""Reading: estimators that turn images of handwriting into text."""
+
+from typing import TYPE_CHECKING
+
+from hwsk._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, {"_lines": ["CTCRecognizer"]})
+
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.recognition._lines import CTCRecognizer as CTCRecognizer

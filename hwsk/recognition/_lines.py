@@ -1,0 +1,474 @@
+"""`CTCRecognizer`: lines of text to strings."""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import Interval
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from hwsk._images import Image, LazyImages, check_images, object_array, resize_to_height
+from hwsk.base import (
+    TRAINING_CONSTRAINTS,
+    Augmentation,
+    NetworkEstimator,
+    RasterDataset,
+    document_training,
+)
+from hwsk.metrics import character_error_rate
+from hwsk.networks.crnn import CRNN, CTCLoss
+from hwsk.recognition._decoding import greedy_decode
+
+
+@document_training
+class CTCRecognizer(NetworkEstimator):
+    """Read words or lines of handwriting.
+
+    A convolutional network turns the image into a sequence of columns, a bidirectional LSTM reads
+    it, and connectionist temporal classification (CTC) finds which columns make which character.
+    Strings in, strings out: the alphabet is learnt from `y`.
+
+    Parameters
+    ----------
+    height : int, default=40
+        Pixels to which each image is scaled, keeping its aspect. Four pixels of the scaled width
+        make a time step, and CTC needs a step for each character.
+    channels : tuple of 3 int, default=(32, 64, 128)
+        Filters of the convolutional stages.
+    dense_units : int, default=128
+        Units of the dense layer between CNN and LSTM.
+    hidden_units : int, default=192
+        Units of each LSTM layer in each direction.
+    num_layers : int, default=2
+        LSTM layers.
+    dropout : float, default=0.2
+        Dropout around the LSTM layers.
+    shortcut_weight : float, default=0.1
+        Weight of the loss of a second head that reads the CNN directly, in training only; 0
+        leaves it out.
+    {training}
+
+    Attributes
+    ----------
+    alphabet_ : str
+        Characters that can be read. Class 0 of the network is CTC's blank, class i is
+        `alphabet_[i - 1]`.
+    levels_ : tuple of (float, float)
+        Values of paper and full ink in images of floats, learnt from X.
+    history_ : list of dict
+        `epoch`, `train_loss`, `dur` (seconds) and, with early stopping, `valid_loss` and
+        `valid_score` (1 - character error rate) of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    net_ : skorch.NeuralNet
+        The fitted net; `net_.module_` is the torch module.
+    n_features_in_ : int
+        Columns of X, where X was a 2-D array.
+
+    See Also
+    --------
+    hwsk.preprocessing.HeightNormalizer : Scale once, before training, not in each epoch.
+    hwsk.metrics.character_error_rate : What `score` is made of.
+
+    Notes
+    -----
+    A 2-D X is taken as sequences: each row an image one pixel high.
+
+    References
+    ----------
+    .. [1] A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber, "Connectionist temporal
+       classification: labelling unsegmented sequence data with recurrent neural networks",
+       ICML 2006.
+    .. [2] B. Shi, X. Bai, C. Yao, "An end-to-end trainable neural network for image-based
+       sequence recognition and its application to scene text recognition", TPAMI 2017.
+
+    Examples
+    --------
+    >>> from hwsk.datasets import make_handwriting
+    >>> from hwsk.recognition import CTCRecognizer
+    >>> words = make_handwriting(20, texts=["on", "no"], random_state=0)
+    >>> recognizer = CTCRecognizer(height=16, channels=(4, 8, 8), hidden_units=8, max_epochs=1,
+    ...                            random_state=0)
+    >>> recognizer.fit(words.images, words.text).alphabet_
+    'no'
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "height": [Interval(Integral, 8, None, closed="left")],
+        "channels": [tuple, list],
+        "dense_units": [Interval(Integral, 1, None, closed="left")],
+        "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "shortcut_weight": [Interval(Real, 0, None, closed="left")],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        height: int = 40,
+        channels: tuple[int, int, int] = (32, 64, 128),
+        dense_units: int = 128,
+        hidden_units: int = 192,
+        num_layers: int = 2,
+        dropout: float = 0.2,
+        shortcut_weight: float = 0.1,
+        *,
+        max_epochs: int = 50,
+        batch_size: int = 16,
+        lr: float = 1e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 1e-2,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        augment: Augmentation | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.height = height
+        self.channels = channels
+        self.dense_units = dense_units
+        self.hidden_units = hidden_units
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.shortcut_weight = shortcut_weight
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.augment = augment
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.positive_only = True  # integers are read as their digits
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.non_deterministic = False
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, groups: Any = None) -> CTCRecognizer:
+        """Learn to read.
+
+        Parameters
+        ----------
+        X : array-like of images
+            `(n, h, w)` or `(n, h, w, c)` array, list or object array of images of any size, or
+            list of file paths; dark ink on light paper, uint8 or float in [0, 1]. Or a 2-D array,
+            whose rows are read as sequences.
+        y : array-like of str of shape (n_samples,)
+            What is written. Integers from 0 are read as their digits, and `predict` then gives
+            integers.
+        groups : array-like of shape (n_samples,), default=None
+            Writers: with `early_stopping`, none is on both sides of the split.
+
+        Returns
+        -------
+        self : CTCRecognizer
+
+        Raises
+        ------
+        ValueError
+            If a text is empty or needs more time steps than its image gives, if an image can't
+            be used, or if X and y differ in length; the message names the rows.
+        """
+        further = self.warm_start and hasattr(self, "net_")
+        self._fit(X, y, groups, further=further, max_epochs=None)
+        self._warn_if_blank(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any) -> CTCRecognizer:
+        """Go once over some data, at a constant learning rate, from the weights there are.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        y : array-like of str of shape (n_samples,)
+            What is written; new characters are added to the alphabet.
+
+        Returns
+        -------
+        self : CTCRecognizer
+        """
+        return self._fit(X, y, None, further=hasattr(self, "net_"), max_epochs=1)
+
+    def _fit(
+        self, X: Any, y: Any, groups: Any, *, further: bool, max_epochs: int | None
+    ) -> CTCRecognizer:
+        images, is_table = check_images(X, self, reset=not further)
+        texts, label_type = _check_texts(y)
+        check_consistent_length(images, texts, groups)
+        images, widths, levels = _look(images, is_table, self.height)
+        _check_steps(texts, widths)
+        characters = sorted({character for text in texts for character in text})
+        if further:
+            self.alphabet_ += "".join(c for c in characters if c not in self.alphabet_)
+        else:
+            self.alphabet_ = "".join(characters)
+            self.levels_ = levels
+        self.label_type_ = label_type
+        classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
+        targets = object_array([np.array([classes[c] for c in text]) for text in texts])
+
+        def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
+            augment = self.augment if training else None
+            dataset = self._dataset(images[rows], targets[rows], augment, seed)
+            dataset.widths = widths[rows]
+            return dataset
+
+        make_module = self._make_module if not further else self._module_to_train_further
+        self._train(make_dataset, len(texts), groups, make_module, max_epochs)
+        return self
+
+    def _dataset(
+        self, images: Sequence[Image], targets: Any = None, augment: Any = None, seed: int = 0
+    ) -> RasterDataset:
+        return RasterDataset(images, self.levels_, self.height, targets, augment, seed)
+
+    def _make_module(self) -> CRNN:
+        return CRNN(
+            len(self.alphabet_) + 1,
+            tuple(self.channels),
+            self.dense_units,
+            self.hidden_units,
+            self.num_layers,
+            self.dropout,
+        )
+
+    def _module_to_train_further(self) -> CRNN:
+        """The fitted weights, with new classes where the alphabet has grown."""
+        module = self._make_module()
+        new = module.state_dict()
+        for name, old in self.net_.module_.state_dict().items():
+            grows = name.startswith(("head.", "shortcut."))
+            if new[name].shape[grows:] != old.shape[grows:]:
+                raise ValueError(
+                    f"training goes on from a network of another architecture: {name} has shape "
+                    f"{tuple(old.shape)}, now {tuple(new[name].shape)}; set warm_start=False or "
+                    "take the former parameters"
+                )
+            (new[name][: len(old)] if grows else new[name]).copy_(old)
+        return module
+
+    def _make_criterion(self) -> CTCLoss:
+        return CTCLoss(self.shortcut_weight)
+
+    def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
+        log_probs, lengths, _ = output
+        references = np.split(target[0].numpy(), np.cumsum(target[1].numpy())[:-1])
+        read = greedy_decode(log_probs, lengths)
+        edits = sum(Levenshtein.distance(a, b) for a, b in zip(references, read, strict=True))
+        return edits, len(target[0])
+
+    def _warn_if_blank(self, X: Any) -> None:
+        images, _ = check_images(X, self)
+        if not any(len(text) for text in self._read(images[: 4 * self.batch_size])):
+            warnings.warn(
+                f"after {self.n_iter_} epochs the recognizer reads nothing at all in its own "
+                "training images (CTC's blank everywhere, as at the start of every training); "
+                "train longer (max_epochs), or on more data",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _read(self, images: Sequence[Image]) -> list[str]:
+        texts = [""] * len(images)
+        for rows, (log_probs, lengths, _) in self._outputs(self._dataset(images)):
+            for row, classes in zip(rows, greedy_decode(log_probs, lengths), strict=True):
+                texts[row] = "".join(self.alphabet_[i - 1] for i in classes)
+        return texts
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Read images.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Strings (dtype object); or int64, if `fit` was given integers, with -1 where no
+            number was read.
+        """
+        check_is_fitted(self)
+        images, _ = check_images(X, self)
+        texts = self._read(images)
+        if self.label_type_ == "int":
+            # 18 digits are what int64 holds
+            return np.array([int(text) if 0 < len(text) <= 18 else -1 for text in texts])
+        return object_array(texts)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.object_]:
+        """Log-probability of each class at each time step.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples,), dtype object
+            Each a float32 array of shape (time steps, 1 + len(alphabet_)); column 0 is the blank,
+            column i the character `alphabet_[i - 1]`. There are as many steps as quarters of the
+            scaled width.
+        """
+        check_is_fitted(self)
+        images, _ = check_images(X, self)
+        result = np.empty(len(images), dtype=object)
+        for rows, (log_probs, lengths, _) in self._outputs(self._dataset(images)):
+            for i, row in enumerate(rows):
+                result[row] = log_probs[: lengths[i], i].cpu().numpy()
+        return result
+
+    def score(self, X: Any, y: Any) -> float:
+        """Character accuracy: 1 - character error rate (micro average); can be negative.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        y : array-like of str of shape (n_samples,)
+            What is written.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        images, _ = check_images(X, self)
+        texts, _ = _check_texts(y, allow_empty=True)
+        return 1 - character_error_rate(texts, self._read(images))
+
+
+def _check_texts(y: Any, *, allow_empty: bool = False) -> tuple[list[str], str]:
+    """Labels as NFC strings, and whether they were "str" or "int"."""
+    if y is None:
+        raise ValueError(
+            "CTCRecognizer requires y to be passed, but the target y is None: pass the texts"
+        )
+    labels = column_or_1d(y, warn=True).tolist() if hasattr(y, "__array__") else list(y)
+    if labels and all(_is_whole(label) for label in labels):
+        negative = [i for i, label in enumerate(labels) if label < 0]
+        if negative:
+            raise ValueError(
+                f"y holds negative integers, first in row {negative[0]}: {labels[negative[0]]}; "
+                "integers are read as their digits"
+            )
+        return [str(int(label)) for label in labels], "int"
+    for i, label in enumerate(labels):
+        if not isinstance(label, str):
+            raise ValueError(
+                f"y holds {label!r} ({type(label).__name__}) in row {i}; Unknown label type: "
+                "labels are all strings or all integers from 0"
+            )
+    texts = [unicodedata.normalize("NFC", label) for label in labels]
+    empty = [i for i, text in enumerate(texts) if not text.strip()]
+    if empty and not allow_empty:
+        raise ValueError(
+            f"{len(empty)} of {len(texts)} texts are empty, in rows {_some(empty)}: "
+            "leave those images out"
+        )
+    return texts, "str"
+
+
+def _is_whole(label: Any) -> bool:
+    if isinstance(label, bool):
+        return False
+    return isinstance(label, int) or (isinstance(label, float) and label.is_integer())
+
+
+def _look(
+    images: Any, is_table: bool, height: int
+) -> tuple[Any, NDArray[np.int64], tuple[float, float]]:
+    """See every image once before training: sizes, values, polarity.
+
+    Returns
+    -------
+    images : LazyImages or ndarray of object
+        Scaled, if they were in memory; as they were, if they are files.
+    widths : ndarray of int64
+        Scaled widths.
+    levels : (float, float)
+        Values of paper and full ink in images of floats.
+    """
+    keep = not (isinstance(images, LazyImages) and images.decodes)
+    kept, widths, means, is_float = [], [], [], []
+    low, high = 0.0, 1.0
+    for image in images:
+        scaled = resize_to_height(image, height)
+        widths.append(scaled.shape[1])
+        means.append(scaled.mean())
+        is_float.append(image.dtype != np.uint8)
+        if is_float[-1]:
+            low, high = min(low, float(image.min())), max(high, float(image.max()))
+        if keep:
+            kept.append(scaled)
+    if (low, high) != (0.0, 1.0) and not is_table:
+        warnings.warn(
+            f"images of floats hold values from {low:g} to {high:g}, not 0 to 1: "
+            f"{high:g} is taken as paper and {low:g} as full ink",
+            stacklevel=4,
+        )
+    ink = np.where(is_float, (high - np.array(means)) / (high - low), 1 - np.array(means) / 255)
+    dark = np.flatnonzero(ink > 0.5)
+    if len(dark) > len(widths) / 2 and not is_table:
+        warnings.warn(
+            f"{len(dark)} of {len(widths)} images look inverted (light ink on dark paper), rows "
+            f"{_some(dark)}; hwsk expects dark ink on light paper, as "
+            "hwsk.preprocessing.Grayscale makes it",
+            stacklevel=4,
+        )
+    return (object_array(kept) if keep else images), np.array(widths), (high, low)
+
+
+def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> None:
+    """CTC needs a time step for each character and one more between equal neighbours."""
+    needed = np.array([len(t) + sum(a == b for a, b in zip(t, t[1:], strict=False)) for t in texts])
+    given = CRNN.output_lengths(torch.from_numpy(widths)).numpy()
+    short = np.flatnonzero(needed > given)
+    if len(short):
+        row = short[0]
+        raise ValueError(
+            f"{len(short)} of {len(texts)} texts need more time steps than their images give, rows "
+            f"{_some(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and the image, "
+            f"{widths[row]} pixels wide at the network's height, gives {given[row]}. Use a larger "
+            "height, or leave those lines out"
+        )
+
+
+def _some(rows: Any, most: int = 10) -> str:
+    shown = ", ".join(str(row) for row in rows[:most])
+    return shown + (", ..." if len(rows) > most else "")

@@ -1,0 +1,373 @@
+"""What is saved comes back; what is damaged, foreign or hostile is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    LabelEncoder,
+    OneHotEncoder,
+    StandardScaler,
+)
+from sklearn.svm import SVC
+
+import hwsk
+from hwsk import persistence
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(30, 4))
+y = np.where(X[:, 0] > 0, "yes", "no")
+TABLES = [
+    StandardScaler(),
+    PCA(2),
+    make_pipeline(SimpleImputer(missing_values=np.nan), StandardScaler(), LogisticRegression()),
+    ColumnTransformer([("a", StandardScaler(), [0, 1]), ("b", "passthrough", slice(2, 3))]),
+    FeatureUnion([("pca", PCA(1)), ("scaler", StandardScaler())]),
+    OneHotEncoder(handle_unknown="ignore", dtype=np.float32),
+    OneHotEncoder(handle_unknown="ignore", dtype=float, sparse_output=False),
+    KMeans(2, n_init=1, random_state=0),
+    LogisticRegression(class_weight={"yes": 2, "no": np.float32(1)}),
+    SVC(random_state=np.random.RandomState(3)),
+    KNeighborsClassifier(algorithm="brute"),
+]
+
+
+def there_and_back(estimator, folder):
+    path = folder / "model.hwsk"
+    hwsk.save(estimator, path)
+    return hwsk.load(path)
+
+
+def dense(array):
+    return array.toarray() if hasattr(array, "toarray") else array
+
+
+@pytest.mark.parametrize("estimator", TABLES, ids=lambda estimator: repr(estimator)[:40])
+def test_scikit_learn_round_trip(estimator, tmp_path):
+    estimator.fit(X, y)
+    loaded = there_and_back(estimator, tmp_path)
+    assert type(loaded) is type(estimator)
+    for method in ("transform", "predict", "decision_function"):
+        if hasattr(estimator, method):
+            result = dense(getattr(loaded, method)(X))
+            assert_array_equal(result, dense(getattr(estimator, method)(X)))
+    assert vars(loaded).keys() == vars(estimator).keys()
+    assert repr(loaded) == repr(estimator) or "RandomState" in repr(estimator)
+    loaded.fit(X, y)  # nothing in it is read-only
+
+
+def test_text_round_trip(tmp_path):
+    words = ["the quick fox", "the lazy dög"]
+    vectorizer = CountVectorizer(ngram_range=(1, 2)).fit(words)
+    loaded = there_and_back(vectorizer, tmp_path)
+    assert loaded.ngram_range == (1, 2) and loaded.dtype is np.int64
+    assert_array_equal(loaded.transform(words).toarray(), vectorizer.transform(words).toarray())
+    assert list(there_and_back(LabelEncoder().fit(words), tmp_path).classes_) == sorted(words)
+
+
+def test_partial_fit_goes_on(tmp_path):
+    half = StandardScaler().partial_fit(X[:15])
+    loaded = there_and_back(half, tmp_path).partial_fit(X[15:])
+    assert_array_equal(loaded.mean_, half.partial_fit(X[15:]).mean_)
+
+
+def test_unfitted_round_trip(tmp_path):
+    pipe = Pipeline([("scale", StandardScaler()), ("read", hwsk.CTCRecognizer(max_epochs=3))])
+    loaded = there_and_back(pipe, tmp_path)
+    assert loaded["read"].max_epochs == 3
+    assert not hasattr(loaded["read"], "net_")
+
+
+class Holder(StandardScaler):
+    """Stands for an estimator whose state is any value."""
+
+
+numbers = st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.text(), st.none())
+arrays = st.sampled_from(
+    [
+        np.float32(0.1),
+        np.bool_(True),
+        np.int8(-3),
+        np.str_("né"),
+        np.float64("inf"),
+        np.array(3.5),
+        np.zeros((0, 4), np.float16),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(10)[::3],
+        np.arange(3, dtype=">i4"),
+        np.array(["a", "bcd"]),
+        np.array([["a", None], [1, 2.5]], object),
+        np.array([True, False]),
+    ]
+)
+values = st.recursive(
+    numbers | arrays,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(max_size=3) | st.integers() | st.just("$x"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def same(a, b):
+    if isinstance(a, np.ndarray):
+        assert a.shape == b.shape and a.dtype.kind == b.dtype.kind
+        assert_array_equal(a, b)
+    elif isinstance(a, (list, tuple)):
+        assert type(a) is type(b) and len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            same(one, other)
+    elif isinstance(a, dict):
+        assert list(a) == list(b)
+        for key in a:
+            same(a[key], b[key])
+    else:
+        assert a == b and (type(a) is type(b) or isinstance(a, np.str_))
+
+
+@given(values)
+def test_any_plain_value_comes_back(value):
+    stored = {}
+    node = json.loads(json.dumps(persistence._encode(value, "value", stored), allow_nan=False))
+    stored = safetensors.numpy.load(safetensors.numpy.save(stored))
+    same(value, persistence._decode(node, stored))
+
+
+def test_the_same_estimator_gives_the_same_bytes(tmp_path):
+    model = LogisticRegression().fit(X, y)
+    for name in "ab":
+        hwsk.save(model, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_what_cannot_be_saved_is_named(tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(StandardScaler(), path)
+    before = path.read_bytes()
+    forest = make_pipeline(StandardScaler(), RandomForestClassifier(2)).fit(X, y)
+    log = make_pipeline(FunctionTransformer(np.log1p))
+    mlp = MLPClassifier((2,), max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it has not converged
+        mlp.fit(X, y)
+    masked = StandardScaler().fit(X)
+    masked.mean_ = np.ma.masked_array(masked.mean_)
+    cases = [
+        (forest, r"Pipeline.steps\[1\]\[1\].estimators_.*tree_|Tree"),
+        (log, r"Pipeline.steps\[0\]\[1\].func is <ufunc 'log1p'>"),
+        (hwsk.CTCRecognizer(augment=print), "CTCRecognizer.augment is <built-in function print>"),
+        (mlp, r"MLPClassifier\._optimizer is"),
+        (masked, "StandardScaler.mean_ is masked_array"),
+        (Holder(), "test_persistence.Holder is no estimator of hwsk or scikit-learn"),
+        (StandardScaler, "is no estimator"),
+        ({"a": 1}, "is no estimator"),
+        (OneHotEncoder(categories=[np.zeros(2, complex)]), "array of complex128"),
+    ]
+    for estimator, message in cases:
+        with pytest.raises(TypeError, match=message):
+            hwsk.save(estimator, path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model.hwsk"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(StandardScaler(), path)
+    before = path.read_bytes()
+
+    def no_space(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        hwsk.save(PCA(), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model.hwsk"]
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        hwsk.save(PCA(), tmp_path / "nowhere" / "model.hwsk")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hwsk",
+        bytes(100),
+        b"\xff" * 100,
+        os.urandom(1000),
+        pickle.dumps(StandardScaler()),
+        b"PK\x03\x04" + bytes(50),
+        b"\x89PNG\r\n\x1a\n" + bytes(50),
+        safetensors.numpy.save({"weight": np.zeros(3)}),
+        safetensors.numpy.save({}, {"hwsk": "one two three"}),
+    ],
+    ids=["empty", "short", "zeros", "ones", "random", "pickle", "zip", "png", "tensors", "format"],
+)
+def test_foreign_files_are_refused(content, tmp_path):
+    path = tmp_path / "foreign.hwsk"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"foreign\.hwsk \(\d+ bytes\) is no file written by hwsk"):
+        hwsk.load(path)
+
+
+def test_missing_files_folders_and_dumps(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"missing\.hwsk"):
+        hwsk.load(tmp_path / "missing.hwsk")
+    with pytest.raises(ValueError, match="is a folder"):
+        hwsk.load(tmp_path)
+    joblib.dump(StandardScaler().fit(X), tmp_path / "dump.joblib")
+    with pytest.raises(ValueError, match=r"dump\.joblib"):
+        hwsk.load(tmp_path / "dump.joblib")
+
+
+def test_a_newer_format_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "model.hwsk"
+    monkeypatch.setattr(persistence, "FORMAT", persistence.FORMAT + 1)
+    hwsk.save(StandardScaler(), path)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"model\.hwsk is in format 2.*pip install --upgrade"):
+        hwsk.load(path)
+
+
+def test_another_scikit_learn_warns(tmp_path, monkeypatch):
+    path, images = tmp_path / "model.hwsk", tmp_path / "images.hwsk"
+    versions = persistence._versions() | {"scikit-learn": "1.2.3"}
+    monkeypatch.setattr(persistence, "_versions", lambda: versions)
+    hwsk.save(make_pipeline(StandardScaler()), path)
+    hwsk.save(hwsk.CTCRecognizer(), images)
+    with pytest.warns(UserWarning, match=r"model.hwsk holds .* scikit-learn 1\.2\.3"):
+        hwsk.load(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hwsk.load(images)  # nothing of scikit-learn inside
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.hwsk"
+    hwsk.save(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y), path)
+    return path
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_damage_is_found(saved, data):
+    whole = saved.read_bytes()
+    damaged = bytearray(whole)
+    if data.draw(st.booleans(), label="cut"):
+        damaged = damaged[: data.draw(st.integers(0, len(whole) - 1))]
+    else:
+        place = data.draw(st.integers(0, len(whole) - 1))
+        damaged[place] ^= data.draw(st.integers(1, 255))
+    path = saved.with_name("damaged.hwsk")
+    path.write_bytes(damaged)
+    try:
+        loaded = hwsk.load(path)
+    except ValueError as error:
+        assert "damaged.hwsk" in str(error)
+    else:  # a blank in the header, say
+        assert_array_equal(loaded.predict(X), hwsk.load(saved).predict(X))
+
+
+EVIL = [
+    "os.system",
+    "builtins.eval",
+    "sklearn.utils._testing.os",
+    "sklearn.externals.array_api_compat",
+    "sklearn.conftest.X",
+    "hwsk.__main__.main",
+    "hwsk.cli.main",
+    "sklearn.base.clone",
+    "sklearn.base.BaseEstimator()",
+    "sklearn.no_such.Thing",
+    "sklearn",
+    "",
+    ["os", "system"],
+    None,
+    7,
+]
+
+
+@pytest.mark.parametrize("name", EVIL, ids=repr)
+def test_only_estimators_are_made(name, tmp_path):
+    path = tmp_path / "evil.hwsk"
+    node = {"$estimator": name, "params": {}, "state": {}}
+    persistence._write(path, json.dumps({"versions": {}, "estimator": node}), {})
+    with pytest.raises(ValueError, match=r"evil\.hwsk can't be loaded: .*(no estimator|is no)"):
+        hwsk.load(path)
+
+
+leaf = st.one_of(
+    st.sampled_from([*EVIL, "sklearn.preprocessing.StandardScaler", "<f8", "V999999999", "O", "w"]),
+    st.integers(-3, 3),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+keys = st.sampled_from(
+    [
+        "$estimator", "$float", "$tuple", "$dict", "$slice", "$scalar", "$array", "$items",
+        "$dtype", "$type", "$random_state", "$other", "params", "state", "weights", "shape",
+        "dtype", "copy", "__class__",
+    ]
+)  # fmt: skip
+nodes = st.recursive(
+    leaf,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(node=nodes, state=nodes)
+def test_hostile_content_gives_a_value_error(saved, node, state):
+    path = saved.with_name("hostile.hwsk")
+    versions = persistence._versions()
+    known = {"$estimator": "sklearn.preprocessing.StandardScaler", "params": {}}
+    for estimator in (node, known | {"state": {"mean_": state}}, known | {"params": state}):
+        text = json.dumps({"versions": versions, "estimator": estimator})
+        persistence._write(path, text, {"w": np.zeros(2)})
+        try:
+            loaded = hwsk.load(path)
+        except ValueError as error:
+            assert "hostile.hwsk" in str(error)
+        else:
+            assert isinstance(loaded, BaseEstimator)
+
+
+def test_deep_nesting_is_refused(tmp_path):
+    path = tmp_path / "deep.hwsk"
+    for text in ("[" * 100_000, "[" * 20_000 + "]" * 20_000, "[]", "{}", '{"versions": 3}'):
+        persistence._write(path, text, {})
+        with pytest.raises(ValueError, match=r"deep\.hwsk"):
+            hwsk.load(path)
+
+
+def test_the_source_has_no_unpickling():
+    source = re.sub(r'""".*?"""', "", Path(persistence.__file__).read_text(), flags=re.S)
+    assert not re.search(r"pickle|joblib|eval\(|exec\(|torch\.load", source)

@@ -1,0 +1,143 @@
+"""What holds for everything public: how it is imported, documented, and keeps the contract.
+
+Nothing is listed by name but the settings that make an estimator small: names come from `__all__`,
+estimators from a walk through the packages, so that what comes later is tested too.
+"""
+
+import ast
+import inspect
+import pickle
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpydoc.validate import validate
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import estimator_checks
+
+import hwsk
+
+ROOT = Path(__file__).parents[1]
+
+# Settings under which an estimator fits in a fraction of a second.
+SMALL = {
+    "CTCRecognizer": {"height": 8, "max_epochs": 1},
+}
+FEWEST_CHECKS = 40  # where scikit-learn's suite gives up on an estimator, it is green with one
+SKIPPED = {"check_array_api_input"}  # scikit-learn runs it only where SCIPY_ARRAY_API is set
+
+
+def public_packages() -> list[ModuleType]:
+    walked = pkgutil.walk_packages(hwsk.__path__, "hwsk.")
+    names = ["hwsk", *(name for _, name, _ in walked if "._" not in name)]
+    return [module for module in map(import_module, names) if hasattr(module, "__all__")]
+
+
+PACKAGES = public_packages()
+LAZY = [package for package in PACKAGES if hasattr(package, "__getattr__")]
+API = {
+    f"{value.__module__}.{name}": value
+    for package in PACKAGES
+    for name in package.__all__
+    if callable(value := getattr(package, name))
+}
+METHODS = {
+    f"{name}.{attribute}": value
+    for name, cls in API.items()
+    if inspect.isclass(cls)
+    for attribute, value in inspect.getmembers(cls, inspect.isfunction)
+    if not attribute.startswith("_") and value.__module__.startswith("hwsk")
+}
+ESTIMATORS = {
+    name: value
+    for name, value in API.items()
+    if inspect.isclass(value) and issubclass(value, BaseEstimator) and hasattr(value, "fit")
+}
+CHECKS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["numpydoc_validation"][
+    "checks"
+]
+
+
+def make(name: str) -> BaseEstimator:
+    return ESTIMATORS[name](**SMALL.get(name.rpartition(".")[2], {}))
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has loaded after `code`."""
+    code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_import_is_light():
+    assert not loaded_by("import hwsk; dir(hwsk)") & {
+        "torch", "skorch", "sklearn", "scipy", "numpy", "pandas", "cv2", "matplotlib"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("package", ["datasets", "metrics", "preprocessing"])
+def test_data_need_no_torch(package):
+    code = f"from hwsk.{package} import *"
+    assert not loaded_by(code) & {"torch", "skorch", "matplotlib"}
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_names_resolve(package):
+    assert len(set(package.__all__)) == len(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        package.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
+def test_type_checkers_see_the_same_names(package):
+    tree = ast.parse(Path(package.__file__).read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {alias.asname for node in block.body for alias in node.names}
+    assert seen == set(package.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("name", [*API, *METHODS])
+def test_docstring(name):
+    report = validate(name)
+    skipped = {check for check in CHECKS if check != "all"}
+    errors = [f"{code}: {text}" for code, text in report["errors"] if code not in skipped]
+    if name in API and ">>>" not in report["docstring"]:
+        errors.append("no example")
+    assert not errors, "\n".join([f"{report['file']}:{report['file_line']}", *errors])
+
+
+def test_estimators_are_found():
+    assert {name.rpartition(".")[2] for name in ESTIMATORS} >= {"CTCRecognizer", "Binarizer"}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore")
+def test_contract(name):
+    checks = estimator_checks.check_estimator(make(name), on_skip=None, on_fail="raise")
+    by_status: dict[str, list[str]] = {"passed": [], "skipped": []}
+    for check in checks:
+        by_status[check["status"]].append(check["check_name"])
+    assert len(by_status["passed"]) >= FEWEST_CHECKS, by_status
+    assert set(by_status["skipped"]) <= SKIPPED
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_clone_and_pickle_keep_parameters(name):
+    estimator = make(name)
+    for copy in (clone(estimator), pickle.loads(pickle.dumps(estimator))):
+        assert type(copy) is type(estimator)
+        assert repr(copy) == repr(estimator)
+
+
+@pytest.mark.parametrize("name", [n for n, cls in ESTIMATORS.items() if hasattr(cls, "transform")])
+def test_fitted_transformer_pickles(name):
+    estimator = make(name).fit(X := np.random.default_rng(0).random((5, 9)))
+    copy = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(estimator.transform(X), copy.transform(X))

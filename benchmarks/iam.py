@@ -39,7 +39,7 @@ def preprocessing() -> list[tuple[str, object]]:
 
 
 def prompt(form: str) -> str:
-    """Which text a form has: 'a01-000' of the IAM form 'a01-000u' or the IAM-OnDB form 'a01-000z'."""
+    """Which text a form has: 'a01-000' of IAM's form 'a01-000u' and of IAM-OnDB's 'a01-000z'."""
     return re.match(r"[a-z]\d\d-\d{3}", form)[0]
 
 

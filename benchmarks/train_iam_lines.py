@@ -12,6 +12,7 @@ import copy
 import json
 import time
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -48,14 +49,16 @@ class Watch(Callback):
 def feasible(images, texts):
     """Rows whose image gives CTC enough time steps."""
     steps = np.array([-(-image.shape[1] // 4) for image in images])
-    needed = np.array([len(t) + sum(a == b for a, b in zip(t, t[1:], strict=False)) for t in texts])
+    needed = np.array([len(t) + sum(a == b for a, b in pairwise(t)) for t in texts])
     return np.flatnonzero(steps >= needed)
 
 
 def fit(recognizer, images, texts, watch, out, stage):
     """Fit with checkpoints; what was done before is not done again."""
     rows = feasible(images, texts)
-    print(f"{stage}: {len(rows)} lines ({len(texts) - len(rows)} too narrow for their text left out)")
+    print(
+        f"{stage}: {len(rows)} lines ({len(texts) - len(rows)} too narrow for their text left out)"
+    )
     checkpoint = Checkpoint(out / f"{stage}.ckpt", recognizer.max_epochs)
     recognizer.set_params(callbacks=[checkpoint, Watch(recognizer, *watch, every=1)])
     recognizer.fit(images[rows], [texts[i] for i in rows])
@@ -66,7 +69,9 @@ def fit(recognizer, images, texts, watch, out, stage):
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/iam-lines", type=click.Path(path_type=Path))
 @click.option("--pretrain", type=click.Choice(["none", "online", "generated"]), default="online")
-@click.option("--pretrain-lines", default=110_000, help="Lines seen in pretraining, repeats counted.")
+@click.option(
+    "--pretrain-lines", default=110_000, help="Lines seen in pretraining, repeats counted."
+)
 @click.option("--lines", default=110_000, help="IAM lines seen, repeats counted.")
 @click.option("--lr", default=1e-3)
 @click.option("--seed", default=0)
@@ -126,7 +131,9 @@ def report(model, data, bunch, valid, out, seconds):
                 f"{name}: {len(texts)} lines, {len(set(writers))} writers: "
                 f"{metric.__name__} {value:.4f} [{low:.4f}, {high:.4f}]"
             )
-        rows = [{"id": str(p), "text": t, "read": r} for p, t, r in zip(paths, texts, read, strict=True)]
+        rows = [
+            {"id": str(p), "text": t, "read": r} for p, t, r in zip(paths, texts, read, strict=True)
+        ]
         (out / f"{name}.json").write_text(json.dumps(rows, indent=1))
     (out / "figures.json").write_text(json.dumps(figures, indent=1))
 

@@ -61,11 +61,10 @@ html_theme_options = {
 }
 
 
-def skip_generated(app, what, name, obj, skip, options):
-    """Leave out what scikit-learn writes into every estimator: its text links to its own pages."""
-    made_by_sklearn = name.startswith("set_") and name.endswith("_request")
-    return True if made_by_sklearn else None
+def skip_inherited(app, what, name, obj, skip, options):
+    """Leave out the methods that every estimator has of scikit-learn, and tells of there."""
+    return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
 
 
 def setup(app):
-    app.connect("autodoc-skip-member", skip_generated)
+    app.connect("autodoc-skip-member", skip_inherited)

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 Image = NDArray[Any]
 _LEVELS = {"b": 1.0, "u1": 255.0, "u2": 65535.0}
@@ -42,17 +42,23 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError(f"{name} is no image that OpenCV can decode (damaged, or another format?)")
-    return gray_image(image[..., ::-1] if image.ndim == 3 and image.shape[2] == 3 else
-                      cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA) if image.ndim == 3 else image, where=name)
+    if image.ndim == 3:  # OpenCV's order is blue, green, red
+        image = image[..., [2, 1, 0, 3][: image.shape[2]]]
+    return gray_image(image, where=name)
 
 
 def _truncation(data: NDArray[np.uint8]) -> str | None:
     """Say what is missing at the end of a PNG or JPEG: OpenCV fills in lost rows without a word."""
-    head, tail = data[:8].tobytes(), data[-64:].tobytes()
-    if head == b"\x89PNG\r\n\x1a\n" and b"IEND" not in tail:
+    content = data.tobytes()
+    if content.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" not in content:
         return "the PNG ends before its last chunk (cut short?)"
-    if head[:2] == b"\xff\xd8" and b"\xff\xd9" not in tail:
-        return "the JPEG ends before its end marker (cut short?)"
+    if content.startswith(b"\xff\xd8"):
+        start = 2  # step over the headers: a thumbnail in one has an end marker too
+        while content[start : start + 1] == b"\xff" and content[start + 1 : start + 2] != b"\xda":
+            padding = content[start + 1 : start + 2] == b"\xff"
+            start += 1 if padding else 2 + int.from_bytes(content[start + 2 : start + 4], "big")
+        if b"\xff\xd9" not in content[start:]:  # phones put more behind the end marker
+            return "the JPEG ends before its end marker (cut short?)"
     return None
 
 
@@ -88,7 +94,9 @@ def gray_image(image: Any, where: str = "image") -> Image:
             row, column = np.argwhere(~np.isfinite(array))[0][:2]
             raise ValueError(f"{where} holds NaN or infinity, first at row {row}, column {column}")
     elif array.dtype != np.uint8:
-        raise ValueError(f"{where} has dtype {array.dtype}; pixels are uint8, uint16, bool or float")
+        raise ValueError(
+            f"{where} has dtype {array.dtype}; pixels are uint8, uint16, bool or float"
+        )
     if array.ndim == 3:
         array = _flatten_channels(array)
     return array
@@ -197,9 +205,10 @@ def check_images(
     if isinstance(X, LazyImages):
         images, is_table = X, False
     elif hasattr(X, "toarray") or _is_table(X):
-        table = validate_data(
-            estimator, X, reset=reset, dtype=np.float32, ensure_min_samples=1
-        )
+        if estimator is None:
+            table = check_array(X, dtype=np.float32)
+        else:
+            table = validate_data(estimator, X, reset=reset, dtype=np.float32)
         return table[:, np.newaxis, :], True
     else:
         if _is_path(X):
@@ -215,10 +224,14 @@ def check_images(
         elif hasattr(X, "__len__"):
             images = LazyImages(list(X))
         else:
-            raise TypeError(f"X is {type(X).__name__}; images come as an array, a list or file paths")
+            raise TypeError(
+                f"X is {type(X).__name__}; images come as an array, a list or file paths"
+            )
         is_table = False
     if not len(images):
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required: no image given")
+        raise ValueError(
+            "Found array with 0 sample(s) while a minimum of 1 is required: no image given"
+        )
     if reset and estimator is not None:  # a table before, images now
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):

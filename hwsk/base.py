@@ -97,7 +97,7 @@ def document_training(cls: type) -> type:
 
     defaults = {
         name: parameter.default
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        for name, parameter in inspect.signature(cls).parameters.items()
     }
     cls.__doc__ = (cls.__doc__ or "").replace(
         "    {training}", _TRAINING_DOC.format_map(defaults)
@@ -107,11 +107,18 @@ def document_training(cls: type) -> type:
 
 def resolve_device(device: str) -> torch.device:
     """The torch device that "auto", or a device's name, stands for on this machine."""
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # no such name; no such device here
+        raise ValueError(
+            f"device={device!r} can't be used here ({str(error).splitlines()[0]}); take 'auto', "
+            "'cpu', or the name of a torch device that this machine has"
+        ) from None
+    return torch.device(device)
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -139,9 +146,19 @@ def seeded(random_state: Any, device: torch.device) -> Iterator[int]:
         seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1)
     else:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
+    mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield seed
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every device there is
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        try:
+            yield seed
+        finally:
+            if mps_state is not None:
+                torch.mps.set_rng_state(mps_state)
 
 
 class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
@@ -316,10 +333,12 @@ class NetworkEstimator(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
-    def _make_net(self, module: nn.Module, callbacks: Sequence[Callback] = ()) -> Net:
-        device = resolve_device(self.device)
+    def _make_net(
+        self, module: nn.Module, callbacks: Sequence[Callback] = (), device: str | None = None
+    ) -> Net:
+        resolved = resolve_device(device or self.device)
         return Net(
-            module.to(memory_format=torch.channels_last),
+            module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
             self._make_criterion(),
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
@@ -329,8 +348,8 @@ class NetworkEstimator(BaseEstimator):
             train_split=None,
             callbacks=list(callbacks),
             callbacks__print_log=None,
-            device=str(device),
-            dtype=resolve_precision(self.precision, device),
+            device=str(resolved),
+            dtype=resolve_precision(self.precision, resolved),
             verbose=0,
         ).initialize()
 
@@ -379,6 +398,8 @@ class NetworkEstimator(BaseEstimator):
                 callbacks.append(Progress(epochs, int(self.verbose)))
             module = (make_module or self._make_module)()
             net = self._make_net(module, callbacks + (self.callbacks or []))
+            if max_epochs is not None and hasattr(self, "net_"):
+                _hand_over_optimizer(self.net_, net)
             if valid is not None:
                 valid_dataset = make_dataset(valid, False, seed)
                 net.train_split = predefined_split(valid_dataset)
@@ -390,7 +411,7 @@ class NetworkEstimator(BaseEstimator):
                 f"the training loss became {losses[-1]} in epoch {len(losses)}: the network is "
                 f"useless; lower lr (now {self.lr})",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,  # the caller of `fit`
             )
 
     def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -410,6 +431,7 @@ class NetworkEstimator(BaseEstimator):
         self.history_ = epoch_rows(net.history)
         self.n_iter_ = len(self.history_)
         self.net_ = self._make_net(net.module_)
+        _hand_over_optimizer(net, self.net_)
 
     def _outputs(self, dataset: RasterDataset) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network) batch by batch, similar widths together.
@@ -432,11 +454,17 @@ class NetworkEstimator(BaseEstimator):
         return {k: v.detach().cpu().numpy() for k, v in self.net_.module_.state_dict().items()}
 
     def _set_network_state(self, weights: dict[str, NDArray[Any]]) -> None:
-        """Rebuild the network from its weights, on the device that this machine has."""
+        """Rebuild the network from its weights, on a device that this machine has."""
         with seeded(0, torch.device("cpu")):  # initial weights are drawn, then overwritten
             module = self._make_module()
         module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
-        self.net_ = self._make_net(module)
+        device = self.device
+        try:
+            resolve_device(device)
+        except ValueError as error:
+            warnings.warn(f"{error}; the estimator predicts on another device", stacklevel=2)
+            device = "auto"
+        self.net_ = self._make_net(module, device=device)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -450,6 +478,14 @@ class NetworkEstimator(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             self._set_network_state(weights)
+
+
+def _hand_over_optimizer(old: Net, new: Net) -> None:
+    """Let `new` go on with AdamW's moments, unless the network has grown; its rates are its own."""
+    shapes = [[weight.shape for weight in net.module_.parameters()] for net in (old, new)]
+    if shapes[0] == shapes[1]:
+        moments = old.optimizer_.state_dict()["state"]
+        new.optimizer_.load_state_dict({**new.optimizer_.state_dict(), "state": moments})
 
 
 def _silent(text: str) -> None:

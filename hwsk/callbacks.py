@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
 
@@ -64,8 +64,13 @@ class Progress(Callback):
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         if getattr(self, "bar_", None) is None:
-            total = self.max_epochs * dataset_train.n_batches(net.batch_size)
-            self.bar_ = tqdm(total=total, unit="batch", disable=self.verbose != 1)
+            batches = dataset_train.n_batches(net.batch_size)
+            self.bar_ = tqdm(
+                total=self.max_epochs * batches,
+                initial=(len(net.history) - 1) * batches,  # not 0 where a fit was resumed
+                unit="batch",
+                disable=self.verbose != 1,
+            )
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:
@@ -91,8 +96,9 @@ class Progress(Callback):
 class Checkpoint(Callback):
     """Keep the state of a fit in a file after each epoch, and go on from it in the next fit.
 
-    Weights, optimizer, history and random state are kept: a fit that was interrupted and started
-    again with the same parameters and data ends at the same epoch. The file is removed by nobody;
+    Weights, optimizer, history, random state and the state of early stopping are kept: a fit that
+    was interrupted and started again with the same parameters and data ends as if it had not been
+    (on a GPU but for the course of dropout). The file is removed by nobody;
     a finished fit that is started again trains no further.
 
     Parameters
@@ -123,6 +129,7 @@ class Checkpoint(Callback):
             for name, value in row.items():
                 net.history.record(name, value)
         torch.set_rng_state(state["torch_rng"].cpu())
+        _early_stopping(net).update(state.get("early_stopping", {}))
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         if len(net.history) > self.max_epochs:
@@ -135,15 +142,27 @@ class Checkpoint(Callback):
             "optimizer": net.optimizer_.state_dict(),
             "history": epoch_rows(net.history),
             "torch_rng": torch.get_rng_state(),
+            "early_stopping": {
+                name: value
+                for name, value in _early_stopping(net).items()
+                if name in ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
+            },
         }
         partial = Path(f"{os.fspath(self.path)}.part")
         torch.save(state, partial)
         os.replace(partial, self.path)
 
 
-def epoch_rows(history: Any) -> list[dict[str, Any]]:
-    """A skorch history without its batches: one dict of plain numbers an epoch."""
+def _early_stopping(net: Any) -> dict[str, Any]:
+    """The attributes of the net's early stopping, if it has one."""
+    return next((vars(cb) for _, cb in net.callbacks_ if isinstance(cb, EarlyStopping)), {})
+
+
+def epoch_rows(history: Any) -> list[dict[str, float]]:
+    """A skorch history without its batches: one dict of plain numbers a completed epoch."""
+    names = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
     return [
-        {k: v for k, v in row.items() if k != "batches" and isinstance(v, (int, float))}
+        {name: float(row[name]) if name != "epoch" else row[name] for name in names if name in row}
         for row in history
+        if "train_loss" in row  # else it was interrupted
     ]

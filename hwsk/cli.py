@@ -24,7 +24,7 @@ class Commands(click.Group):
         """Run a command; errors of files, values and missing packages become messages."""
         try:
             return super().invoke(ctx)
-        except (OSError, ValueError, TypeError, ImportError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
             raise click.ClickException(_message(error)) from error

@@ -117,6 +117,15 @@ def load(path: str | os.PathLike[str]) -> Any:
     See Also
     --------
     save : Write the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import hwsk
+    >>> with tempfile.NamedTemporaryFile(suffix=".hwsk") as file:
+    ...     hwsk.save(hwsk.CTCRecognizer(height=32), file.name)
+    ...     hwsk.load(file.name)
+    CTCRecognizer(height=32)
     """
     path = Path(path)
     model, arrays = read_model(path)

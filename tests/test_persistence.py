@@ -37,6 +37,9 @@ from sklearn.svm import SVC
 
 import hwsk
 from hwsk import persistence
+from hwsk.datasets import make_handwriting
+from hwsk.preprocessing import InkCropper
+from hwsk.preprocessing.augmentation import default_augmentation
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
@@ -100,6 +103,43 @@ def test_unfitted_round_trip(tmp_path):
     loaded = there_and_back(pipe, tmp_path)
     assert loaded["read"].max_epochs == 3
     assert not hasattr(loaded["read"], "net_")
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    data = make_handwriting(8, texts=["on", "né"], n_writers=2, height=24, random_state=0)
+    model = hwsk.CTCRecognizer(
+        height=16, channels=(4, 8, 8), dense_units=8, hidden_units=8, num_layers=1, max_epochs=2,
+        augment=default_augmentation(0.5), early_stopping=True, random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it reads nothing yet
+        return make_pipeline(InkCropper(), model).fit(data.images, data.text), data
+
+
+def test_recognizer_round_trip(recognizer, tmp_path):
+    pipe, data = recognizer
+    loaded = there_and_back(pipe, tmp_path)
+    assert repr(loaded) == repr(pipe)
+    one, other = pipe[-1], loaded[-1]
+    assert one.alphabet_ == other.alphabet_ == "noé"
+    assert one.history_ == other.history_
+    inputs = pipe[:-1].transform(data.images)
+    for a, b in zip(one.predict_log_proba(inputs), other.predict_log_proba(inputs), strict=True):
+        assert_array_equal(a, b)
+    assert_array_equal(loaded.predict(data.images), pipe.predict(data.images))
+    there_and_back(loaded, tmp_path)  # what was loaded can be saved
+
+
+def test_foreign_weights_are_refused(recognizer, tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(recognizer[0], path)
+    model, arrays = persistence.read_model(path)
+    name = max(arrays, key=lambda name: arrays[name].size)
+    for wrong in (arrays[name][:1], np.frombuffer(b"text", np.uint8)):
+        persistence._write(path, json.dumps(model), arrays | {name: wrong})
+        with pytest.raises(ValueError, match=r"model\.hwsk can't be loaded"):
+            hwsk.load(path)
 
 
 class Holder(StandardScaler):

@@ -254,6 +254,11 @@ def test_normalizer_of_a_table():
     np.testing.assert_allclose(normalizer.inverse_transform(normal), table)
 
 
+def test_normalizer_fitted_on_strokes_refuses_a_table():
+    with pytest.raises(ValueError, match="fitted on strokes, and X is a 2-D array"):
+        StrokeNormalizer().fit([CROSS]).transform(np.zeros((2, 3)))
+
+
 def test_normalizer_then_rasterizer_in_a_pipeline():
     strokes = random_strokes(n=4)
     joint = make_pipeline(StrokeNormalizer(with_mean=False, per_axis=False), StrokeRasterizer())

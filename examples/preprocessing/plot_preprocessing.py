@@ -105,18 +105,19 @@ compare({"before": cropped[0], "Deslanter()": upright[0]})
 # %%
 # One height
 # ----------
-# :class:`~hwsk.preprocessing.HeightNormalizer` scales, and keeps the proportions. Scaling the
-# whole image makes letters of a line without ascenders larger than those of another;
+# :class:`~hwsk.preprocessing.HeightNormalizer` scales, and keeps the proportions. By default it
+# scales the whole image, so that a stray mark makes all letters small, even after cropping;
 # ``method="moments"`` goes by where most of the ink is.
 from hwsk.preprocessing import HeightNormalizer
 
+stray = np.pad(upright[0], ((0, 60), (0, 0)), constant_values=255)
+cv2.line(stray, (300, 118), (315, 125), 0, 3)
+moments = HeightNormalizer(40, method="moments")
 compare(
     {
-        "before": upright[0],
-        "HeightNormalizer(40)": HeightNormalizer(40).fit_transform(upright)[0],
-        'HeightNormalizer(40, method="moments")': HeightNormalizer(
-            40, method="moments"
-        ).fit_transform(upright)[0],
+        "before": stray,
+        "HeightNormalizer(40)": HeightNormalizer(40).fit_transform([stray])[0],
+        'HeightNormalizer(40, method="moments")': moments.fit_transform([stray])[0],
     }
 )
 

@@ -60,10 +60,11 @@ for axis, sample, title in (
     (axes[0], np.concatenate(strokes), "as recorded"),
     (axes[1], np.concatenate(standardised), "standardised"),
 ):
-    axis.plot(sample[:, 0], sample[:, 1], ".", markersize=2, alpha=0.3)
+    written = sample[1:][sample[:-1, 2] == 0]  # without the leaps of the lifted pen
+    axis.plot(written[:, 0], written[:, 1], ".", markersize=2, alpha=0.3)
     axis.set(title=title, xlabel="dx", ylabel="dy")
     axis.set_aspect("equal")
 
-back = normalizer.inverse_transform(standardised)
-print(f"farthest from where it was: {max(np.abs(a - b).max() for a, b in zip(strokes, back)):.1e}")
+back = np.concatenate(normalizer.inverse_transform(standardised))
+print(f"greatest difference after the way back: {np.abs(back - np.concatenate(strokes)).max():.1e}")
 plt.show()

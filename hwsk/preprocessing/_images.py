@@ -305,9 +305,9 @@ class HeightNormalizer(_ImageTransformer):
     height : int, default=64
         Height of the images that come out.
     method : {"box", "moments"}, default="box"
-        "box" scales the whole image. "moments" centres the height on the ink's mean and makes it
-        6.7 standard deviations of the ink's vertical distribution [1]_: writing of one size comes
-        out, whether a line has ascenders or not; what reaches farther is cut off.
+        "box" scales the whole image. "moments" first cuts out a band centred on the ink's mean
+        and 6.7 standard deviations of its vertical distribution high [1]_, at most as high as the
+        image: margins go, and what reaches far above or below the writing.
     max_aspect : float, default=100
         Largest width that comes out, in heights. A wider image (a row of noise scaled up, say) is
         squeezed to that, so that it can't fill the memory.

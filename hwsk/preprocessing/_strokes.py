@@ -379,8 +379,8 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         strokes, table = check_strokes(X, self)
         if table is not None:
+            if len(self.mean_) != 1:
+                raise ValueError("StrokeNormalizer was fitted on strokes, and X is a 2-D array")
             return change(table).astype(table.dtype, copy=False)
-        if len(self.mean_) == 1:
-            raise ValueError("StrokeNormalizer was fitted on a 2-D array, and X holds strokes")
         changed = [np.column_stack([change(s[:, :2]), s[:, 2]]).astype(np.float32) for s in strokes]
         return object_array(changed)

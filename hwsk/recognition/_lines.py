@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -74,6 +75,8 @@ class CTCRecognizer(NetworkEstimator):
         Epochs trained.
     net_ : skorch.NeuralNet
         The fitted net; `net_.module_` is the torch module.
+    label_type_ : {"str", "int"}
+        What `y` held, and `predict` gives.
     n_features_in_ : int
         Columns of X, where X was a 2-D array.
 
@@ -104,6 +107,10 @@ class CTCRecognizer(NetworkEstimator):
     >>> recognizer.fit(words.images, words.text).alphabet_
     'no'
     """
+
+    alphabet_: str
+    levels_: tuple[float, float]
+    label_type_: str
 
     _parameter_constraints: dict[str, list[Any]] = {
         "height": [Interval(Integral, 8, None, closed="left")],
@@ -193,6 +200,7 @@ class CTCRecognizer(NetworkEstimator):
         Returns
         -------
         self : CTCRecognizer
+            The fitted recognizer.
 
         Raises
         ------
@@ -219,6 +227,7 @@ class CTCRecognizer(NetworkEstimator):
         Returns
         -------
         self : CTCRecognizer
+            The recognizer, one epoch further.
         """
         return self._fit(X, y, None, further=hasattr(self, "net_"), max_epochs=1)
 
@@ -230,6 +239,12 @@ class CTCRecognizer(NetworkEstimator):
         check_consistent_length(images, texts, groups)
         images, widths, levels = _look(images, is_table, self.height)
         _check_steps(texts, widths)
+        if further and label_type != self.label_type_:
+            raise ValueError(
+                f"training goes on from labels of type {self.label_type_}, and y holds labels of "
+                f"type {label_type}"
+            )
+        former = dict(vars(self))
         characters = sorted({character for text in texts for character in text})
         if further:
             self.alphabet_ += "".join(c for c in characters if c not in self.alphabet_)
@@ -247,7 +262,11 @@ class CTCRecognizer(NetworkEstimator):
             return dataset
 
         make_module = self._make_module if not further else self._module_to_train_further
-        self._train(make_dataset, len(texts), groups, make_module, max_epochs)
+        try:
+            self._train(make_dataset, len(texts), groups, make_module, max_epochs)
+        except BaseException:  # a former network and the new alphabet would read nonsense
+            self.__dict__ = former
+            raise
         return self
 
     def _dataset(
@@ -287,7 +306,8 @@ class CTCRecognizer(NetworkEstimator):
         log_probs, lengths, _ = output
         references = np.split(target[0].numpy(), np.cumsum(target[1].numpy())[:-1])
         read = greedy_decode(log_probs, lengths)
-        edits = sum(Levenshtein.distance(a, b) for a, b in zip(references, read, strict=True))
+        pairs = zip(references, read, strict=True)
+        edits = sum(Levenshtein.distance(a.tolist(), b.tolist()) for a, b in pairs)
         return edits, len(target[0])
 
     def _warn_if_blank(self, X: Any) -> None:
@@ -298,7 +318,7 @@ class CTCRecognizer(NetworkEstimator):
                 "training images (CTC's blank everywhere, as at the start of every training); "
                 "train longer (max_epochs), or on more data",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _read(self, images: Sequence[Image]) -> list[str]:
@@ -341,7 +361,7 @@ class CTCRecognizer(NetworkEstimator):
         Returns
         -------
         log_proba : ndarray of shape (n_samples,), dtype object
-            Each a float32 array of shape (time steps, 1 + len(alphabet_)); column 0 is the blank,
+            Each a float32 array of shape `(time steps, 1 + len(alphabet_))`; column 0 is the blank,
             column i the character `alphabet_[i - 1]`. There are as many steps as quarters of the
             scaled width.
         """
@@ -366,6 +386,7 @@ class CTCRecognizer(NetworkEstimator):
         Returns
         -------
         score : float
+            1 - character error rate over all of X: 1 is best, and it may be negative.
         """
         check_is_fitted(self)
         images, _ = check_images(X, self)
@@ -407,7 +428,7 @@ def _check_texts(y: Any, *, allow_empty: bool = False) -> tuple[list[str], str]:
 def _is_whole(label: Any) -> bool:
     if isinstance(label, bool):
         return False
-    return isinstance(label, int) or (isinstance(label, float) and label.is_integer())
+    return isinstance(label, Integral) or (isinstance(label, float) and label.is_integer())
 
 
 def _look(
@@ -440,7 +461,7 @@ def _look(
         warnings.warn(
             f"images of floats hold values from {low:g} to {high:g}, not 0 to 1: "
             f"{high:g} is taken as paper and {low:g} as full ink",
-            stacklevel=4,
+            stacklevel=5,  # the caller of `fit`
         )
     ink = np.where(is_float, (high - np.array(means)) / (high - low), 1 - np.array(means) / 255)
     dark = np.flatnonzero(ink > 0.5)
@@ -449,14 +470,14 @@ def _look(
             f"{len(dark)} of {len(widths)} images look inverted (light ink on dark paper), rows "
             f"{_some(dark)}; hwsk expects dark ink on light paper, as "
             "hwsk.preprocessing.Grayscale makes it",
-            stacklevel=4,
+            stacklevel=5,  # the caller of `fit`
         )
     return (object_array(kept) if keep else images), np.array(widths), (high, low)
 
 
 def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> None:
     """CTC needs a time step for each character and one more between equal neighbours."""
-    needed = np.array([len(t) + sum(a == b for a, b in zip(t, t[1:], strict=False)) for t in texts])
+    needed = np.array([len(text) + sum(a == b for a, b in pairwise(text)) for text in texts])
     given = CRNN.output_lengths(torch.from_numpy(widths)).numpy()
     short = np.flatnonzero(needed > given)
     if len(short):

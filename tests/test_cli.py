@@ -1,0 +1,152 @@
+"""The command line, run in this process on a small recognizer that has been trained a little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import hwsk
+from hwsk.cli import main
+from hwsk.datasets import make_handwriting
+from hwsk.preprocessing import HeightNormalizer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    data = make_handwriting(12, texts=["on", "no"], n_writers=2, height=24, random_state=0)
+    recognizer = hwsk.CTCRecognizer(
+        height=16, channels=(4, 8, 8), dense_units=8, hidden_units=8, num_layers=1,
+        dropout=0, max_epochs=12, lr=1e-2, random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it may still be blank: what is read does not matter
+        model = make_pipeline(HeightNormalizer(16), recognizer).fit(data.images, data.text)
+    hwsk.save(model, folder / "model.hwsk")
+    hwsk.save(StandardScaler(), folder / "scaler.hwsk")
+    for i, image in enumerate(data.images[:3]):
+        cv2.imwrite(str(folder / f"line {i}.png"), image)
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "expected.json").write_text(json.dumps(list(model.predict(data.images[:3]))))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def inside(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+LINES = [f"line {i}.png" for i in range(3)]
+
+
+def test_recognize_prints_path_and_text(folder):
+    expected = json.loads((folder / "expected.json").read_text())
+    result = run("recognize", "model.hwsk", *LINES)
+    assert result.exit_code == 0 and not result.stderr
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert rows == [list(row) for row in zip(LINES, expected, strict=True)]
+
+    result = run("recognize", "model.hwsk", *LINES, "--json")
+    rows = json.loads(result.stdout)
+    assert rows == [{"path": p, "text": t} for p, t in zip(LINES, expected, strict=True)]
+
+
+def test_recognize_csv_quotes(tmp_path):
+    name = 'a, "b".png'
+    cv2.imwrite(name, np.full((20, 60), 255, np.uint8))
+    result = run("recognize", "model.hwsk", name, "--csv")
+    header, row = result.stdout.splitlines()
+    assert header == "path,text" and row.startswith('"a, ""b"".png",')
+
+
+def test_odd_images_are_read():
+    for i, shape in enumerate([(1, 1), (3000, 2), (2, 3000), (40, 40, 4)]):
+        image = np.zeros(shape, np.uint16 if i == 3 else np.uint8)
+        cv2.imwrite(f"odd {i}.png", image)
+    result = run("recognize", "model.hwsk", *[f"odd {i}.png" for i in range(4)])
+    assert result.exit_code == 0 and len(result.stdout.splitlines()) == 4
+
+
+def test_bad_images_do_not_stop_the_others(monkeypatch):
+    monkeypatch.setattr("hwsk.cli.BATCH", 2)
+    arguments = [LINES[0], "missing.png", "empty.png", LINES[1], "notes.txt", ".", LINES[2]]
+    result = run("recognize", "model.hwsk", *arguments)
+    assert result.exit_code == 1
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == LINES
+    errors = result.stderr.splitlines()
+    assert len(errors) == 5 and errors[-1] == "4 of 7 images could not be read"
+    for error, name in zip(errors, ["missing.png", "empty.png", "notes.txt", "."], strict=False):
+        assert error.startswith("Error: ") and name in error
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("missing.hwsk", "no such file: missing.hwsk"),
+        ("notes.txt", "notes.txt (8 bytes) is no file written by hwsk.save"),
+        (".", "is a folder"),
+        ("scaler.hwsk", "scaler.hwsk holds a StandardScaler, which reads nothing"),
+    ],
+)
+def test_bad_models_are_one_line(model, message):
+    result = run("recognize", model, LINES[0])
+    assert result.exit_code == 1 and not result.stdout
+    assert message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_info():
+    result = run("info", "model.hwsk")
+    assert result.exit_code == 0
+    for part in (
+        "model.hwsk: Pipeline", "reads: 'no'", f"hwsk {hwsk.__version__}", "scikit-learn",
+        "ctcrecognizer: CTCRecognizer", "ctcrecognizer__height: 16", "numbers",
+    ):  # fmt: skip
+        assert part in result.stdout
+    assert "reads" not in run("info", "scaler.hwsk").stdout
+    assert run("info", "missing.hwsk").exit_code == 1
+
+
+def test_usage():
+    assert hwsk.__version__ in run("--version").stdout
+    assert "recognize" in run("-h").stdout
+    result = run("recognize", "model.hwsk")
+    assert result.exit_code == 2 and "IMAGE" in result.stderr
+
+
+def test_help_comes_without_torch():
+    code = "import sys; from hwsk.cli import main; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "hwsk", "recognize", "missing.hwsk", "x.png"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (1, "Error: no such file: missing.hwsk\n")
+
+
+@pytest.mark.filterwarnings("ignore:.*reads nothing at all:UserWarning")
+def test_quick_demo(tmp_path):
+    result = run("demo", "--quick", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    for part in ("nearest training image", "CTCRecognizer", "interval", "load_lines", "Done in"):
+        assert part in result.stdout
+    assert cv2.imread(str(tmp_path / "out" / "reading.png")) is not None
+    assert run("info", tmp_path / "out" / "model.hwsk").exit_code == 0
+
+
+def test_demo_into_a_file_is_refused():
+    result = run("demo", "--quick", "--output", "notes.txt")
+    assert result.exit_code == 2 and "notes.txt" in result.stderr

@@ -128,6 +128,7 @@ class LazyImages(Sequence[Image]):
     Parameters
     ----------
     sources : sequence of str, path or ndarray
+        Files to decode, and images that are there already.
     steps : tuple of callable
         Each takes an image and returns one; applied in order.
     """

@@ -173,8 +173,11 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
     height : int or None
         Height to scale to; None keeps images as they are.
     targets : sequence or None
+        Class numbers of each image's characters.
     augment : callable or None
+        Changes an image, afresh in each epoch.
     seed : int
+        Decides, with the epoch, the order and the augmentation.
     """
 
     def __init__(

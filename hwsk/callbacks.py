@@ -98,12 +98,13 @@ class Checkpoint(Callback):
 
     Weights, optimizer, history, random state and the state of early stopping are kept: a fit that
     was interrupted and started again with the same parameters and data ends as if it had not been
-    (on a GPU but for the course of dropout). The file is removed by nobody;
-    a finished fit that is started again trains no further.
+    (on a GPU but for the course of dropout). The file is removed by nobody; a finished fit that is
+    started again trains no further.
 
     Parameters
     ----------
     path : str or path
+        The file; it is made if it is not there.
     max_epochs : int
         Epochs after which a resumed fit ends: the estimator's own `max_epochs`.
 

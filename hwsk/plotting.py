@@ -133,7 +133,10 @@ class ReadingDisplay:
         pyplot = _import_pyplot()
         count = len(self.images)
         if ax is None:
-            self.figure_ = pyplot.figure(figsize=(8, 1.1 * count), layout="constrained")
+            widest = max(image.shape[1] / image.shape[0] for image in self.images)
+            longest = max(len(text) for text in [*self.y_pred, *(self.y_true or [])])
+            width = np.clip(max(0.7 * widest, 0.08 * longest), 3, 8)  # inches
+            self.figure_ = pyplot.figure(figsize=(width, 1.1 * count), layout="constrained")
             self.axes_ = self.figure_.subplots(count, squeeze=False)[:, 0]
         else:
             self.figure_ = ax.figure

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,9 +16,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import hwsk
+from hwsk._demo import _draw
 from hwsk.cli import main
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import HeightNormalizer
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +133,10 @@ def test_usage():
 
 def test_help_comes_without_torch():
     code = "import sys; from hwsk.cli import main; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     result = subprocess.run(
         [sys.executable, "-m", "hwsk", "recognize", "missing.hwsk", "x.png"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (1, "Error: no such file: missing.hwsk\n")
 
@@ -145,6 +149,14 @@ def test_quick_demo(tmp_path):
         assert part in result.stdout
     assert cv2.imread(str(tmp_path / "out" / "reading.png")) is not None
     assert run("info", tmp_path / "out" / "model.hwsk").exit_code == 0
+
+
+def test_demo_goes_on_without_matplotlib(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    model = hwsk.load("model.hwsk")
+    _draw(model, [LINES[0]], ["on"], Path("reading.png"), print)
+    assert "pip install hwsk[plot]" in capsys.readouterr().out
+    assert not Path("reading.png").exists()
 
 
 def test_demo_into_a_file_is_refused():

@@ -40,7 +40,8 @@ def write(path: Path, content: bytes) -> str:
 def test_read_image_formats(tmp_path):
     image = smooth()
     for kind in (".png", ".tif", ".bmp"):
-        np.testing.assert_array_equal(read_image(write(tmp_path / f"a{kind}", encode(image, kind))), image)
+        path = write(tmp_path / f"a{kind}", encode(image, kind))
+        np.testing.assert_array_equal(read_image(path), image)
     jpeg = read_image(write(tmp_path / "a.jpg", encode(image, ".jpg")))
     assert np.abs(jpeg.astype(int) - image).max() < 12
     deep = image.astype(np.uint16) * 257

@@ -24,10 +24,13 @@ class CRNN(nn.Module):
     channels : tuple of int, default=(32, 64, 128)
         Filters of the three stages.
     dense_units : int, default=128
+        Units of the layer between CNN and LSTM.
     hidden_units : int, default=192
         LSTM units in each direction.
     num_layers : int, default=2
+        LSTM layers.
     dropout : float, default=0.2
+        Dropout before, between and after the LSTM layers.
 
     References
     ----------
@@ -166,6 +169,7 @@ class CTCLoss(nn.Module):
     Parameters
     ----------
     shortcut_weight : float, default=0.1
+        Weight of the shortcut head's loss; 0 leaves it out.
 
     References
     ----------

@@ -15,12 +15,14 @@ def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]
     Parameters
     ----------
     log_probs : Tensor of shape (time, n, n_classes)
+        Log-probabilities, or other scores that grow with them.
     lengths : Tensor of shape (n,)
         Time steps of each line.
 
     Returns
     -------
     classes : list of n ndarray of int64
+        Classes read in each line, no blanks among them.
     """
     best = log_probs.detach().argmax(dim=2).cpu().numpy().T
     before = np.concatenate([np.full((len(best), 1), BLANK), best[:, :-1]], axis=1)

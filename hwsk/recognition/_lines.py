@@ -102,8 +102,9 @@ class CTCRecognizer(NetworkEstimator):
     >>> from hwsk.datasets import make_handwriting
     >>> from hwsk.recognition import CTCRecognizer
     >>> words = make_handwriting(20, texts=["on", "no"], random_state=0)
-    >>> recognizer = CTCRecognizer(height=16, channels=(4, 8, 8), hidden_units=8, max_epochs=1,
-    ...                            random_state=0)
+    >>> recognizer = CTCRecognizer(
+    ...     height=16, channels=(4, 8, 8), hidden_units=8, max_epochs=1, random_state=0
+    ... )
     >>> recognizer.fit(words.images, words.text).alphabet_
     'no'
     """
@@ -234,6 +235,12 @@ class CTCRecognizer(NetworkEstimator):
     def _fit(
         self, X: Any, y: Any, groups: Any, *, further: bool, max_epochs: int | None
     ) -> CTCRecognizer:
+        if len(self.channels) != 3 or not all(
+            np.issubdtype(type(n), np.integer) and n > 0 for n in self.channels
+        ):
+            raise ValueError(
+                f"channels={self.channels!r}; the three stages need three whole numbers from 1"
+            )
         images, is_table = check_images(X, self, reset=not further)
         texts, label_type = _check_texts(y)
         check_consistent_length(images, texts, groups)
@@ -287,16 +294,18 @@ class CTCRecognizer(NetworkEstimator):
     def _module_to_train_further(self) -> CRNN:
         """The fitted weights, with new classes where the alphabet has grown."""
         module = self._make_module()
-        new = module.state_dict()
-        for name, old in self.net_.module_.state_dict().items():
+        new, former = module.state_dict(), self.net_.module_.state_dict()
+        absent = torch.empty(0)
+        for name in former | new:
+            before, now = former.get(name, absent), new.get(name, absent)
             grows = name.startswith(("head.", "shortcut."))
-            if new[name].shape[grows:] != old.shape[grows:]:
+            if now.shape[grows:] != before.shape[grows:]:
                 raise ValueError(
                     f"training goes on from a network of another architecture: {name} has shape "
-                    f"{tuple(old.shape)}, now {tuple(new[name].shape)}; set warm_start=False or "
+                    f"{tuple(before.shape)}, now {tuple(now.shape)}; set warm_start=False or "
                     "take the former parameters"
                 )
-            (new[name][: len(old)] if grows else new[name]).copy_(old)
+            (now[: len(before)] if grows else now).copy_(before)
         return module
 
     def _make_criterion(self) -> CTCLoss:
@@ -312,7 +321,8 @@ class CTCRecognizer(NetworkEstimator):
 
     def _warn_if_blank(self, X: Any) -> None:
         images, _ = check_images(X, self)
-        if not any(len(text) for text in self._read(images[: 4 * self.batch_size])):
+        starts = range(0, len(images), self.batch_size)  # as a rule the first batch settles it
+        if not any(any(self._read(images[i : i + self.batch_size])) for i in starts):
             warnings.warn(
                 f"after {self.n_iter_} epochs the recognizer reads nothing at all in its own "
                 "training images (CTC's blank everywhere, as at the start of every training); "
@@ -400,6 +410,8 @@ def _check_texts(y: Any, *, allow_empty: bool = False) -> tuple[list[str], str]:
         raise ValueError(
             "CTCRecognizer requires y to be passed, but the target y is None: pass the texts"
         )
+    if isinstance(y, (str, bytes)):
+        raise ValueError(f"y is one string ({y!r}); pass a list of texts, one for each image")
     labels = column_or_1d(y, warn=True).tolist() if hasattr(y, "__array__") else list(y)
     if labels and all(_is_whole(label) for label in labels):
         negative = [i for i, label in enumerate(labels) if label < 0]

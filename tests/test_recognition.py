@@ -1,0 +1,390 @@
+"""`CTCRecognizer`: what it takes, what it refuses, what it learns."""
+
+import copy
+import pickle
+import warnings
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
+from small_words import draw_words, small_recognizer, weights
+
+from hwsk.datasets import make_handwriting
+from hwsk.preprocessing import HeightNormalizer
+
+pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
+X, Y = draw_words(40)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return small_recognizer(max_epochs=15).fit(X, Y)
+
+
+class NoTraining(Callback):
+    def on_train_begin(self, net, **kwargs):
+        raise AssertionError("training has begun")
+
+
+# --- learning
+
+
+def test_learns_generated_words():
+    words = make_handwriting(60, texts=["cat", "dog", "sun", "egg"], n_writers=1, random_state=0)
+    recognizer = small_recognizer(
+        channels=(8, 16, 16), dense_units=32, hidden_units=32, batch_size=4, lr=0.01, max_epochs=20
+    )
+    recognizer.fit(words.images, words.text)
+    assert 1 - recognizer.score(words.images, words.text) < 0.2
+
+
+def test_learns_and_reads_what_it_has_not_seen(reader):
+    assert reader.alphabet_ == "abc"
+    assert reader.score(*draw_words(30, seed=5)) > 0.6
+    assert reader.history_[-1]["train_loss"] < reader.history_[0]["train_loss"] / 2
+
+
+def test_predict_log_proba(reader):
+    probabilities = reader.predict_log_proba(X)
+    assert probabilities.dtype == object
+    for image, line in zip(X, probabilities, strict=True):
+        assert line.dtype == np.float32
+        assert line.shape == (-(-image.shape[1] // 4), 4)
+        np.testing.assert_allclose(np.exp(line).sum(1), 1, rtol=1e-5)
+    best = probabilities[0].argmax(1)
+    read = [i for i, before in zip(best, [0, *best], strict=False) if i != before and i]
+    assert reader.predict(X[:1]) == ["".join("abc"[i - 1] for i in read)]
+
+
+def test_a_line_reads_the_same_alone_and_among_others(reader):
+    together = reader.predict_log_proba(X)
+    for i in (0, 1, 39):
+        np.testing.assert_allclose(
+            together[i], reader.predict_log_proba(X[i : i + 1])[0], atol=1e-4
+        )
+
+
+def test_predictions_are_strings(reader):
+    read = reader.predict(X)
+    assert read.dtype == object
+    assert all(type(text) is str for text in read)
+
+
+def test_before_fit():
+    for method in ("predict", "predict_log_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(small_recognizer(), method)(X)
+    with pytest.raises(NotFittedError):
+        small_recognizer().score(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("height", 4), ("lr", 0), ("dropout", 1), ("max_epochs", 0), ("augment", 3), ("device", 0)],
+)
+def test_parameters_are_checked(name, value):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+        small_recognizer(**{name: value}).fit(X, Y)
+
+
+@pytest.mark.parametrize("channels", [(4, 8), (4, 8, 0), (4, 8, "8"), (4, 8, 8.0)])
+def test_channels_are_checked(channels):
+    with pytest.raises(ValueError, match="channels"):
+        small_recognizer(channels=channels).fit(X, Y)
+
+
+# --- integers
+
+
+def test_digits():
+    digits = load_digits()
+    recognizer = small_recognizer()
+    with pytest.warns(UserWarning) as noted:
+        recognizer.fit(digits.images[:60], digits.target[:60])
+    messages = " ".join(str(warning.message) for warning in noted)
+    assert "look inverted" in messages
+    assert "0 to 16" in messages
+    assert recognizer.alphabet_ == "0123456789"
+    read = recognizer.predict(digits.images[:60])
+    assert read.dtype == np.int64
+    assert read.min() >= -1
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([12, 3]),
+        [12, 3],
+        [np.int64(12), np.uint8(3)],
+        np.array([12.0, 3.0]),
+        np.array([12, 3], dtype=object),
+        pd.Series([12, 3]),
+    ],
+)
+def test_integers_are_read_as_digits(y):
+    recognizer = small_recognizer().fit(X[:2], y)
+    assert recognizer.alphabet_ == "123"
+    assert recognizer.predict(X[:2]).dtype == np.int64
+
+
+# --- what is refused before training begins
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "match"),
+    [
+        (2, "", "1 of 8 texts are empty, in rows 2:"),
+        (2, " ", "1 of 8 texts are empty, in rows 2:"),
+        (3, None, r"None \(NoneType\) in row 3"),
+        (3, float("nan"), r"nan \(float\) in row 3"),
+        (1, 1.5, r"1\.5 \(float\) in row 1"),
+        (4, b"ab", r"b'ab' \(bytes\) in row 4"),
+        (5, 7, r"7 \(int\) in row 5"),
+        (5, True, r"True \(bool\) in row 5"),
+        (6, "ab" * 4, r"row 6: 'abababab' needs 8, and the image, .* gives"),
+        (6, "a" * 5, r"row 6: 'aaaaa' needs 9"),
+    ],
+)
+@pytest.mark.parametrize("make", [list, lambda y: pd.Series(y, dtype=object)])
+def test_bad_text_is_named(row, value, match, make):
+    y = list(Y[:8])
+    y[row] = value
+    with pytest.raises(ValueError, match=match):
+        small_recognizer(callbacks=[NoTraining()]).fit(X[:8], make(y))
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        (None, "requires y"),
+        ([3, -1, 2], "row 1: -1"),
+        (np.array([1.0, 2.5, 3.0]), r"1\.0 .*Unknown label type"),
+        (["a", "b"], "inconsistent numbers of samples"),
+        ([["a"], ["b"], ["c"]], "row 0"),
+        (np.array([["a", "b"]] * 3), "y should be a 1d array"),
+        ("abc", "one string"),
+    ],
+)
+def test_bad_y(y, match):
+    with pytest.raises(ValueError, match=match):
+        small_recognizer(callbacks=[NoTraining()]).fit(X[:3], y)
+
+
+def test_groups_of_another_length():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        small_recognizer().fit(X[:3], Y[:3], groups=[1, 2])
+
+
+def test_many_bad_rows_are_not_all_listed():
+    with pytest.raises(ValueError, match=r"30 of 30 .* rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.:"):
+        small_recognizer().fit(X[:30], [""] * 30)
+
+
+def test_bad_pixels_are_named():
+    images = [image / 255 for image in X[:4]]
+    images[2][3, 5] = np.nan
+    with pytest.raises(ValueError, match="image 2 holds NaN or infinity, first at row 3, column 5"):
+        small_recognizer(callbacks=[NoTraining()]).fit(images, Y[:4])
+
+
+def test_no_samples_and_one():
+    with pytest.raises(ValueError, match="0 sample"):
+        small_recognizer().fit([], [])
+    assert small_recognizer().fit(X[:1], Y[:1]).predict(X[:1]).shape == (1,)
+
+
+def test_odd_images_are_taken():
+    image = X[0]
+    odd = [
+        np.zeros((1, 1), np.uint8),
+        image.astype(np.uint16) * 257,
+        np.dstack([image] * 3 + [np.full_like(image, 255)]),
+        image > 128,
+        image[..., None],
+        np.full((200, 3), 255, np.uint8),
+    ]
+    recognizer = small_recognizer().fit(odd, [Y[0]] * 5 + ["a"])
+    assert recognizer.predict(odd).shape == (6,)
+    plain = recognizer.predict_log_proba([image])[0]
+    for same in (odd[1], odd[2], odd[4], image / 255):
+        np.testing.assert_allclose(recognizer.predict_log_proba([same])[0], plain, atol=1e-4)
+
+
+def test_table_of_uint8():
+    table = np.random.default_rng(0).integers(0, 256, (6, 20)).astype(np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        recognizer = small_recognizer(height=8, max_epochs=1).fit(table, list("ababab"))
+    assert recognizer.n_features_in_ == 20
+    assert recognizer.predict(table).shape == (6,)
+    with pytest.raises(ValueError, match="21 features"):
+        recognizer.predict(np.zeros((2, 21)))
+    with pytest.raises(ValueError, match="X holds images"):
+        recognizer.predict(X)
+
+
+# --- what is warned of
+
+
+def test_inverted_images():
+    images = [255 - image for image in X[:4]]
+    with pytest.warns(
+        UserWarning, match=r"4 of 4 images look inverted .*rows 0, 1, 2, 3;"
+    ) as noted:
+        small_recognizer().fit(images, Y[:4])
+    assert noted[0].filename == __file__
+
+
+def test_floats_beyond_one():
+    images = [image.astype(float) for image in X[:4]]
+    with pytest.warns(UserWarning, match="from 0 to 255, not 0 to 1: 255 is taken as paper"):
+        recognizer = small_recognizer().fit(images, Y[:4])
+    assert recognizer.levels_ == (255, 0)
+    np.testing.assert_allclose(
+        recognizer.predict_log_proba(images[:1])[0],
+        recognizer.predict_log_proba(X[:1])[0],
+        atol=1e-5,
+    )
+
+
+def test_good_images_give_no_warning(reader):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        copy.deepcopy(reader).set_params(warm_start=True, lr=1e-4).fit(X, Y)
+
+
+class OnlyBlanks(Callback):
+    def on_train_end(self, net, **kwargs):
+        net.module_.head.bias.data[0] = 100
+
+
+def test_reading_nothing_at_all():
+    with pytest.warns(
+        ConvergenceWarning, match="after 1 epochs the recognizer reads nothing"
+    ) as noted:
+        small_recognizer(callbacks=[OnlyBlanks()]).fit(X[:8], Y[:8])
+    assert noted[0].filename == __file__
+
+
+def test_loss_that_became_nan():
+    with pytest.warns(ConvergenceWarning, match=r"training loss became .*lower lr \(now 1e\+30\)"):
+        small_recognizer(lr=1e30, max_epochs=3).fit(X, Y)
+
+
+# --- going on
+
+
+def test_warm_start_goes_on():
+    recognizer = small_recognizer(max_epochs=6, warm_start=True).fit(X, Y)
+    fresh = recognizer.history_
+    recognizer.fit(X, Y)
+    assert recognizer.n_iter_ == 6
+    assert recognizer.history_[0]["train_loss"] < fresh[0]["train_loss"]
+    assert recognizer.history_[-1]["train_loss"] < fresh[-1]["train_loss"]
+
+
+def test_without_warm_start_fit_begins_anew(reader):
+    recognizer = copy.deepcopy(reader).set_params(max_epochs=1).fit(X, Y)
+    assert_array_equal(weights(recognizer), weights(small_recognizer().fit(X, Y)))
+
+
+def test_warm_start_keeps_the_characters_it_knows(reader):
+    recognizer = copy.deepcopy(reader).set_params(warm_start=True, max_epochs=1, lr=1e-9)
+    recognizer.fit(*draw_words(8, "ad"))
+    assert recognizer.alphabet_ == "abcd"
+    old, new = reader.net_.module_.state_dict(), recognizer.net_.module_.state_dict()
+    assert new["head.weight"].shape[0] == 5
+    np.testing.assert_allclose(new["head.weight"][:4], old["head.weight"], atol=1e-6)
+    again = pickle.loads(pickle.dumps(recognizer))
+    assert_array_equal(again.predict(X), recognizer.predict(X))
+
+
+def test_warm_start_with_another_architecture(reader):
+    recognizer = copy.deepcopy(reader).set_params(warm_start=True, hidden_units=8)
+    with pytest.raises(
+        ValueError, match=r"another architecture: lstm.* \(64, 16\), now \(32, 16\)"
+    ):
+        recognizer.fit(*draw_words(8, "ad"))
+    assert recognizer.alphabet_ == "abc"  # as it was
+    recognizer.set_params(num_layers=2, hidden_units=16)
+    with pytest.raises(ValueError, match=r"another architecture: lstm.* \(0,\), now \(64, 32\)"):
+        recognizer.fit(X, Y)
+    assert_array_equal(recognizer.predict(X), reader.predict(X))
+    deeper = small_recognizer(num_layers=2, warm_start=True).fit(X, Y).set_params(num_layers=1)
+    with pytest.raises(ValueError, match=r"another architecture: lstm.*, now \(0,\)"):
+        deeper.fit(X, Y)
+
+
+def test_warm_start_with_another_kind_of_labels(reader):
+    with pytest.raises(ValueError, match="labels of type str, and y holds labels of type int"):
+        copy.deepcopy(reader).partial_fit(X[:2], [1, 2])
+
+
+def test_partial_fit():
+    recognizer = small_recognizer(lr=0.01)
+    losses = []
+    for _ in range(10):
+        recognizer.partial_fit(X, Y)
+        assert recognizer.n_iter_ == 1
+        losses.append(recognizer.history_[-1]["train_loss"])
+    assert losses[-1] < losses[0] * 0.7
+    recognizer.partial_fit(*draw_words(8, "cd"))
+    assert recognizer.alphabet_ == "abcd"
+
+
+def test_partial_fit_goes_on_with_the_optimizer_but_its_own_rates():
+    recognizer = small_recognizer().partial_fit(X, Y)
+    recognizer.set_params(lr=0.005, weight_decay=0.5).partial_fit(X, Y)
+    optimizer = recognizer.net_.optimizer_
+    assert {int(state["step"]) for state in optimizer.state.values()} == {10}
+    assert optimizer.param_groups[0]["lr"] == 0.005
+    assert optimizer.param_groups[0]["weight_decay"] == 0.5
+
+
+# --- files
+
+
+def write(folder, images):
+    folder.mkdir(exist_ok=True)
+    paths = [str(folder / f"{i:03}.png") for i in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        cv2.imwrite(path, image)
+    return paths
+
+
+def test_paths_give_what_arrays_give(tmp_path):
+    images = [np.pad(image, ((3, 4), (2, 1)), constant_values=255) for image in X[:16]]
+    paths = np.array(write(tmp_path / "words", images))
+    steps = make_pipeline(HeightNormalizer(height=20), small_recognizer(max_epochs=2))
+    from_arrays = copy.deepcopy(steps).fit(images, Y[:16])
+    from_paths = steps.fit(paths, Y[:16])
+    assert_array_equal(weights(from_paths[-1]), weights(from_arrays[-1]))
+    for a, b in zip(
+        from_paths.predict_log_proba(paths), from_arrays.predict_log_proba(images), strict=True
+    ):
+        assert_array_equal(a, b)
+    plain = small_recognizer().fit(paths, Y[:16])
+    assert_array_equal(weights(plain), weights(small_recognizer().fit(images, Y[:16])))
+    assert_array_equal(plain.predict(paths), plain.predict(images))
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "match"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-30]), ValueError, "cut short"),
+        (lambda path: path.write_bytes(b""), ValueError, "0 bytes"),
+        (lambda path: path.unlink(), FileNotFoundError, "No such file"),
+    ],
+)
+def test_damaged_file_is_named_before_training(tmp_path, damage, error, match):
+    paths = write(tmp_path / "words", X[:6])
+    damage(tmp_path / "words" / "004.png")
+    with pytest.raises(error, match=r"004\.png") as caught:
+        small_recognizer(callbacks=[NoTraining()]).fit(paths, Y[:6])
+    assert match in str(caught.value)

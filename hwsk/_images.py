@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, validate_data
 
 Image = NDArray[Any]
-_LEVELS = {"b": 1.0, "u1": 255.0, "u2": 65535.0}
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:

@@ -99,7 +99,8 @@ class Checkpoint(Callback):
     Weights, optimizer, history, random state and the state of early stopping are kept: a fit that
     was interrupted and started again with the same parameters and data ends as if it had not been
     (on a GPU but for the course of dropout). The file is removed by nobody; a finished fit that is
-    started again trains no further.
+    started again trains no further. A fit on another number of samples, with another random state
+    or network finds the file foreign and raises ValueError.
 
     Parameters
     ----------
@@ -118,11 +119,18 @@ class Checkpoint(Callback):
         self.path = path
         self.max_epochs = max_epochs
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        # What a fit is known by: another split, or the clones of a grid search, are other fits.
+        self.fit_ = [len(X), X.seed, *(weight.numel() for weight in net.module_.parameters())]
         path = Path(self.path)
         if not path.exists():
             return
         state = torch.load(path, map_location=net.device, weights_only=True)
+        if state["fit"] != self.fit_:
+            raise ValueError(
+                f"{path} was left by another fit: other data ({state['fit'][0]} samples there, "
+                f"{len(X)} here), random_state or network; remove it, or name another path"
+            )
         net.module_.load_state_dict(state["module"])
         net.optimizer_.load_state_dict(state["optimizer"])
         for row in state["history"]:
@@ -139,6 +147,7 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         state = {
+            "fit": self.fit_,
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "history": epoch_rows(net.history),

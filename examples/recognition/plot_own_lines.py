@@ -103,7 +103,7 @@ print(f"alphabet {recognizer.alphabet_!r}, score on unseen writers {score:.2f}")
 # %%
 from hwsk.plotting import ReadingDisplay
 
-ReadingDisplay.from_estimator(reader, lines.images[test], lines.text[test], max_lines=6)
+_ = ReadingDisplay.from_estimator(reader, lines.images[test], lines.text[test], max_lines=6)
 
 # %%
 # Keep it
@@ -141,5 +141,5 @@ print(f"doubtful years: score {before:.2f} before, {after:.2f} after")
 print(f"first register: score {reader.score(lines.images[test], lines.text[test]):.2f} after")
 
 # %%
-ReadingDisplay.from_estimator(reader, doubtful.images[rest], doubtful.text[rest], max_lines=4)
+_ = ReadingDisplay.from_estimator(reader, doubtful.images[rest], doubtful.text[rest], max_lines=4)
 folder.cleanup()

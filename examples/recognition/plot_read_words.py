@@ -112,7 +112,7 @@ left.plot(epochs, [row["valid_loss"] for row in history], label="writers held ou
 left.set(xlabel="epoch", ylabel="CTC loss for a character", ylim=0)
 left.legend()
 right.plot(epochs, [row["valid_score"] for row in history], color="C1")
-right.set(xlabel="epoch", ylabel="1 - character error rate", ylim=(0, 1))
+_ = right.set(xlabel="epoch", ylabel="1 - character error rate", ylim=(0, 1))
 
 # %%
 # How good is it?
@@ -177,7 +177,7 @@ top.set(title=f"{y_test[example]!r} read as {reader.predict([X_test[example]])[0
 mesh = bottom.imshow(log_proba.T, cmap="magma", aspect="auto", vmin=-8, vmax=0)
 bottom.set_yticks(range(len(rows)), rows)
 bottom.set(xlabel="time step", xlim=(-0.5, steps - 0.5))
-fig.colorbar(mesh, ax=bottom, label="log-probability")
+_ = fig.colorbar(mesh, ax=bottom, label="log-probability")
 
 # %%
 # Keep it

@@ -59,7 +59,7 @@ def fit(recognizer, images, texts, watch, out, stage):
     print(
         f"{stage}: {len(rows)} lines ({len(texts) - len(rows)} too narrow for their text left out)"
     )
-    checkpoint = Checkpoint(out / f"{stage}.ckpt", recognizer.max_epochs)
+    checkpoint = Checkpoint(out / f"{stage}.ckpt")
     recognizer.set_params(callbacks=[checkpoint, Watch(recognizer, *watch, every=1)])
     recognizer.fit(images[rows], [texts[i] for i in rows])
     recognizer.set_params(callbacks=None)

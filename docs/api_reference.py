@@ -12,6 +12,7 @@ PACKAGES = {
     "hwsk.preprocessing": "Preprocessing",
     "hwsk.preprocessing.augmentation": "Augmentation",
     "hwsk.metrics": "Metrics",
+    "hwsk.callbacks": "Callbacks of training",
     "hwsk.plotting": "Plotting",
     "hwsk": "Save and load",
 }

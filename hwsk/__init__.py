@@ -13,11 +13,12 @@ __version__ = "0.1.0.dev0"
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {"recognition": ["CTCRecognizer"], "persistence": ["load", "save"]},
-    ["datasets", "metrics", "plotting", "preprocessing", "recognition"],
+    ["callbacks", "datasets", "metrics", "plotting", "preprocessing", "recognition"],
 )
 __all__ += ["__version__"]
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk import callbacks as callbacks
     from hwsk import datasets as datasets
     from hwsk import metrics as metrics
     from hwsk import plotting as plotting

@@ -96,12 +96,9 @@ def document_training(cls: type) -> type:
     import inspect
 
     defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(cls).parameters.items()
+        name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()
     }
-    cls.__doc__ = (cls.__doc__ or "").replace(
-        "    {training}", _TRAINING_DOC.format_map(defaults)
-    )
+    cls.__doc__ = (cls.__doc__ or "").replace("    {training}", _TRAINING_DOC.format_map(defaults))
     return cls
 
 

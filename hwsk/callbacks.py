@@ -11,6 +11,8 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
+__all__ = ["Checkpoint"]
+
 
 class OneCycle(Callback):
     """Warm the learning rate up linearly, then let it fall to 0 along a cosine.
@@ -106,18 +108,15 @@ class Checkpoint(Callback):
     ----------
     path : str or path
         The file; it is made if it is not there.
-    max_epochs : int
-        Epochs after which a resumed fit ends: the estimator's own `max_epochs`.
 
     Examples
     --------
     >>> from hwsk.callbacks import Checkpoint
-    >>> callbacks = [Checkpoint("lines.ckpt", max_epochs=30)]
+    >>> callbacks = [Checkpoint("lines.ckpt")]
     """
 
-    def __init__(self, path: str | os.PathLike[str], max_epochs: int) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
-        self.max_epochs = max_epochs
 
     def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
         # What a fit is known by: another split, or the clones of a grid search, are other fits.
@@ -141,7 +140,7 @@ class Checkpoint(Callback):
         _early_stopping(net).update(state.get("early_stopping", {}))
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        if len(net.history) > self.max_epochs:
+        if len(net.history) > net.max_epochs:  # all was done before
             net.history.pop()
             raise KeyboardInterrupt  # skorch's way to end a fit
 

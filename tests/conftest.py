@@ -5,3 +5,6 @@ import os
 # Pictures are drawn to memory, whatever screen there is (this file is read before the doctests of
 # hwsk/ run, too).
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Tests train tiny networks: a thread each is as fast, and doesn't fight with others for the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")

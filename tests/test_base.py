@@ -466,7 +466,7 @@ def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, tmp_path):
     def losses(recognizer):
         return [row["train_loss"] for row in recognizer.history_]
 
-    checkpoint = Checkpoint(tmp_path / "fit.ckpt", max_epochs=5)
+    checkpoint = Checkpoint(tmp_path / "fit.ckpt")
     whole = fit()
     part = fit(checkpoint, Interrupt(epoch=3))
     assert losses(part) == losses(whole)[:2]

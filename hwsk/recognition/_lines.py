@@ -321,11 +321,10 @@ class CTCRecognizer(NetworkEstimator):
 
     def _warn_if_blank(self, X: Any) -> None:
         images, _ = check_images(X, self)
-        starts = range(0, len(images), self.batch_size)  # as a rule the first batch settles it
-        if not any(any(self._read(images[i : i + self.batch_size])) for i in starts):
+        if not any(self._read(images[: 2 * self.batch_size])):
             warnings.warn(
-                f"after {self.n_iter_} epochs the recognizer reads nothing at all in its own "
-                "training images (CTC's blank everywhere, as at the start of every training); "
+                f"after {self.n_iter_} epochs the recognizer reads nothing at all in its "
+                "own training images (CTC's blank everywhere, as at the start of training); "
                 "train longer (max_epochs), or on more data",
                 ConvergenceWarning,
                 stacklevel=4,

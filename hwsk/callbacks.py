@@ -119,6 +119,17 @@ class Checkpoint(Callback):
         self.path = path
 
     def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        """Go on from the file, if there is one.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net in training.
+        X : RasterDataset
+            The training data.
+        **kwargs : dict
+            Not used.
+        """
         # What a fit is known by: another split, or the clones of a grid search, are other fits.
         self.fit_ = [len(X), X.seed, *(weight.numel() for weight in net.module_.parameters())]
         path = Path(self.path)
@@ -140,11 +151,29 @@ class Checkpoint(Callback):
         _early_stopping(net).update(state.get("early_stopping", {}))
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """End a fit that was complete already.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net in training.
+        **kwargs : dict
+            Not used.
+        """
         if len(net.history) > net.max_epochs:  # all was done before
             net.history.pop()
             raise KeyboardInterrupt  # skorch's way to end a fit
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Write the file anew.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net in training.
+        **kwargs : dict
+            Not used.
+        """
         state = {
             "fit": self.fit_,
             "module": net.module_.state_dict(),

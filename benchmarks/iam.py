@@ -34,7 +34,7 @@ def preprocessing() -> list[tuple[str, object]]:
         ("deskew", Deskewer()),
         ("crop", InkCropper()),
         ("deslant", Deslanter()),
-        ("height", HeightNormalizer(HEIGHT, method="moments")),
+        ("height", HeightNormalizer(HEIGHT, method="moments", stroke_spacing=13.0)),
     ]
 
 
@@ -77,6 +77,6 @@ def load_online(path: str, without_prompts: set[str]) -> tuple[np.ndarray, list[
     return images, [spaced_punctuation(text) for text in lines.text[rows]]
 
 
-def prepare(images: object) -> np.ndarray:
-    """Run the preprocessing once, in memory."""
-    return Pipeline(preprocessing()).fit_transform(images)
+def prepare(images: object, steps: list[tuple[str, object]]) -> np.ndarray:
+    """Run preprocessing steps once, in memory. The steps are an argument, for joblib's cache."""
+    return Pipeline(steps).fit_transform(images)

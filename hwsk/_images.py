@@ -7,12 +7,13 @@ messages) holds for transformers and networks alike.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array, validate_data
 
 Image = NDArray[Any]
@@ -67,6 +68,8 @@ def gray_image(image: Any, where: str = "image") -> Image:
     Colour becomes luminance, alpha is laid on white, 16 bits become 8, bool becomes 0 and 255.
     """
     array = np.asarray(image)
+    if array.ndim == 0:
+        raise ValueError(f"{where} is {image!r:.60}; an image is a 2-D array or a file path")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (2, 3, 4)):
@@ -154,9 +157,13 @@ class LazyImages(Sequence[Image]):
         if not isinstance(key, (int, np.integer)):
             return LazyImages(self.sources[key], self.steps)
         source = self.sources[key]
-        image = read_image(source) if _is_path(source) else gray_image(source, f"image {key}")
-        for step in self.steps:
-            image = step(image)
+        name = os.fspath(source) if _is_path(source) else f"image {key}"
+        image = read_image(name) if _is_path(source) else gray_image(source, name)
+        try:
+            for step in self.steps:
+                image = step(image)
+        except (ValueError, cv2.error) as error:  # a step doesn't know which image it was given
+            raise ValueError(f"{name}: {error}") from error
         return image
 
     def __iter__(self) -> Iterator[Image]:
@@ -202,12 +209,25 @@ def check_images(
     is_table : bool
         Whether X was a 2-D array.
     """
+    if isinstance(X, Mapping) and not hasattr(X, "toarray"):  # some sparse matrices are dicts
+        raise TypeError(
+            f"X is a {type(X).__name__} of {', '.join(map(str, X))}; pass the images alone"
+        )
     if isinstance(X, LazyImages):
         images, is_table = X, False
     elif hasattr(X, "toarray") or _is_table(X):
         if estimator is None:
             table = check_array(X, dtype=np.float32)
         else:
+            if (
+                not reset
+                and get_tags(estimator).requires_fit
+                and not hasattr(estimator, "n_features_in_")
+            ):
+                raise ValueError(
+                    f"{type(estimator).__name__} was fitted on images, and X is a table, whose "
+                    "rows would be images one pixel high; if X is one image, pass it in a list: [X]"
+                )
             table = validate_data(estimator, X, reset=reset, dtype=np.float32)
         return table[:, np.newaxis, :], True
     else:
@@ -249,13 +269,17 @@ def _is_table(X: Any) -> bool:
     if hasattr(X, "columns"):
         return True
     if isinstance(X, (list, tuple)):
-        return bool(X) and not _is_path(X[0]) and np.ndim(X[0]) < 2
+        return bool(X) and _is_row(X[0])
     if not hasattr(X, "__array__"):
         return False
     array = np.asarray(X)
     if array.dtype == object and array.ndim == 1:
-        return not len(array) or (np.ndim(array[0]) < 2 and not _is_path(array[0]))
+        return not len(array) or _is_row(array[0])
     return array.ndim in (1, 2) and array.dtype.kind not in "US"
+
+
+def _is_row(item: Any) -> bool:
+    return item is not None and not _is_path(item) and np.ndim(item) < 2
 
 
 def pack_images(images: Sequence[Image], *, is_table: bool = False, stack: bool = False) -> Any:

@@ -7,6 +7,7 @@ net and keeps it as `net_`. Networks know nothing of this file; this file knows 
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -93,8 +95,6 @@ _TRAINING_DOC = """\
 
 def document_training(cls: type) -> type:
     """Put the docstring of the training parameters, and their defaults, at `{training}`."""
-    import inspect
-
     defaults = {
         name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()
     }
@@ -201,8 +201,9 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
         image = self._scaled(self.images[i])
         if self.augment is not None:
-            image = self.augment(image, np.random.default_rng([self.seed, self.epoch, i]))
-            image = self._scaled(image)  # an augmentation may change the height
+            changed = self.augment(image, np.random.default_rng([self.seed, self.epoch, i]))
+            _check_augmented(changed, image)
+            image = self._scaled(changed)  # an augmentation may change the height
         return to_ink(image, self.levels), None if self.targets is None else self.targets[i]
 
     def _scaled(self, image: Image) -> Image:
@@ -210,6 +211,20 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
 
     def n_batches(self, batch_size: int) -> int:
         return -(-len(self) // batch_size)
+
+
+def _check_augmented(changed: Any, image: Image) -> None:
+    """Refuse what would be read as other grey values than it has, or as no image at all."""
+    what = type(changed).__name__
+    if isinstance(changed, np.ndarray):
+        both_float = changed.dtype.kind == image.dtype.kind == "f"
+        if changed.ndim == 2 and changed.size and (changed.dtype == image.dtype or both_float):
+            return
+        what = f"an array of shape {changed.shape} and dtype {changed.dtype}"
+    raise ValueError(
+        f"augment was given an image of shape {image.shape} and dtype {image.dtype}, and returned "
+        f"{what}; it must return a 2-D array of the same dtype"
+    )
 
 
 def to_ink(image: Image, levels: tuple[float, float]) -> NDArray[np.float32]:
@@ -376,6 +391,12 @@ class NetworkEstimator(BaseEstimator):
             Other than the parameter (for `partial_fit`, which also keeps the rate constant).
         """
         epochs = self.max_epochs if max_epochs is None else max_epochs
+        for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
+            if not isinstance(callback[-1] if isinstance(callback, tuple) else callback, Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
+                    "as hwsk.callbacks.Checkpoint(path)"
+                )
         with seeded(self.random_state, resolve_device(self.device)) as seed:
             train, valid = np.arange(n_samples), None
             callbacks: list[Callback] = [GradientNormClipping(GRADIENT_NORM)]
@@ -415,6 +436,11 @@ class NetworkEstimator(BaseEstimator):
             )
 
     def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        if groups is not None and (absent := np.flatnonzero(pd.isna(list(groups)))).size:
+            raise ValueError(
+                f"groups has no value in {absent.size} of {n} rows, first in row {absent[0]}; "
+                "leave those samples out, or give each a group of its own"
+            )
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
         if (n if groups is None else len(set(groups))) < 2:
             raise ValueError(

@@ -133,12 +133,22 @@ class Checkpoint(Callback):
         # What a fit is known by: another split, or the clones of a grid search, are other fits.
         self.fit_ = [len(X), X.seed, *(weight.numel() for weight in net.module_.parameters())]
         path = Path(self.path)
+        if not path.parent.is_dir():  # said before an epoch is spent
+            raise FileNotFoundError(f"the folder of the checkpoint {path} does not exist")
         if not path.exists():
             return
-        state = torch.load(path, map_location=net.device, weights_only=True)
-        if state["fit"] != self.fit_:
+        try:
+            state = torch.load(path, map_location=net.device, weights_only=True)
+            known = state["fit"]
+        except OSError:
+            raise
+        except Exception as error:  # torch raises anything over bytes that it did not write
             raise ValueError(
-                f"{path} was left by another fit: other data ({state['fit'][0]} samples there, "
+                f"{path} is damaged or no checkpoint: remove it, or name another path ({error!r})"
+            ) from error
+        if known != self.fit_:
+            raise ValueError(
+                f"{path} was left by another fit: other data ({known[0]} samples there, "
                 f"{len(X)} here), random_state or network; remove it, or name another path"
             )
         net.module_.load_state_dict(state["module"])

@@ -63,9 +63,12 @@ def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
     An image that can't be read does not keep the others from it: it is named at the end, on
     standard error, and the exit code is 1.
     """
+    from sklearn.utils.validation import check_is_fitted
+
     recognizer = hwsk.load(model)
     if not hasattr(recognizer, "predict"):
         raise ValueError(f"{model} holds a {type(recognizer).__name__}, which reads nothing")
+    check_is_fitted(recognizer)
     bad: list[str] = []
     readings = _read(recognizer, images, bad)
     if layout == "json":
@@ -122,7 +125,21 @@ def _read(recognizer: Any, paths: Sequence[str], bad: list[str]) -> Iterator[tup
             except (OSError, ValueError) as error:
                 bad.append(_message(error))
         if good:
-            yield from zip(good, map(str, recognizer.predict(images)), strict=True)
+            try:
+                yield from zip(good, map(str, recognizer.predict(images)), strict=True)
+            except ValueError:
+                yield from _read_singly(recognizer, good, bad)
+
+
+def _read_singly(
+    recognizer: Any, paths: Sequence[str], bad: list[str]
+) -> Iterator[tuple[str, str]]:
+    """As `_read`, where an image can be decoded but the model can't take it."""
+    for path in paths:
+        try:
+            yield path, str(recognizer.predict([path])[0])
+        except ValueError as error:
+            bad.append(_message(error))
 
 
 def _message(error: Exception) -> str:

@@ -179,6 +179,10 @@ def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 def _write(path: Path, text: str, arrays: Arrays) -> None:
     data = safetensors.numpy.save(arrays, {"hwsk": f"{FORMAT} {_checksum(text, arrays)} {text}"})
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"can't write {path}: the folder {path.parent} does not exist")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         part.write_bytes(data)

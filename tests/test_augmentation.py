@@ -173,6 +173,11 @@ def test_bad_parameters_are_named(augment, message, line):
         augment(line, np.random.default_rng(0))
 
 
+def test_steps_that_are_no_callables(line):
+    with pytest.raises(TypeError, match="steps holds 'blur'"):
+        Compose(["blur"])(line, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("strength", [-1, np.nan, np.inf])
 def test_bad_strength(strength):
     with pytest.raises(ValueError, match="strength="):

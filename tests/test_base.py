@@ -453,6 +453,9 @@ def test_early_stopping_needs_something_to_hold_out():
     with pytest.raises(ValueError, match="of one group"):
         recognizer.fit(X[:4], Y[:4], groups=["w"] * 4)
 
+    with pytest.raises(ValueError, match="groups has no value in 2 of 4 rows, first in row 1"):
+        recognizer.fit(X[:4], Y[:4], groups=["w", None, "v", np.nan])
+
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, tmp_path):
@@ -477,6 +480,43 @@ def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, tmp_path):
     assert losses(again) == losses(whole)
     assert_array_equal(weights(again), weights(whole))
     assert [path.name for path in tmp_path.iterdir()] == ["fit.ckpt"]
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", pickle.dumps({"fit": 1}, 2), "other"])
+def test_checkpoint_that_is_none(content, tmp_path):
+    path = tmp_path / "fit.ckpt"
+    if content == "other":
+        torch.save({"epoch": 1}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"fit\.ckpt is damaged or no checkpoint: remove it"):
+        small_recognizer(callbacks=[Checkpoint(path)]).fit(X[:8], Y[:8])
+
+
+def test_checkpoint_in_no_folder(tmp_path):
+    spy = Spy()
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        small_recognizer(callbacks=[Checkpoint(tmp_path / "nowhere" / "a"), spy]).fit(X[:8], Y[:8])
+
+
+@pytest.mark.parametrize(
+    ("augment", "match"),
+    [
+        (lambda image, rng: None, "returned NoneType"),
+        (lambda image, rng: image / 1.0, r"dtype uint8, and returned an array .* dtype float64"),
+        (lambda image, rng: image[..., None], r"1\) and dtype uint8; it must return a 2-D array"),
+        (lambda image, rng: image[:0], r"shape \(0, "),
+    ],
+)
+def test_augmentation_that_gives_no_image(augment, match):
+    with pytest.raises(ValueError, match=match):
+        small_recognizer(augment=augment).fit(X[:8], Y[:8])
+
+
+@pytest.mark.parametrize("callback", ["checkpoint", Checkpoint, ("name", 3)])
+def test_callbacks_that_are_none(callback):
+    with pytest.raises(TypeError, match="each is an instance of a skorch callback"):
+        small_recognizer(callbacks=[callback]).fit(X[:8], Y[:8])
 
 
 def test_ctrl_c_leaves_a_usable_estimator():

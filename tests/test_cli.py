@@ -19,7 +19,7 @@ import hwsk
 from hwsk._demo import _draw
 from hwsk.cli import main
 from hwsk.datasets import make_handwriting
-from hwsk.preprocessing import HeightNormalizer
+from hwsk.preprocessing import Deslanter, HeightNormalizer
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,6 +37,7 @@ def folder(tmp_path_factory):
         model = make_pipeline(HeightNormalizer(16), recognizer).fit(data.images, data.text)
     hwsk.save(model, folder / "model.hwsk")
     hwsk.save(StandardScaler(), folder / "scaler.hwsk")
+    hwsk.save(hwsk.CTCRecognizer(), folder / "unfitted.hwsk")
     for i, image in enumerate(data.images[:3]):
         cv2.imwrite(str(folder / f"line {i}.png"), image)
     (folder / "empty.png").write_bytes(b"")
@@ -97,12 +98,27 @@ def test_bad_images_do_not_stop_the_others(monkeypatch):
         assert error.startswith("Error: ") and name in error
 
 
+def test_an_image_that_the_model_refuses_does_not_stop_the_others(folder):
+    model = hwsk.load("model.hwsk")
+    model.steps.insert(0, ("deslant", Deslanter()))
+    hwsk.save(model, "deslanting.hwsk")
+    wide = np.full((20, 40_000), 255, np.uint8)
+    wide[np.arange(400) % 20, np.arange(400)] = 0
+    cv2.imwrite("wide.png", wide)
+    result = run("recognize", "deslanting.hwsk", LINES[0], "wide.png", LINES[1])
+    assert result.exit_code == 1
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == LINES[:2]
+    error, count = result.stderr.splitlines()
+    assert error.startswith("Error: wide.png: an image of") and count.startswith("1 of 3")
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         ("missing.hwsk", "no such file: missing.hwsk"),
         ("notes.txt", "notes.txt (8 bytes) is no file written by hwsk.save"),
         (".", "is a folder"),
+        ("unfitted.hwsk", "not fitted yet"),
         ("scaler.hwsk", "scaler.hwsk holds a StandardScaler, which reads nothing"),
     ],
 )

@@ -367,8 +367,10 @@ def test_iam_rows_without_image(iam_folder):
             r"line 2: not UTF-8 .*at byte 4",
         ),
         ("lines.txt", LINES.encode("utf-16"), r"line 1: not UTF-8"),
+        ("lines.txt", LINES + LINES.splitlines()[-1], r"line 5: b02-001-00 stands in line 4"),
         ("lines.txt", "# nothing\n", r"none of its 0 rows has its image among the 3"),
         ("forms.txt", FORMS.replace(" prt", ""), r"line 2 has 7 fields; expected: id, writer"),
+        ("forms.txt", FORMS.replace(" prt", " x"), r"line 2 has 'x' in place of prt or all"),
         (
             "forms.txt",
             FORMS + "c03-000 008 1 all 1 1 2 2",
@@ -492,6 +494,7 @@ def test_online_left_out(online_folder):
         (XML.replace(' x="13"', ""), "point 1 has no 'x'"),
         (XML.replace("13", "1e"), "point 1: could not convert string to float: '1e'"),
         (XML.replace("13", "nan"), "not finite"),
+        ('<Stroke><Point x="nan" y="1"/></Stroke>', "not finite"),
         (XML.replace("13", "1e300"), "not finite"),
     ],
 )
@@ -596,13 +599,14 @@ def test_lines_tsv(tmp_path):
     ("content", "message"),
     [
         ("", r"is empty; expected a header with path, text"),
-        ("path,text\n", r"none of its 0 rows names an image"),
+        ("path,text\n", r"has a header and no rows"),
+        ("path,text,text\na.png,x,y\n", r"line 1: the column text stands there more than once"),
         ("path,text\nb.png,x\n", r"none of its 1 rows .*paths count from .*\(line 2: b\.png\)"),
         ("file,text\na.png,x\n", r"line 1: no column path; the header is \['file', 'text'\]"),
         ("path,text\na.png,x,y\n", r"line 2 has 3 fields, the header 2; found: \['a\.png', 'x'"),
         ("path,text\na.png\n", r"line 2 has 1 fields"),
         (b"path,text\na.png,caf\xe9\n", r"line 2: not UTF-8"),
-        ('path,text\na.png,"x\n', r"line 3: unexpected end of data"),
+        ('path,text\na.png,"x\n', r"line 3: unexpected end of data \(a quotation mark"),
     ],
 )
 def test_lines_bad_table(tmp_path, content, message):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.utils import _safe_indexing
+from sklearn.utils import Bunch, _safe_indexing
 
 from hwsk._images import (
     LazyImages,
@@ -243,6 +243,7 @@ def test_check_images_of_a_table(X):
         (3, TypeError, "int"),
         ((i for i in range(3)), TypeError, "generator"),
         ([0.0, 1.0], ValueError, "1D array"),
+        (Bunch(images=[], text=[]), TypeError, "a Bunch of images, text; pass the images alone"),
     ],
 )
 def test_check_images_names_what_is_wrong(X, error, match):
@@ -254,6 +255,22 @@ def test_check_images_names_the_row():
     images, _ = check_images([np.ones((2, 2)), np.array([[1, np.nan]])])
     with pytest.raises(ValueError, match=r"image 1 holds NaN.*row 0, column 1"):
         list(images)
+
+
+def refuse(image):
+    raise ValueError("too large")
+
+
+def test_what_is_wrong_is_named_also_behind_steps(tmp_path):
+    path = write(tmp_path / "a.png", encode(smooth()))
+    images, _ = check_images([None, np.ones((2, 2)), path])
+    with pytest.raises(ValueError, match="image 0 is None; an image is"):
+        list(images)
+    lazy = images.map(refuse)
+    with pytest.raises(ValueError, match=r"^image 1: too large"):
+        lazy[1]
+    with pytest.raises(ValueError, match=r"a\.png: too large"):
+        lazy[2]
 
 
 def test_pack_images():

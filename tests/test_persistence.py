@@ -250,8 +250,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["model.hwsk"]
     monkeypatch.undo()
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         hwsk.save(PCA(), tmp_path / "nowhere" / "model.hwsk")
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
+        hwsk.save(PCA(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         b"hwsk",
         bytes(100),
         b"\xff" * 100,
-        os.urandom(1000),
+        np.random.default_rng(0).bytes(1000),
         pickle.dumps(StandardScaler()),
         b"PK\x03\x04" + bytes(50),
         b"\x89PNG\r\n\x1a\n" + bytes(50),

@@ -16,7 +16,7 @@ from skorch.callbacks import Callback
 from small_words import draw_words, small_recognizer, weights
 
 from hwsk.datasets import make_handwriting
-from hwsk.preprocessing import HeightNormalizer
+from hwsk.preprocessing import Grayscale, HeightNormalizer
 
 pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
 X, Y = draw_words(40)
@@ -209,11 +209,29 @@ def test_odd_images_are_taken():
         image[..., None],
         np.full((200, 3), 255, np.uint8),
     ]
-    recognizer = small_recognizer().fit(odd, [Y[0]] * 5 + ["a"])
+    with pytest.warns(UserWarning, match="1 of 6 images look inverted .*rows 0;"):
+        recognizer = small_recognizer().fit(odd, [Y[0]] * 5 + ["a"])
     assert recognizer.predict(odd).shape == (6,)
     plain = recognizer.predict_log_proba([image])[0]
     for same in (odd[1], odd[2], odd[4], image / 255):
         np.testing.assert_allclose(recognizer.predict_log_proba([same])[0], plain, atol=1e-4)
+
+
+def test_one_image_without_a_list_is_refused(reader):
+    """Its rows would be read as images one pixel high."""
+    for read in (
+        reader.predict,
+        reader.predict_log_proba,
+        make_pipeline(Grayscale(), reader).predict,
+    ):
+        with pytest.raises(ValueError, match=r"fitted on images, and X is a table.* \[X\]"):
+            read(X[0])
+
+
+def test_score_compares_lengths_before_it_reads(reader, monkeypatch):
+    monkeypatch.setattr(reader, "_read", None)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[40, 2\]"):
+        reader.score(X, Y[:2])
 
 
 def test_table_of_uint8():
@@ -241,6 +259,12 @@ def test_inverted_images():
     assert noted[0].filename == __file__
 
 
+def test_a_few_inverted_images():
+    images = [*X[:5], 255 - X[5]]
+    with pytest.warns(UserWarning, match=r"1 of 6 images look inverted .*rows 5;"):
+        small_recognizer().fit(images, Y[:6])
+
+
 def test_floats_beyond_one():
     images = [image.astype(float) for image in X[:4]]
     with pytest.warns(UserWarning, match="from 0 to 255, not 0 to 1: 255 is taken as paper"):
@@ -251,6 +275,15 @@ def test_floats_beyond_one():
         recognizer.predict_log_proba(X[:1])[0],
         atol=1e-5,
     )
+
+
+def test_rounded_floats_give_no_warning():
+    images = [np.full((13, 9), 1 + 2**-23, np.float32)] * 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        recognizer = small_recognizer(callbacks=[NoTraining()])
+        with pytest.raises(AssertionError):
+            recognizer.fit(images, list("abab"))
 
 
 def test_good_images_give_no_warning(reader):

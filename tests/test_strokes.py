@@ -171,6 +171,14 @@ def test_no_strokes(estimator):
         estimator.fit(np.empty((0, 5, 3)))
 
 
+@pytest.mark.parametrize("X", [None, "strokes.xml", {"strokes": [CROSS]}, iter([CROSS])])
+def test_what_is_no_collection_of_strokes(X):
+    with pytest.raises(TypeError, match="strokes come as a list or an array"):
+        StrokeRasterizer().fit(X)
+    with pytest.raises(ValueError, match=r"row 0 have shape \(\)"):
+        StrokeRasterizer().fit([None])
+
+
 def test_one_array_of_equal_strokes_is_taken():
     stacked = np.stack([CROSS, CROSS])
     images = StrokeRasterizer().fit_transform(stacked)

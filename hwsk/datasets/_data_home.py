@@ -279,6 +279,11 @@ def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
                         f"{file}, line {reader.line_num}: no column {', '.join(missing)}; the "
                         f"header is {header}, expected {list(columns)}"
                     )
+                if repeated := [name for name in header if name and header.count(name) > 1]:
+                    raise ValueError(
+                        f"{file}, line {reader.line_num}: the column {repeated[0]} stands there "
+                        f"more than once; the header is {header}"
+                    )
             elif len(fields) != len(header):
                 raise ValueError(
                     f"{file}, line {reader.line_num} has {len(fields)} fields, the header "
@@ -287,7 +292,10 @@ def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
             else:
                 rows.append((reader.line_num, dict(zip(header, fields, strict=True))))
     except csv.Error as error:
-        raise ValueError(f"{file}, line {reader.line_num}: {error}") from None
+        raise ValueError(
+            f"{file}, line {reader.line_num}: {error} (a quotation mark that is not closed or "
+            "not doubled?)"
+        ) from None
     if not header:
         raise ValueError(f"{file} is empty; expected a header with {', '.join(columns)}, then rows")
     return rows

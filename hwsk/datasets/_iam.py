@@ -208,8 +208,10 @@ def _parse_forms(lines: Iterable[str], where: str) -> dict[str, tuple[str, str]]
     forms: dict[str, tuple[str, str]] = {}
     for number, line in _rows(lines):
         fields = line.split()
-        if len(fields) != 8 or fields[3] not in ("prt", "all"):
+        if len(fields) != 8:
             raise _bad_row(where, number, line, "form", f"has {len(fields)} fields")
+        if fields[3] not in ("prt", "all"):
+            raise _bad_row(where, number, line, "form", f"has {fields[3]!r} in place of prt or all")
         form, entry = fields[0], (fields[1], "ok" if fields[3] == "all" else "err")
         if forms.setdefault(form, entry)[0] != entry[0]:
             raise ValueError(
@@ -224,6 +226,7 @@ def _parse_rows(
 ) -> list[_Row]:
     """The rows of lines.txt or words.txt; every form must be among `forms`."""
     rows = []
+    seen: dict[str, int] = {}
     for number, line in _rows(lines):
         fields = line.split(" ", 8)  # a transcription may hold blanks: "M Ps"
         if len(fields) != 9 or not fields[8].strip():
@@ -242,6 +245,8 @@ def _parse_rows(
                 f"{where}, line {number}: form {match[1]!r} of {name!r} is not in forms.txt, so "
                 "its writer is unknown"
             )
+        if seen.setdefault(name, number) != number:
+            raise ValueError(f"{where}, line {number}: {name} stands in line {seen[name]} already")
         text = fields[8].strip().replace("|", " ") if level == "line" else fields[8].strip()
         rows.append(_Row(name, match[1], "ok" if status == "ok" else "err", text))
     return rows

@@ -276,6 +276,6 @@ def _parse_strokes(data: bytes, where: str) -> NDArray[np.float32]:
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             points[1:, :2] = np.diff(xy, axis=0)
         points[[end for end in ends if end >= 0], 2] = 1
-        if not np.isfinite(points).all():
+        if not (np.isfinite(xy).all() and np.isfinite(points).all()):
             raise ValueError(f"{where} holds coordinates that are not finite")
     return points

@@ -154,6 +154,8 @@ _Found = tuple[list[_Line], list[str], list[str]]  # lines, names that lack a te
 
 def _from_table(table: Path) -> _Found:
     rows = read_table(table, ["path", "text"])
+    if not rows:
+        raise ValueError(f"{table} has a header and no rows")
     found, no_image = [], []
     for number, row in rows:
         name = row["path"].strip()

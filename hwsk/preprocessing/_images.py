@@ -15,7 +15,6 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from hwsk._images import (
     Image,
     LazyImages,
-    _is_path,
     check_images,
     pack_images,
     paper_level,
@@ -24,6 +23,7 @@ from hwsk._images import (
 
 # Ink and paper that lie closer than this (of the full scale) can't be told from paper texture.
 _MIN_CONTRAST = 0.1
+_MOST_WIDENING = 1.6
 _MAX_SIDE = 32766  # OpenCV's warps count pixels in 16 bits
 
 
@@ -68,11 +68,13 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         images, is_table = check_images(X, self)
-        if isinstance(images, LazyImages) and (images is X or any(map(_is_path, images.sources))):
-            # A copy: what is decoded later must not follow a later set_params.
-            return images.map(clone(self)._transform_one)
-        changed = [self._transform_one(image) for image in images]
-        return pack_images(changed, is_table=is_table, stack=hasattr(X, "ndim") and X.ndim > 1)
+        sources = images if isinstance(images, LazyImages) else LazyImages(images)
+        # A copy: what is decoded later must not follow a later set_params.
+        changed = sources.map(clone(self)._transform_one)
+        if sources is X or sources.decodes:
+            return changed
+        stack = hasattr(X, "ndim") and X.ndim > 1
+        return pack_images(list(changed), is_table=is_table, stack=stack)
 
     @abstractmethod
     def _transform_one(self, image: Image) -> Image:
@@ -298,7 +300,7 @@ class Deslanter(_ImageTransformer):
 
 
 class HeightNormalizer(_ImageTransformer):
-    """Scale images to one height, keeping their proportions.
+    """Scale images to one height, keeping their proportions (or widening dense writing).
 
     Parameters
     ----------
@@ -308,6 +310,10 @@ class HeightNormalizer(_ImageTransformer):
         "box" scales the whole image. "moments" first cuts out a band centred on the ink's mean
         and 6.7 standard deviations of its vertical distribution high [1]_, at most as high as the
         image: margins go, and what reaches far above or below the writing.
+    stroke_spacing : float, default=None
+        Least mean distance between strokes along a row, in pixels of the images that come out:
+        denser writing is widened, at most 1.6 times, so that each character has room enough
+        (CTC needs a time step for each). None keeps the proportions of all.
     max_aspect : float, default=100
         Largest width that comes out, in heights. A wider image (a row of noise scaled up, say) is
         squeezed to that, so that it can't fill the memory.
@@ -333,18 +339,35 @@ class HeightNormalizer(_ImageTransformer):
     _parameter_constraints: dict[str, list[Any]] = {
         "height": [Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"box", "moments"})],
+        "stroke_spacing": [Interval(Real, 0, None, closed="neither"), None],
         "max_aspect": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, height: int = 64, *, method: str = "box", max_aspect: float = 100.0) -> None:
+    def __init__(
+        self,
+        height: int = 64,
+        *,
+        method: str = "box",
+        stroke_spacing: float | None = None,
+        max_aspect: float = 100.0,
+    ) -> None:
         self.height = height
         self.method = method
+        self.stroke_spacing = stroke_spacing
         self.max_aspect = max_aspect
 
     def _transform_one(self, image: Image) -> Image:
         if self.method == "moments":
             image = _ink_window(image)
         height, width = image.shape
+        if self.stroke_spacing is not None and (spacing := _stroke_spacing(image)) is not None:
+            scaled = spacing * self.height / height
+            factor = min(max(self.stroke_spacing / scaled, 1.0), _MOST_WIDENING)
+            # Shrinking the height less than the width would: detail along the line is kept.
+            image = cv2.resize(
+                image, (round(width * factor), height), interpolation=cv2.INTER_LINEAR
+            )
+            width = image.shape[1]
         widest = max(1, int(self.max_aspect * height))
         if width > widest:
             image = cv2.resize(image, (widest, height), interpolation=cv2.INTER_AREA)
@@ -455,21 +478,44 @@ def _warp_whole(image: Image, linear: NDArray[np.float64]) -> Image:
 
 def _ink_window(image: Image, spread: float = 0.15) -> Image:
     """The rows around the ink, as many that its standard deviation is `spread` of them."""
-    paper = paper_color(image)
-    darkness = paper - image.astype(np.float32)
-    darkness[darkness < _MIN_CONTRAST * paper_level(image)] = 0  # paper texture is no ink
-    ink = darkness.sum(axis=1, dtype=np.float64)
+    ink = _darkness(image).sum(axis=1, dtype=np.float64)
     if not ink.any():
         return image
-    rows = np.arange(len(ink))
-    mean = np.average(rows, weights=ink)
-    deviation = np.sqrt(np.average((rows - mean) ** 2, weights=ink))
+    mean, deviation = _moments(ink)
+    paper = paper_color(image)
     # A dash has hardly any height: it stays a dash.
     size = max(1, round(min(max(deviation / spread, len(ink) / 2), len(ink))))
     top = round(mean - size / 2)
     above, below = max(0, -top), max(0, top + size - len(ink))
     image = cv2.copyMakeBorder(image, above, below, 0, 0, cv2.BORDER_CONSTANT, value=paper)
     return image[top + above : top + above + size]
+
+
+def _stroke_spacing(image: Image) -> float | None:
+    """Mean distance between strokes along the rows of the writing's middle; None without any."""
+    dark = _darkness(image)
+    ink = dark.sum(axis=1, dtype=np.float64)
+    if not ink.any():
+        return None
+    mean, deviation = _moments(ink)
+    middle = dark[int(max(0, mean - 0.7 * deviation)) : int(mean + 0.7 * deviation) + 1]
+    inked = middle > dark.max() / 2
+    starts = np.count_nonzero(inked[:, 1:] & ~inked[:, :-1]) / len(middle)
+    return image.shape[1] / starts if starts else None
+
+
+def _darkness(image: Image) -> NDArray[np.float32]:
+    """How much darker than paper each pixel is; paper's own texture counts nothing."""
+    darkness = paper_color(image) - image.astype(np.float32)
+    darkness[darkness < _MIN_CONTRAST * paper_level(image)] = 0
+    return darkness
+
+
+def _moments(ink: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean row and standard deviation of the ink, given its sum in each row."""
+    rows = np.arange(len(ink))
+    mean = np.average(rows, weights=ink)
+    return mean, np.sqrt(np.average((rows - mean) ** 2, weights=ink))
 
 
 def _to_bytes(image: Image) -> NDArray[np.uint8]:

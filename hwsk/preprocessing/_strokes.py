@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -42,6 +42,9 @@ def check_strokes(
         Empty where X is a table.
     table : ndarray of shape (n_samples, n_features) or None
     """
+    is_array = hasattr(X, "shape") or hasattr(X, "__array__")  # a sparse one may be a dict
+    if not is_array and (isinstance(X, (str, Mapping)) or not hasattr(X, "__len__")):
+        raise TypeError(f"X is {type(X).__name__}; strokes come as a list or an array")
     if _is_table(X):
         return [], validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32])
     if not len(X):
@@ -65,7 +68,7 @@ def _is_table(X: Any) -> bool:
     if hasattr(X, "columns") or hasattr(X, "toarray"):  # data frame, sparse matrix
         return True
     if isinstance(X, (list, tuple)):
-        return bool(X) and np.ndim(X[0]) < 2
+        return bool(X) and X[0] is not None and np.ndim(X[0]) < 2
     array = np.asarray(X)
     return array.ndim < 3 and not (array.dtype == object and array.ndim == 1)
 

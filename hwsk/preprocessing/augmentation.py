@@ -481,6 +481,8 @@ class Compose(_Augmentation):
                 f"p={self.p!r}: should be one probability, or one for each of the "
                 f"{len(self.steps)} steps"
             )
+        if wrong := [step for step in self.steps if not callable(step)]:
+            raise TypeError(f"steps holds {wrong[0]!r}: should be callables (image, rng) -> image")
         for step, chance in zip(self.steps, chances, strict=True):
             if rng.random() < chance:
                 image = step(image, rng)

@@ -320,6 +320,8 @@ class CTCRecognizer(NetworkEstimator):
         return edits, len(target[0])
 
     def _warn_if_blank(self, X: Any) -> None:
+        if self.history_ and not np.isfinite(self.history_[-1]["train_loss"]):
+            return  # that has been told, and more training would not help
         images, _ = check_images(X, self)
         if not any(self._read(images[: 2 * self.batch_size])):
             warnings.warn(
@@ -400,6 +402,7 @@ class CTCRecognizer(NetworkEstimator):
         check_is_fitted(self)
         images, _ = check_images(X, self)
         texts, _ = _check_texts(y, allow_empty=True)
+        check_consistent_length(images, texts)
         return 1 - character_error_rate(texts, self._read(images))
 
 
@@ -468,7 +471,9 @@ def _look(
             low, high = min(low, float(image.min())), max(high, float(image.max()))
         if keep:
             kept.append(scaled)
-    if (low, high) != (0.0, 1.0) and not is_table:
+    if low > -1e-4 and high < 1 + 1e-4:  # what resizing makes of 0 and 1 may be rounded beyond
+        low, high = 0.0, 1.0
+    elif not is_table:
         warnings.warn(
             f"images of floats hold values from {low:g} to {high:g}, not 0 to 1: "
             f"{high:g} is taken as paper and {low:g} as full ink",
@@ -476,7 +481,9 @@ def _look(
         )
     ink = np.where(is_float, (high - np.array(means)) / (high - low), 1 - np.array(means) / 255)
     dark = np.flatnonzero(ink > 0.5)
-    if len(dark) > len(widths) / 2 and not is_table:
+    if len(dark) <= len(ink) / 2:  # most are light: name those that are clearly otherwise
+        dark = np.flatnonzero(ink > 0.6)
+    if len(dark) and not is_table:
         warnings.warn(
             f"{len(dark)} of {len(widths)} images look inverted (light ink on dark paper), rows "
             f"{_some(dark)}; hwsk expects dark ink on light paper, as "

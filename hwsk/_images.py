@@ -39,7 +39,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         raise ValueError(f"{name} is empty (0 bytes), not an image")
     if (damage := _truncation(data)) is not None:
         raise ValueError(f"{name} is damaged: {damage}")
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    # A phone's JPEG says in EXIF which side is up, which OpenCV heeds unless told "unchanged".
+    is_jpeg = data[:2].tobytes() == b"\xff\xd8"
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError(f"{name} is no image that OpenCV can decode (damaged, or another format?)")
     if image.ndim == 3:  # OpenCV's order is blue, green, red

@@ -101,6 +101,20 @@ def test_jpeg_of_a_camera(tmp_path):
         read_image(write(tmp_path / "cut.jpg", jpeg[:-20]))
 
 
+def test_jpeg_of_a_phone_held_upright(tmp_path):
+    """EXIF says which side is up: here, that the picture is to be turned right by 90 degrees."""
+    image = smooth(16, 32)
+    exif = (
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01"  # big-endian TIFF, one entry:
+        b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation, a short, 6
+    )
+    jpeg = encode(image, ".jpg")
+    segment = b"\xff\xe1" + (2 + len(exif)).to_bytes(2, "big") + exif
+    turned = read_image(write(tmp_path / "turned.jpg", jpeg[:2] + segment + jpeg[2:]))
+    plain = read_image(write(tmp_path / "plain.jpg", jpeg))
+    np.testing.assert_array_equal(turned, np.rot90(plain, -1))
+
+
 @pytest.mark.parametrize(
     ("image", "expected"),
     [

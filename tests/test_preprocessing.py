@@ -31,6 +31,7 @@ TRANSFORMERS = [
     Deslanter(),
     HeightNormalizer(8),
     HeightNormalizer(8, method="moments"),
+    HeightNormalizer(8, stroke_spacing=13.0),
     InkCropper(),
 ]
 each_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=repr)
@@ -191,6 +192,22 @@ def test_moments_make_writing_one_size(rng):
     assert one(normalizer, tall).shape[1] > 0.6 * sizes[0][1]
     blank = np.full((30, 60), 200, np.uint8)
     np.testing.assert_array_equal(one(normalizer, blank), np.full((40, 80), 200))
+
+
+def test_stroke_spacing_widens_dense_writing_alone():
+    def strokes(spacing):
+        image = np.full((40, 400), 255, np.uint8)
+        image[10:30, 20:380:spacing] = image[10:30, 21:380:spacing] = 0
+        return image
+
+    normalizer = HeightNormalizer(40, stroke_spacing=15.0)
+    widths = {gap: one(normalizer, strokes(gap)).shape[1] for gap in (6, 12, 20)}
+    assert widths[20] == 400  # room enough
+    assert abs(widths[12] / 400 - 15 / 12) < 0.15  # the margins count as room, too
+    assert widths[6] == 640  # not more than 1.6 times
+    assert one(normalizer, strokes(400)).shape == (40, 400)
+    blank = np.full((20, 60), 255, np.uint8)
+    assert one(normalizer, blank).shape == (40, 120)
 
 
 def test_ink_cropper_ignores_specks():

@@ -421,3 +421,9 @@ def test_damaged_file_is_named_before_training(tmp_path, damage, error, match):
     with pytest.raises(error, match=r"004\.png") as caught:
         small_recognizer(callbacks=[NoTraining()]).fit(paths, Y[:6])
     assert match in str(caught.value)
+
+
+def test_image_that_is_no_line_is_refused():
+    images = [*X[:3], np.full((1, 9000), 255, np.uint8)]
+    with pytest.raises(ValueError, match="image 3 is 9000 pixels wide and 1 high"):
+        small_recognizer().fit(images, [*Y[:3], "a"])

@@ -122,6 +122,20 @@ compare(
 )
 
 # %%
+# Dense writing can be widened, so that each letter has room: ``stroke_spacing`` is the least mean
+# distance between strokes, in pixels of the outcome.
+dense = cv2.resize(upright[0], None, fx=0.6, fy=1, interpolation=cv2.INTER_AREA)
+spaced = HeightNormalizer(40, method="moments", stroke_spacing=13)
+compare(
+    {
+        'HeightNormalizer(40, method="moments")': moments.fit_transform([dense])[0],
+        'HeightNormalizer(40, method="moments", stroke_spacing=13)': spaced.fit_transform([dense])[
+            0
+        ],
+    }
+)
+
+# %%
 # All in one
 # ----------
 # A recognizer at the end of this pipeline is trained on, and reads, raw scans.
@@ -133,7 +147,7 @@ preprocessing = make_pipeline(
     Deskewer(),
     InkCropper(margin=0.1),
     Deslanter(),
-    HeightNormalizer(40, method="moments"),
+    HeightNormalizer(40, method="moments", stroke_spacing=13),
 )
 before, after = scans[2:5], preprocessing.fit_transform(scans[2:5])
 

@@ -32,6 +32,8 @@ from hwsk.metrics import character_error_rate
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.recognition._decoding import greedy_decode
 
+_WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
+
 
 @document_training
 class CTCRecognizer(NetworkEstimator):
@@ -462,7 +464,13 @@ def _look(
     keep = not (isinstance(images, LazyImages) and images.decodes)
     kept, widths, means, is_float = [], [], [], []
     low, high = 0.0, 1.0
-    for image in images:
+    for row, image in enumerate(images):
+        if image.shape[1] * height > _WIDEST * image.shape[0]:
+            raise ValueError(
+                f"image {row} is {image.shape[1]} pixels wide and {image.shape[0]} high, more than "
+                f"{_WIDEST} wide at height {height}: is it a line of text? "
+                "hwsk.preprocessing.HeightNormalizer squeezes such images"
+            )
         scaled = resize_to_height(image, height)
         widths.append(scaled.shape[1])
         means.append(scaled.mean())

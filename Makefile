@@ -28,7 +28,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	    "$$($(PYTHON) --version 2>&1). Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || { \
 	  echo "'$(PYTHON)' has no venv module (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "== Making the virtual environment $(VENV) (some minutes, the first time)"
+	@echo "== Making the virtual environment $(VENV) (1 to 5 minutes, no output until done)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) -e '.[all]'
 	@touch $@
@@ -41,10 +41,10 @@ lint: $(READY)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 docs: $(READY)
-	@echo "== Documentation (its gallery is run afresh where it changed)"
+	@echo "== Documentation (about 3 minutes the first time)"
 	@$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

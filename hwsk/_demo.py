@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +40,7 @@ def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print
     Parameters
     ----------
     output : path
-        Folder for `reading.png` and `model.hwsk`; made if need be.
+        Folder for `reading.png`, `line.png` and `model.hwsk`; made if need be.
     quick : bool, default=False
         Take a tenth of the data and of the training.
     echo : callable, default=print
@@ -90,9 +93,13 @@ def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print
         echo(f"  {true:28}  {read}")
 
     hwsk.save(model, output / "model.hwsk")
-    echo(f"\nThe model:    {output / 'model.hwsk'}    hwsk recognize {output / 'model.hwsk'} IMAGE")
+    (output / "line.png").write_bytes(cv2.imencode(".png", X_unseen[0])[1].tobytes())
+    echo(f"\nThe model:    {output / 'model.hwsk'}")
     _draw(model, X_unseen[shown], y_unseen[shown], output / "reading.png", echo)
-    echo(f"\nThe same with lines of your own:\n\n{YOUR_OWN}")
+    program = ["hwsk"] if shutil.which("hwsk") else [sys.executable, "-m", "hwsk"]
+    files = [(output / name).as_posix() for name in ("model.hwsk", "line.png")]
+    echo(f"\nRead one unseen line with it:\n\n    {shlex.join([*program, 'recognize', *files])}")
+    echo(f"\nThe same with lines of your own (minutes to hours):\n\n{YOUR_OWN}")
     echo(f"\nDone in {time.perf_counter() - start:.0f} seconds.")
 
 

@@ -240,6 +240,11 @@ def check_images(
             )
         array = np.asarray(X) if hasattr(X, "__array__") else None
         if array is not None and array.ndim in (3, 4) and array.dtype != object:
+            if array.ndim == 3 and array.shape[2] in (3, 4) and min(array.shape[:2]) > 8:
+                raise ValueError(
+                    f"X of shape {array.shape} looks like one colour image, and would be "
+                    f"{len(array)} images {array.shape[2]} pixels wide; pass it in a list: [X]"
+                )
             images = LazyImages(list(array))
         elif array is not None and array.ndim == 0:
             raise ValueError("X is a single value; images come as an array, a list or file paths")
@@ -293,6 +298,12 @@ def pack_images(images: Sequence[Image], *, is_table: bool = False, stack: bool 
         array = np.stack(list(images))
         return array.reshape(len(array), -1) if is_table else array
     return object_array(images)
+
+
+def some_rows(rows: Any, most: int = 10) -> str:
+    """The first of some row numbers, for a message."""
+    shown = ", ".join(str(row) for row in rows[:most])
+    return shown + (", ..." if len(rows) > most else "")
 
 
 def resize_to_height(image: Image, height: int) -> Image:

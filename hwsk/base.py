@@ -30,7 +30,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from hwsk._images import Image, resize_to_height
+from hwsk._images import Image, resize_to_height, some_rows
 from hwsk.callbacks import OneCycle, Progress, epoch_rows
 
 Augmentation = Callable[[Image, np.random.Generator], Image]
@@ -224,6 +224,15 @@ def _check_augmented(changed: Any, image: Image) -> None:
     raise ValueError(
         f"augment was given an image of shape {image.shape} and dtype {image.dtype}, and returned "
         f"{what}; it must return a 2-D array of the same dtype"
+    )
+
+
+def inverted_message(rows: Any, n: int) -> str:
+    """What to say of images that are dark all over."""
+    return (
+        f"{len(rows)} of {n} images look inverted (light ink on dark paper), rows "
+        f"{some_rows(rows)}; hwsk expects dark ink on light paper, as "
+        "hwsk.preprocessing.Grayscale makes it"
     )
 
 
@@ -459,21 +468,39 @@ class NetworkEstimator(BaseEstimator):
         self.net_ = self._make_net(net.module_)
         _hand_over_optimizer(net, self.net_)
 
-    def _outputs(self, dataset: RasterDataset) -> Iterator[tuple[list[int], Any]]:
+    def _outputs(
+        self, dataset: RasterDataset, *, warn: bool = True
+    ) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network) batch by batch, similar widths together.
 
-        A chunk of rows is decoded at a time, so memory does not grow with their number.
+        A chunk of rows is decoded at a time, so memory does not grow with their number. In the
+        end, images that are clearly unlike those of `fit` are named in a warning.
         """
         check_is_fitted(self)
         size = self.batch_size
+        inverted: list[int] = []
+        beyond: list[int] = []
         for start in range(0, len(dataset), CHUNK * size):
             rows = range(start, min(len(dataset), start + CHUNK * size))
             items = [dataset[i] for i in rows]
+            inverted += [i for i, item in zip(rows, items, strict=True) if item[0].mean() > 0.6]
+            beyond += [i for i, item in zip(rows, items, strict=True) if abs(item[0]).max() > 1.5]
             order = np.argsort([item[0].shape[1] for item in items], kind="stable")
             for i in range(0, len(items), size):
                 chosen = order[i : i + size]
                 batch = collate_rasters([items[j] for j in chosen])
                 yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
+        if not warn or hasattr(self, "n_features_in_"):  # the values of tables are free
+            return
+        if beyond:
+            warnings.warn(
+                f"{len(beyond)} of {len(dataset)} images hold values far from those of `fit`, "
+                f"where paper was {dataset.levels[0]:g} and ink {dataset.levels[1]:g}, rows "
+                f"{some_rows(beyond)}; floats are 0 to 1, and 0 to 255 is for uint8",
+                stacklevel=4,  # the caller of `predict`
+            )
+        elif inverted:
+            warnings.warn(inverted_message(inverted, len(dataset)), stacklevel=4)
 
     def _get_network_state(self) -> dict[str, NDArray[Any]]:
         """The network's weights as arrays, whatever device they are on."""

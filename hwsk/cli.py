@@ -24,6 +24,8 @@ class Commands(click.Group):
         """Run a command; errors of files, values and missing packages become messages."""
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):  # both are RuntimeErrors
+            raise
         except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
@@ -42,11 +44,18 @@ def main() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("hwsk_demo"),
     show_default=True,
-    help="Folder for the picture and the model.",
+    help="Folder for the pictures and the model.",
 )
-@click.option("--quick", is_flag=True, help="Seconds instead of minutes; it reads badly then.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Seconds instead of minutes: it reads nothing then; checks the installation.",
+)
 def demo(output: Path, quick: bool) -> None:
-    """Make handwriting, learn to read it, and show how well that went."""
+    """Learn to read made handwriting, in minutes.
+
+    Shows how well that went, and leaves a picture, a line and the model in a folder.
+    """
     from hwsk._demo import run
 
     run(output, quick=quick, echo=click.echo)
@@ -58,7 +67,9 @@ def demo(output: Path, quick: bool) -> None:
 @click.option("--json", "layout", flag_value="json", help="Print a JSON list of path and text.")
 @click.option("--csv", "layout", flag_value="csv", help="Print CSV with a header.")
 def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
-    """Read images of lines: prints path, tab, text.
+    """Read images of lines.
+
+    Prints path, tab, text for each.
 
     An image that can't be read does not keep the others from it: it is named at the end, on
     standard error, and the exit code is 1.
@@ -89,7 +100,10 @@ def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 def info(model: Path) -> None:
-    """Say what a model file holds: class, parameters, characters, versions."""
+    """Say what a model file holds.
+
+    Prints its class, parameters, characters and versions.
+    """
     from sklearn.base import BaseEstimator
 
     from hwsk.persistence import read_model

@@ -38,6 +38,8 @@ __all__ = ["load", "save"]
 FORMAT = 1
 Arrays = dict[str, NDArray[Any]]
 _ALLOWED = re.compile(r"(hwsk|sklearn)(\.[A-Za-z_]\w*)+")
+_DUMPS = (".joblib", ".pkl", ".pickle")
+_HINT = "; a joblib or pickle file? load it with joblib.load, if you trust it"
 _NO_HOME = {"__main__", "conftest", "tests", "externals"}  # modules that are not to be imported
 _BUILTINS = {cls.__name__: cls for cls in (bool, int, float, str, object)}
 
@@ -81,10 +83,13 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(f"{estimator!r} is no estimator: hwsk.save takes a scikit-learn estimator")
     arrays: Arrays = {}
-    model = {
-        "versions": _versions(),
-        "estimator": _encode(estimator, type(estimator).__name__, arrays),
-    }
+    try:
+        encoded = _encode(estimator, type(estimator).__name__, arrays)
+    except TypeError as error:
+        if hasattr(estimator, "best_estimator_"):
+            raise TypeError(f"{error}; save search.best_estimator_ instead") from error
+        raise
+    model = {"versions": _versions(), "estimator": encoded}
     _write(Path(path), json.dumps(model, allow_nan=False), arrays)
 
 
@@ -159,9 +164,10 @@ def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
         written_in, checksum, text = entry.split(" ", 2)
         newer = int(written_in) > FORMAT
     except (SafetensorError, KeyError, ValueError, TypeError, struct.error) as error:
+        dumped = data.startswith(b"\x80") or path.suffix in _DUMPS
         raise ValueError(
             f"{path} ({len(data)} bytes) is no file written by hwsk.save, or it is damaged or cut "
-            f"short: {error!r}"
+            "short" + _HINT * dumped
         ) from error
     if newer:
         raise ValueError(

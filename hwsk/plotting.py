@@ -13,7 +13,7 @@ from hwsk._images import Image, check_images
 
 __all__ = ["ReadingDisplay"]
 
-RIGHT, WRONG = "#222222", "#d62728"
+RIGHT, WRONG, NOTHING = "#222222", "#d62728", "#999999"
 
 
 class ReadingDisplay:
@@ -21,7 +21,7 @@ class ReadingDisplay:
 
     Under each image stands its reading; where the truth is known and differs, the truth stands
     below it. Coloured are the characters of the reading that are not in the truth, and those of
-    the truth that were missed or misread.
+    the truth that were missed or misread. Where nothing was read, a grey "(nothing)" stands.
 
     Parameters
     ----------
@@ -183,14 +183,17 @@ def _write(ax: Any, runs: list[tuple[str, bool]], *, line: int, style: str) -> N
         "xytext": (0, -3 - 12 * line),
         "textcoords": "offset points",
     }
-    for text, right in runs:
-        if not text:
-            continue
+    parts = [
+        (text, RIGHT, "normal") if right else (text.replace(" ", "\N{OPEN BOX}"), WRONG, "bold")
+        for text, right in runs
+        if text
+    ]
+    for text, color, weight in parts or [("(nothing)", NOTHING, "normal")]:
         run = ax.annotate(
-            text if right else text.replace(" ", "\N{OPEN BOX}"),
+            text,
             **place,
-            color=RIGHT if right else WRONG,
-            weight="normal" if right else "bold",
+            color=color,
+            weight=weight,
             style=style,
             family="monospace",
             fontsize=9,

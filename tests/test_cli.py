@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import warnings
@@ -147,6 +148,25 @@ def test_usage():
     assert result.exit_code == 2 and "IMAGE" in result.stderr
 
 
+def test_help_of_each_command():
+    summaries = run("--help").stdout
+    assert "..." not in summaries.partition("Commands:")[2]
+    for command in main.commands:
+        for flag in ("-h", "--help"):
+            result = run(command, flag)
+            assert result.exit_code == 0 and not result.stderr
+            assert result.stdout.startswith("Usage: ") and command in summaries
+
+
+def test_an_interrupt_is_no_error_of_a_model(monkeypatch):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hwsk, "load", interrupted)
+    result = run("recognize", "model.hwsk", LINES[0])
+    assert result.exit_code == 1 and result.stderr.strip() == "Aborted!"
+
+
 def test_help_comes_without_torch():
     code = "import sys; from hwsk.cli import main; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
@@ -165,6 +185,11 @@ def test_quick_demo(tmp_path):
         assert part in result.stdout
     assert cv2.imread(str(tmp_path / "out" / "reading.png")) is not None
     assert run("info", tmp_path / "out" / "model.hwsk").exit_code == 0
+    (command,) = (line for line in result.stdout.splitlines() if " recognize " in line)
+    program, found = command.split(" recognize ")
+    assert "hwsk" in program
+    read = run("recognize", *shlex.split(found))
+    assert read.exit_code == 0 and len(read.stdout.splitlines()) == 1
 
 
 def test_demo_goes_on_without_matplotlib(monkeypatch, capsys):

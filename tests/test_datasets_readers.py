@@ -290,7 +290,7 @@ def test_iam_words_and_forms(iam_folder):
     words = load_iam(str(iam_folder), level="word")
     assert words.text.tolist() == ["A", "M Ps"]
     assert words.form.tolist() == ["a01-000u"] * 2
-    with pytest.warns(UserWarning, match=r"1 rows of .*forms\.txt have no image.*\(c03-000\)"):
+    with pytest.warns(UserWarning, match=r"1 row of .*forms\.txt without an image.*\(c03-000\)"):
         forms = load_iam(iam_folder, level="form")
     assert forms.text.tolist() == ["A MOVE to stop\nM Ps tomorrow .", 'caf\xe9 "x"']
     assert forms.segmentation.tolist() == ["err", "ok"]
@@ -317,7 +317,7 @@ def test_iam_other_layouts(iam_folder):
     os.remove(iam_folder / "forms/b02-001.png")
     pack(iam_folder / "data/forms/formsA-A.tgz", iam_folder / "forms")
     pack(iam_folder / "data/forms/formsB-Z.tgz", forms)
-    with pytest.warns(UserWarning, match="1 rows"):
+    with pytest.warns(UserWarning, match="1 row of"):
         assert load_iam(iam_folder, level="form").form.tolist() == ["a01-000u", "b02-001"]
 
     for name in ("a01", "b02"):
@@ -345,7 +345,8 @@ def test_iam_rows_without_image(iam_folder):
     with pytest.warns(UserWarning) as caught:
         lines = load_iam(iam_folder)
     assert [str(w.message) for w in caught] == [
-        f"2 rows of {iam_folder}/ascii/lines.txt have no image: left out (a01-000u-00, b02-001-00)"
+        f"2 rows of {iam_folder}/ascii/lines.txt without an image: "
+        "left out (a01-000u-00, b02-001-00)"
     ]
     assert caught[0].filename == __file__
     assert lines.ids.tolist() == ["a01-000u-01"]
@@ -479,7 +480,7 @@ def test_online_left_out(online_folder):
         lines = load_iam_online(online_folder)
     assert lines.ids.tolist() == ["a01-000u-01", "a01-000u-02"]
     assert [str(w.message) for w in caught] == [
-        f"4 lines of {online_folder} lack their transcript (3) or their ink (1): "
+        f"4 lines of {online_folder} without transcript (3) or without ink (1): "
         "left out (a01-000u-03, notes, z01-000z-01, ...)"
     ]
 
@@ -562,7 +563,7 @@ def test_lines_left_out(tmp_path):
     with pytest.warns(UserWarning) as caught:
         assert load_lines(tmp_path).ids.tolist() == ["a.png"]
     assert [str(w.message) for w in caught] == [
-        f"3 lines of {tmp_path} lack their image (1), their transcript (1) or text in it (1): "
+        f"3 lines of {tmp_path} without image (1), transcript (1) or text in it (1): "
         "left out (z.gt.txt, c.png, b.png)"
     ]
     (tmp_path / "a.gt.txt").write_text("")

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from hwsk.plotting import RIGHT, WRONG, ReadingDisplay
+from hwsk.plotting import NOTHING, RIGHT, WRONG, ReadingDisplay
 
 images = [np.full((20, 90), 255, np.uint8), np.zeros((30, 60), np.float32)]
 
@@ -58,7 +58,15 @@ def test_missed_and_inserted_characters():
     assert runs(display.axes_[0]) == [
         ("a", RIGHT), ("b", RIGHT), ("a", RIGHT), ("\N{OPEN BOX}", WRONG), ("b", RIGHT)
     ]  # fmt: skip
-    assert runs(display.axes_[1]) == [("x", WRONG)]
+    assert runs(display.axes_[1]) == [("(nothing)", NOTHING), ("x", WRONG)]
+
+
+def test_nothing_read_is_said():
+    display = ReadingDisplay.from_predictions(images, ["", ""], ["", "x"])
+    assert runs(display.axes_[0]) == [("(nothing)", NOTHING)]
+    display.figure_.canvas.draw()
+    reading, truth = (text.get_window_extent() for text in display.axes_[1].texts)
+    assert truth.y1 < reading.y0 + 3 and truth.x0 == pytest.approx(reading.x0, abs=1.5)
 
 
 def test_runs_stand_beside_each_other_and_truth_below():

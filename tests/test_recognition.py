@@ -111,7 +111,8 @@ def test_digits():
     assert "look inverted" in messages
     assert "0 to 16" in messages
     assert recognizer.alphabet_ == "0123456789"
-    read = recognizer.predict(digits.images[:60])
+    with pytest.warns(UserWarning, match="60 of 60 images look inverted"):
+        read = recognizer.predict(digits.images[:60])
     assert read.dtype == np.int64
     assert read.min() >= -1
 
@@ -211,7 +212,8 @@ def test_odd_images_are_taken():
     ]
     with pytest.warns(UserWarning, match="1 of 6 images look inverted .*rows 0;"):
         recognizer = small_recognizer().fit(odd, [Y[0]] * 5 + ["a"])
-    assert recognizer.predict(odd).shape == (6,)
+    with pytest.warns(UserWarning, match="1 of 6 images look inverted .*rows 0;"):
+        assert recognizer.predict(odd).shape == (6,)
     plain = recognizer.predict_log_proba([image])[0]
     for same in (odd[1], odd[2], odd[4], image / 255):
         np.testing.assert_allclose(recognizer.predict_log_proba([same])[0], plain, atol=1e-4)
@@ -427,3 +429,21 @@ def test_image_that_is_no_line_is_refused():
     images = [*X[:3], np.full((1, 9000), 255, np.uint8)]
     with pytest.raises(ValueError, match="image 3 is 9000 pixels wide and 1 high"):
         small_recognizer().fit(images, [*Y[:3], "a"])
+
+
+def test_predict_warns_of_images_unlike_those_of_fit(reader):
+    inverted = [X[0], *(255 - image for image in X[1:4])]
+    with pytest.warns(UserWarning, match="3 of 4 images look inverted .* rows 1, 2, 3;"):
+        reader.predict(inverted)
+    with pytest.warns(UserWarning, match="1 of 1 images hold values far .* paper was 1 and ink 0"):
+        reader.predict_log_proba([X[0].astype(float)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reader.score(X, Y)
+
+
+def test_one_colour_photo_is_no_stack_of_images(reader):
+    photo = np.full((20, 40, 3), 255, np.uint8)
+    with pytest.raises(ValueError, match=r"looks like one colour image.* pass it in a list"):
+        reader.predict(photo)
+    assert len(reader.predict([photo])) == 1

@@ -21,7 +21,7 @@ image = HeightNormalizer(40).fit_transform(lines.images)[0]
 
 def show(augment, n=3):
     """Draw the line as it is, then `n` times changed."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     images = [image, *(augment(image, rng) for _ in range(n))]
     width = max(changed.shape[1] for changed in images)
     size = (6, (n + 1) * 6 * 46 / width + 0.5)
@@ -71,7 +71,7 @@ show(RandomContrast(fade=0.7, gamma=0.5))
 # ------------
 from hwsk.preprocessing.augmentation import RandomBlur
 
-show(RandomBlur(sigma=1.5))
+show(RandomBlur(sigma=2))
 
 # %%
 # Grainy paper

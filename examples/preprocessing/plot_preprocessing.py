@@ -36,13 +36,22 @@ def scan(image, slant=0.35, slope=0.05, paper=225.0, ink=70.0):
 scans = [scan(image) for image in clean]
 
 
-def compare(images):
-    """Draw images below each other, each under its name."""
-    _, axes = plt.subplots(len(images), figsize=(8, 1.6 * len(images)), layout="constrained")
+def compare(images, one_scale=False):
+    """Draw images below each other, each under its name; at one scale, on grey, if asked."""
+    widest = max(image.shape[1] for image in images.values())
+    heights = [image.shape[0] if one_scale else 1 for image in images.values()]
+    _, axes = plt.subplots(
+        len(images),
+        figsize=(8, 1.6 * len(images)),
+        height_ratios=heights,
+        layout="constrained",
+    )
     for ax, (title, image) in zip(axes, images.items(), strict=True):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255)
         ax.set_title(f"{title}, {image.shape[0]} x {image.shape[1]}", loc="left", fontsize=9)
-        ax.set(xticks=[], yticks=[])
+        ax.set(xticks=[], yticks=[], anchor="W", facecolor="0.8")
+        if one_scale:
+            ax.set_xlim(-0.5, widest - 0.5)
 
 
 # %%
@@ -80,7 +89,7 @@ from hwsk.preprocessing import Deskewer
 
 ink = Binarizer("sauvola").fit_transform([scans[1]])
 level = Deskewer().fit_transform(ink)
-compare({"before": ink[0], "Deskewer()": level[0]})
+compare({"before": ink[0], "Deskewer()": level[0]}, one_scale=True)
 
 # %%
 # Only the writing
@@ -107,7 +116,8 @@ compare({"before": cropped[0], "Deslanter()": upright[0]})
 # ----------
 # :class:`~hwsk.preprocessing.HeightNormalizer` scales, and keeps the proportions. By default it
 # scales the whole image, so that a stray mark makes all letters small, even after cropping;
-# ``method="moments"`` goes by where most of the ink is.
+# ``method="moments"`` goes by where most of the ink is. It may cut the end of
+# a loop that reaches far above or below the line.
 from hwsk.preprocessing import HeightNormalizer
 
 stray = np.pad(upright[0], ((0, 60), (0, 0)), constant_values=255)

@@ -50,7 +50,8 @@ plt.axis("off")
 # -------------
 # Offsets differ in size from writer to writer and device to device. The normalizer learns mean and
 # deviation of dx and dy from the training set; the pen column stays as it is, and
-# ``inverse_transform`` leads back.
+# ``inverse_transform`` leads back. The leaps of the lifted pen from one stroke to the next count in
+# the mean and the deviation, but are not drawn below: so what is drawn spreads less than 1.
 
 normalizer = StrokeNormalizer().fit(strokes)
 standardised = normalizer.transform(strokes)

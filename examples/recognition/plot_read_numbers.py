@@ -53,11 +53,13 @@ ReadingDisplay.from_estimator(recognizer, test.images, test.text, max_lines=6)
 # %%
 # How the loss fell:
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 history = recognizer.history_
 ax.plot([epoch["epoch"] for epoch in history], [epoch["train_loss"] for epoch in history])
 ax.set(xlabel="epoch", ylabel="CTC loss")
+ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 # %%
 # For each step along the line, the network gives a probability to each character and to "nothing

@@ -249,11 +249,12 @@ def read_text_lines(file: Path, encoding: str = "utf-8") -> list[str]:
     return lines
 
 
-def warn_left_out(what: str, names: Sequence[str]) -> None:
+def warn_left_out(noun: str, what: str, names: Sequence[str]) -> None:
     """One warning that counts what is left out and names the first few; none if nothing is."""
     if names:
         first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        warnings.warn(f"{len(names)} {what}: left out ({first})", UserWarning, stacklevel=4)
+        count = f"{len(names)} {noun}" + ("s" if len(names) > 1 else "")
+        warnings.warn(f"{count} {what}: left out ({first})", UserWarning, stacklevel=4)
 
 
 def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

@@ -406,7 +406,9 @@ def make_handwriting(
             :class:`~hwsk.preprocessing.StrokeRasterizer` draws them with the `pen_width` and `ink`
             of the writer and a margin of `height // 16`.
         text, writer, ids : object array of str
-            What is written, by whom, and a name for each sample.
+            What is written, by whom, and a name for each sample. The writers are w000, w001 and so
+            on for every seed, but w000 of two seeds are two different persons: rename them before
+            you put two sets together.
         style : DataFrame of shape (n_samples, n_values)
             The values of the style of the sample's writer: lengths in x-heights, `pen_width` in
             pixels, `ink` as grey level, `slant` as tangent.

@@ -162,7 +162,8 @@ def load_iam(
             f"{table}: none of its {len(rows)} rows has its image among the {len(images)} under "
             f"{folder}; a {level} image is named by its id, e.g. {example}.png"
         )
-    warn_left_out(f"rows of {table} have no image", [r.id for r in rows if r.id not in images])
+    without = [r.id for r in rows if r.id not in images]
+    warn_left_out("row", f"of {table} without an image", without)
     if segmentation == "ok":
         kept = [row for row in kept if row.segmentation == "ok"]
         if not kept:

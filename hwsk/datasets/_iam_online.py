@@ -145,7 +145,8 @@ def load_iam_online(
     no_text = [name for name in strokes if name not in texts]
     no_ink = [name for name in texts if name not in strokes or not len(strokes[name])]
     warn_left_out(
-        f"lines of {folder} lack their transcript ({len(no_text)}) or their ink ({len(no_ink)})",
+        "line",
+        f"of {folder} without transcript ({len(no_text)}) or without ink ({len(no_ink)})",
         no_text + no_ink,
     )
     data = object_array([strokes[name] for name in kept])

@@ -131,7 +131,8 @@ def load_lines(
     if not lines:
         raise ValueError(f"{source}: every transcript is empty ({', '.join(empty[:3])})")
     warn_left_out(
-        f"lines of {source} lack their image ({len(no_image)}), their transcript ({len(no_text)}) "
+        "line",
+        f"of {source} without image ({len(no_image)}), transcript ({len(no_text)}) "
         f"or text in it ({len(empty)})",
         no_image + no_text + empty,
     )

@@ -20,13 +20,14 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, LazyImages, check_images, object_array, resize_to_height
+from hwsk._images import Image, LazyImages, check_images, object_array, resize_to_height, some_rows
 from hwsk.base import (
     TRAINING_CONSTRAINTS,
     Augmentation,
     NetworkEstimator,
     RasterDataset,
     document_training,
+    inverted_message,
 )
 from hwsk.metrics import character_error_rate
 from hwsk.networks.crnn import CRNN, CTCLoss
@@ -325,7 +326,7 @@ class CTCRecognizer(NetworkEstimator):
         if self.history_ and not np.isfinite(self.history_[-1]["train_loss"]):
             return  # that has been told, and more training would not help
         images, _ = check_images(X, self)
-        if not any(self._read(images[: 2 * self.batch_size])):
+        if not any(self._read(images[: 2 * self.batch_size], warn=False)):
             warnings.warn(
                 f"after {self.n_iter_} epochs the recognizer reads nothing at all in its "
                 "own training images (CTC's blank everywhere, as at the start of training); "
@@ -334,9 +335,9 @@ class CTCRecognizer(NetworkEstimator):
                 stacklevel=4,
             )
 
-    def _read(self, images: Sequence[Image]) -> list[str]:
+    def _read(self, images: Sequence[Image], *, warn: bool = True) -> list[str]:
         texts = [""] * len(images)
-        for rows, (log_probs, lengths, _) in self._outputs(self._dataset(images)):
+        for rows, (log_probs, lengths, _) in self._outputs(self._dataset(images), warn=warn):
             for row, classes in zip(rows, greedy_decode(log_probs, lengths), strict=True):
                 texts[row] = "".join(self.alphabet_[i - 1] for i in classes)
         return texts
@@ -435,7 +436,7 @@ def _check_texts(y: Any, *, allow_empty: bool = False) -> tuple[list[str], str]:
     empty = [i for i, text in enumerate(texts) if not text.strip()]
     if empty and not allow_empty:
         raise ValueError(
-            f"{len(empty)} of {len(texts)} texts are empty, in rows {_some(empty)}: "
+            f"{len(empty)} of {len(texts)} texts are empty, in rows {some_rows(empty)}: "
             "leave those images out"
         )
     return texts, "str"
@@ -492,12 +493,7 @@ def _look(
     if len(dark) <= len(ink) / 2:  # most are light: name those that are clearly otherwise
         dark = np.flatnonzero(ink > 0.6)
     if len(dark) and not is_table:
-        warnings.warn(
-            f"{len(dark)} of {len(widths)} images look inverted (light ink on dark paper), rows "
-            f"{_some(dark)}; hwsk expects dark ink on light paper, as "
-            "hwsk.preprocessing.Grayscale makes it",
-            stacklevel=5,  # the caller of `fit`
-        )
+        warnings.warn(inverted_message(dark, len(widths)), stacklevel=5)  # the caller of `fit`
     return (object_array(kept) if keep else images), np.array(widths), (high, low)
 
 
@@ -510,12 +506,7 @@ def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> None:
         row = short[0]
         raise ValueError(
             f"{len(short)} of {len(texts)} texts need more time steps than their images give, rows "
-            f"{_some(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and the image, "
+            f"{some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and the image, "
             f"{widths[row]} pixels wide at the network's height, gives {given[row]}. Use a larger "
             "height, or leave those lines out"
         )
-
-
-def _some(rows: Any, most: int = 10) -> str:
-    shown = ", ".join(str(row) for row in rows[:most])
-    return shown + (", ..." if len(rows) > most else "")

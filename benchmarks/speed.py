@@ -77,7 +77,7 @@ def main(model: str | None, data: str | None) -> None:
                 f"{'channels last' if channels_last else 'channels first':14} "
                 f"{seconds:.3f} s, {base / seconds:.1f} times as fast as the first row"
             )
-    lines = make_handwriting(200, level="line", random_state=0)
+    lines = make_handwriting(100, level="line", random_state=0)
     with tempfile.TemporaryDirectory() as folder:
         if model is None:
             model = f"{folder}/small.hwsk"
@@ -86,7 +86,7 @@ def main(model: str | None, data: str | None) -> None:
         for path, image in zip(paths, lines.images, strict=True):
             cv2.imwrite(path, image)
         context = multiprocessing.get_context("spawn")
-        for repeats in (2, 8, 32):
+        for repeats in (1, 4, 16):
             queue = context.Queue()
             process = context.Process(target=peak_memory, args=(model, paths * repeats, queue))
             process.start()

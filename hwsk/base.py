@@ -362,6 +362,7 @@ class NetworkEstimator(BaseEstimator):
     ) -> Net:
         resolved = resolve_device(device or self.device)
         return Net(
+            # torch documents this form of `to`, and its type stubs lack it
             module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
             self._make_criterion(),
             optimizer=torch.optim.AdamW,

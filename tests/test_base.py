@@ -587,3 +587,12 @@ def test_predicting_decodes_a_chunk_at_a_time(reader, monkeypatch):
     assert_array_equal(recognizer.predict(LazyImages(X).map(count)), reader.predict(X))
     assert decoded == read == len(X)
     assert most == 8
+
+
+def test_checkpoint_of_another_fit_is_refused(tmp_path):
+    recognizer = small_recognizer(max_epochs=1, callbacks=[Checkpoint(tmp_path / "fit.ckpt")])
+    recognizer.fit(X, Y)
+    with pytest.raises(ValueError, match="left by another fit"):
+        recognizer.fit(X[:-1], Y[:-1])
+    with pytest.raises(ValueError, match="left by another fit"):
+        recognizer.set_params(random_state=7).fit(X, Y)

@@ -1,8 +1,9 @@
-"""What `CTCRecognizer.fit` costs over a hand-written PyTorch loop: same network, batches, epochs.
+"""What `fit` costs over a hand-written PyTorch loop: same network, batches, epochs.
 
-    python benchmarks/overhead.py
+    python benchmarks/overhead.py --job lines
+    python benchmarks/overhead.py --job characters
 
-Both train on the same generated lines, in turns, in one process; the ratios of each round's wall
+Both train on the same generated images, in turns, in one process; the ratios of each round's wall
 and processor times are printed, and their medians. All of `fit` counts: looking at the data, making
 batches, the check for an all-blank result. The hand-written loop has its batches padded and made
 into tensors beforehand, once for all epochs: it pays for network, loss and optimizer only.
@@ -16,22 +17,21 @@ from datetime import date
 import click
 import numpy as np
 import torch
+from skorch.callbacks import Callback
 
-from hwsk.base import WidthBatches, collate_rasters, resolve_device, resolve_precision
+from hwsk.base import WidthBatches, resolve_device, resolve_precision
 from hwsk.datasets import make_handwriting
+from hwsk.networks.characters import CharacterNetwork, WeightedCrossEntropy
 from hwsk.networks.crnn import CRNN, CTCLoss
-from hwsk.preprocessing import HeightNormalizer
-from hwsk.recognition import CTCRecognizer
+from hwsk.preprocessing import CharacterNormalizer, HeightNormalizer
+from hwsk.recognition import CharacterClassifier, CTCRecognizer
 
 
-class Recorded(CTCRecognizer):
-    """A recognizer that remembers its training set, so that the loop can take the same batches."""
+class Recorder(Callback):
+    """Remembers the training set, so that the loop can take the same batches."""
 
-    def _dataset(self, images, targets=None, augment=None, seed=0):
-        dataset = super()._dataset(images, targets, augment, seed)
-        if targets is not None:
-            self.dataset = dataset
-        return dataset
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.dataset = X
 
 
 def clocks() -> np.ndarray:
@@ -39,16 +39,15 @@ def clocks() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def plain_loop(dataset, n_classes: int, epochs: int, batch_size: int) -> np.ndarray:
+def plain_loop(dataset, network, loss_function, epochs: int, batch_size: int) -> np.ndarray:
     """Wall and processor seconds of the loop that one would write by hand."""
     dtype = resolve_precision("auto", resolve_device("cpu"))
     batches = []
     for epoch in range(epochs):
         dataset.epoch = epoch
         sampler = WidthBatches(dataset, batch_size, shuffle=True)
-        batches += [collate_rasters([dataset[i] for i in rows]) for rows in sampler]
-    network = CRNN(n_classes).to(memory_format=torch.channels_last).train()
-    loss_function = CTCLoss()
+        batches += [dataset.collate([dataset[i] for i in rows]) for rows in sampler]
+    network = network.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-2)
     start = clocks()
     for X, y in batches:
@@ -64,23 +63,51 @@ def plain_loop(dataset, n_classes: int, epochs: int, batch_size: int) -> np.ndar
     return clocks() - start
 
 
+def lines(n_samples, **params):
+    """Images, texts, an estimator, and what its network and its loss are made by."""
+    data = make_handwriting(n_samples, level="line", random_state=0)
+    images = HeightNormalizer(40).fit_transform(data.images)
+    n_classes = len({character for text in data.text for character in text}) + 1
+    return images, data.text, CTCRecognizer(**params), lambda: CRNN(n_classes), CTCLoss()
+
+
+def characters(n_samples, **params):
+    """The same for characters: the stacked LSTM over rows, the lightest of the networks."""
+    texts = np.resize(list("0123456789abcdefghij"), n_samples)
+    data = make_handwriting(n_samples, texts=texts, n_writers=50, random_state=0)
+    images = CharacterNormalizer().fit_transform(data.images)
+    n_classes = len(set(data.text))
+    return (
+        images,
+        data.text,
+        CharacterClassifier(**params),
+        lambda: CharacterNetwork((28, 28), n_classes),
+        WeightedCrossEntropy(),
+    )
+
+
 @click.command()
-@click.option("--lines", default=512)
+@click.option("--job", type=click.Choice(["lines", "characters"]), default="lines")
+@click.option("--samples", type=int, help="512 lines or 4096 characters, if not given.")
 @click.option("--epochs", default=2)
 @click.option("--rounds", default=5)
-@click.option("--batch-size", default=16)
-def main(lines: int, epochs: int, rounds: int, batch_size: int) -> None:
+@click.option("--batch-size", type=int, help="16 or 128, if not given.")
+def main(job: str, samples: int | None, epochs: int, rounds: int, batch_size: int | None) -> None:
     """Print the ratio of times, fit over loop."""
-    data = make_handwriting(lines, level="line", random_state=0)
-    images = HeightNormalizer(40).fit_transform(data.images)
-    recognizer = Recorded(max_epochs=epochs, batch_size=batch_size, random_state=0)
+    make, samples, batch_size = {
+        "lines": (lines, samples or 512, batch_size or 16),
+        "characters": (characters, samples or 4096, batch_size or 128),
+    }[job]
+    recorder = Recorder()
+    images, text, estimator, make_network, loss = make(
+        samples, max_epochs=epochs, batch_size=batch_size, random_state=0, callbacks=[recorder]
+    )
     ratios = []
     for i in range(rounds + 1):
         start = clocks()
-        recognizer.fit(images, data.text)
+        estimator.fit(images, text)
         fitted = clocks() - start
-        classes = len(recognizer.alphabet_) + 1
-        by_hand = plain_loop(recognizer.dataset, classes, epochs, batch_size)
+        by_hand = plain_loop(recorder.dataset, make_network(), loss, epochs, batch_size)
         if i:  # the first round warms up
             ratios.append(fitted / by_hand)
             print(
@@ -91,7 +118,7 @@ def main(lines: int, epochs: int, rounds: int, batch_size: int) -> None:
     wall, processor = np.median(ratios, axis=0)
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads, "
-        f"{lines} lines, {epochs} epochs, batch {batch_size}, {rounds} rounds: "
+        f"{samples} {job}, {epochs} epochs, batch {batch_size}, {rounds} rounds: "
         f"median ratio of wall time {wall:.3f}, of processor time {processor:.3f}"
     )
 

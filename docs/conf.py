@@ -39,7 +39,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": [
-        f"../examples/{name}" for name in ("datasets", "preprocessing", "recognition")
+        f"../examples/{name}" for name in ("characters", "recognition", "datasets", "preprocessing")
     ],
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("hwsk",),

@@ -12,7 +12,7 @@ __version__ = "0.1.0.dev0"
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    {"recognition": ["CTCRecognizer"], "persistence": ["load", "save"]},
+    {"recognition": ["CharacterClassifier", "CTCRecognizer"], "persistence": ["load", "save"]},
     ["callbacks", "datasets", "metrics", "plotting", "preprocessing", "recognition"],
 )
 __all__ += ["__version__"]
@@ -26,4 +26,5 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import recognition as recognition
     from hwsk.persistence import load as load
     from hwsk.persistence import save as save
+    from hwsk.recognition import CharacterClassifier as CharacterClassifier
     from hwsk.recognition import CTCRecognizer as CTCRecognizer

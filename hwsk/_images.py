@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isqrt
 from typing import Any
 
 import cv2
@@ -227,8 +228,8 @@ def check_images(
                 and not hasattr(estimator, "n_features_in_")
             ):
                 raise ValueError(
-                    f"{type(estimator).__name__} was fitted on images, and X is a table, whose "
-                    "rows would be images one pixel high; if X is one image, pass it in a list: [X]"
+                    f"{type(estimator).__name__} was fitted on images, and X is a table of shape "
+                    f"{np.shape(X)}; pass images (n, height, width), and one image in a list: [X]"
                 )
             table = validate_data(estimator, X, reset=reset, dtype=np.float32)
         return table[:, np.newaxis, :], True
@@ -269,6 +270,24 @@ def check_images(
             "columns, and X holds images"
         )
     return images, is_table
+
+
+def unfold_table(table: Any, image_shape: Sequence[Any] | None) -> Image:
+    """The rows `(n, 1, pixels)` of a table as images `(n, height, width)`.
+
+    Without a shape, images are square if the number of pixels is a square number, else one row.
+    """
+    n_columns = table.shape[2]
+    if image_shape is None:
+        side = isqrt(n_columns)
+        image_shape = (side, side) if side * side == n_columns else (1, n_columns)
+    whole = all(isinstance(side, (int, np.integer)) and side > 0 for side in image_shape)
+    if len(image_shape) != 2 or not whole or image_shape[0] * image_shape[1] != n_columns:
+        raise ValueError(
+            f"image_shape={tuple(image_shape)} should be a height and a width whose product is "
+            f"the number of columns of X, {n_columns}"
+        )
+    return table.reshape(-1, *image_shape)
 
 
 def _is_table(X: Any) -> bool:

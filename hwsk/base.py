@@ -31,9 +31,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hwsk._images import Image, resize_to_height, some_rows
-from hwsk.callbacks import OneCycle, Progress, epoch_rows
+from hwsk.callbacks import OneCycle, Progress, WeightAverage, epoch_rows
 
 Augmentation = Callable[[Image, np.random.Generator], Image]
+Collate = Callable[[list[tuple[NDArray[np.float32], Any]]], tuple[dict[str, Tensor], Any]]
 
 GRADIENT_NORM = 5.0  # a step's gradient is shortened to this length
 CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
@@ -45,12 +46,13 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "lr": [Interval(Real, 0, None, closed="neither")],
     "lr_schedule": [StrOptions({"one_cycle", "constant"})],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "ema_decay": [Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "augment": [callable, None],
     "device": [str],
-    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+    "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
     "warm_start": ["boolean"],
     "callbacks": [list, None],
     "random_state": ["random_state"],
@@ -68,6 +70,9 @@ _TRAINING_DOC = """\
         "one_cycle" warms up over the first tenth of `max_epochs`, then falls to 0 by a cosine.
     weight_decay : float, default={weight_decay}
         Weight decay of AdamW.
+    ema_decay : float, default={ema_decay}
+        The weights that are kept are an exponential moving average of those of each step, with
+        this decay (0.999 remembers about 1000 steps); 0 keeps the last step's.
     early_stopping : bool, default=False
         Hold `validation_fraction` of the samples out, stop when their score has not risen for
         `n_iter_no_change` epochs, and restore the weights of the best epoch.
@@ -80,9 +85,10 @@ _TRAINING_DOC = """\
         afresh each epoch, in training only. See `hwsk.preprocessing.augmentation`.
     device : str, default="auto"
         "auto" (CUDA, else Apple's MPS, else the CPU) or a torch device such as "cuda:1".
-    precision : {{"auto", "float32", "bfloat16"}}, default="auto"
+    precision : {{"auto", "float32", "bfloat16", "float64"}}, default="auto"
         Number format of the heavy operations; "auto" takes bfloat16 where the processor computes
-        in it. Weights, losses and outputs are float32 always.
+        in it. Weights, losses and outputs are float32 with all but "float64", which is slow, and
+        for where rounding must not count.
     warm_start : bool, default=False
         Go on from the weights of the last `fit` instead of new ones.
     callbacks : list of skorch callbacks, default=None
@@ -100,6 +106,14 @@ def document_training(cls: type) -> type:
     }
     cls.__doc__ = (cls.__doc__ or "").replace("    {training}", _TRAINING_DOC.format_map(defaults))
     return cls
+
+
+def check_channels(channels: Sequence[Any]) -> None:
+    """Refuse what is no number of filters for each of three convolutional stages."""
+    if len(channels) != 3 or not all(
+        np.issubdtype(type(number), np.integer) and number > 0 for number in channels
+    ):
+        raise ValueError(f"channels={channels!r}; the three stages need three whole numbers from 1")
 
 
 def resolve_device(device: str) -> torch.device:
@@ -121,7 +135,7 @@ def resolve_device(device: str) -> torch.device:
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     """The number format that "auto", or a format's name, stands for on a device."""
     if precision != "auto":
-        return torch.float32 if precision == "float32" else torch.bfloat16
+        return getattr(torch, precision)
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
@@ -177,6 +191,9 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
         Decides, with the epoch, the order and the augmentation.
     """
 
+    ink = "dark"
+    """What ink was in the images as they were given."""
+
     def __init__(
         self,
         images: Sequence[Image],
@@ -194,6 +211,7 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
         self.seed = seed
         self.epoch = 0
         self.widths: NDArray[np.int64] | None = None
+        self.collate: Collate = collate_rasters
 
     def __len__(self) -> int:
         return len(self.images)
@@ -202,7 +220,7 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
         image = self._scaled(self.images[i])
         if self.augment is not None:
             changed = self.augment(image, np.random.default_rng([self.seed, self.epoch, i]))
-            _check_augmented(changed, image)
+            _check_augmented(changed, image, same_size=self.height is None)
             image = self._scaled(changed)  # an augmentation may change the height
         return to_ink(image, self.levels), None if self.targets is None else self.targets[i]
 
@@ -213,26 +231,31 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
         return -(-len(self) // batch_size)
 
 
-def _check_augmented(changed: Any, image: Image) -> None:
+def _check_augmented(changed: Any, image: Image, same_size: bool) -> None:
     """Refuse what would be read as other grey values than it has, or as no image at all."""
     what = type(changed).__name__
     if isinstance(changed, np.ndarray):
         both_float = changed.dtype.kind == image.dtype.kind == "f"
-        if changed.ndim == 2 and changed.size and (changed.dtype == image.dtype or both_float):
+        right_size = changed.shape == image.shape if same_size else changed.size
+        if changed.ndim == 2 and right_size and (changed.dtype == image.dtype or both_float):
             return
         what = f"an array of shape {changed.shape} and dtype {changed.dtype}"
     raise ValueError(
         f"augment was given an image of shape {image.shape} and dtype {image.dtype}, and returned "
         f"{what}; it must return a 2-D array of the same dtype"
+        + (" and shape" if same_size else "")
     )
 
 
-def inverted_message(rows: Any, n: int) -> str:
-    """What to say of images that are dark all over."""
+def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
+    """What to say of images that are full of ink, where ink is meant to be "dark" or "light"."""
+    looks, wanted = "light ink on dark paper", "dark ink on light paper"
+    if ink == "light":
+        looks, wanted = wanted, looks
+    why = "as hwsk.preprocessing.Grayscale makes it" if ink == "dark" else "as most in `fit` have"
     return (
-        f"{len(rows)} of {n} images look inverted (light ink on dark paper), rows "
-        f"{some_rows(rows)}; hwsk expects dark ink on light paper, as "
-        "hwsk.preprocessing.Grayscale makes it"
+        f"{len(rows)} of {n} images look inverted ({looks}), rows {some_rows(rows)}; "
+        f"expected is {wanted}, {why}"
     )
 
 
@@ -299,7 +322,7 @@ class Net(NeuralNet):
 
     def get_iterator(self, dataset: RasterDataset, training: bool = False) -> DataLoader[Any]:
         batches = WidthBatches(dataset, self.batch_size, shuffle=training)
-        return DataLoader(dataset, batch_sampler=batches, collate_fn=collate_rasters)
+        return DataLoader(dataset, batch_sampler=batches, collate_fn=dataset.collate)
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
@@ -308,7 +331,9 @@ class Net(NeuralNet):
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Any:
         x = {name: value.to(self.device) for name, value in x.items()}
         x["images"] = x["images"].contiguous(memory_format=torch.channels_last)
-        enabled = self.dtype != torch.float32
+        if self.dtype == torch.float64:
+            x["images"] = x["images"].double()
+        enabled = self.dtype == torch.bfloat16
         with torch.autocast(torch.device(self.device).type, self.dtype, enabled=enabled):
             return self.module_(**x)
 
@@ -353,6 +378,7 @@ class NetworkEstimator(BaseEstimator):
     """
 
     net_: Net
+    levels_: tuple[float, float]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
@@ -361,9 +387,13 @@ class NetworkEstimator(BaseEstimator):
         self, module: nn.Module, callbacks: Sequence[Callback] = (), device: str | None = None
     ) -> Net:
         resolved = resolve_device(device or self.device)
+        dtype = resolve_precision(self.precision, resolved)
         return Net(
             # torch documents this form of `to`, and its type stubs lack it
-            module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+            module.to(  # type: ignore[call-overload]
+                torch.float64 if dtype == torch.float64 else torch.float32,
+                memory_format=torch.channels_last,
+            ),
             self._make_criterion(),
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
@@ -374,7 +404,7 @@ class NetworkEstimator(BaseEstimator):
             callbacks=list(callbacks),
             callbacks__print_log=None,
             device=str(resolved),
-            dtype=resolve_precision(self.precision, resolved),
+            dtype=dtype,
             verbose=0,
         ).initialize()
 
@@ -412,6 +442,8 @@ class NetworkEstimator(BaseEstimator):
             callbacks: list[Callback] = [GradientNormClipping(GRADIENT_NORM)]
             if max_epochs is None and self.lr_schedule == "one_cycle":
                 callbacks.append(OneCycle(epochs))
+            if self.ema_decay:
+                callbacks.append(WeightAverage(self.ema_decay))
             if max_epochs is None and self.early_stopping:
                 train, valid = self._split(n_samples, groups, seed)
                 callbacks += [
@@ -489,19 +521,20 @@ class NetworkEstimator(BaseEstimator):
             order = np.argsort([item[0].shape[1] for item in items], kind="stable")
             for i in range(0, len(items), size):
                 chosen = order[i : i + size]
-                batch = collate_rasters([items[j] for j in chosen])
+                batch = dataset.collate([items[j] for j in chosen])
                 yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
         if not warn or hasattr(self, "n_features_in_"):  # the values of tables are free
             return
         if beyond:
             warnings.warn(
                 f"{len(beyond)} of {len(dataset)} images hold values far from those of `fit`, "
-                f"where paper was {dataset.levels[0]:g} and ink {dataset.levels[1]:g}, rows "
+                f"where paper was {self.levels_[0]:g} and ink {self.levels_[1]:g}, rows "
                 f"{some_rows(beyond)}; floats are 0 to 1, and 0 to 255 is for uint8",
                 stacklevel=4,  # the caller of `predict`
             )
         elif inverted:
-            warnings.warn(inverted_message(inverted, len(dataset)), stacklevel=4)
+            message = inverted_message(inverted, len(dataset), dataset.ink)
+            warnings.warn(message, stacklevel=4)
 
     def _get_network_state(self) -> dict[str, NDArray[Any]]:
         """The network's weights as arrays, whatever device they are on."""
@@ -511,6 +544,8 @@ class NetworkEstimator(BaseEstimator):
         """Rebuild the network from its weights, on a device that this machine has."""
         with seeded(0, torch.device("cpu")):  # initial weights are drawn, then overwritten
             module = self._make_module()
+        if self.precision == "float64":
+            module.double()
         module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
         device = self.device
         try:

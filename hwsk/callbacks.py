@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from skorch.callbacks import Callback, EarlyStopping
+from torch import Tensor
 from tqdm.auto import tqdm
 
 __all__ = ["Checkpoint"]
@@ -55,6 +56,85 @@ class OneCycle(Callback):
         )
         for group in net.optimizer_.param_groups:
             group["lr"] = net.lr * min(1.0, factor)
+
+
+class WeightAverage(Callback):
+    """Average the weights over the steps, exponentially; what is scored and kept is the average.
+
+    At the end of each epoch the module holds the average, so that validation, early stopping and
+    checkpoints see it; the next epoch's training goes on from the weights as they were.
+
+    Parameters
+    ----------
+    decay : float
+        Of the average's memory at each step. The first steps use less, (1 + t) / (10 + t), so that
+        the initial weights are soon forgotten.
+
+    References
+    ----------
+    .. [1] B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging",
+       SIAM Journal on Control and Optimization 30(4), 1992.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.average_ = copy_state(net)
+        self.trained_: dict[str, Tensor] | None = None  # held while the module has the average
+        self.steps_ = 0
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        if self.trained_ is not None:
+            net.module_.load_state_dict(self.trained_)
+            self.trained_ = None
+
+    def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if not training:
+            self._take_average(net)
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if not training:
+            return
+        decay = min(self.decay, (1 + self.steps_) / (10 + self.steps_))
+        self.steps_ += 1
+        for name, value in net.module_.state_dict().items():
+            if value.is_floating_point():
+                self.average_[name].lerp_(value, 1 - decay)
+            else:  # a count
+                self.average_[name].copy_(value)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self._take_average(net)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        self._take_average(net)  # a fit may end within an epoch
+
+    def _take_average(self, net: Any) -> None:
+        if self.trained_ is None:
+            self.trained_ = copy_state(net)
+            net.module_.load_state_dict(self.average_)
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint at the end of an epoch needs beside the module, which is the average.
+
+        Returns
+        -------
+        dict
+            The trained weights and the number of steps.
+        """
+        return {"trained": self.trained_, "steps": self.steps_}
+
+    def set_state(self, net: Any, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint; the module holds the average."""
+        self.average_ = copy_state(net)
+        self.trained_ = state["trained"]
+        self.steps_ = state["steps"]
+
+
+def copy_state(net: Any) -> dict[str, Tensor]:
+    """The weights of the net's module, which training won't change."""
+    return {name: value.detach().clone() for name, value in net.module_.state_dict().items()}
 
 
 class Progress(Callback):
@@ -132,6 +212,8 @@ class Checkpoint(Callback):
         """
         # What a fit is known by: another split, or the clones of a grid search, are other fits.
         self.fit_ = [len(X), X.seed, *(weight.numel() for weight in net.module_.parameters())]
+        if _weight_average(net) is not None:
+            self.fit_.append("ema")
         path = Path(self.path)
         if not path.parent.is_dir():  # said before an epoch is spent
             raise FileNotFoundError(f"the folder of the checkpoint {path} does not exist")
@@ -159,6 +241,9 @@ class Checkpoint(Callback):
                 net.history.record(name, value)
         torch.set_rng_state(state["torch_rng"].cpu())
         _early_stopping(net).update(state.get("early_stopping", {}))
+        average = _weight_average(net)
+        if average is not None:
+            average.set_state(net, state["average"])
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """End a fit that was complete already.
@@ -196,6 +281,9 @@ class Checkpoint(Callback):
                 if name in ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
             },
         }
+        average = _weight_average(net)
+        if average is not None:
+            state["average"] = average.get_state()
         partial = Path(f"{os.fspath(self.path)}.part")
         torch.save(state, partial)
         os.replace(partial, self.path)
@@ -204,6 +292,10 @@ class Checkpoint(Callback):
 def _early_stopping(net: Any) -> dict[str, Any]:
     """The attributes of the net's early stopping, if it has one."""
     return next((vars(cb) for _, cb in net.callbacks_ if isinstance(cb, EarlyStopping)), {})
+
+
+def _weight_average(net: Any) -> WeightAverage | None:
+    return next((cb for _, cb in net.callbacks_ if isinstance(cb, WeightAverage)), None)
 
 
 def epoch_rows(history: Any) -> list[dict[str, float]]:

@@ -20,6 +20,7 @@ from hwsk.preprocessing.augmentation import (
     RandomMask,
     RandomMorphology,
     RandomNoise,
+    character_augmentation,
     default_augmentation,
 )
 
@@ -32,6 +33,8 @@ AUGMENTATIONS = [
     RandomNoise(),
     RandomMask(),
     Compose([RandomBlur(), RandomNoise()], p=[0.5, 1]),
+    RandomAffine(keep_size=True),
+    character_augmentation(),
     default_augmentation(),
 ]
 IDENTITIES = [
@@ -45,6 +48,7 @@ IDENTITIES = [
     RandomMask(width=0),
     Compose([]),
     Compose([RandomNoise(), RandomMask()], p=0),
+    character_augmentation(0),
     default_augmentation(0),
 ]
 
@@ -69,7 +73,9 @@ def many(augment, image, n=40):
 
 
 def test_all_public_classes_are_tested_here():
-    tested = {name(augment) for augment in AUGMENTATIONS} | {"default_augmentation"}
+    tested = {name(augment) for augment in AUGMENTATIONS} | {
+        "character_augmentation", "default_augmentation",
+    }  # fmt: skip
     assert tested == set(augmentation.__all__)
 
 
@@ -266,3 +272,29 @@ def test_stronger_is_further(line):
         return np.mean([np.abs(changed - line.astype(int)) for changed in many(augment, line)])
 
     assert 0 < distance(0.3) < distance(1) < distance(3)
+
+
+@pytest.mark.parametrize("augment", [RandomAffine(keep_size=True), character_augmentation(2)])
+def test_characters_keep_their_size_and_move_both_ways(augment):
+    image = np.full((28, 20), 255, np.uint8)
+    image[12:16, 8:12] = 0
+    rows, columns = set(), set()
+    for changed in many(augment, image):
+        assert changed.shape == (28, 20)
+        y, x = np.nonzero(changed < 128)
+        rows.add(round(y.mean()))
+        columns.add(round(x.mean()))
+    assert len(rows) > 1 and len(columns) > 1
+
+
+def test_parameters_changed_after_a_first_call_are_checked_again(line):
+    augment = RandomBlur()
+    augment(line, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="sigma"):
+        augment.set_params(sigma=-1)(line, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("make", [character_augmentation, default_augmentation])
+def test_strength_below_nought(make):
+    with pytest.raises(ValueError, match="strength=-1: should be a number of at least 0"):
+        make(-1)

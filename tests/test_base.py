@@ -457,12 +457,13 @@ def test_early_stopping_needs_something_to_hold_out():
         recognizer.fit(X[:4], Y[:4], groups=["w", None, "v", np.nan])
 
 
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, tmp_path):
+def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, ema_decay, tmp_path):
     def fit(*callbacks):
         recognizer = small_recognizer(
             max_epochs=5, dropout=0.3, augment=flat, callbacks=list(callbacks),
-            early_stopping=early_stopping, n_iter_no_change=3,
+            early_stopping=early_stopping, n_iter_no_change=3, ema_decay=ema_decay,
         )  # fmt: skip
         return recognizer.fit(X[:16], Y[:16])
 
@@ -480,6 +481,49 @@ def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, tmp_path):
     assert losses(again) == losses(whole)
     assert_array_equal(weights(again), weights(whole))
     assert [path.name for path in tmp_path.iterdir()] == ["fit.ckpt"]
+
+
+class Trajectory(Callback):
+    """Keeps the weights before the first step and after each."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.steps = [flat_weights(net.module_)]
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.steps.append(flat_weights(net.module_))
+
+
+def flat_weights(module: torch.nn.Module) -> np.ndarray:
+    return torch.cat([weight.detach().ravel() for weight in module.parameters()]).numpy()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_ema_is_the_average_of_the_steps(early_stopping):
+    plain, averaged = Trajectory(), Trajectory()
+    settings = {
+        "max_epochs": 3, "early_stopping": early_stopping, "n_iter_no_change": 5,
+        "lr_schedule": "constant",
+    }  # fmt: skip
+    small_recognizer(callbacks=[plain], **settings).fit(X, Y)
+    recognizer = small_recognizer(callbacks=[averaged], ema_decay=0.8, **settings).fit(X, Y)
+    assert_array_equal(plain.steps, averaged.steps)  # training itself is the same
+    averages = plain.steps[:1]
+    for i, step in enumerate(plain.steps[1:]):
+        decay = min(0.8, (1 + i) / (10 + i))
+        averages.append(decay * averages[-1] + (1 - decay) * step)
+    epochs = averages[:: len(averages[1:]) // 3][1:]
+    scores = [row.get("valid_score", 0) for row in recognizer.history_]
+    best = np.argmax(scores) if early_stopping else -1
+    assert_allclose(flat_weights(recognizer.net_.module_), epochs[best], rtol=1e-4, atol=1e-6)
+
+
+def test_ema_after_ctrl_c():
+    steps = Trajectory()
+    recognizer = small_recognizer(
+        max_epochs=5, ema_decay=0.9, callbacks=[steps, Interrupt(epoch=2)]
+    ).fit(X[:16], Y[:16])
+    assert not np.allclose(flat_weights(recognizer.net_.module_), steps.steps[-1])
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", pickle.dumps({"fit": 1}, 2), "other"])

@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from hwsk._images import LazyImages
 from hwsk.preprocessing import (
     Binarizer,
+    CharacterNormalizer,
     Deskewer,
     Deslanter,
     Grayscale,
@@ -33,6 +34,8 @@ TRANSFORMERS = [
     HeightNormalizer(8, method="moments"),
     HeightNormalizer(8, stroke_spacing=13.0),
     InkCropper(),
+    CharacterNormalizer(),
+    CharacterNormalizer(12, margin=1, blur=0, ink="dark", stroke_width=None),
 ]
 each_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=repr)
 
@@ -221,6 +224,93 @@ def test_ink_cropper_ignores_specks():
     assert one(InkCropper(margin=1000), image).shape == image.shape
 
 
+def letter(scale=1, pen=6, width=60):
+    """A T with a short foot, dark on light, off the centre."""
+    image = np.full((140 * scale, 150 * scale), 255, np.uint8)
+    for start, end in [((20, 30), (20 + width, 30)), ((50, 30), (50, 110)), ((50, 110), (60, 110))]:
+        cv2.line(image, [scale * x for x in start], [scale * x for x in end], 0, pen * scale)
+    return image
+
+
+def extent(image, level=0):
+    rows, columns = (np.flatnonzero((image > level).any(axis=axis)) for axis in (1, 0))
+    return rows[0], rows[-1], columns[0], columns[-1]
+
+
+def test_character_fills_the_square_and_is_centred():
+    image = one(CharacterNormalizer(), letter())
+    assert image.shape == (28, 28) and image.dtype == np.uint8
+    assert image.min() == 0 and image.max() == 255
+    top, bottom, left, right = extent(image, 10)
+    assert (top, bottom) == (2, 25) and abs(left + right - 27) <= 1
+    assert 0.6 < (right - left) / (bottom - top) < 0.9  # 66 to 86, and the soft edges
+    image = one(CharacterNormalizer(margin=5), letter(width=120))
+    top, bottom, left, right = extent(image, 10)
+    assert (left, right) == (5, 22) and abs(top + bottom - 27) <= 1
+
+
+def test_character_is_the_same_at_any_resolution(rng):
+    small = one(CharacterNormalizer(), letter())
+    for image in (
+        letter(4),
+        cv2.resize(letter(), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA),
+        np.pad(letter(), ((0, 70), (90, 0)), constant_values=255),
+        scanned(letter(), rng),
+        letter() / np.float32(255),
+    ):
+        same = one(CharacterNormalizer(), image)
+        assert np.abs(same.astype(float) - small).mean() < 6
+
+
+def test_character_of_a_photograph(rng):
+    light = np.linspace(0.3, 1, 150) * np.linspace(0.7, 1, 140)[:, np.newaxis]
+    photo = (scanned(letter(), rng, paper=240) * light).astype(np.uint8)
+    read = one(make_pipeline(Binarizer("sauvola"), CharacterNormalizer()), photo)
+    assert np.abs(read - one(CharacterNormalizer(), letter()).astype(float)).mean() < 3
+
+
+def test_fine_pens_are_widened():
+    def width(image):  # of the upright stroke, by its ink
+        return np.median(image[10:20].sum(axis=1)) / 255
+
+    plain = CharacterNormalizer(stroke_width=None)
+    fine, broad = letter(pen=2), letter(pen=16)
+    assert width(one(plain, fine)) < 1.6
+    assert width(one(CharacterNormalizer(), fine)) == pytest.approx(3, abs=0.6)
+    assert extent(one(CharacterNormalizer(), fine), 10)[:2] == (2, 25)
+    np.testing.assert_array_equal(one(plain, broad), one(CharacterNormalizer(), broad))
+
+
+def test_character_sharpness_polarity_and_specks():
+    image = letter()
+    light, dark = (one(CharacterNormalizer(ink=ink), image) for ink in ("light", "dark"))
+    np.testing.assert_array_equal(255 - dark, light)
+    step = [
+        np.abs(np.diff(one(CharacterNormalizer(blur=blur), image).astype(int))).max()
+        for blur in (0, 1, 3)
+    ]
+    assert step[0] > step[1] > step[2]
+    image[5, 5] = image[130, 140] = 0
+    np.testing.assert_array_equal(one(CharacterNormalizer(), image), light)
+
+
+def test_blank_characters_are_counted():
+    blank = np.full((40, 30), 250, np.uint8)
+    for ink, paper in [("light", 0), ("dark", 255)]:
+        with pytest.warns(UserWarning, match=r"2 of 3 images hold no ink .* blank: 0, 2$") as found:
+            images = CharacterNormalizer(ink=ink).transform([blank, letter(), blank / 255])
+        assert found[0].filename == __file__
+        assert (images[[0, 2]] == paper).all() and (images[1] != paper).any()
+
+
+@pytest.mark.parametrize("params", [{"margin": 14}, {"size": 6}, {"margin": 9, "blur": 12}])
+def test_no_room_for_a_character(params):
+    normalizer = CharacterNormalizer(**params)
+    for method in (normalizer.fit, normalizer.transform):
+        with pytest.raises(ValueError, match=r"size=\d+ leaves no room for a character: "):
+            method([letter()])
+
+
 def test_scan_and_bilevel_crop_come_out_alike(rng):
     bilevel = np.where(writing() < 128, 0, 255).astype(np.uint8)
     larger = cv2.resize(bilevel, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
@@ -239,7 +329,10 @@ def test_containers(transformer):
     stack = np.stack([writing(), writing(shear=0.3)])
     from_stack = transformer.fit_transform(stack)
     from_list = transformer.fit_transform(list(stack))
-    assert from_list.dtype == object and from_list.shape == (2,)
+    if isinstance(transformer, CharacterNormalizer):
+        assert from_list.shape == (2, transformer.size, transformer.size)
+    else:
+        assert from_list.dtype == object and from_list.shape == (2,)
     for a, b in zip(from_stack, from_list, strict=True):
         np.testing.assert_array_equal(a, b)
     if not isinstance(transformer, (Deskewer, Deslanter, InkCropper)):
@@ -280,12 +373,14 @@ def test_table_gives_table():
     assert Binarizer().fit_transform(table).shape == (5, 12)
     assert InkCropper().fit_transform(table).shape == (5, 12)
     assert HeightNormalizer(4).fit_transform(table).shape == (5, 4 * 48)
+    assert CharacterNormalizer(10).fit_transform(table).shape == (5, 100)
 
 
 # -- what is hardly an image
 
 
 @each_transformer
+@pytest.mark.filterwarnings("ignore:.*hold no ink")
 def test_tiny_and_blank(transformer):
     shapes = [(1, 1), (1, 9), (9, 1), (2, 2)]
     blanks = [np.full(shape, tone, np.uint8) for shape in shapes for tone in (0, 255)]
@@ -323,6 +418,9 @@ def test_an_image_that_a_step_refuses_is_named():
         HeightNormalizer(0),
         HeightNormalizer(max_aspect=0),
         InkCropper(-1),
+        CharacterNormalizer(0),
+        CharacterNormalizer(blur=14.0),
+        CharacterNormalizer(ink="white"),
     ],
     ids=repr,
 )
@@ -362,6 +460,7 @@ IMAGES = hnp.arrays(
 
 
 @each_transformer
+@pytest.mark.filterwarnings("ignore:.*hold no ink")
 @settings(max_examples=60, deadline=None)
 @given(image=IMAGES)
 def test_any_image(transformer, image):
@@ -369,7 +468,8 @@ def test_any_image(transformer, image):
     result = one(clone(transformer), image)
     np.testing.assert_array_equal(image, before)
     assert result.ndim == 2 and result.size and np.isfinite(result).all()
-    keeps_floats = image.dtype.kind == "f" and not isinstance(transformer, Binarizer)
+    to_bytes = isinstance(transformer, (Binarizer, CharacterNormalizer))
+    keeps_floats = image.dtype.kind == "f" and not to_bytes
     assert result.dtype == (np.float32 if keeps_floats else np.uint8)
     highest = 1 + 1e-6 if result.dtype == np.float32 else 255  # resizing rounds
     assert result.min() >= 0 and result.max() <= highest

@@ -1,4 +1,5 @@
-"""Handwriting to learn from: generated (`make_*`), or read from a folder you have (`load_*`)."""
+"""Handwriting to learn from: generated (`make_*`), read from a folder you have (`load_*`), or
+downloaded (`fetch_*`)."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ __getattr__, __dir__, __all__ = attach(
         "_iam": ["load_iam"],
         "_iam_online": ["load_iam_online"],
         "_lines": ["load_lines"],
+        "_emnist": ["load_emnist", "fetch_emnist"],
+        "_mnist": ["load_mnist"],
         "_data_home": ["clear_data_home", "get_data_home"],
     },
 )
@@ -18,7 +21,10 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.datasets._data_home import clear_data_home as clear_data_home
     from hwsk.datasets._data_home import get_data_home as get_data_home
+    from hwsk.datasets._emnist import fetch_emnist as fetch_emnist
+    from hwsk.datasets._emnist import load_emnist as load_emnist
     from hwsk.datasets._handwriting import make_handwriting as make_handwriting
     from hwsk.datasets._iam import load_iam as load_iam
     from hwsk.datasets._iam_online import load_iam_online as load_iam_online
     from hwsk.datasets._lines import load_lines as load_lines
+    from hwsk.datasets._mnist import load_mnist as load_mnist

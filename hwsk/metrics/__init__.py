@@ -1,4 +1,4 @@
-"""How well text was read: error rates, accuracies by alignment, and scorers by name."""
+"""How well text was read: error rates, accuracies by alignment, scorers, confused characters."""
 
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,13 @@ __getattr__, __dir__, __all__ = attach(
             "character_f1",
             "bootstrap_interval",
         ],
+        "_characters": ["confused_pairs"],
         "_scorers": ["get_scorer", "get_scorer_names"],
     },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.metrics._characters import confused_pairs as confused_pairs
     from hwsk.metrics._scorers import get_scorer as get_scorer
     from hwsk.metrics._scorers import get_scorer_names as get_scorer_names
     from hwsk.metrics._text import bootstrap_interval as bootstrap_interval

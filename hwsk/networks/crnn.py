@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwsk.networks._blocks import ConvNorm, Residual
+
 
 class CRNN(nn.Module):
     """Lines of text to characters: CNN, column max-pooling, dense, bidirectional LSTM.
@@ -54,12 +56,12 @@ class CRNN(nn.Module):
     ) -> None:
         super().__init__()
         first, second, third = channels
-        self.stem = _ConvNorm(1, first, kernel_size=5, stride=2)
-        self.stage1 = _Residual(first)
-        self.widen1 = _ConvNorm(first, second)
-        self.stage2 = _Residual(second)
-        self.widen2 = _ConvNorm(second, third)
-        self.stage3 = _Residual(third)
+        self.stem = ConvNorm(1, first, kernel_size=5, stride=2)
+        self.stage1 = Residual(first)
+        self.widen1 = ConvNorm(first, second)
+        self.stage2 = Residual(second)
+        self.widen2 = ConvNorm(second, third)
+        self.stage3 = Residual(third)
         self.dense = nn.Linear(third, dense_units)
         self.dropout = nn.Dropout(dropout)
         self.lstm = BidirectionalLSTM(dense_units, hidden_units, num_layers, dropout)
@@ -132,29 +134,6 @@ class BidirectionalLSTM(nn.Module):
             back, _ = backwards(x.gather(0, reverse.expand_as(x)))
             x = torch.cat([ahead, back.gather(0, reverse.expand_as(back))], dim=2)
         return x
-
-
-class _ConvNorm(nn.Module):
-    def __init__(self, n_in: int, n_out: int, kernel_size: int = 3, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            n_in, n_out, kernel_size, stride, padding=kernel_size // 2, bias=False
-        )
-        self.norm = nn.BatchNorm2d(n_out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu_(self.norm(self.conv(x)))
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = _ConvNorm(channels, channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return F.relu_(x + self.norm2(self.conv2(self.conv1(x) * mask))) * mask
 
 
 def _mask(lengths: Tensor, size: int) -> Tensor:

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
             "Deslanter",
             "HeightNormalizer",
             "InkCropper",
+            "CharacterNormalizer",
         ],
         "_strokes": ["StrokeNormalizer", "StrokeRasterizer"],
     },
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing import augmentation as augmentation
     from hwsk.preprocessing._images import Binarizer as Binarizer
+    from hwsk.preprocessing._images import CharacterNormalizer as CharacterNormalizer
     from hwsk.preprocessing._images import Deskewer as Deskewer
     from hwsk.preprocessing._images import Deslanter as Deslanter
     from hwsk.preprocessing._images import Grayscale as Grayscale

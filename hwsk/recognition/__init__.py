@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING
 
 from hwsk._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"_lines": ["CTCRecognizer"]})
+__getattr__, __dir__, __all__ = attach(
+    __name__, {"_lines": ["CTCRecognizer"], "_characters": ["CharacterClassifier"]}
+)
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.recognition._characters import CharacterClassifier as CharacterClassifier
     from hwsk.recognition._lines import CTCRecognizer as CTCRecognizer

@@ -26,6 +26,7 @@ from hwsk.base import (
     Augmentation,
     NetworkEstimator,
     RasterDataset,
+    check_channels,
     document_training,
     inverted_message,
 )
@@ -113,7 +114,6 @@ class CTCRecognizer(NetworkEstimator):
     """
 
     alphabet_: str
-    levels_: tuple[float, float]
     label_type_: str
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -142,6 +142,7 @@ class CTCRecognizer(NetworkEstimator):
         lr: float = 1e-3,
         lr_schedule: str = "one_cycle",
         weight_decay: float = 1e-2,
+        ema_decay: float = 0.0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -165,6 +166,7 @@ class CTCRecognizer(NetworkEstimator):
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -238,12 +240,7 @@ class CTCRecognizer(NetworkEstimator):
     def _fit(
         self, X: Any, y: Any, groups: Any, *, further: bool, max_epochs: int | None
     ) -> CTCRecognizer:
-        if len(self.channels) != 3 or not all(
-            np.issubdtype(type(n), np.integer) and n > 0 for n in self.channels
-        ):
-            raise ValueError(
-                f"channels={self.channels!r}; the three stages need three whole numbers from 1"
-            )
+        check_channels(self.channels)
         images, is_table = check_images(X, self, reset=not further)
         texts, label_type = _check_texts(y)
         check_consistent_length(images, texts, groups)

@@ -1,4 +1,4 @@
-"""Display classes in scikit-learn's manner. They need matplotlib: `pip install hwsk[plot]`."""
+"""Lines of handwriting with what was read in them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._images import Image, check_images
+from hwsk.plotting._matplotlib import NOTHING, RIGHT, WRONG, import_pyplot
 
 __all__ = ["ReadingDisplay"]
-
-RIGHT, WRONG, NOTHING = "#222222", "#d62728", "#999999"
 
 
 class ReadingDisplay:
@@ -130,7 +129,7 @@ class ReadingDisplay:
         self : ReadingDisplay
             With `figure_` and `axes_`.
         """
-        pyplot = _import_pyplot()
+        pyplot = import_pyplot()
         count = len(self.images)
         if ax is None:
             widest = max(image.shape[1] / image.shape[0] for image in self.images)
@@ -202,13 +201,3 @@ def _write(ax: Any, runs: list[tuple[str, bool]], *, line: int, style: str) -> N
             annotation_clip=False,
         )
         place = {"xy": (1, 0), "xycoords": run}
-
-
-def _import_pyplot() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "hwsk.plotting needs matplotlib; install it with: pip install hwsk[plot]"
-        ) from error
-    return pyplot

@@ -1,0 +1,35 @@
+"""Convolutional blocks that several networks are made of."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvNorm(nn.Module):
+    """Convolution, batch normalisation, ReLU."""
+
+    def __init__(self, n_in: int, n_out: int, kernel_size: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            n_in, n_out, kernel_size, stride, padding=kernel_size // 2, bias=False
+        )
+        self.norm = nn.BatchNorm2d(n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu_(self.norm(self.conv(x)))
+
+
+class Residual(nn.Module):
+    """Two convolutions and a shortcut; what a mask of 0 and 1 leaves out stays 0."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(channels, channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        inner = self.conv1(x) if mask is None else self.conv1(x) * mask
+        out = F.relu_(x + self.norm2(self.conv2(inner)))
+        return out if mask is None else out * mask

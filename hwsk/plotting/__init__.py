@@ -1,0 +1,18 @@
+"""Display classes in scikit-learn's manner. They need matplotlib: `pip install hwsk[plot]`."""
+
+from typing import TYPE_CHECKING
+
+from hwsk._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_reading": ["ReadingDisplay"],
+        "_confusion": ["ConfusionDisplay", "ConfusedPairsDisplay"],
+    },
+)
+
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.plotting._confusion import ConfusedPairsDisplay as ConfusedPairsDisplay
+    from hwsk.plotting._confusion import ConfusionDisplay as ConfusionDisplay
+    from hwsk.plotting._reading import ReadingDisplay as ReadingDisplay

@@ -1,0 +1,18 @@
+"""What the displays share: matplotlib, if it is there, and their colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+RIGHT, WRONG, NOTHING = "#222222", "#d62728", "#999999"
+
+
+def import_pyplot() -> Any:
+    """Import `matplotlib.pyplot`, or say how to install it."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "hwsk.plotting needs matplotlib; install it with: pip install hwsk[plot]"
+        ) from error
+    return pyplot

@@ -1,0 +1,562 @@
+"""`CharacterClassifier`: images of single characters to classes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._tags import Tags
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from torch import Tensor
+
+from hwsk._images import Image, LazyImages, check_images, some_rows, unfold_table
+from hwsk.base import (
+    TRAINING_CONSTRAINTS,
+    Augmentation,
+    NetworkEstimator,
+    RasterDataset,
+    check_channels,
+    document_training,
+    inverted_message,
+)
+from hwsk.networks.characters import CharacterNetwork, WeightedCrossEntropy
+
+_SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twice must be an image
+
+
+@document_training
+class CharacterClassifier(ClassifierMixin, NetworkEstimator):
+    """Tell which character an image shows.
+
+    All images have one size, as those of EMNIST, MNIST or scikit-learn's digits. Whether ink is
+    light or dark is learnt from them.
+
+    Parameters
+    ----------
+    architecture : {"rows", "cnn", "cnn-rows"}, default="rows"
+        "rows" reads the image as a sequence of rows of pixels, from the top down, with a stacked
+        recurrent network. "cnn" is a residual convolutional network. "cnn-rows" reads the rows of
+        its features with the recurrent one.
+    hidden_units : int, default=128
+        Units of each recurrent layer (in each direction).
+    num_layers : int, default=2
+        Recurrent layers.
+    dropout : float, default=0.2
+        Dropout between recurrent layers and before the last layer.
+    bidirectional : bool, default=False
+        Read the rows from the bottom up, too.
+    cell : {"lstm", "gru"}, default="lstm"
+        Recurrent cell.
+    channels : tuple of 3 int, default=(32, 64, 128)
+        Filters of the convolutional stages.
+    image_shape : tuple of (int, int), default=None
+        Height and width of the images where X is a 2-D array, a row for each. None takes them as
+        square if the number of columns is a square number, else each as one row of pixels.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss; "balanced" makes rare classes count as much as common
+        ones, as scikit-learn has it.
+    label_smoothing : float, default=0.0
+        Share of the target's probability that is spread over all classes [3]_.
+    test_augmentations : int, default=0
+        `predict_proba` and `predict` average the probabilities of the image and of as many
+        versions of it changed by `augment`; the changes are drawn by row number, so that the same X
+        gives the same. Needs no new fit.
+    {training}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        What `predict` may give, sorted.
+    image_shape_ : tuple of (int, int)
+        Height and width of the images of `fit`.
+    ink_ : {"dark", "light"}
+        What ink is in the images of `fit`.
+    levels_ : tuple of (float, float)
+        Values of paper and full ink in images of floats.
+    history_ : list of dict
+        `epoch`, `train_loss`, `dur` (seconds) and, with early stopping, `valid_loss` and
+        `valid_score` (accuracy) of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    net_ : skorch.NeuralNet
+        The fitted net; `net_.module_` is the torch module.
+    n_features_in_ : int
+        Columns of X, where X was a 2-D array.
+
+    See Also
+    --------
+    CTCRecognizer : Read words and lines.
+    hwsk.datasets.load_emnist : Characters to train on.
+    hwsk.preprocessing.CharacterNormalizer : Bring your own crops to one size, as EMNIST's.
+
+    References
+    ----------
+    .. [1] G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to
+       handwritten letters", IJCNN 2017.
+    .. [2] P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks
+       applied to visual document analysis", ICDAR 2003.
+    .. [3] C. Szegedy et al., "Rethinking the Inception architecture for computer vision",
+       CVPR 2016, section 7.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from hwsk.recognition import CharacterClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = CharacterClassifier(
+    ...     bidirectional=True, max_epochs=5, batch_size=16, lr=5e-3, random_state=0
+    ... )
+    >>> classifier.fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > 0.8
+    True
+    """
+
+    classes_: NDArray[Any]
+    image_shape_: tuple[int, int]
+    ink_: str
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "architecture": [StrOptions({"rows", "cnn", "cnn-rows"})],
+        "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "bidirectional": ["boolean"],
+        "cell": [StrOptions({"lstm", "gru"})],
+        "channels": [tuple, list],
+        "image_shape": [tuple, list, None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        architecture: str = "rows",
+        hidden_units: int = 128,
+        num_layers: int = 2,
+        dropout: float = 0.2,
+        bidirectional: bool = False,
+        cell: str = "lstm",
+        channels: tuple[int, int, int] = (32, 64, 128),
+        image_shape: tuple[int, int] | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        label_smoothing: float = 0.0,
+        test_augmentations: int = 0,
+        *,
+        max_epochs: int = 20,
+        batch_size: int = 128,
+        lr: float = 2e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 1e-2,
+        ema_decay: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        augment: Augmentation | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.architecture = architecture
+        self.hidden_units = hidden_units
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.bidirectional = bidirectional
+        self.cell = cell
+        self.channels = channels
+        self.image_shape = image_shape
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.test_augmentations = test_augmentations
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.augment = augment
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.non_deterministic = False
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
+    ) -> CharacterClassifier:
+        """Learn to tell characters.
+
+        Parameters
+        ----------
+        X : array-like of images
+            `(n, h, w)` or `(n, h, w, c)` array, list of images of one size or of file paths, or a
+            2-D array with an image a row (see `image_shape`); uint8 or float, ink light or dark.
+            The smallest and the largest float found are taken as the ends of the scale, which is
+            at least 0 to 1.
+        y : array-like of shape (n_samples,)
+            The classes: strings, integers, or what else `numpy.unique` sorts.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss, from 0.
+        groups : array-like of shape (n_samples,), default=None
+            Writers: with `early_stopping`, none is on both sides of the split.
+
+        Returns
+        -------
+        self : CharacterClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If images differ in size, if one can't be used, if there is only one class, or if X, y
+            and the weights differ in length; the message names the row.
+        """
+        further = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, None, sample_weight, groups, further=further, max_epochs=None)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> CharacterClassifier:
+        """Go once over some data, at a constant learning rate, from the weights there are.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        y : array-like of shape (n_samples,)
+            The classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that may ever come, for the first call; None takes those of `y`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample in the loss, from 0.
+
+        Returns
+        -------
+        self : CharacterClassifier
+            The classifier, one epoch further.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is of all data, and partial_fit sees a part: give the "
+                "weights as a dict, sklearn.utils.compute_class_weight makes them"
+            )
+        further = hasattr(self, "net_")
+        return self._fit(X, y, classes, sample_weight, None, further=further, max_epochs=1)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any,
+        sample_weight: Any,
+        groups: Any,
+        *,
+        further: bool,
+        max_epochs: int | None,
+    ) -> CharacterClassifier:
+        check_channels(self.channels)
+        images, is_table = check_images(X, self, reset=not further)
+        if y is None:
+            raise ValueError(
+                "CharacterClassifier requires y to be passed, but the target y is None: pass the "
+                "class of each image"
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_consistent_length(images, y, groups)
+        former = dict(vars(self))
+        try:
+            self._learn_classes(y, classes, further)
+            encoded = self._encode(y)
+            weights = self._weights(y, encoded, sample_weight, may_be_one=max_epochs is not None)
+            stack = self._look(images, is_table, weights, further)
+            targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
+
+            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
+                augment = self.augment if training else None
+                return _CharacterDataset(
+                    stack[rows], [targets[row] for row in rows], augment, seed, ink=self.ink_
+                )
+
+            make_module = self._module_to_train_further if further else None
+            self._train(make_dataset, len(y), groups, make_module, max_epochs)
+        except BaseException:  # a former network and other classes would tell nonsense
+            self.__dict__ = former
+            raise
+        return self
+
+    def _learn_classes(self, y: NDArray[Any], classes: Any, further: bool) -> None:
+        if further:
+            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes={classes!r} is not what it was on the first call to partial_fit: "
+                    f"{self.classes_!r}"
+                )
+            return
+        self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+        if len(self.classes_) < 2:
+            only = self.classes_.tolist()[0]
+            raise ValueError(f"there is one class only, {only!r}: a classifier needs two at least")
+
+    def _encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        """Class numbers of labels, all of which must be among `classes_`."""
+        unknown = [row for row, known in enumerate(np.isin(y, self.classes_)) if not known]
+        if unknown:
+            raise ValueError(
+                f"{len(unknown)} of {len(y)} labels are none of the {len(self.classes_)} classes "
+                f"that the network has, rows {some_rows(unknown)}; row {unknown[0]}: "
+                f"{y.tolist()[unknown[0]]!r}. Training that goes on can't take new classes: fit "
+                "anew, or name all classes in the first partial_fit"
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _weights(
+        self, y: NDArray[Any], encoded: NDArray[np.int64], given: Any, *, may_be_one: bool
+    ) -> NDArray[np.float64]:
+        """Weight of each sample, 1 on average."""
+        table = np.empty((len(y), 1))  # only its length is looked at
+        weights = _check_sample_weight(given, table, dtype=np.float64, ensure_non_negative=True)
+        if not may_be_one and len(np.unique(encoded[weights > 0])) < 2:
+            raise ValueError(
+                "less than two classes have a sample of positive weight: a classifier needs two "
+                "classes at least"
+            )
+        if self.class_weight is not None:
+            # Training that goes on may see a part of the classes.
+            numbers = np.unique(encoded) if self.class_weight == "balanced" else slice(None)
+            of_class = np.ones(len(self.classes_))
+            of_class[numbers] = compute_class_weight(
+                self.class_weight, classes=self.classes_[numbers], y=y, sample_weight=weights
+            )
+            weights = weights * of_class[encoded]
+        if not weights.sum() > 0:
+            raise ValueError("all weights are 0: there is nothing to learn from")
+        return weights / weights.mean()
+
+    def _look(
+        self, images: Any, is_table: bool, weights: NDArray[np.float64], further: bool
+    ) -> NDArray[Any]:
+        """See every image before training; all of them as one array, dark ink on light paper."""
+        if is_table:
+            images = unfold_table(images, self.image_shape)
+        elif self.image_shape is not None and tuple(self.image_shape) != images[0].shape:
+            raise ValueError(
+                f"image 0 is {_size(images[0].shape)}, and image_shape says "
+                f"{_size(self.image_shape)}; leave image_shape out, it is for 2-D arrays"
+            )
+        if not further:
+            self.image_shape_ = images[0].shape
+        if self.architecture != "rows" and min(self.image_shape_) < _SMALLEST:
+            raise ValueError(
+                f"images are {_size(self.image_shape_)}, and architecture="
+                f"{self.architecture!r} needs {_SMALLEST} pixels each way; take 'rows', or give "
+                "image_shape if X is a table of images of another shape"
+            )
+        decoded = []
+        for row, image in enumerate(images):
+            if image.shape != self.image_shape_:
+                others = "those of the last fit" if further else "image 0"
+                raise ValueError(
+                    f"image {row} {_size_message(image.shape, self.image_shape_, others)}"
+                )
+            decoded.append(image)
+        if not further:
+            self._learn_levels(decoded, is_table, weights)
+        dark = [self._dark_on_light(image) for image in decoded]
+        if len({image.dtype for image in dark}) > 1:
+            dark = [_as_float(image) for image in dark]
+        stack = np.stack(dark)
+        if not is_table:
+            full = np.float32(255 if stack.dtype == np.uint8 else 1)
+            inverted = np.flatnonzero(stack.mean(axis=(1, 2)) < 0.4 * full)
+            if len(inverted):
+                message = inverted_message(inverted, len(stack), self.ink_)
+                warnings.warn(message, stacklevel=5)  # the caller of `fit`
+        return stack
+
+    def _learn_levels(
+        self, images: list[Image], is_table: bool, weights: NDArray[np.float64]
+    ) -> None:
+        """Which values are paper and ink: most of an image is paper."""
+        counts = np.flatnonzero(weights)  # what has no weight is as if it were not there
+        floats = [row for row in counts if images[row].dtype != np.uint8]
+        tops = np.array([float(images[row].max()) for row in floats])
+        low = min([float(images[row].min()) for row in floats], default=0.0)
+        high = max(tops, default=1.0)
+        if not is_table:
+            low, high = min(low, 0.0), max(high, 1.0)
+        elif low == high:
+            high = low + 1
+        means = np.array([float(images[row].mean()) for row in counts])
+        is_uint8 = np.array([images[row].dtype == np.uint8 for row in counts])
+        light = np.where(is_uint8, means / 255, (means - low) / (high - low)) > 0.5
+        light_paper = np.average(light, weights=weights[counts]) > 0.5
+        self.ink_ = "dark" if light_paper else "light"
+        self.levels_ = (high, low) if light_paper else (low, high)
+        if not is_table and len(tops) and high > 8 * np.median(tops):
+            warnings.warn(
+                f"image {floats[tops.argmax()]} holds floats up to {high:g}, and most images only "
+                f"up to {np.median(tops):g}: all should share one scale, such as 0 to 1, or be "
+                "uint8",
+                stacklevel=6,  # the caller of `fit`
+            )
+
+    def _dark_on_light(self, image: Image) -> Image:
+        """An image as the rest of hwsk has it: uint8, or floats from 0 (ink) to 1 (paper)."""
+        if image.dtype == np.uint8:
+            return image if self.ink_ == "dark" else 255 - image
+        paper, ink = self.levels_
+        return (image - np.float32(ink)) / np.float32(paper - ink)
+
+    def _make_module(self) -> CharacterNetwork:
+        return CharacterNetwork(
+            self.image_shape_,
+            len(self.classes_),
+            self.architecture,
+            self.cell,
+            self.hidden_units,
+            self.num_layers,
+            self.bidirectional,
+            tuple(self.channels),
+            self.dropout,
+        )
+
+    def _module_to_train_further(self) -> CharacterNetwork:
+        module = self._make_module()
+        try:
+            module.load_state_dict(self.net_.module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "training goes on from a network of another architecture; set warm_start=False or "
+                f"take the former parameters ({str(error).splitlines()[-1].strip()})"
+            ) from None
+        return module
+
+    def _make_criterion(self) -> WeightedCrossEntropy:
+        return WeightedCrossEntropy(self.label_smoothing)
+
+    def _score_batch(self, output: Tensor, target: tuple[Tensor, Tensor]) -> tuple[float, float]:
+        classes, weights = (part.cpu() for part in target)
+        wrong = output.argmax(dim=1).cpu() != classes
+        return float((wrong * weights).sum()), float(weights.sum())
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`, of the same size.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`. With `test_augmentations`, the mean over the image
+            and its changed versions.
+        """
+        check_is_fitted(self)
+        if self.test_augmentations and self.augment is None:
+            raise ValueError(
+                f"test_augmentations={self.test_augmentations} and augment=None: there is nothing "
+                "to change the images by"
+            )
+        images: Any = check_images(X, self)[0]
+        if not isinstance(images, LazyImages):  # a table
+            images = LazyImages(list(unfold_table(images, self.image_shape_)))
+        images = images.map(self._check_size).map(self._dark_on_light)
+        proba = np.zeros((len(images), len(self.classes_)))
+        for version in range(1 + self.test_augmentations):
+            augment = self.augment if version else None
+            dataset = _CharacterDataset(images, None, augment, seed=version, ink=self.ink_)
+            for rows, logits in self._outputs(dataset, warn=not version):
+                proba[rows] += logits.double().softmax(dim=1).cpu().numpy()
+        return proba / (1 + self.test_augmentations)
+
+    def _check_size(self, image: Image) -> Image:
+        if image.shape != self.image_shape_:
+            raise ValueError(_size_message(image.shape, self.image_shape_, "those of `fit`"))
+        return image
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Tell characters.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`, of the same size.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The likeliest of `classes_` for each image.
+        """
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class _CharacterDataset(RasterDataset):
+    """Images of one size, dark ink on light paper, with (class, weight) of each."""
+
+    def __init__(
+        self,
+        images: Any,
+        targets: Sequence[tuple[int, float]] | None,
+        augment: Augmentation | None,
+        seed: int,
+        ink: str,
+    ) -> None:
+        super().__init__(images, (1.0, 0.0), None, targets, augment, seed)
+        self.ink = ink
+        self.collate = _collate_characters
+
+
+def _collate_characters(
+    batch: list[tuple[NDArray[np.float32], Any]],
+) -> tuple[dict[str, Tensor], Any]:
+    images = torch.from_numpy(np.stack([image for image, _ in batch]))[:, None]
+    targets = [target for _, target in batch]
+    if targets[0] is None:
+        return {"images": images}, torch.zeros(0)
+    classes, weights = zip(*targets, strict=True)
+    return {"images": images}, (torch.tensor(classes), torch.tensor(weights, dtype=torch.float64))
+
+
+def _as_float(image: Image) -> Image:
+    return image if image.dtype != np.uint8 else image.astype(np.float32) / np.float32(255)
+
+
+def _size(shape: Sequence[int]) -> str:
+    return f"{shape[0]} pixels high and {shape[1]} wide"
+
+
+def _size_message(found: Sequence[int], wanted: Sequence[int], others: str) -> str:
+    return (
+        f"is {_size(found)}, and {others} {_size(wanted)}: a CharacterClassifier takes images of "
+        "one size. hwsk.preprocessing.CharacterNormalizer brings them to one"
+    )

@@ -231,7 +231,7 @@ def test_broken_archive(name, tmp_path, home):
     put(tmp_path / "src/b.txt", "b")
     archive = pack(tmp_path / name, tmp_path / "src")
     whole = archive.read_bytes()
-    for size in range(0, len(whole) - 20, 97):
+    for size in [*range(0, len(whole) - 60, 97), *range(len(whole) - 60, len(whole))]:
         archive.write_bytes(whole[:size])
         expected = "is empty" if size == 0 else "damaged, cut short or no archive"
         with pytest.raises(ValueError, match=expected) as error:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 StrPath = str | os.PathLike[str]
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz", ".txz", ".tar.xz", ".tbz2", ".tar.bz2", ".tar", ".zip")
-_OWN_FOLDERS = ("unpacked", "parsed")
+_OWN_FOLDERS = ("downloaded", "unpacked", "parsed")
 _NOT_ITS_FAULT = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -118,6 +118,9 @@ def _extract_tar(archive: Path, folder: Path) -> None:
                     f"{archive}: the member {member.name!r} is unsafe ({error}); nothing was "
                     "unpacked"
                 ) from None
+        # tarfile stops at its own end mark; the compression's checksum stands behind that.
+        while tar.fileobj and tar.fileobj.read(1 << 20):
+            pass
 
 
 def _extract_zip(archive: Path, folder: Path) -> None:

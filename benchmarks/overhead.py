@@ -21,8 +21,9 @@ from skorch.callbacks import Callback
 
 from hwsk.base import WidthBatches, resolve_device, resolve_precision
 from hwsk.datasets import make_handwriting
-from hwsk.networks.characters import CharacterNetwork, WeightedCrossEntropy
+from hwsk.networks.characters import CharacterNetwork
 from hwsk.networks.crnn import CRNN, CTCLoss
+from hwsk.networks.losses import WeightedCrossEntropy
 from hwsk.preprocessing import CharacterNormalizer, HeightNormalizer
 from hwsk.recognition import CharacterClassifier, CTCRecognizer
 

@@ -25,9 +25,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hwsk._images import Image, resize_to_height, some_rows
@@ -44,7 +45,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "lr": [Interval(Real, 0, None, closed="neither")],
-    "lr_schedule": [StrOptions({"one_cycle", "constant"})],
+    "lr_schedule": [StrOptions({"one_cycle", "plateau", "constant"})],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "ema_decay": [Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
@@ -66,8 +67,10 @@ _TRAINING_DOC = """\
         Samples a step. Samples of similar size are put together.
     lr : float, default={lr}
         Learning rate of AdamW: the highest of the course that `lr_schedule` takes.
-    lr_schedule : {{"one_cycle", "constant"}}, default="one_cycle"
-        "one_cycle" warms up over the first tenth of `max_epochs`, then falls to 0 by a cosine.
+    lr_schedule : {{"one_cycle", "plateau", "constant"}}, default="one_cycle"
+        "one_cycle" warms up over the first tenth of `max_epochs`, then falls to 0 by a cosine;
+        "plateau" divides the rate by 10 when the loss (with `early_stopping`, that of the samples
+        held out) has not fallen for a third of `n_iter_no_change` epochs.
     weight_decay : float, default={weight_decay}
         Weight decay of AdamW.
     ema_decay : float, default={ema_decay}
@@ -219,10 +222,15 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
         image = self._scaled(self.images[i])
         if self.augment is not None:
-            changed = self.augment(image, np.random.default_rng([self.seed, self.epoch, i]))
-            _check_augmented(changed, image, same_size=self.height is None)
-            image = self._scaled(changed)  # an augmentation may change the height
+            rng = np.random.default_rng([self.seed, self.epoch, i])
+            image = self._scaled(self._augmented(image, rng))  # its height may be another
         return to_ink(image, self.levels), None if self.targets is None else self.targets[i]
+
+    def _augmented(self, image: Image, rng: np.random.Generator) -> Image:
+        assert self.augment is not None
+        changed = self.augment(image, rng)
+        _check_augmented(changed, image, same_size=self.height is None)
+        return changed
 
     def _scaled(self, image: Image) -> Image:
         return image if self.height is None else resize_to_height(image, self.height)
@@ -257,6 +265,35 @@ def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
         f"{len(rows)} of {n} images look inverted ({looks}), rows {some_rows(rows)}; "
         f"expected is {wanted}, {why}"
     )
+
+
+def learn_levels(
+    means: NDArray[np.float64],
+    is_float: NDArray[np.bool_],
+    span: tuple[float, float],
+    is_table: bool,
+    stacklevel: int,
+) -> tuple[float, float]:
+    """The values of paper and full ink in images of floats, which span these; dark ink on light.
+
+    Warns of another scale than 0 to 1 and of inverted images; in tables, values are free.
+    """
+    low, high = span
+    if low > -1e-4 and high < 1 + 1e-4:  # what resizing makes of 0 and 1 may be rounded beyond
+        low, high = 0.0, 1.0
+    elif not is_table:
+        warnings.warn(
+            f"images of floats hold values from {low:g} to {high:g}, not 0 to 1: "
+            f"{high:g} is taken as paper and {low:g} as full ink",
+            stacklevel=stacklevel + 1,
+        )
+    ink = np.where(is_float, (high - means) / (high - low), 1 - means / 255)
+    dark = np.flatnonzero(ink > 0.5)
+    if len(dark) <= len(ink) / 2:  # most are light: name those that are clearly otherwise
+        dark = np.flatnonzero(ink > 0.6)
+    if len(dark) and not is_table:
+        warnings.warn(inverted_message(dark, len(means)), stacklevel=stacklevel + 1)
+    return high, low
 
 
 def to_ink(image: Image, levels: tuple[float, float]) -> NDArray[np.float32]:
@@ -442,6 +479,14 @@ class NetworkEstimator(BaseEstimator):
             callbacks: list[Callback] = [GradientNormClipping(GRADIENT_NORM)]
             if max_epochs is None and self.lr_schedule == "one_cycle":
                 callbacks.append(OneCycle(epochs))
+            if max_epochs is None and self.lr_schedule == "plateau":
+                callbacks.append(
+                    LRScheduler(
+                        ReduceLROnPlateau,
+                        monitor="valid_loss" if self.early_stopping else "train_loss",
+                        patience=self.n_iter_no_change // 3,
+                    )
+                )
             if self.ema_decay:
                 callbacks.append(WeightAverage(self.ema_decay))
             if max_epochs is None and self.early_stopping:
@@ -523,18 +568,24 @@ class NetworkEstimator(BaseEstimator):
                 chosen = order[i : i + size]
                 batch = dataset.collate([items[j] for j in chosen])
                 yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
-        if not warn or hasattr(self, "n_features_in_"):  # the values of tables are free
+        if warn:
+            self._warn_unlike(inverted, beyond, len(dataset), dataset.ink, stacklevel=4)
+
+    def _warn_unlike(
+        self, inverted: list[int], beyond: list[int], n: int, ink: str, stacklevel: int
+    ) -> None:
+        """Warn of images whose ink, on average or somewhere, is more than can be."""
+        if hasattr(self, "n_features_in_"):  # the values of tables are free
             return
         if beyond:
             warnings.warn(
-                f"{len(beyond)} of {len(dataset)} images hold values far from those of `fit`, "
-                f"where paper was {self.levels_[0]:g} and ink {self.levels_[1]:g}, rows "
-                f"{some_rows(beyond)}; floats are 0 to 1, and 0 to 255 is for uint8",
-                stacklevel=4,  # the caller of `predict`
+                f"{len(beyond)} of {n} images hold values far from those of `fit`, where paper was "
+                f"{self.levels_[0]:g} and ink {self.levels_[1]:g}, rows {some_rows(beyond)}; "
+                "floats are 0 to 1, and 0 to 255 is for uint8",
+                stacklevel=stacklevel + 1,
             )
         elif inverted:
-            message = inverted_message(inverted, len(dataset), dataset.ink)
-            warnings.warn(message, stacklevel=4)
+            warnings.warn(inverted_message(inverted, n, ink), stacklevel=stacklevel + 1)
 
     def _get_network_state(self) -> dict[str, NDArray[Any]]:
         """The network's weights as arrays, whatever device they are on."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -214,6 +214,8 @@ class Checkpoint(Callback):
         self.fit_ = [len(X), X.seed, *(weight.numel() for weight in net.module_.parameters())]
         if _weight_average(net) is not None:
             self.fit_.append("ema")
+        if _plateau(net) is not None:
+            self.fit_.append("plateau")
         path = Path(self.path)
         if not path.parent.is_dir():  # said before an epoch is spent
             raise FileNotFoundError(f"the folder of the checkpoint {path} does not exist")
@@ -241,9 +243,11 @@ class Checkpoint(Callback):
                 net.history.record(name, value)
         torch.set_rng_state(state["torch_rng"].cpu())
         _early_stopping(net).update(state.get("early_stopping", {}))
-        average = _weight_average(net)
+        average, plateau = _weight_average(net), _plateau(net)
         if average is not None:
             average.set_state(net, state["average"])
+        if plateau is not None:
+            plateau.lr_scheduler_.load_state_dict(state["plateau"])
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """End a fit that was complete already.
@@ -281,9 +285,11 @@ class Checkpoint(Callback):
                 if name in ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
             },
         }
-        average = _weight_average(net)
+        average, plateau = _weight_average(net), _plateau(net)
         if average is not None:
             state["average"] = average.get_state()
+        if plateau is not None:
+            state["plateau"] = plateau.lr_scheduler_.state_dict()
         partial = Path(f"{os.fspath(self.path)}.part")
         torch.save(state, partial)
         os.replace(partial, self.path)
@@ -296,6 +302,10 @@ def _early_stopping(net: Any) -> dict[str, Any]:
 
 def _weight_average(net: Any) -> WeightAverage | None:
     return next((cb for _, cb in net.callbacks_ if isinstance(cb, WeightAverage)), None)
+
+
+def _plateau(net: Any) -> LRScheduler | None:
+    return next((cb for _, cb in net.callbacks_ if isinstance(cb, LRScheduler)), None)
 
 
 def epoch_rows(history: Any) -> list[dict[str, float]]:

@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import hwsk
-from hwsk.networks.characters import CharacterNetwork, WeightedCrossEntropy
+from hwsk.networks.characters import CharacterNetwork
+from hwsk.networks.losses import WeightedCrossEntropy
 from hwsk.preprocessing.augmentation import RandomAffine, character_augmentation
 from hwsk.recognition import CharacterClassifier
 

@@ -35,6 +35,7 @@ __all__ = [
     "RandomNoise",
     "character_augmentation",
     "default_augmentation",
+    "writer_augmentation",
 ]
 
 _AMOUNT = [Interval(Real, 0, None, closed="left")]
@@ -593,6 +594,54 @@ def character_augmentation(strength: float = 1.0) -> Compose:
             ElasticDistortion(alpha=0.8 * strength, sigma=8.0),
         ],
         p=[0.9, 0.7],
+    )
+
+
+def writer_augmentation(strength: float = 1.0) -> Compose:
+    """An augmentation for patches of handwriting at 300 dpi that leaves the hand what it is.
+
+    Slant, size and shapes vary by less than between writers, and the width of the pen a little. A
+    third of the patches stay as sharp as they were: a network that tells writers apart tells warped
+    images from others, too.
+
+    Parameters
+    ----------
+    strength : float, default=1.0
+        Factor for all amounts: 0 changes nothing, 3 makes another hand of it.
+
+    Returns
+    -------
+    augment : Compose
+        Callable `(image, rng) -> image`, for the `augment` parameter of a `WriterClassifier`.
+
+    See Also
+    --------
+    default_augmentation : The one for lines to be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing.augmentation import writer_augmentation
+    >>> image = np.full((128, 256), 255, np.uint8)
+    >>> writer_augmentation()(image, np.random.default_rng(0)).shape
+    (128, 256)
+    """
+    _check_strength(strength)
+    scale = (1 / (1 + 0.15 * strength), 1 + 0.15 * strength)
+    return Compose(
+        [
+            RandomAffine(
+                rotation=min(2.0 * strength, 45),
+                shear=0.1 * strength,
+                scale_x=scale,
+                scale_y=scale,
+                shift=0.0,
+                keep_size=True,
+            ),
+            ElasticDistortion(alpha=1.4 * strength, sigma=20.0),
+            RandomMorphology(thicker=0.5 * strength, thinner=0.5 * strength),
+        ],
+        p=[0.6, 0.4, 0.3],
     )
 
 

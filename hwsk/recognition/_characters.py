@@ -10,32 +10,31 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from hwsk._images import Image, LazyImages, check_images, some_rows, unfold_table
+from hwsk._classifier import NetworkClassifier
+from hwsk._images import Image, LazyImages, check_images, unfold_table
 from hwsk.base import (
     TRAINING_CONSTRAINTS,
     Augmentation,
-    NetworkEstimator,
     RasterDataset,
     check_channels,
     document_training,
     inverted_message,
 )
-from hwsk.networks.characters import CharacterNetwork, WeightedCrossEntropy
+from hwsk.networks.characters import CharacterNetwork
 
 _SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twice must be an image
 
 
 @document_training
-class CharacterClassifier(ClassifierMixin, NetworkEstimator):
+class CharacterClassifier(NetworkClassifier):
     """Tell which character an image shows.
 
     All images have one size, as those of EMNIST, MNIST or scikit-learn's digits. Whether ink is
@@ -120,7 +119,6 @@ class CharacterClassifier(ClassifierMixin, NetworkEstimator):
     True
     """
 
-    classes_: NDArray[Any]
     image_shape_: tuple[int, int]
     ink_: str
 
@@ -261,11 +259,7 @@ class CharacterClassifier(ClassifierMixin, NetworkEstimator):
         self : CharacterClassifier
             The classifier, one epoch further.
         """
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is of all data, and partial_fit sees a part: give the "
-                "weights as a dict, sklearn.utils.compute_class_weight makes them"
-            )
+        self._check_balance_is_known()
         further = hasattr(self, "net_")
         return self._fit(X, y, classes, sample_weight, None, further=further, max_epochs=1)
 
@@ -310,54 +304,6 @@ class CharacterClassifier(ClassifierMixin, NetworkEstimator):
             self.__dict__ = former
             raise
         return self
-
-    def _learn_classes(self, y: NDArray[Any], classes: Any, further: bool) -> None:
-        if further:
-            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes={classes!r} is not what it was on the first call to partial_fit: "
-                    f"{self.classes_!r}"
-                )
-            return
-        self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
-        if len(self.classes_) < 2:
-            only = self.classes_.tolist()[0]
-            raise ValueError(f"there is one class only, {only!r}: a classifier needs two at least")
-
-    def _encode(self, y: NDArray[Any]) -> NDArray[np.int64]:
-        """Class numbers of labels, all of which must be among `classes_`."""
-        unknown = [row for row, known in enumerate(np.isin(y, self.classes_)) if not known]
-        if unknown:
-            raise ValueError(
-                f"{len(unknown)} of {len(y)} labels are none of the {len(self.classes_)} classes "
-                f"that the network has, rows {some_rows(unknown)}; row {unknown[0]}: "
-                f"{y.tolist()[unknown[0]]!r}. Training that goes on can't take new classes: fit "
-                "anew, or name all classes in the first partial_fit"
-            )
-        return np.searchsorted(self.classes_, y)
-
-    def _weights(
-        self, y: NDArray[Any], encoded: NDArray[np.int64], given: Any, *, may_be_one: bool
-    ) -> NDArray[np.float64]:
-        """Weight of each sample, 1 on average."""
-        table = np.empty((len(y), 1))  # only its length is looked at
-        weights = _check_sample_weight(given, table, dtype=np.float64, ensure_non_negative=True)
-        if not may_be_one and len(np.unique(encoded[weights > 0])) < 2:
-            raise ValueError(
-                "less than two classes have a sample of positive weight: a classifier needs two "
-                "classes at least"
-            )
-        if self.class_weight is not None:
-            # Training that goes on may see a part of the classes.
-            numbers = np.unique(encoded) if self.class_weight == "balanced" else slice(None)
-            of_class = np.ones(len(self.classes_))
-            of_class[numbers] = compute_class_weight(
-                self.class_weight, classes=self.classes_[numbers], y=y, sample_weight=weights
-            )
-            weights = weights * of_class[encoded]
-        if not weights.sum() > 0:
-            raise ValueError("all weights are 0: there is nothing to learn from")
-        return weights / weights.mean()
 
     def _look(
         self, images: Any, is_table: bool, weights: NDArray[np.float64], further: bool
@@ -447,25 +393,6 @@ class CharacterClassifier(ClassifierMixin, NetworkEstimator):
             self.dropout,
         )
 
-    def _module_to_train_further(self) -> CharacterNetwork:
-        module = self._make_module()
-        try:
-            module.load_state_dict(self.net_.module_.state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                "training goes on from a network of another architecture; set warm_start=False or "
-                f"take the former parameters ({str(error).splitlines()[-1].strip()})"
-            ) from None
-        return module
-
-    def _make_criterion(self) -> WeightedCrossEntropy:
-        return WeightedCrossEntropy(self.label_smoothing)
-
-    def _score_batch(self, output: Tensor, target: tuple[Tensor, Tensor]) -> tuple[float, float]:
-        classes, weights = (part.cpu() for part in target)
-        wrong = output.argmax(dim=1).cpu() != classes
-        return float((wrong * weights).sum()), float(weights.sum())
-
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class.
 
@@ -502,22 +429,6 @@ class CharacterClassifier(ClassifierMixin, NetworkEstimator):
         if image.shape != self.image_shape_:
             raise ValueError(_size_message(image.shape, self.image_shape_, "those of `fit`"))
         return image
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Tell characters.
-
-        Parameters
-        ----------
-        X : array-like of images
-            As in `fit`, of the same size.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The likeliest of `classes_` for each image.
-        """
-        check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 class _CharacterDataset(RasterDataset):

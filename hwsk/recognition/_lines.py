@@ -28,7 +28,7 @@ from hwsk.base import (
     RasterDataset,
     check_channels,
     document_training,
-    inverted_message,
+    learn_levels,
 )
 from hwsk.metrics import character_error_rate
 from hwsk.networks.crnn import CRNN, CTCLoss
@@ -477,21 +477,8 @@ def _look(
             low, high = min(low, float(image.min())), max(high, float(image.max()))
         if keep:
             kept.append(scaled)
-    if low > -1e-4 and high < 1 + 1e-4:  # what resizing makes of 0 and 1 may be rounded beyond
-        low, high = 0.0, 1.0
-    elif not is_table:
-        warnings.warn(
-            f"images of floats hold values from {low:g} to {high:g}, not 0 to 1: "
-            f"{high:g} is taken as paper and {low:g} as full ink",
-            stacklevel=5,  # the caller of `fit`
-        )
-    ink = np.where(is_float, (high - np.array(means)) / (high - low), 1 - np.array(means) / 255)
-    dark = np.flatnonzero(ink > 0.5)
-    if len(dark) <= len(ink) / 2:  # most are light: name those that are clearly otherwise
-        dark = np.flatnonzero(ink > 0.6)
-    if len(dark) and not is_table:
-        warnings.warn(inverted_message(dark, len(widths)), stacklevel=5)  # the caller of `fit`
-    return (object_array(kept) if keep else images), np.array(widths), (high, low)
+    levels = learn_levels(np.array(means), np.array(is_float), (low, high), is_table, stacklevel=5)
+    return (object_array(kept) if keep else images), np.array(widths), levels
 
 
 def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> None:

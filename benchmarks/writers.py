@@ -1,0 +1,104 @@
+"""The IAM writers that the benchmarks share: who is told apart, and the split by form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from hwsk.datasets import load_iam
+
+Fold = tuple[np.ndarray, np.ndarray]
+
+
+def load_writers(path: str, k: int | None = None, fewest_forms: int = 2) -> Bunch:
+    """IAM lines of the `k` writers with the most lines among those with `fewest_forms` or more.
+
+    None takes all of these writers. Lines of writers that tie are ranked by the writer's id.
+    """
+    bunch = load_iam(f"{path}/iam", level="line", segmentation="all")
+    table = pd.DataFrame({"writer": bunch.writer.astype(str), "form": bunch.form.astype(str)})
+    of_writer = table.groupby("writer")["form"].agg(["nunique", "size"])
+    of_writer = of_writer[of_writer["nunique"] >= fewest_forms]
+    chosen = of_writer["size"].sort_values(ascending=False, kind="stable").index[:k]
+    rows = np.flatnonzero(table["writer"].isin(chosen))
+    images, text = bunch.images[rows], bunch.text[rows]
+    writer, form = table["writer"].to_numpy(str)[rows], table["form"].to_numpy(str)[rows]
+    return Bunch(images=images, text=text, writer=writer, form=form, ids=bunch.ids[rows])
+
+
+def folds(bunch: Bunch, n_folds: int = 2, seed: int = 0) -> list[Fold]:
+    """Rows to train and to test on: each form is tested once, and no form is on both sides.
+
+    Of a writer's forms in random order, number j is tested in fold `j % n_folds`; so a writer
+    with two forms or more has a form in training always.
+    """
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(bunch.form), int)
+    for writer in np.unique(bunch.writer):
+        forms = rng.permutation(np.unique(bunch.form[bunch.writer == writer]))
+        for j, form in enumerate(forms):
+            fold[bunch.form == form] = j % n_folds
+    return [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(n_folds)]
+
+
+def load_others(path: str, k: int) -> Bunch:
+    """IAM lines of all writers that `load_writers(path, k)` leaves out."""
+    bunch = load_iam(f"{path}/iam", level="line", segmentation="all")
+    rows = np.flatnonzero(~np.isin(bunch.writer.astype(str), load_writers(path, k).writer))
+    return Bunch(images=bunch.images[rows], writer=bunch.writer[rows].astype(str))
+
+
+def log_proba_of_patches(
+    classifier, images: np.ndarray, writers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each image: its patches' log-probabilities summed, their number, how many are right."""
+    sums = np.zeros((len(images), len(classifier.classes_)))
+    counts, right = np.zeros(len(images)), np.zeros(len(images))
+    for row, (image, writer) in enumerate(zip(images, writers, strict=True)):
+        table = classifier.predict_patches(image)[classifier.classes_].to_numpy()
+        sums[row], counts[row] = table.sum(axis=0), len(table)
+        right[row] = (classifier.classes_[table.argmax(axis=1)] == writer).sum()
+    return sums, counts, right
+
+
+def report(
+    name: str,
+    bunch: Bunch,
+    rows: np.ndarray,
+    sums: np.ndarray,
+    counts: np.ndarray,
+    right: np.ndarray,
+    classes: np.ndarray,
+) -> dict[str, list[float]]:
+    """Print top-1 accuracy over patches, lines and forms, with 95% bootstrap over forms."""
+    writer, form = bunch.writer[rows], bunch.form[rows]
+    of_line = classes[sums.argmax(axis=1)] == writer
+    table = pd.DataFrame(sums).groupby(form).sum()
+    of_form = pd.Series(classes[table.to_numpy().argmax(axis=1)], index=table.index)
+    writer_of = pd.Series(writer, index=form).groupby(level=0).first()
+    lines = pd.DataFrame({"form": form, "line": of_line, "patches": counts, "right": right})
+    by_form = lines.groupby("form").agg(
+        lines=("line", "size"), line=("line", "sum"), patches=("patches", "sum"),
+        right=("right", "sum"),
+    )  # fmt: skip
+    by_form["form"] = of_form == writer_of
+    by_form["forms"] = 1
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(by_form), size=(2000, len(by_form)))
+    figures = {}
+    for level, hit, of in (
+        ("patch", "right", "patches"),
+        ("line", "line", "lines"),
+        ("form", "form", "forms"),
+    ):
+        hits, totals = by_form[hit].to_numpy(float), by_form[of].to_numpy(float)
+        value = hits.sum() / totals.sum()
+        low, high = np.quantile(hits[draws].sum(1) / totals[draws].sum(1), [0.025, 0.975])
+        figures[level] = [value, low, high]
+        print(
+            f"{name}: {level}-level top-1 {value:.3f} [{low:.3f}, {high:.3f}] of "
+            f"{totals.sum():.0f}",
+            flush=True,
+        )
+    return figures

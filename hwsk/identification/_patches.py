@@ -1,0 +1,281 @@
+"""What the estimators over patches share: where patches lie, batches of them, the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from hwsk._images import Image, LazyImages, check_images, some_rows, unfold_table
+from hwsk.base import Augmentation, NetworkEstimator, RasterDataset, learn_levels, to_ink
+from hwsk.identification._weights import read_weights
+from hwsk.networks.patches import PatchNetwork, SmallBackbone, stages
+from hwsk.networks.resnet import resnet18, resnet50
+
+BACKBONES: dict[Any, Callable[[], nn.Module]] = {
+    "small": SmallBackbone,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+}
+_CHUNK = 32  # images whose patches are in memory at once, in prediction
+_LEAST_INK = 0.25  # of the mean over an image's patches: emptier ones tell nothing
+_MARGIN = 0.125  # of a patch's side, each way: what a distortion may move into it
+_FAINTEST = 0.1  # ink below this, of the full scale, is paper
+
+
+class Window(NamedTuple):
+    """Where a patch lies in its image, and how many of its pixels are ink."""
+
+    top: int
+    left: int
+    ink: int
+
+
+class PatchSize(NamedTuple):
+    """Height and width of a patch as the network sees it, and in pixels of the image."""
+
+    seen: tuple[int, int]
+    cut: tuple[int, int]
+
+
+class PatchEstimator(NetworkEstimator):
+    """A network over patches of images of any size.
+
+    A subclass has the parameters `backbone, weights, frozen, head_units, dropout, image_size,
+    scale, n_patches, image_shape` beside those of training.
+    """
+
+    def _size(self) -> PatchSize:
+        size = self.image_size
+        sides = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
+        whole = all(isinstance(side, (int, np.integer)) and side > 0 for side in sides)
+        if len(sides) != 2 or not whole:
+            raise ValueError(
+                f"image_size={size!r}: a patch has a height and a width, whole numbers from 1"
+            )
+        cut_from = [max(1, round(side / self.scale)) for side in sides]
+        return PatchSize((int(sides[0]), int(sides[1])), (cut_from[0], cut_from[1]))
+
+    def _look(self, images: Any, is_table: bool, further: bool, stacklevel: int) -> LazyImages:
+        """See every image before training: values, polarity, ink."""
+        if is_table:
+            images = LazyImages(list(unfold_table(images, self.image_shape)))
+        low, high = 0.0, 1.0
+        means, darkest = [], []
+        for image in images:
+            means.append(float(image.mean()))
+            darkest.append(image.min())
+            if image.dtype != np.uint8:
+                low, high = min(low, float(image.min())), max(high, float(image.max()))
+        is_float = np.array([value.dtype != np.uint8 for value in darkest])
+        levels = learn_levels(np.array(means), is_float, (low, high), is_table, stacklevel + 1)
+        if not further:
+            self.levels_ = levels
+        blank = [row for row, value in enumerate(darkest) if not find_ink(self._ink(value)).any()]
+        if blank and not is_table:
+            raise ValueError(
+                f"{len(blank)} of {len(means)} images have no ink, rows {some_rows(blank)}: nobody "
+                "wrote them; leave them out"
+            )
+        return images
+
+    def _ink(self, image: Image) -> NDArray[np.float32]:
+        return to_ink(image, self.levels_)
+
+    def _make_network(self, n_outputs: int) -> PatchNetwork:
+        make: Any = BACKBONES.get(self.backbone, self.backbone)
+        backbone = make()
+        n_stages = len(stages(backbone))
+        frozen = n_stages * self.frozen if isinstance(self.frozen, bool) else self.frozen
+        if frozen > n_stages:
+            raise ValueError(f"frozen={frozen}, and the backbone has {n_stages} stages only")
+        return PatchNetwork(backbone, n_outputs, self.head_units, self.dropout, frozen)
+
+    def _make_new_module(self) -> nn.Module:
+        """The module before its first training: from a checkpoint, if there is one."""
+        module = self._make_module()
+        if self.weights is not None:
+            name, state = read_weights(self.weights, self.backbone)
+            try:
+                module.load_backbone(state)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return module
+
+    def _walk(self, X: Any) -> Iterator[tuple[int, list[Window], Tensor, Tensor]]:
+        """Yield (row, windows, outputs and features of its patches) for every image."""
+        check_is_fitted(self)
+        images, is_table = check_images(X, self)
+        if is_table:
+            images = LazyImages(list(unfold_table(images, self.image_shape)))
+        size = self._size()
+        inverted, beyond = [], []
+        for start in range(0, len(images), _CHUNK):
+            patches, windows = [], []
+            for row in range(start, min(len(images), start + _CHUNK)):
+                image = images[row]
+                ink = self._ink(image)
+                windows.append(lay_windows(find_ink(ink, all_of_it=is_table), size.cut))
+                patches += [
+                    shrink(cut(image, window, size.cut, self.levels_), size.seen)
+                    for window in windows[-1]
+                ]
+                if ink.mean() > 0.6:
+                    inverted.append(row)
+                if abs(ink).max() > 1.5:
+                    beyond.append(row)
+            outputs: list[Any] = [None] * len(patches)
+            features: list[Any] = [None] * len(patches)
+            dataset = RasterDataset(patches, self.levels_)
+            dataset.collate = _collate
+            for rows, (output, feature) in self._outputs(dataset, warn=False):
+                for row, one_output, one_feature in zip(rows, output, feature, strict=True):
+                    outputs[row], features[row] = one_output.cpu(), one_feature.cpu()
+            done = 0
+            for row, laid in enumerate(windows, start):
+                part = slice(done, done + len(laid))
+                done = part.stop
+                empty = torch.empty(0)
+                yield (
+                    row,
+                    laid,
+                    torch.stack(outputs[part]).double() if laid else empty,
+                    torch.stack(features[part]) if laid else empty,
+                )
+        self._warn_unlike(inverted, beyond, len(images), "dark", stacklevel=4)
+
+    def _embed(self, X: Any) -> NDArray[np.float32]:
+        """Features of images, averaged over their patches; zeros where there is no ink."""
+        embedding = np.zeros(
+            (len(check_images(X, self)[0]), self.net_.module_.n_features), np.float32
+        )
+        for row, windows, _, features in self._walk(X):
+            if windows:
+                embedding[row] = features.mean(dim=0).numpy()
+        return embedding
+
+
+class PatchDataset(RasterDataset):
+    """Patches drawn at random from images, where ink is; those of one image come together.
+
+    A sample is `(n_patches, height, width)`; `collate_patches` makes one batch of them all.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        targets: Sequence[Any],
+        levels: tuple[float, float],
+        size: PatchSize,
+        n_patches: int,
+        augment: Augmentation | None,
+        seed: int,
+        is_table: bool,
+    ) -> None:
+        super().__init__(images, levels, None, targets, augment, seed)
+        self.size = size
+        self.n_patches = n_patches
+        self.is_table = is_table
+        self.collate = _collate_patches
+
+    def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
+        image = self.images[i]
+        rng = np.random.default_rng([self.seed, self.epoch, i])
+        ink = find_ink(to_ink(image, self.levels), all_of_it=self.is_table)
+        patches = [
+            self._patch(image, window, rng)
+            for window in draw_windows(ink, self.size.cut, self.n_patches, rng)
+        ]
+        assert self.targets is not None
+        return to_ink(np.stack(patches), self.levels), self.targets[i]
+
+    def _patch(self, image: Image, window: Window, rng: np.random.Generator) -> Image:
+        height, width = self.size.cut
+        if self.augment is None:
+            return shrink(cut(image, window, self.size.cut, self.levels), self.size.seen)
+        above, aside = round(_MARGIN * height), round(_MARGIN * width)
+        wider = Window(window.top - above, window.left - aside, window.ink)
+        wide = cut(image, wider, (height + 2 * above, width + 2 * aside), self.levels)
+        changed = self._augmented(wide, rng)
+        return shrink(changed[above : above + height, aside : aside + width], self.size.seen)
+
+
+def find_ink(ink: NDArray[np.float32], *, all_of_it: bool = False) -> NDArray[np.bool_]:
+    """Which pixels are ink: at least half as dark as the darkest."""
+    if all_of_it:
+        return np.ones(ink.shape, bool)
+    return ink > max(_FAINTEST, float(ink.max()) / 2)
+
+
+def cut(image: Image, window: Window, size: tuple[int, int], levels: tuple[float, float]) -> Image:
+    """A patch; beyond the image there is paper, in the tone that most of the image has."""
+    if (np.array(image.shape) > 1).all():
+        paper = np.median(image)
+    else:
+        paper = 255 if image.dtype == np.uint8 else levels[0]
+    patch = np.full(size, paper, image.dtype)
+    top, left = max(0, window.top), max(0, window.left)
+    part = image[top : max(0, window.top + size[0]), left : max(0, window.left + size[1])]
+    top, left = top - window.top, left - window.left
+    patch[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return patch
+
+
+def shrink(patch: Image, size: tuple[int, int]) -> Image:
+    """Scale a patch."""
+    if patch.shape == size:
+        return patch
+    method = cv2.INTER_AREA if size < patch.shape else cv2.INTER_LINEAR
+    return cv2.resize(patch, size[::-1], interpolation=method)
+
+
+def draw_windows(
+    ink: NDArray[np.bool_], size: tuple[int, int], n: int, rng: np.random.Generator
+) -> list[Window]:
+    """Places of `n` patches, each around a pixel of ink, within the image as far as it goes."""
+    rows, columns = np.divmod(rng.choice(np.flatnonzero(ink), n), ink.shape[1])
+    places = []
+    for centre, side, length in zip((rows, columns), size, ink.shape, strict=True):
+        start = (centre - rng.uniform(0.25, 0.75, n) * side).astype(int)
+        middle = (length - side) // 2  # where the image is the smaller
+        places.append(np.clip(start, min(0, middle), max(length - side, middle)))
+    return [Window(top, left, 0) for top, left in zip(*map(list, places), strict=True)]
+
+
+def lay_windows(ink: NDArray[np.bool_], size: tuple[int, int]) -> list[Window]:
+    """Places of patches that cover an image, each overlapping the next by half, where ink is."""
+    starts = []
+    for side, length in zip(size, ink.shape, strict=True):
+        if length <= side:
+            starts.append(np.array([(length - side) // 2]))
+        else:
+            n = -(-2 * (length - side) // side) + 1
+            starts.append(np.linspace(0, length - side, n).round().astype(int))
+    sums = np.pad(ink.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    tops, lefts = np.clip(starts[0], 0, None)[:, None], np.clip(starts[1], 0, None)
+    bottoms = np.minimum(starts[0] + size[0], ink.shape[0])[:, None]
+    rights = np.minimum(starts[1] + size[1], ink.shape[1])
+    counts = sums[bottoms, rights] - sums[tops, rights] - sums[bottoms, lefts] + sums[tops, lefts]
+    if not counts.any():
+        return []
+    kept = np.argwhere(counts >= max(1, _LEAST_INK * counts[counts > 0].mean()))
+    return [Window(int(starts[0][i]), int(starts[1][j]), int(counts[i, j])) for i, j in kept]
+
+
+def _collate(batch: list[tuple[NDArray[np.float32], Any]]) -> tuple[dict[str, Tensor], Any]:
+    images = torch.from_numpy(np.stack([image for image, _ in batch]))[:, None]
+    return {"images": images}, torch.zeros(0)
+
+
+def _collate_patches(batch: list[tuple[NDArray[np.float32], Any]]) -> tuple[dict[str, Tensor], Any]:
+    images = torch.from_numpy(np.concatenate([patches for patches, _ in batch]))[:, None]
+    repeats = torch.tensor([len(patches) for patches, _ in batch])
+    classes, weights = zip(*(target for _, target in batch), strict=True)
+    targets = torch.tensor(classes), torch.tensor(weights, dtype=torch.float64)
+    return {"images": images}, tuple(part.repeat_interleave(repeats) for part in targets)

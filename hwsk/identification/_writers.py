@@ -1,0 +1,525 @@
+"""`WriterClassifier`: images of handwriting to their writers."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._tags import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from hwsk._classifier import NetworkClassifier
+from hwsk._images import LazyImages, check_images, some_rows
+from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
+from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
+
+_IAM_FORM = re.compile(r"([a-z]\d\d-\d{3}[a-z]?)(-\d\d){0,2}")  # as the official files are named
+
+
+class LeakageWarning(UserWarning):
+    """Images are judged that come from pages which training has seen.
+
+    Pages differ in pen, paper and scan, too: lines of a page that was trained on are recognised by
+    those, and a score over them says little of the writer's other pages.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from hwsk.identification import LeakageWarning
+    >>> warnings.simplefilter("error", LeakageWarning)  # in an experiment that must not leak
+    >>> warnings.simplefilter("default", LeakageWarning)
+    """
+
+
+@document_training
+class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
+    """Tell who wrote a word, a line or a page.
+
+    A network judges patches of an image: some where ink is, drawn at random in training; all of
+    them, each overlapping the next by half, in prediction, where the log-probabilities of an
+    image's patches are averaged. Images may have any size; the sizes of their letters should agree,
+    as those of scans of one resolution do.
+
+    Parameters
+    ----------
+    backbone : {"small", "resnet18", "resnet50"} or Module class, default="small"
+        What turns a patch into features: "small" has 1.9 million weights and suits a processor; the
+        residual networks [1]_ have 11 and 24 million. A class of torch modules is called without
+        arguments, and takes `(n, 1, height, width)`, ink 1 and paper 0, to `(n, n_features)`.
+    weights : {"imagenet"}, str, path or None, default=None
+        Where the backbone's first weights come from. "imagenet" takes torchvision's for the
+        residual networks, downloaded once into the data home. A path names a state dict as
+        `torch.save` or safetensors writes it; of `fitted.net_.module_.backbone`, say.
+    frozen : bool or int, default=False
+        Whether the backbone keeps its first weights; or how many of its stages do, from the input
+        on (residual networks have 5, "small" 4), so that the others are fine-tuned.
+    head_units : int or None, default=None
+        Units of a dense layer with ReLU between features and classes.
+    dropout : float, default=0.3
+        Before the last layer.
+    image_size : int or tuple of (int, int), default=(64, 128)
+        Height and width of a patch, as the network sees it. Smaller images get paper around them.
+    scale : float, default=1.0
+        Patches are scaled by this before the network sees them, after `augment` has changed them:
+        0.5 suits lines at 300 dpi. What has been warped is less sharp, and a network that sees
+        each pixel learns to tell that; shrinking leaves no trace of it.
+    n_patches : int, default=8
+        Patches drawn from each image an epoch.
+    image_shape : tuple of (int, int), default=None
+        Height and width of the images where X is a 2-D array, a row for each. None takes them as
+        square if the number of columns is a square number, else each as one row of pixels.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss; "balanced" makes writers with few samples count as much
+        as others.
+    label_smoothing : float, default=0.1
+        Share of the target's probability that is spread over all classes.
+    {training}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The writers, sorted.
+    pages_ : ndarray of str
+        The pages that `fit` has seen, as far as it was told: by `groups`, else by file names in
+        IAM's manner.
+    levels_ : tuple of (float, float)
+        Values of paper and full ink in images of floats.
+    history_ : list of dict
+        `epoch`, `train_loss`, `dur` (seconds) and, with early stopping, `valid_loss` and
+        `valid_score` (accuracy over patches) of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    net_ : skorch.NeuralNet
+        The fitted net; `net_.module_` is the torch module.
+    n_features_in_ : int
+        Columns of X, where X was a 2-D array.
+
+    Warns
+    -----
+    LeakageWarning
+        By what predicts or scores, if images come from `pages_`.
+
+    See Also
+    --------
+    WriterEmbedder : Compare writers that training never saw.
+    VLADEncoder : Without a network.
+    hwsk.datasets.load_iam : Lines and pages with their writers.
+
+    Notes
+    -----
+    There is no `sample_weight`: through batch normalisation, samples of weight 0 would count.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition",
+       CVPR 2016.
+    .. [2] S. Fiel, R. Sablatnig, "Writer identification and retrieval using a convolutional neural
+       network", CAIP 2015.
+
+    Examples
+    --------
+    >>> from hwsk.datasets import make_handwriting
+    >>> from hwsk.identification import WriterClassifier
+    >>> lines = make_handwriting(60, n_writers=3, height=32, random_state=0)
+    >>> classifier = WriterClassifier(image_size=(32, 64), max_epochs=12, random_state=0)
+    >>> classifier.fit(lines.images[:40], lines.writer[:40])
+    WriterClassifier(image_size=(32, 64), max_epochs=12, random_state=0)
+    >>> classifier.score(lines.images[40:], lines.writer[40:]) > 0.6
+    True
+    """
+
+    pages_: NDArray[np.str_]
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "backbone": [StrOptions(set(BACKBONES)), callable],
+        "weights": [str, os.PathLike, None],
+        "frozen": ["boolean", Interval(Integral, 0, None, closed="left")],
+        "head_units": [Interval(Integral, 1, None, closed="left"), None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "image_size": [Integral, tuple, list],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+        "n_patches": [Interval(Integral, 1, None, closed="left")],
+        "image_shape": [tuple, list, None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        backbone: str | Callable[[], nn.Module] = "small",
+        weights: str | os.PathLike[str] | None = None,
+        frozen: bool | int = False,
+        head_units: int | None = None,
+        dropout: float = 0.3,
+        image_size: int | tuple[int, int] = (64, 128),
+        scale: float = 1.0,
+        n_patches: int = 8,
+        image_shape: tuple[int, int] | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        label_smoothing: float = 0.1,
+        *,
+        max_epochs: int = 30,
+        batch_size: int = 8,
+        lr: float = 2e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 5e-2,
+        ema_decay: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        augment: Augmentation | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.frozen = frozen
+        self.head_units = head_units
+        self.dropout = dropout
+        self.image_size = image_size
+        self.scale = scale
+        self.n_patches = n_patches
+        self.image_shape = image_shape
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.augment = augment
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.non_deterministic = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, groups: Any = None) -> WriterClassifier:
+        """Learn the hands of writers.
+
+        Parameters
+        ----------
+        X : array-like of images
+            `(n, h, w)` or `(n, h, w, c)` array, list of images of any size or of file paths, or a
+            2-D array with an image a row (see `image_shape`); uint8, or float in [0, 1]; dark ink
+            on light paper.
+        y : array-like of shape (n_samples,)
+            The writers: strings, integers, or what else `numpy.unique` sorts.
+        groups : array-like of shape (n_samples,), default=None
+            The page that each image is from. `early_stopping` then holds whole pages out, of
+            writers who have another; and `pages_` remembers them all.
+
+        Returns
+        -------
+        self : WriterClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If an image has no ink or can't be used, if there is only one writer, if a checkpoint is
+            of another architecture, or if X, y and groups differ in length.
+        """
+        further = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, None, groups, further=further, max_epochs=None)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> WriterClassifier:
+        """Go once over some data, at a constant learning rate, from the weights there are.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        y : array-like of shape (n_samples,)
+            The writers.
+        classes : array-like of shape (n_classes,), default=None
+            All writers that may ever come, for the first call; None takes those of `y`.
+
+        Returns
+        -------
+        self : WriterClassifier
+            The classifier, one epoch further.
+        """
+        self._check_balance_is_known()
+        further = hasattr(self, "net_")
+        return self._fit(X, y, classes, None, further=further, max_epochs=1)
+
+    def _fit(
+        self, X: Any, y: Any, classes: Any, groups: Any, *, further: bool, max_epochs: int | None
+    ) -> WriterClassifier:
+        images, is_table = check_images(X, self, reset=not further)
+        if y is None:
+            raise ValueError(
+                "WriterClassifier requires y to be passed, but the target y is None: pass the "
+                "writer of each image"
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_consistent_length(images, y, groups)
+        size = self._size()
+        former = dict(vars(self))
+        try:
+            self._learn_classes(y, classes, further)
+            encoded = self._encode(y)
+            weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
+            images = self._look(images, is_table, further, stacklevel=4)
+            targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
+            pages = _pages(images, groups)
+            pages = np.unique(pages[pages != ""])
+            self.pages_ = np.union1d(self.pages_, pages) if further else pages
+            self._writers_of_split = encoded
+
+            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
+                return PatchDataset(
+                    images[rows],
+                    [targets[row] for row in rows],
+                    self.levels_,
+                    size,
+                    self.n_patches,
+                    self.augment if training else None,
+                    seed,
+                    is_table,
+                )
+
+            make_module = self._module_to_train_further if further else self._make_new_module
+            self._train(make_dataset, len(y), groups, make_module, max_epochs)
+            del self._writers_of_split
+        except BaseException:  # a former network and other classes would tell nonsense
+            self.__dict__ = former
+            raise
+        return self
+
+    def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Hold whole pages out, of writers who keep another in training."""
+        train, valid = super()._split(n, groups, seed)
+        if groups is None:
+            return train, valid
+        table = pd.DataFrame({"writer": self._writers_of_split, "page": list(map(str, groups))})
+        pages = table.drop_duplicates().sample(frac=1, random_state=seed)
+        spare = pages[pages["writer"].duplicated()]["page"]
+        n_held = max(1, round(self.validation_fraction * len(pages)))
+        if not len(spare):
+            raise ValueError(
+                "early_stopping holds pages out, and no writer has two pages; set "
+                "early_stopping=False"
+            )
+        held = table["page"].isin(spare[:n_held]).to_numpy()
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _make_module(self) -> PatchNetwork:
+        return self._make_network(len(self.classes_))
+
+    def _make_criterion(self) -> PatchCrossEntropy:
+        return PatchCrossEntropy(self.label_smoothing)
+
+    def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
+        return super()._score_batch(output[0], target)
+
+    def predict_log_proba(self, X: Any, groups: Any = None) -> NDArray[np.float64]:
+        """Log-probability of each writer.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            The page that each image is from: images of one page are judged together.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            The mean over the patches of the image, or of its page, scaled so that the
+            probabilities sum to 1. Where there is no ink, all writers are as likely.
+
+        Warns
+        -----
+        UserWarning
+            If images have no ink.
+        LeakageWarning
+            If images come from pages that `fit` has seen.
+        """
+        check_is_fitted(self)
+        return self._judge(X, groups)
+
+    def _judge(self, X: Any, groups: Any) -> NDArray[np.float64]:
+        images, _ = check_images(X, self)
+        check_consistent_length(images, groups)
+        self._warn_of_leakage(images, groups)
+        sums = np.zeros((len(images), len(self.classes_)))
+        counts = np.zeros(len(images))
+        for row, windows, logits, _ in self._walk(X):
+            if windows:
+                sums[row] = logits.log_softmax(dim=1).sum(dim=0).numpy()
+                counts[row] = len(windows)
+        if groups is not None:
+            _, page = np.unique(np.array(list(map(str, groups))), return_inverse=True)
+            sums = pd.DataFrame(sums).groupby(page).transform("sum").to_numpy()
+            counts = pd.Series(counts).groupby(page).transform("sum").to_numpy()
+        blank = np.flatnonzero(counts == 0)
+        if len(blank):
+            warnings.warn(
+                f"{len(blank)} of {len(images)} images have no ink, rows {some_rows(blank)}: all "
+                "writers are as likely",
+                stacklevel=4,
+            )
+        means = torch.from_numpy(sums / np.maximum(counts, 1)[:, None])
+        return means.log_softmax(dim=1).numpy()
+
+    def _warn_of_leakage(self, images: Any, groups: Any) -> None:
+        pages = _pages(images, groups)
+        seen = np.isin(pages, self.pages_) & (pages != "")
+        if seen.any():
+            warnings.warn(
+                f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
+                f"{pages[seen.argmax()]!r}: what is found of them says little of other pages. "
+                "Split by page: cross_val_score(..., groups=pages, cv=GroupKFold())",
+                LeakageWarning,
+                stacklevel=5,
+            )
+
+    def predict_proba(self, X: Any, groups: Any = None) -> NDArray[np.float64]:
+        """Probability of each writer.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            The page that each image is from: images of one page are judged together.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            The geometric mean over the patches of the image, or of its page, scaled to sum to 1.
+        """
+        check_is_fitted(self)
+        return np.exp(self._judge(X, groups))
+
+    def predict(self, X: Any, groups: Any = None) -> NDArray[Any]:
+        """Tell who wrote each image.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            The page that each image is from: images of one page are judged together, and get the
+            same answer.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The likeliest of `classes_` for each image.
+        """
+        check_is_fitted(self)
+        return self.classes_[self._judge(X, groups).argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
+        """Accuracy over the images.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+        y : array-like of shape (n_samples,)
+            Who wrote them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the mean.
+        groups : array-like of shape (n_samples,), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        score : float
+            The share of images whose writer is told rightly.
+        """
+        check_is_fitted(self)
+        answers = self.classes_[self._judge(X, groups).argmax(axis=1)]
+        return accuracy_score(y, answers, sample_weight=sample_weight)
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Embedding of each image: what the last layer sees, averaged over patches.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_samples, head_units or features of the backbone)
+            Float32; zeros where there is no ink.
+        """
+        check_is_fitted(self)
+        return self._embed(X)
+
+    def predict_patches(self, image: Any) -> pd.DataFrame:
+        """What each patch of one image says.
+
+        Parameters
+        ----------
+        image : 2-D array or path
+            The image.
+
+        Returns
+        -------
+        patches : DataFrame
+            A row for each patch: `top`, `left`, `height`, `width` and `ink` (pixels), and a column
+            for each writer, named as in `classes_`, with the log-probability.
+        """
+        check_is_fitted(self)
+        (result,) = self._walk([image])
+        _, windows, logits, _ = result
+        size = self._size().cut
+        places = [(w.top, w.left, *size, w.ink) for w in windows]
+        table = pd.DataFrame(places, columns=["top", "left", "height", "width", "ink"])
+        log_proba = logits.reshape(len(windows), len(self.classes_)).log_softmax(dim=1).numpy()
+        return pd.concat([table, pd.DataFrame(log_proba, columns=self.classes_)], axis=1)
+
+
+def _pages(images: Any, groups: Any) -> NDArray[np.str_]:
+    """The page of each image; "" where neither groups nor its file's name tell."""
+    if groups is not None:
+        return np.array(list(map(str, groups)))
+    sources = images.sources if isinstance(images, LazyImages) else [None] * len(images)
+    names = [
+        Path(source).stem if isinstance(source, (str, os.PathLike)) else "" for source in sources
+    ]
+    found = [_IAM_FORM.fullmatch(name) for name in names]
+    return np.array([match[1] if match else "" for match in found], str)

@@ -1,0 +1,33 @@
+"""Losses that several networks are trained by."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class WeightedCrossEntropy(nn.Module):
+    """Cross-entropy with smoothed labels and a weight for each sample, averaged over a batch.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share of the probability that is spread over all classes.
+
+    References
+    ----------
+    .. [1] C. Szegedy et al., "Rethinking the Inception architecture for computer vision",
+       CVPR 2016, section 7.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of a batch; target is (classes, weights)."""
+        classes, weights = target
+        losses = F.cross_entropy(
+            logits, classes, reduction="none", label_smoothing=self.label_smoothing
+        )
+        return (losses * weights.to(losses.dtype)).mean()

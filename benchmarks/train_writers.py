@@ -1,6 +1,6 @@
 """Train the networks of the table of writers, `models/iam-writers.hwsk` among them.
 
-    python benchmarks/train_writers.py pretrain --source iam --out runs/writers
+    python benchmarks/train_writers.py pretrain --source others --out runs/writers
     python benchmarks/train_writers.py fold small --k 50 --fold 0 --out runs/writers
     python benchmarks/train_writers.py final --out runs/writers
 
@@ -32,8 +32,7 @@ from hwsk.preprocessing.augmentation import writer_augmentation
 SCALED = {"image_size": (64, 128), "scale": 0.5}
 # name: (parameters, epochs, learning rate, which pretraining)
 NETWORKS = {
-    "small": ({}, 15, 1e-3, "iam"),
-    "small, IAM-OnDB too": ({}, 15, 1e-3, "online"),
+    "small": ({}, 15, 1e-3, "others"),
     "small, from scratch": ({}, 30, 2e-3, None),
     "resnet18, from scratch": ({"backbone": "resnet18"}, 12, 1e-3, None),
     # The published head.
@@ -85,15 +84,19 @@ def main() -> None:
 @main.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/writers", type=click.Path(path_type=Path))
-@click.option("--source", type=click.Choice(["iam", "online"]), default="iam")
+@click.option("--source", type=click.Choice(["others", "single", "single+online"]))
 @click.option("--lines", default=54_000, help="Lines seen, with repetition: the budget.")
 @click.option("--seed", default=0)
 def pretrain(data, out, source, lines, seed) -> None:
-    """Learn hands of IAM's other writers, none of the top 50 (and of IAM-OnDB's)."""
+    """Learn other hands than those that are told apart later.
+
+    "others" are IAM's writers that are none of the top 50; "single" those with one form, so that
+    the retrieval of all other writers' forms is judged on hands never seen; "online" adds IAM-OnDB.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    others = load_others(data, k=50)
+    others = load_others(data, k=50 if source == "others" else None)
     images, writers = list(others.images), list(others.writer)
-    if source == "online":
+    if source == "single+online":
         more = load_online(data, seed)
         images += list(more[0])
         writers += more[1]

@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
-from torch import nn
 
 from hwsk._images import some_rows
 from hwsk.base import NetworkEstimator
@@ -81,17 +80,6 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 "class_weight='balanced' is of all data, and partial_fit sees a part: give the "
                 "weights as a dict, sklearn.utils.compute_class_weight makes them"
             )
-
-    def _module_to_train_further(self) -> nn.Module:
-        module = self._make_module()
-        try:
-            module.load_state_dict(self.net_.module_.state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                "training goes on from a network of another architecture; set warm_start=False or "
-                f"take the former parameters ({str(error).splitlines()[-1].strip()})"
-            ) from None
-        return module
 
     def _make_criterion(self) -> WeightedCrossEntropy:
         return WeightedCrossEntropy(self.label_smoothing)

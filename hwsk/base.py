@@ -238,6 +238,9 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
     def n_batches(self, batch_size: int) -> int:
         return -(-len(self) // batch_size)
 
+    def batches(self, batch_size: int, shuffle: bool) -> Sampler[list[int]]:
+        return WidthBatches(self, batch_size, shuffle)
+
 
 def _check_augmented(changed: Any, image: Image, same_size: bool) -> None:
     """Refuse what would be read as other grey values than it has, or as no image at all."""
@@ -358,7 +361,7 @@ class Net(NeuralNet):
         super().__init__(*args, **kwargs)
 
     def get_iterator(self, dataset: RasterDataset, training: bool = False) -> DataLoader[Any]:
-        batches = WidthBatches(dataset, self.batch_size, shuffle=training)
+        batches = dataset.batches(self.batch_size, shuffle=training)
         return DataLoader(dataset, batch_sampler=batches, collate_fn=dataset.collate)
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
@@ -521,6 +524,18 @@ class NetworkEstimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=5,  # the caller of `fit`
             )
+
+    def _module_to_train_further(self) -> nn.Module:
+        """The fitted weights in a module of the present parameters."""
+        module = self._make_module()
+        try:
+            module.load_state_dict(self.net_.module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "training goes on from a network of another architecture; set warm_start=False or "
+                f"take the former parameters ({str(error).splitlines()[-1].strip()})"
+            ) from None
+        return module
 
     def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
         if groups is not None and (absent := np.flatnonzero(pd.isna(list(groups)))).size:

@@ -33,18 +33,18 @@ SCALED = {"image_size": (64, 128), "scale": 0.5}
 # name: (parameters, epochs, learning rate, which pretraining)
 NETWORKS = {
     "small": ({}, 15, 1e-3, "others"),
-    "small, from scratch": ({}, 30, 2e-3, None),
-    "resnet18, from scratch": ({"backbone": "resnet18"}, 12, 1e-3, None),
+    "small, from scratch": ({}, 15, 2e-3, None),
+    "resnet18, from scratch": ({"backbone": "resnet18"}, 10, 1e-3, None),
     # The published head.
     "resnet50, frozen at random": (
         {"backbone": "resnet50", "frozen": True, "head_units": 1024, "dropout": 0.5},
-        3,
+        2,
         1e-3,
         None,
     ),
     "resnet50, from scratch": (
         {"backbone": "resnet50", "head_units": 1024, "dropout": 0.5},
-        4,
+        2,
         1e-3,
         None,
     ),
@@ -70,6 +70,10 @@ def make(name: str, epochs: int, seed: int, out: Path, run: str) -> WriterClassi
         random_state=seed,
         verbose=2,
     )
+
+
+def run_name(network: str, k: int, fold: int, seed: int) -> str:
+    return f"{network.replace(', ', '-').replace(' ', '-')}-top{k}-fold{fold}-{seed}"
 
 
 def backbone_of(out: Path, source: str) -> Path:
@@ -109,6 +113,8 @@ def pretrain(data, out, source, lines, seed) -> None:
     classifier = make("small, from scratch", epochs, seed, out, f"pretrain-{source}")
     classifier.fit(object_array(images), writers)
     torch.save(classifier.net_.module_.backbone.state_dict(), backbone_of(out, source))
+    classifier.set_params(callbacks=None)
+    hwsk.save(classifier, out / f"pretrained-{source}.hwsk")
 
 
 def load_online(data, seed) -> tuple[np.ndarray, list[str]]:
@@ -142,7 +148,7 @@ def fold(network, data, out, k, fold, epochs, seed) -> None:
     out.mkdir(parents=True, exist_ok=True)
     bunch = load_writers(data, k)
     train, test = folds(bunch)[fold]
-    run = f"{network.replace(', ', '-').replace(' ', '-')}-top{k}-fold{fold}-{seed}"
+    run = run_name(network, k, fold, seed)
     source = NETWORKS[network][3]
     classifier = make(network, epochs or NETWORKS[network][1], seed, out, run)
     if source is not None:

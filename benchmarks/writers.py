@@ -42,7 +42,7 @@ def folds(bunch: Bunch, n_folds: int = 2, seed: int = 0) -> list[Fold]:
     return [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(n_folds)]
 
 
-def load_others(path: str, k: int) -> Bunch:
+def load_others(path: str, k: int | None) -> Bunch:
     """IAM lines of all writers that `load_writers(path, k)` leaves out."""
     bunch = load_iam(f"{path}/iam", level="line", segmentation="all")
     rows = np.flatnonzero(~np.isin(bunch.writer.astype(str), load_writers(path, k).writer))

@@ -8,6 +8,7 @@ from pathlib import Path
 # A name that two packages have is told under the first.
 PACKAGES = {
     "hwsk.recognition": "Recognition",
+    "hwsk.identification": "Writer identification",
     "hwsk.datasets": "Data sets",
     "hwsk.preprocessing": "Preprocessing",
     "hwsk.preprocessing.augmentation": "Augmentation",

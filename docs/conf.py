@@ -39,7 +39,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "subsection_order": [
-        f"../examples/{name}" for name in ("characters", "recognition", "datasets", "preprocessing")
+        f"../examples/{name}"
+        for name in ("characters", "recognition", "identification", "datasets", "preprocessing")
     ],
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("hwsk",),

@@ -12,18 +12,32 @@ __version__ = "0.1.0.dev0"
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    {"recognition": ["CharacterClassifier", "CTCRecognizer"], "persistence": ["load", "save"]},
-    ["callbacks", "datasets", "metrics", "plotting", "preprocessing", "recognition"],
+    {
+        "identification": ["WriterClassifier"],
+        "recognition": ["CharacterClassifier", "CTCRecognizer"],
+        "persistence": ["load", "save"],
+    },
+    [
+        "callbacks",
+        "datasets",
+        "identification",
+        "metrics",
+        "plotting",
+        "preprocessing",
+        "recognition",
+    ],
 )
 __all__ += ["__version__"]
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import callbacks as callbacks
     from hwsk import datasets as datasets
+    from hwsk import identification as identification
     from hwsk import metrics as metrics
     from hwsk import plotting as plotting
     from hwsk import preprocessing as preprocessing
     from hwsk import recognition as recognition
+    from hwsk.identification import WriterClassifier as WriterClassifier
     from hwsk.persistence import load as load
     from hwsk.persistence import save as save
     from hwsk.recognition import CharacterClassifier as CharacterClassifier

@@ -22,6 +22,7 @@ from hwsk.preprocessing.augmentation import (
     RandomNoise,
     character_augmentation,
     default_augmentation,
+    writer_augmentation,
 )
 
 AUGMENTATIONS = [
@@ -36,6 +37,7 @@ AUGMENTATIONS = [
     RandomAffine(keep_size=True),
     character_augmentation(),
     default_augmentation(),
+    writer_augmentation(),
 ]
 IDENTITIES = [
     RandomAffine(0, 0, (1, 1), (1, 1), 0),
@@ -50,6 +52,7 @@ IDENTITIES = [
     Compose([RandomNoise(), RandomMask()], p=0),
     character_augmentation(0),
     default_augmentation(0),
+    writer_augmentation(0),
 ]
 
 
@@ -74,7 +77,7 @@ def many(augment, image, n=40):
 
 def test_all_public_classes_are_tested_here():
     tested = {name(augment) for augment in AUGMENTATIONS} | {
-        "character_augmentation", "default_augmentation",
+        "character_augmentation", "default_augmentation", "writer_augmentation",
     }  # fmt: skip
     assert tested == set(augmentation.__all__)
 
@@ -294,7 +297,16 @@ def test_parameters_changed_after_a_first_call_are_checked_again(line):
         augment.set_params(sigma=-1)(line, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("make", [character_augmentation, default_augmentation])
+def test_some_patches_of_a_writer_stay_sharp(line):
+    changed = many(writer_augmentation(), line, 200)
+    same = np.mean([np.array_equal(image, line) for image in changed])
+    assert 0.05 < same < 0.4
+    assert {image.shape for image in changed} == {line.shape}
+
+
+@pytest.mark.parametrize(
+    "make", [character_augmentation, default_augmentation, writer_augmentation]
+)
 def test_strength_below_nought(make):
     with pytest.raises(ValueError, match="strength=-1: should be a number of at least 0"):
         make(-1)

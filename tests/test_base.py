@@ -457,13 +457,24 @@ def test_early_stopping_needs_something_to_hold_out():
         recognizer.fit(X[:4], Y[:4], groups=["w", None, "v", np.nan])
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_checkpoint_goes_on_as_if_nothing_had_been(early_stopping, ema_decay, tmp_path):
+@pytest.mark.parametrize(
+    ("early_stopping", "ema_decay", "lr_schedule"),
+    [
+        (False, 0.0, "one_cycle"),
+        (True, 0.0, "one_cycle"),
+        (False, 0.9, "one_cycle"),
+        (True, 0.9, "one_cycle"),
+        (False, 0.0, "plateau"),
+    ],
+)
+def test_checkpoint_goes_on_as_if_nothing_had_been(
+    early_stopping, ema_decay, lr_schedule, tmp_path
+):
     def fit(*callbacks):
         recognizer = small_recognizer(
             max_epochs=5, dropout=0.3, augment=flat, callbacks=list(callbacks),
             early_stopping=early_stopping, n_iter_no_change=3, ema_decay=ema_decay,
+            lr_schedule=lr_schedule,
         )  # fmt: skip
         return recognizer.fit(X[:16], Y[:16])
 

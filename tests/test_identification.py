@@ -592,6 +592,13 @@ def test_wrong_calls(fitted, lines):
         fitted.predict([255 - lines.images[0]])
 
 
+def test_strangers_count_as_wrong(fitted, lines):
+    y = ["nobody", *lines.writer[1:6]]
+    with pytest.warns(UserWarning, match=r"1 of 6 images are by writers .* as 'nobody', rows 0:"):
+        score = fitted.score(lines.images[:6], y)
+    assert score <= 5 / 6
+
+
 def test_small_backbone_takes_any_size():
     module = SmallBackbone().eval()
     with torch.no_grad():

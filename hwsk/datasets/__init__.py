@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "_lines": ["load_lines"],
         "_emnist": ["load_emnist", "fetch_emnist"],
         "_mnist": ["load_mnist"],
+        "_writers": ["top_writers"],
         "_data_home": ["clear_data_home", "get_data_home"],
     },
 )
@@ -28,3 +29,4 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.datasets._iam_online import load_iam_online as load_iam_online
     from hwsk.datasets._lines import load_lines as load_lines
     from hwsk.datasets._mnist import load_mnist as load_mnist
+    from hwsk.datasets._writers import top_writers as top_writers

@@ -50,6 +50,11 @@ class _Row(NamedTuple):
     text: str
 
 
+class _Subset(NamedTuple):
+    folder: Path  # holds the table
+    parts: list[Path]  # hold the images
+
+
 @validate_params(
     {
         "path": [str, os.PathLike],
@@ -77,8 +82,9 @@ def load_iam(
     path : str or path
         The folder (or one archive of it) as distributed: ``lines.tgz``, ``words.tgz``,
         ``forms*.tgz`` or folders of these names unpacked, and ``ascii/*.txt`` (or ``ascii.tgz``,
-        or the text files beside the archives). ``forms_for_parsing.txt`` with ``data_subset``, as
-        in the Kaggle subset of line images, is read too; it has no transcripts.
+        or the text files beside the archives). Kaggle's subset of line images, which has no
+        transcripts, is read too: ``data_subset/data_subset/*.png`` and ``forms_for_parsing.txt``,
+        by its folder, the folder above, the folder of the images, or an archive of it.
     level : {"line", "word", "form"}, default="line"
         What one image shows.
     segmentation : {"all", "ok"}, default="all"
@@ -118,7 +124,8 @@ def load_iam(
     FileNotFoundError
         If the folder, a table or the images are not there.
     ValueError
-        If a row can't be read or its form is unknown, or an archive is damaged or unsafe.
+        If a row can't be read or its form is unknown, if an archive is damaged or unsafe, or if
+        words or forms are asked for and there is only Kaggle's subset.
 
     Warns
     -----
@@ -129,6 +136,7 @@ def load_iam(
     --------
     load_iam_online : The same texts on a whiteboard, as pen strokes.
     load_lines : Your own images.
+    top_writers : Rows of the writers with the most samples.
 
     References
     ----------
@@ -143,12 +151,21 @@ def load_iam(
     ('A MOVE to stop Mr. Gaitskell from', '000')
     """
     folder = open_folder(path, data_home, _LAYOUT)
-    tables = [folder, *find_parts(folder, "ascii", data_home)]
+    if (subset := _find_subset(folder, data_home)) is not None:
+        if level != "line":
+            raise ValueError(
+                f"{subset.folder} holds Kaggle's subset of IAM, which has lines only; pass "
+                f"level='line', not {level!r}"
+            )
+        folder, tables, parts = subset.folder, [subset.folder], subset.parts
+    else:
+        tables = [folder, *find_parts(folder, "ascii", data_home)]
+        parts = find_parts(folder, f"{level}s", data_home) or [folder]
     forms_file = _find_table(tables, "forms.txt", "forms_for_parsing.txt")
     forms = _parse_forms(read_text_lines(forms_file), str(forms_file))
-    images = _index_images(folder, level, data_home)
-    if level == "line" and _is_subset(folder):
-        table, rows = forms_file, _subset_rows(images, forms)
+    images = _index_images(folder, parts, level)
+    if subset is not None:
+        table, rows = forms_file, _subset_rows(images, forms, str(forms_file))
     elif level == "form":
         table, rows = forms_file, _form_rows(tables, forms)
     else:
@@ -193,8 +210,8 @@ def _find_table(tables: Sequence[Path], *names: str) -> Path:
     return file
 
 
-def _index_images(folder: Path, level: str, data_home: StrPath | None) -> dict[str, str]:
-    parts = find_parts(folder, f"{level}s", data_home) or [folder]
+def _index_images(folder: Path, parts: Sequence[Path], level: str) -> dict[str, str]:
+    """`{id: path}` of the images in the parts, of which the folder is the whole."""
     images = {p.stem: str(p) for part in parts for p in walk_files(part, IMAGE_SUFFIXES)}
     if not images:
         raise FileNotFoundError(
@@ -261,18 +278,25 @@ def _form_rows(tables: Sequence[Path], forms: dict[str, tuple[str, str]]) -> lis
     return [_Row(form, form, ok, "\n".join(texts.get(form, ()))) for form, (_, ok) in forms.items()]
 
 
-def _is_subset(folder: Path) -> bool:
-    """Whether this is Kaggle's subset, which has line images and no transcripts."""
-    return (folder / "data_subset").is_dir() and find_file([folder], "lines.txt") is None
+def _find_subset(folder: Path, data_home: StrPath | None) -> _Subset | None:
+    """Kaggle's subset, which has line images and no transcripts; None if this is something else."""
+    while folder.name == "data_subset":  # the path that notebooks glob; its table lies above
+        folder = folder.parent
+    for root in (folder, *sorted(part.parent for part in folder.glob("*/data_subset"))):
+        if parts := find_parts(root, "data_subset", data_home):
+            return _Subset(root, parts) if find_file([folder], "lines.txt") is None else None
+    return None
 
 
-def _subset_rows(images: Iterable[str], forms: dict[str, tuple[str, str]]) -> list[_Row]:
+def _subset_rows(
+    images: dict[str, str], forms: dict[str, tuple[str, str]], table: str
+) -> list[_Row]:
     """A row for each image, by its name: `a01-000u-s00-01` is of form `a01-000u`."""
     rows = []
-    for name in images:
+    for name, path in images.items():
         form = re.sub(r"(-s\d+)?-\d+$", "", name)
         if form not in forms:
-            raise ValueError(f"{name}: form {form!r} is not in forms.txt, so its writer is unknown")
+            raise ValueError(f"{path}: form {form!r} is not in {table}, so its writer is unknown")
         rows.append(_Row(name, form, forms[form][1], ""))
     return rows
 

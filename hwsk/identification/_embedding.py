@@ -225,8 +225,8 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
         names, writers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         if len(names) < 2:
             raise ValueError(
-                f"all n_samples={len(writers)} are by one writer, {names.tolist()[0]!r}: pairs need "
-                "two at least"
+                f"all n_samples={len(writers)} are by one writer, {names.tolist()[0]!r}: pairs "
+                "need two at least"
             )
         size = self._size()
         former = dict(vars(self))

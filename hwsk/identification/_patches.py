@@ -276,6 +276,5 @@ def _collate(batch: list[tuple[NDArray[np.float32], Any]]) -> tuple[dict[str, Te
 def _collate_patches(batch: list[tuple[NDArray[np.float32], Any]]) -> tuple[dict[str, Tensor], Any]:
     images = torch.from_numpy(np.concatenate([patches for patches, _ in batch]))[:, None]
     repeats = torch.tensor([len(patches) for patches, _ in batch])
-    classes, weights = zip(*(target for _, target in batch), strict=True)
-    targets = torch.tensor(classes), torch.tensor(weights, dtype=torch.float64)
+    targets = (torch.tensor(part) for part in zip(*(target for _, target in batch), strict=True))
     return {"images": images}, tuple(part.repeat_interleave(repeats) for part in targets)

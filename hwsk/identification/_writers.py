@@ -407,7 +407,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         if seen.any():
             warnings.warn(
                 f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
-                f"{pages[seen.argmax()]!r}: what is found of them says little of other pages. "
+                f"{str(pages[seen.argmax()])!r}: what is found of them says little of other pages. "
                 "Split by page: cross_val_score(..., groups=pages, cv=GroupKFold())",
                 LeakageWarning,
                 stacklevel=5,
@@ -468,8 +468,22 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         -------
         score : float
             The share of images whose writer is told rightly.
+
+        Warns
+        -----
+        UserWarning
+            If some are by writers that `fit` has not seen, who can't be told.
         """
         check_is_fitted(self)
+        strangers = np.flatnonzero(~np.isin(y, self.classes_))
+        if len(strangers):
+            first = np.asarray(y).tolist()[strangers[0]]
+            warnings.warn(
+                f"{len(strangers)} of {len(y)} images are by writers that `fit` has not seen, such "
+                f"as {first!r}, rows {some_rows(strangers)}: they count as wrong. "
+                "A writer with one page can't be tested by another",
+                stacklevel=2,
+            )
         answers = self.classes_[self._judge(X, groups).argmax(axis=1)]
         return accuracy_score(y, answers, sample_weight=sample_weight)
 

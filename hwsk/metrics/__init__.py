@@ -1,4 +1,4 @@
-"""How well text was read: error rates, accuracies by alignment, scorers, confused characters."""
+"""How well text was read and writers were found: error rates, accuracies, retrieval, scorers."""
 
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,16 @@ __getattr__, __dir__, __all__ = attach(
             "bootstrap_interval",
         ],
         "_characters": ["confused_pairs"],
+        "_retrieval": ["mean_average_precision", "soft_top_k_accuracy", "hard_top_k_accuracy"],
         "_scorers": ["get_scorer", "get_scorer_names"],
     },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.metrics._characters import confused_pairs as confused_pairs
+    from hwsk.metrics._retrieval import hard_top_k_accuracy as hard_top_k_accuracy
+    from hwsk.metrics._retrieval import mean_average_precision as mean_average_precision
+    from hwsk.metrics._retrieval import soft_top_k_accuracy as soft_top_k_accuracy
     from hwsk.metrics._scorers import get_scorer as get_scorer
     from hwsk.metrics._scorers import get_scorer_names as get_scorer_names
     from hwsk.metrics._text import bootstrap_interval as bootstrap_interval

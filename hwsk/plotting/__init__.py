@@ -9,6 +9,8 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_reading": ["ReadingDisplay"],
         "_confusion": ["ConfusionDisplay", "ConfusedPairsDisplay"],
+        "_writers": ["PatchMapDisplay"],
+        "_retrieval": ["RetrievalDisplay"],
     },
 )
 
@@ -16,3 +18,5 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.plotting._confusion import ConfusedPairsDisplay as ConfusedPairsDisplay
     from hwsk.plotting._confusion import ConfusionDisplay as ConfusionDisplay
     from hwsk.plotting._reading import ReadingDisplay as ReadingDisplay
+    from hwsk.plotting._retrieval import RetrievalDisplay as RetrievalDisplay
+    from hwsk.plotting._writers import PatchMapDisplay as PatchMapDisplay

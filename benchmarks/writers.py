@@ -101,4 +101,6 @@ def report(
             f"{totals.sum():.0f}",
             flush=True,
         )
+    of_writer = by_form["form"].groupby(writer_of).mean()
+    print(f"{name}: form-level, mean over {len(of_writer)} writers {of_writer.mean():.3f}")
     return figures

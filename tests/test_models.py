@@ -56,9 +56,9 @@ def test_iam_writers_takes_any_line():
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_iam_writers_knows_them_by_forms_it_was_not_trained_on():
+def test_iam_writers_knows_them_by_forms_it_was_not_trained_on(tmp_path):
     model = hwsk.load(FOLDER / "iam-writers.hwsk")
-    lines = load_iam(DATA / "iam")
+    lines = load_iam(DATA / "iam", data_home=tmp_path)
     known = np.isin(lines.writer.astype(str), model.classes_)
     rows = np.flatnonzero(known & ~np.isin(lines.form.astype(str), model[-1].pages_))
     assert len(set(lines.form[rows])) == 8

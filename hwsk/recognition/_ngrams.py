@@ -195,13 +195,10 @@ def assemble(
     `log10_backoff` begin with an entry for the root.
     """
     offsets = np.cumsum([0, 1, *map(len, symbols)])  # of the root, of unigrams, of bigrams, ...
-    children = [np.array([1])]
-    for i in range(1, len(parents)):
-        starts = np.searchsorted(parents[i], np.arange(len(parents[i - 1])))
-        children.append(offsets[i + 1] + starts)
-    children.append(np.full(len(parents[-1]) + 1, offsets[-1]))
+    nodes = [offset + parent for offset, parent in zip(offsets, parents, strict=False)]
+    children = 1 + np.searchsorted(np.concatenate(nodes), np.arange(offsets[-1] + 1))
     return Ngrams(
-        np.concatenate(children).astype(np.int32),
+        children.astype(np.int32),
         np.concatenate([[0], *symbols]).astype(np.int32),
         np.concatenate([[0], *suffixes]).astype(np.int32),
         np.concatenate(log10_prob).astype(np.float32),

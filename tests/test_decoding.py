@@ -24,6 +24,11 @@ LEXICON = ["a", "ab", "b-b", "xx"]
 WIDE = 10_000  # more than there are prefixes
 
 
+def fitted(alphabet, *args, **params):
+    """A decoder that has seen a line of as many classes as its alphabet needs."""
+    return CTCDecoder(alphabet, *args, **params).fit(np.zeros((1, 1, len(alphabet) + 1)))
+
+
 def all_texts(line):
     """Log-probability of every text: the sum over all alignments."""
     texts = {}
@@ -85,7 +90,7 @@ def assert_same_readings(readings, expected):
     st.sampled_from([None, LEXICON, ["ab", "b"], ["a", "-a b"]]),
 )
 def test_a_wide_beam_finds_all_texts(line, model, lm_weight, word_bonus, lexicon):
-    decoder = CTCDecoder(
+    decoder = fitted(
         ALPHABET,
         "lexicon" if lexicon else "beam",
         beam_width=WIDE,
@@ -106,12 +111,12 @@ def test_a_wide_beam_finds_all_texts(line, model, lm_weight, word_bonus, lexicon
 @settings(deadline=None, max_examples=60)
 @given(lines(6), st.integers(1, 8), st.sampled_from([None, CHARACTERS, WORDS]))
 def test_a_narrow_beam_gives_texts_with_scores_that_are_no_better(line, beam_width, model):
-    decoder = CTCDecoder(ALPHABET, "beam", beam_width=beam_width, language_model=model)
+    decoder = fitted(ALPHABET, "beam", beam_width=beam_width, language_model=model)
     readings = decoder.predict_n_best([line], WIDE)[0]
     assert 1 <= len(readings) <= beam_width
     scores = [score for _, score in readings]
     assert scores == sorted(scores, reverse=True)
-    exact = CTCDecoder(ALPHABET, "beam", beam_width=WIDE, language_model=model)
+    exact = fitted(ALPHABET, "beam", beam_width=WIDE, language_model=model)
     best = dict(exact.predict_n_best([line], WIDE)[0])
     for text, score in readings:
         assert score <= best[text] + 1e-9
@@ -162,7 +167,7 @@ def test_a_narrow_beam_keeps_what_the_plain_search_keeps(model):
     for _ in range(10):
         line = log_softmax(rng.normal(size=(12, 5)), axis=1)
         settings = {"lm_weight": 0.7, "word_bonus": 0.4}
-        decoder = CTCDecoder(ALPHABET, "beam", beam_width=6, language_model=model, **settings)
+        decoder = fitted(ALPHABET, "beam", beam_width=6, language_model=model, **settings)
         readings = decoder.predict_n_best([line], 6)[0]
         expected = plain_search(line, 6, model, **settings)
         assert {text for text, _ in readings} == expected.keys()
@@ -176,7 +181,7 @@ def test_a_narrow_beam_keeps_what_the_plain_search_keeps(model):
 @settings(deadline=None, max_examples=60)
 @given(lines(6))
 def test_greedy_reads_the_best_path(line):
-    ((text, score),) = CTCDecoder(ALPHABET).predict_n_best([line])[0]
+    ((text, score),) = fitted(ALPHABET).predict_n_best([line])[0]
     path = line.argmax(axis=1)
     classes = [c for c, before in zip(path, [0, *path], strict=False) if c not in (0, before)]
     assert text == "".join(ALPHABET[c - 1] for c in classes)
@@ -198,21 +203,21 @@ def posterior(text, sure=0.9, alphabet="abcdehot '."):
 def test_a_language_model_mends():
     model = NgramLanguageModel(order=4).fit(["the cat", "the hat", "a coat"])
     line = posterior("tha cat", 0.4)
-    assert CTCDecoder("abcdehot '.").predict([line]) == ["tha cat"]
-    assert CTCDecoder("abcdehot '.", "beam").predict([line]) == ["tha cat"]
-    decoder = CTCDecoder("abcdehot '.", "beam", language_model=model, lm_weight=1.0)
+    assert fitted("abcdehot '.").predict([line]) == ["tha cat"]
+    assert fitted("abcdehot '.", "beam").predict([line]) == ["tha cat"]
+    decoder = fitted("abcdehot '.", "beam", language_model=model, lm_weight=1.0)
     assert decoder.predict([line]) == ["the cat"]
     assert decoder.set_params(lm_weight=0.0).predict([line]) == ["tha cat"]
 
 
 def test_a_model_of_words_mends():
     model = NgramLanguageModel(order=2, unit="word").fit(["the cat", "the hat", "the coat"])
-    decoder = CTCDecoder("abcdehot '.", "beam", language_model=model, lm_weight=2.0)
+    decoder = fitted("abcdehot '.", "beam", language_model=model, lm_weight=2.0)
     assert decoder.predict([posterior("tha cat", 0.4)]) == ["the cat"]
 
 
 def test_the_words_of_the_lexicon_and_what_stands_between_them():
-    decoder = CTCDecoder("abcdehot '.", "lexicon", lexicon=["the", "cat", "do"])
+    decoder = fitted("abcdehot '.", "lexicon", lexicon=["the", "cat", "do"])
     lines = [posterior(text, 0.6) for text in ("tha cot", "' the. cat.'", "the do", "tdho")]
     assert_array_equal(decoder.predict(lines), ["the cat", "' the. cat.'", "the do", "the"])
     # an apostrophe within a word stands no more between words
@@ -223,14 +228,14 @@ def test_the_words_of_the_lexicon_and_what_stands_between_them():
 def test_a_line_without_a_word_of_the_lexicon():
     line = np.full((3, 12), -np.inf)
     line[0, 2] = line[1, 9] = line[2, 3] = 0.0  # "b c", and nothing else is possible
-    decoder = CTCDecoder("abcdehot '.", "lexicon", lexicon=["b", "cat"])
+    decoder = fitted("abcdehot '.", "lexicon", lexicon=["b", "cat"])
     assert decoder.predict_n_best([line]) == [[("b ", -np.inf)]]
     decoder.set_params(lexicon=["cat"])  # not even a prefix
     assert decoder.predict_n_best([line]) == [[("", -np.inf)]]
 
 
 def test_lexicon_and_language_model_know_what_they_share_with_the_alphabet():
-    decoder = CTCDecoder("ab", "lexicon", lexicon=["ab", "a\u00e9"], beam_width=3)
+    decoder = fitted("ab", "lexicon", lexicon=["ab", "a\u00e9"], beam_width=3)
     assert decoder.predict([np.log([[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])]) == ["ab"]
     decoder.set_params(language_model=NgramLanguageModel(order=2).fit(["axb", "b"]))
     assert decoder.predict([np.log([[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])]) == ["ab"]
@@ -239,7 +244,7 @@ def test_lexicon_and_language_model_know_what_they_share_with_the_alphabet():
 def test_a_word_bonus_makes_words():
     line = posterior("a", 0.99)[:1].repeat(5, axis=0)
     texts = [
-        CTCDecoder("abcdehot '.", "beam", word_bonus=bonus).predict([line])[0] for bonus in (0, 40)
+        fitted("abcdehot '.", "beam", word_bonus=bonus).predict([line])[0] for bonus in (0, 40)
     ]
     assert len(texts[0].split()) == 1
     assert len(texts[1].split()) == 3
@@ -251,7 +256,7 @@ def test_a_word_bonus_makes_words():
 def test_a_search_over_the_weight_needs_no_network():
     model = NgramLanguageModel(order=4).fit(["the cat", "the hat", "a coat"])
     lines, texts = [posterior("tha cat", 0.4)] * 4, ["the cat"] * 4
-    decoder = CTCDecoder("abcdehot '.", "beam", language_model=model)
+    decoder = fitted("abcdehot '.", "beam", language_model=model)
     search = GridSearchCV(decoder, {"lm_weight": [0.0, 1.0]}, cv=2).fit(lines, texts)
     assert search.best_params_ == {"lm_weight": 1.0}
     assert search.best_score_ == 1.0
@@ -259,12 +264,12 @@ def test_a_search_over_the_weight_needs_no_network():
 
 
 def test_copies_read_the_same(tmp_path):
-    decoder = CTCDecoder(ALPHABET, "lexicon", language_model=CHARACTERS, lexicon=LEXICON)
+    decoder = fitted(ALPHABET, "lexicon", language_model=CHARACTERS, lexicon=LEXICON)
     line = log_softmax(np.random.default_rng(0).normal(size=(20, 5)), axis=1)
     expected = decoder.predict_n_best([line])
     hwsk.save(decoder, tmp_path / "decoder.hwsk")
     for copy in (
-        clone(decoder),
+        clone(decoder).fit([line]),
         pickle.loads(pickle.dumps(decoder)),
         hwsk.load(tmp_path / "decoder.hwsk"),
     ):
@@ -277,13 +282,13 @@ def test_integers():
     read = decoder.predict([line, line[:0]])
     assert read.dtype == np.int64
     assert read.tolist() == [42, -1]
-    assert CTCDecoder().predict([line]) == ["42"]
+    assert CTCDecoder().fit([line]).predict([line]) == ["42"]
 
 
 def test_shapes_and_scales():
     rng = np.random.default_rng(0)
     block = rng.normal(size=(3, 8, 5))
-    decoder = CTCDecoder(ALPHABET, "beam")
+    decoder = fitted(ALPHABET, "beam")
     expected = decoder.predict(block)
     ragged = np.empty(3, object)
     ragged[:] = list(block.astype(np.float32))
@@ -295,9 +300,9 @@ def test_a_blank_line_and_one_without_time_steps():
     blank = np.log([[0.98, 0.01, 0.01]] * 5)
     for decoder in ("greedy", "beam", "lexicon"):
         lines = [blank, blank[:0]]
-        assert_array_equal(CTCDecoder("ab", decoder, lexicon=["a"]).predict(lines), ["", ""])
+        assert_array_equal(fitted("ab", decoder, lexicon=["a"]).predict(lines), ["", ""])
     model = NgramLanguageModel(order=2).fit(["ab"])
-    ((reading,),) = CTCDecoder("ab", "beam", language_model=model).predict_n_best([blank[:0]])
+    ((reading,),) = fitted("ab", "beam", language_model=model).predict_n_best([blank[:0]])
     assert reading == ("", pytest.approx(0.6 * model.log_prob([""])[0]))
 
 
@@ -323,7 +328,7 @@ LINE = np.log([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3]])
 @pytest.mark.parametrize("decoder", ["greedy", "beam"])
 def test_bad_lines(X, message, decoder):
     with pytest.raises(ValueError, match=message):
-        CTCDecoder("ab", decoder).predict(X)
+        fitted("ab", decoder).predict(X)
 
 
 @pytest.mark.parametrize(
@@ -350,32 +355,41 @@ def test_bad_lines(X, message, decoder):
     ],
 )
 def test_bad_parameters(params, message):
-    decoder = CTCDecoder(**{"alphabet": "ab", **params})
-    for method in (decoder.predict, decoder.fit):
+    with pytest.raises(ValueError, match=message):
+        CTCDecoder(**{"alphabet": "ab", **params}).fit([LINE])
+    if "alphabet" not in params:
         with pytest.raises(ValueError, match=message):
-            method([LINE])
+            fitted("ab").set_params(**params).predict([LINE])
 
 
 def test_a_language_model_that_was_not_fitted():
     with pytest.raises(NotFittedError, match="NgramLanguageModel"):
-        CTCDecoder("ab", "beam", language_model=NgramLanguageModel()).predict([LINE])
+        fitted("ab", "beam", language_model=NgramLanguageModel())
+
+
+def test_before_fit():
+    for method in ("predict", "predict_n_best"):
+        with pytest.raises(NotFittedError, match="CTCDecoder"):
+            getattr(CTCDecoder("ab"), method)([LINE])
 
 
 def test_a_damaged_language_model():
     model = NgramLanguageModel(order=2).fit(["ab", "b"])
+    decoder = fitted("ab", "beam", language_model=model)
     model.ngrams_["suffix"][-1] = 10**6
     with pytest.raises(ValueError, match="the language model is damaged"):
-        CTCDecoder("ab", "beam", language_model=model).predict([LINE])
+        decoder.predict([LINE])
 
 
 def test_n_best_is_checked():
-    with pytest.raises(ValueError, match="n_best=0"):
-        CTCDecoder("ab").predict_n_best([LINE], 0)
+    with pytest.raises(ValueError, match="n_best == 0, must be >= 1"):
+        fitted("ab").predict_n_best([LINE], 0)
 
 
 def test_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "hwsk.recognition._beam", None)
     monkeypatch.delattr("hwsk.recognition._beam", raising=False)
-    assert CTCDecoder("ab").predict([LINE]) == ["a"]
+    decoder = fitted("ab")
+    assert decoder.predict([LINE]) == ["a"]
     with pytest.raises(ImportError, match=r"needs numba .*pip install 'hwsk\[decode\]'"):
-        CTCDecoder("ab", "beam").predict([LINE])
+        decoder.set_params(decoder="beam").predict([LINE])

@@ -294,12 +294,10 @@ def search(log_probs, language, beam_width):  # type: ignore[no-untyped-def]
         if _may_end(language, entry[node]):
             rank[k] = score[node] + _log_add(blank[k], other[k])
             rank[k] += _end(language, lm[node], word[node], last[node])
-    order = np.argsort(-rank)
-    n_ended = np.sum(rank > -np.inf)
-    if n_ended == 0:
+    order = np.argsort(-rank)[: max(1, np.sum(rank > -np.inf))]
+    if rank[order[0]] == -np.inf:
         node = beam[0] if n else 0
         while not _may_end(language, entry[node]):
             node = parent[node]
-        beam[0], order[0], n_ended = node, 0, 1
-    order = order[:n_ended]
+        beam[order[0]] = node
     return parent[:n_prefixes], last[:n_prefixes], beam[order], rank[order]

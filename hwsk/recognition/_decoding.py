@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._images import looks_like_table
 from hwsk.metrics import character_error_rate
@@ -98,8 +98,10 @@ class CTCDecoder(BaseEstimator):
 
     Attributes
     ----------
+    alphabet_ : str
+        Characters of the classes.
     label_type_ : {"str", "int"}
-        What `fit` was given as `y`, and `predict` gives.
+        What `predict` gives.
     n_features_in_ : int
         Columns of X, where X was a 2-D array.
 
@@ -134,11 +136,15 @@ class CTCDecoder(BaseEstimator):
     >>> import numpy as np
     >>> from hwsk.recognition import CTCDecoder
     >>> line = np.log([[0.6, 0.4], [0.6, 0.4]])  # two time steps; the blank and "a"
-    >>> CTCDecoder("a").predict([line])  # blank, blank: 0.36
+    >>> decoder = CTCDecoder("a").fit([line])
+    >>> decoder.predict([line])  # blank, blank: 0.36
     array([''], dtype=object)
-    >>> CTCDecoder("a", decoder="beam").predict([line])  # "-a", "a-" and "aa": 0.64
+    >>> decoder.set_params(decoder="beam").predict([line])  # "-a", "a-" and "aa": 0.64
     array(['a'], dtype=object)
     """
+
+    alphabet_: str
+    label_type_: str
 
     _parameter_constraints: dict[str, list[Any]] = {"alphabet": [str, None], **DECODING_CONSTRAINTS}
 
@@ -162,21 +168,22 @@ class CTCDecoder(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
         tags.target_tags.positive_only = True  # integers are read as their digits
         tags.input_tags.three_d_array = True
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> CTCDecoder:
-        """Check parameters and data. Nothing is learnt, and `predict` needs no `fit`.
+        """Check the parameters, and learn of what type `y` is.
+
+        All parameters but `alphabet` may be changed afterwards, without another `fit`.
 
         Parameters
         ----------
         X : array-like of n_samples ndarray of shape (time, n_classes)
             As in `predict`.
         y : array-like of str of shape (n_samples,), default=None
-            What is written; where that is integers, `predict` gives integers.
+            What is written. Where that is integers, `predict` gives integers.
 
         Returns
         -------
@@ -188,7 +195,14 @@ class CTCDecoder(BaseEstimator):
         if y is not None:
             texts, self.label_type_ = check_texts(y, allow_empty=True)
             check_consistent_length(lines, texts)
-        self._reader(self._alphabet(lines))
+        if self.alphabet is None:
+            shape = np.shape(lines[0])
+            self.alphabet_ = "".join(
+                chr(ord("0") + i) for i in range(shape[-1] - 1 if shape else 0)
+            )
+        else:
+            self.alphabet_ = self.alphabet
+        self._reader(self.alphabet_)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -214,7 +228,7 @@ class CTCDecoder(BaseEstimator):
             language model or lexicon can't be used; the message names the row.
         """
         texts = [readings[0][0] for readings in self._read(X, 1)]
-        return as_labels(texts, getattr(self, "label_type_", "str"))
+        return as_labels(texts, self.label_type_)
 
     def predict_n_best(self, X: Any, n_best: int = 5) -> list[list[tuple[str, float]]]:
         """Read lines, with alternatives.
@@ -235,9 +249,8 @@ class CTCDecoder(BaseEstimator):
             log-probability of the one alignment. -inf marks a line in which the search found no
             text of words of the lexicon: it is cut back to the last whole word.
         """
-        if not isinstance(n_best, Integral) or n_best < 1:
-            raise ValueError(f"n_best={n_best!r}; it is a whole number from 1")
-        return list(self._read(X, int(n_best)))
+        check_scalar(n_best, "n_best", Integral, min_val=1)
+        return list(self._read(X, n_best))
 
     def score(self, X: Any, y: Any) -> float:
         """Character accuracy: 1 - character error rate (micro average); can be negative.
@@ -260,12 +273,12 @@ class CTCDecoder(BaseEstimator):
         return 1 - character_error_rate(texts, read)
 
     def _read(self, X: Any, n_best: int) -> Iterator[list[Reading]]:
+        check_is_fitted(self)
         self._validate_params()
         lines, is_table = self._check_lines(X, reset=False)
-        alphabet = self._alphabet(lines)
-        read = self._reader(alphabet)
+        read = self._reader(self.alphabet_)
         for row, line in enumerate(lines):
-            yield read(_check_line(line, row, len(alphabet) + 1, is_table), n_best)
+            yield read(_check_line(line, row, len(self.alphabet_) + 1, is_table), n_best)
 
     def _check_lines(self, X: Any, *, reset: bool) -> tuple[Any, bool]:
         """Lines that are not yet looked at, and whether X was a 2-D array."""
@@ -281,17 +294,11 @@ class CTCDecoder(BaseEstimator):
             del self.n_features_in_
         return X, False
 
-    def _alphabet(self, lines: Any) -> str:
-        if self.alphabet is None:
-            shape = np.shape(lines[0])
-            return "".join(chr(ord("0") + i) for i in range(shape[-1] - 1 if shape else 0))
-        twice = {c for c in self.alphabet if self.alphabet.count(c) > 1}
-        if twice:
-            raise ValueError(f"alphabet holds {min(twice)!r} more than once")
-        return self.alphabet
-
     def _reader(self, alphabet: str) -> Callable[[NDArray[np.float64], int], list[Reading]]:
         """A function that reads the log-probabilities of one line."""
+        twice = {c for c in alphabet if alphabet.count(c) > 1}
+        if twice:
+            raise ValueError(f"alphabet holds {min(twice)!r} more than once")
         if self.decoder == "greedy":
             return lambda line, n_best: [_read_greedily(line, alphabet)]
         try:
@@ -303,6 +310,8 @@ class CTCDecoder(BaseEstimator):
         language = self._language(alphabet)
 
         def read(line: NDArray[np.float64], n_best: int) -> list[Reading]:
+            if np.isnan(line).any():
+                raise ValueError("the log-probabilities of a line hold NaN")
             parent, last, beam, scores = _beam.search(line, language, self.beam_width)
             readings = []
             for prefix, score in zip(beam[:n_best], scores.tolist(), strict=False):

@@ -111,6 +111,21 @@ def _predict(ngrams, node, symbol):  # type: ignore[no-untyped-def]
 
 
 @_jit
+def _predict_all(ngrams, node, log10_probs):  # type: ignore[no-untyped-def]
+    """As `_predict`, for all symbols at once: the sum of what a beam asks is less work so."""
+    log10_probs[:] = np.inf
+    backed_off = 0.0
+    while True:
+        for child in range(ngrams.children[node], ngrams.children[node + 1]):
+            if log10_probs[ngrams.symbol[child]] == np.inf:
+                log10_probs[ngrams.symbol[child]] = backed_off + ngrams.log10_prob[child]
+        if node == 0:
+            return
+        backed_off += ngrams.log10_backoff[node]
+        node = ngrams.suffix[node]
+
+
+@_jit
 def _say_word(language, lm, word):  # type: ignore[no-untyped-def]
     """As `_predict`, for the word that ends at a node of the vocabulary (-1: in none of its)."""
     symbol = language.vocabulary.value[word] if word >= 0 else 0  # 0 is <unk>
@@ -119,7 +134,7 @@ def _say_word(language, lm, word):  # type: ignore[no-untyped-def]
 
 @_jit
 def _extend(language, lm, word, entry, last, new):  # type: ignore[no-untyped-def]
-    """Let a class follow a prefix.
+    """Let a class follow a prefix, but for what a model of characters says.
 
     `lm`, `word` and `entry` are the prefix's nodes in the language model, its vocabulary and the
     lexicon; -1 stands for a word that the vocabulary lacks.
@@ -143,9 +158,6 @@ def _extend(language, lm, word, entry, last, new):  # type: ignore[no-untyped-de
         log10_prob, lm = _say_word(language, lm, word)
         gain += language.lm_weight * log10_prob
         word = 0
-    if language.unit == CHARACTERS:
-        log10_prob, lm = _predict(language.ngrams, lm, language.symbols[new])
-        gain += language.lm_weight * log10_prob
     return gain, lm, word, entry
 
 
@@ -226,6 +238,13 @@ def search(log_probs, language, beam_width):  # type: ignore[no-untyped-def]
     rank = np.empty(beam_width)
     next_blank = np.empty(beam_width)
     next_other = np.empty(beam_width)
+    # of each prefix in the beam, what a model of characters says of all that may follow
+    of_characters = language.unit == CHARACTERS
+    n_symbols = language.ngrams.children[1] - 1 if of_characters else 0
+    said = np.zeros((beam_width, n_symbols))
+    next_said = np.zeros((beam_width, n_symbols))
+    if of_characters:
+        _predict_all(language.ngrams, lm[0], said[0])
     most_gain = max(language.word_bonus, 0.0)  # a language model gives none
     for t in range(n_steps):
         step = log_probs[t]
@@ -247,19 +266,20 @@ def search(log_probs, language, beam_width):  # type: ignore[no-untyped-def]
                     next_other[k] = _log_add(next_other[k], before + step[new])
             rank[k] = score[node] + _log_add(next_blank[k], next_other[k])
         worst = np.argmin(rank)
-        likely = np.argsort(-step)
-        for k in range(n):  # prefixes that grow
-            node = beam[k]
-            for new in likely:
-                if new == BLANK:
-                    continue
+        for new in np.argsort(-step):  # prefixes that grow, the likely ones first
+            if new == BLANK:
+                continue
+            for k in range(n):
+                node = beam[k]
                 if score[node] + both[k] + step[new] + most_gain <= rank[worst]:
-                    break  # nor can a class that is less likely get into the beam
+                    break  # nor can the prefixes behind it, which are sorted, get into the beam
                 found = _find(first_child, sibling, last, node, new)
                 if found >= 0 and place[found] >= 0:
                     continue  # counted above, as staying
                 reading = step[new] + (blank[k] if new == last[node] else both[k])
                 gain = _extend(language, lm[node], word[node], entry[node], last[node], new)[0]
+                if of_characters:
+                    gain += language.lm_weight * said[k, language.symbols[new]]
                 if score[node] + gain + reading > rank[worst]:
                     origin[worst], follows[worst] = k, new
                     next_blank[worst], next_other[worst] = -np.inf, reading
@@ -273,7 +293,9 @@ def search(log_probs, language, beam_width):  # type: ignore[no-untyped-def]
             if rank[i] == -np.inf:
                 break
             node, new = former[origin[i]], follows[i]
-            if new != BLANK:
+            if new == BLANK:
+                next_said[n] = said[origin[i]]
+            else:
                 found = _find(first_child, sibling, last, node, new)
                 if found < 0:
                     found = n_prefixes
@@ -281,12 +303,19 @@ def search(log_probs, language, beam_width):  # type: ignore[no-untyped-def]
                     gain, lm[found], word[found], entry[found] = _extend(
                         language, lm[node], word[node], entry[node], last[node], new
                     )
+                    if of_characters:
+                        symbol = language.symbols[new]
+                        gain += language.lm_weight * said[origin[i], symbol]
+                        lm[found] = _predict(language.ngrams, lm[node], symbol)[1]
                     score[found] = score[node] + gain
                     last[found], parent[found] = new, node
                     sibling[found], first_child[node] = first_child[node], found
                 node = found
+                if of_characters:
+                    _predict_all(language.ngrams, lm[node], next_said[n])
             beam[n], blank[n], other[n] = node, next_blank[i], next_other[i]
             n += 1
+        said, next_said = next_said, said
 
     rank[:] = -np.inf
     for k in range(n):

@@ -209,6 +209,12 @@ def on_iam(model: Path, data: str, folder: Path) -> None:
         for choice, texts_read in readings.items():
             if choice:
                 print(f"    {dict(choice)}: CER {character_error_rate(y, texts_read):.4f}")
+    decoder = CTCDecoder(alphabet, "beam", language_model=characters, lm_weight=WEIGHT).fit(X)
+    for width in (5, 10, 25, 100):
+        start = time.process_time()
+        cer = character_error_rate(y, decoder.set_params(beam_width=width).predict(X))
+        milliseconds = 1000 * (time.process_time() - start) / len(X)
+        print(f"characters, beam {width}: CER {cer:.4f}, {milliseconds:.1f} ms a line", flush=True)
 
 
 @click.command()

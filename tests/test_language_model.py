@@ -298,10 +298,20 @@ def test_a_damaged_model_is_refused(name, place, value):
         model.log_prob(["ab"])
 
 
-def test_arrays_of_other_types_are_refused():
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("ngrams_", {"symbol": np.arange(9)}, "wrong types"),
+        ("ngrams_", {"other": np.arange(9)}, "unexpected keyword"),
+        ("symbols_", ["a", "b"], "hang together"),
+    ],
+)
+def test_parts_of_other_kinds_are_refused(attribute, value, message):
     model = NgramLanguageModel(order=3).fit(["ab", "ba"])
-    model.ngrams_["symbol"] = model.ngrams_["symbol"].astype(np.int64)
-    with pytest.raises(ValueError, match="wrong types"):
+    if isinstance(value, dict):
+        value = {**model.ngrams_, **value}
+    setattr(model, attribute, value)
+    with pytest.raises(ValueError, match=f"is damaged: .*{message}"):
         model.log_prob(["ab"])
 
 

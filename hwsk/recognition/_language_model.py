@@ -267,7 +267,10 @@ class NgramLanguageModel(BaseEstimator):
 
     def _checked_ngrams(self) -> Ngrams:
         check_is_fitted(self)
-        ngrams = Ngrams(**self.ngrams_)
+        try:
+            ngrams = Ngrams(**self.ngrams_)
+        except TypeError as error:
+            raise ValueError(f"the language model is damaged: {error}") from error
         ngrams.check(len(self.symbols_))
         return ngrams
 

@@ -56,7 +56,7 @@ class Ngrams(NamedTuple):
             raise ValueError("the language model is damaged: its arrays have wrong types or sizes")
         unigrams = slice(1, n_symbols + 1)
         sound = (
-            n > n_symbols
+            n > n_symbols >= len(SPECIAL)
             and self.children[0] == 1
             and self.children[1] == n_symbols + 1
             and self.children[-1] == n

@@ -20,12 +20,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk.recognition._ngrams import END, Ngrams
+from hwsk.recognition._ngrams import END, UNKNOWN, Ngrams
 from hwsk.recognition._trie import Trie
 
 NO_MODEL, CHARACTERS, WORDS = range(3)
 BLANK = 0  # CTC's class of no character; no last character, in a prefix
-_END = END  # numba reads names of this module alone as constants
 
 
 class Language(NamedTuple):
@@ -112,7 +111,7 @@ def _predict(ngrams, node, symbol):  # type: ignore[no-untyped-def]
 
 @_jit
 def _predict_all(ngrams, node, log10_probs):  # type: ignore[no-untyped-def]
-    """As `_predict`, for all symbols at once: the sum of what a beam asks is less work so."""
+    """As `_predict`, of all symbols at once: less work than to ask for most of them in turn."""
     log10_probs[:] = np.inf
     backed_off = 0.0
     while True:
@@ -128,7 +127,7 @@ def _predict_all(ngrams, node, log10_probs):  # type: ignore[no-untyped-def]
 @_jit
 def _say_word(language, lm, word):  # type: ignore[no-untyped-def]
     """As `_predict`, for the word that ends at a node of the vocabulary (-1: in none of its)."""
-    symbol = language.vocabulary.value[word] if word >= 0 else 0  # 0 is <unk>
+    symbol = language.vocabulary.value[word] if word >= 0 else UNKNOWN
     return _predict(language.ngrams, lm, symbol)
 
 
@@ -174,7 +173,7 @@ def _end(language, lm, word, last):  # type: ignore[no-untyped-def]
     log10_prob = 0.0
     if language.unit == WORDS and last != BLANK and last != language.space:
         log10_prob, lm = _say_word(language, lm, word)
-    return language.lm_weight * (log10_prob + _predict(language.ngrams, lm, _END)[0])
+    return language.lm_weight * (log10_prob + _predict(language.ngrams, lm, END)[0])
 
 
 @_jit

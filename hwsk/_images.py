@@ -218,7 +218,7 @@ def check_images(
         )
     if isinstance(X, LazyImages):
         images, is_table = X, False
-    elif hasattr(X, "toarray") or _is_table(X):
+    elif hasattr(X, "toarray") or looks_like_table(X):
         if estimator is None:
             table = check_array(X, dtype=np.float32)
         else:
@@ -290,7 +290,7 @@ def unfold_table(table: Any, image_shape: Sequence[Any] | None) -> Image:
     return table.reshape(-1, *image_shape)
 
 
-def _is_table(X: Any) -> bool:
+def looks_like_table(X: Any) -> bool:
     """Whether X is rows of numbers (also a 1-D array of numbers, which validate_data refuses)."""
     if hasattr(X, "columns"):
         return True

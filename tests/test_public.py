@@ -120,6 +120,11 @@ def test_data_need_no_torch(package):
     assert not loaded_by(code) & {"torch", "skorch", "matplotlib"}
 
 
+def test_decoding_needs_no_torch():
+    code = "from hwsk.recognition import CTCDecoder, NgramLanguageModel"
+    assert not loaded_by(code) & {"torch", "skorch", "numba"}
+
+
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_names_resolve(package):
     assert len(set(package.__all__)) == len(package.__all__)

@@ -15,8 +15,10 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 from small_words import draw_words, small_recognizer, weights
 
+import hwsk
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import Grayscale, HeightNormalizer
+from hwsk.recognition import CTCDecoder, NgramLanguageModel
 
 pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
 X, Y = draw_words(40)
@@ -97,6 +99,48 @@ def test_parameters_are_checked(name, value):
 def test_channels_are_checked(channels):
     with pytest.raises(ValueError, match="channels"):
         small_recognizer(channels=channels).fit(X, Y)
+
+
+# --- decoding
+
+
+def test_decoding_needs_no_new_fit(reader, tmp_path):
+    """The same as `CTCDecoder` on the network's output; nothing of the fit is changed."""
+    model = NgramLanguageModel(order=2).fit(["cb", "bc"])
+    before = weights(reader)
+    probabilities = reader.predict_log_proba(X)
+    for params in (
+        {"decoder": "beam", "beam_width": 5},
+        {"decoder": "beam", "language_model": model, "lm_weight": 2.0, "word_bonus": 0.1},
+        {"decoder": "lexicon", "lexicon": ["ab", "bca"]},
+    ):
+        decoding = copy.copy(reader).set_params(**params)
+        read = decoding.predict(X)
+        expected = CTCDecoder(reader.alphabet_, **params).fit(probabilities).predict(probabilities)
+        assert_array_equal(read, expected)
+        assert decoding.score(X, read) == 1.0
+        hwsk.save(decoding, tmp_path / "reader.hwsk")
+        assert_array_equal(hwsk.load(tmp_path / "reader.hwsk").predict(X), read)
+    assert set(read) <= {"", "ab", "bca"}
+    assert_array_equal(weights(reader), before)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"decoder": "best"}, "The 'decoder' parameter"),
+        ({"decoder": "lexicon"}, "needs the words"),
+        (
+            {"decoder": "beam", "language_model": NgramLanguageModel().fit(["xyz"])},
+            "knows none of the alphabet's characters 'abc'",
+        ),
+    ],
+)
+def test_decoding_that_can_not_be(reader, params, message):
+    with pytest.raises(ValueError, match=message):
+        copy.copy(reader).set_params(**params).predict(X)
+    with pytest.raises(ValueError, match=message):
+        small_recognizer(callbacks=[NoTraining()], **params).fit(X, Y)
 
 
 # --- integers

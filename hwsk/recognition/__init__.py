@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING
 from hwsk._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
-    __name__, {"_lines": ["CTCRecognizer"], "_characters": ["CharacterClassifier"]}
+    __name__,
+    {
+        "_lines": ["CTCRecognizer"],
+        "_characters": ["CharacterClassifier"],
+        "_decoding": ["CTCDecoder"],
+        "_language_model": ["NgramLanguageModel"],
+    },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.recognition._characters import CharacterClassifier as CharacterClassifier
+    from hwsk.recognition._decoding import CTCDecoder as CTCDecoder
+    from hwsk.recognition._language_model import NgramLanguageModel as NgramLanguageModel
     from hwsk.recognition._lines import CTCRecognizer as CTCRecognizer

@@ -1,12 +1,45 @@
-"""From time steps to characters."""
+"""From time steps to characters: the best path, and `CTCDecoder`."""
 
 from __future__ import annotations
 
+import math
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_consistent_length, check_scalar
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from hwsk._images import looks_like_table
+from hwsk.metrics import character_error_rate
+from hwsk.recognition._labels import as_labels, check_texts
+from hwsk.recognition._language_model import NgramLanguageModel, symbols_of
+from hwsk.recognition._ngrams import START, UNKNOWN, Ngrams
+from hwsk.recognition._trie import Trie, build_trie
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hwsk.recognition._beam import Language
 
 BLANK = 0
+Reading = tuple[str, float]
+
+DECODING_CONSTRAINTS: dict[str, list[Any]] = {
+    "decoder": [StrOptions({"greedy", "beam", "lexicon"})],
+    "beam_width": [Interval(Integral, 1, None, closed="left")],
+    "language_model": [NgramLanguageModel, None],
+    "lm_weight": [Interval(Real, 0, None, closed="left")],
+    "word_bonus": [Interval(Real, None, None, closed="neither")],
+    "lexicon": ["array-like", None],
+}
 
 
 def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]:
@@ -25,7 +58,375 @@ def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]
         Classes read in each line, no blanks among them.
     """
     best = log_probs.detach().argmax(dim=2).cpu().numpy().T
-    before = np.concatenate([np.full((len(best), 1), BLANK), best[:, :-1]], axis=1)
-    keep = (best != BLANK) & (best != before)
-    keep &= np.arange(best.shape[1]) < lengths.cpu().numpy()[:, None]
-    return [row[kept] for row, kept in zip(best, keep, strict=True)]
+    return [_merge(row[:n]) for row, n in zip(best, lengths.cpu().numpy(), strict=True)]
+
+
+def _merge(path: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a path through the time steps reads."""
+    return path[(path != BLANK) & (path != np.r_[BLANK, path[:-1]])]
+
+
+class CTCDecoder(BaseEstimator):
+    """Read text from the class probabilities of a network that was trained with CTC.
+
+    It does what :class:`CTCRecognizer` does after its network, from what `predict_log_proba`
+    gives: so a search over `lm_weight`, say, runs no network.
+
+    Parameters
+    ----------
+    alphabet : str, default=None
+        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`. None stands
+        for the digits and what follows them in Unicode.
+    decoder : {"greedy", "beam", "lexicon"}, default="greedy"
+        "greedy" reads the best class of each time step. "beam" looks for the most probable text,
+        all its alignments together, by prefix beam search [1]_ [2]_, with the language model if
+        there is one. "lexicon" is the same search among texts whose words are in the lexicon [3]_.
+        Both searches need numba: ``pip install 'hwsk[decode]'``.
+    beam_width : int, default=25
+        Prefixes kept after each time step.
+    language_model : NgramLanguageModel, default=None
+        A fitted model of characters, or of words: it is then asked at the end of each word.
+        "greedy" does not use it.
+    lm_weight : float, default=0.6
+        Factor of the language model's log-probability.
+    word_bonus : float, default=0.0
+        Added for each word, that is, what stands between blanks; above 0 it counters a language
+        model's liking for few words.
+    lexicon : array-like of str, default=None
+        Words for "lexicon". A character that is no letter and occurs in none of them (punctuation,
+        digits, the blank) may stand between words.
+
+    Attributes
+    ----------
+    alphabet_ : str
+        Characters of the classes.
+    label_type_ : {"str", "int"}
+        What `predict` gives.
+    n_features_in_ : int
+        Columns of X, where X was a 2-D array.
+
+    See Also
+    --------
+    CTCRecognizer : Has the same parameters, and reads images.
+    NgramLanguageModel : Makes language models, and reads ARPA files.
+
+    Notes
+    -----
+    The beam searches for the text of the highest
+
+        log p(text | line) + lm_weight * log p_lm(text) + word_bonus * words
+
+    with natural logarithms, and the end of the text being part of it for the language model. A
+    character or word that the model does not know has the probability of "<unk>". A beam as wide as
+    there are prefixes finds the best text for certain.
+
+    A 2-D X is taken as lines of one time step each.
+
+    References
+    ----------
+    .. [1] A. Y. Hannun, A. L. Maas, D. Jurafsky, A. Y. Ng, "First-pass large vocabulary continuous
+       speech recognition using bi-directional recurrent DNNs", arXiv:1408.2873, 2014.
+    .. [2] A. Graves, N. Jaitly, "Towards end-to-end speech recognition with recurrent neural
+       networks", ICML 2014.
+    .. [3] H. Scheidl, S. Fiel, R. Sablatnig, "Word beam search: a connectionist temporal
+       classification decoding algorithm", ICFHR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.recognition import CTCDecoder
+    >>> line = np.log([[0.6, 0.4], [0.6, 0.4]])  # two time steps; the blank and "a"
+    >>> decoder = CTCDecoder("a").fit([line])
+    >>> decoder.predict([line])  # blank, blank: 0.36
+    array([''], dtype=object)
+    >>> decoder.set_params(decoder="beam").predict([line])  # "-a", "a-" and "aa": 0.64
+    array(['a'], dtype=object)
+    """
+
+    alphabet_: str
+    label_type_: str
+
+    _parameter_constraints: dict[str, list[Any]] = {"alphabet": [str, None], **DECODING_CONSTRAINTS}
+
+    def __init__(
+        self,
+        alphabet: str | None = None,
+        decoder: str = "greedy",
+        beam_width: int = 25,
+        language_model: NgramLanguageModel | None = None,
+        lm_weight: float = 0.6,
+        word_bonus: float = 0.0,
+        lexicon: Sequence[str] | None = None,
+    ) -> None:
+        self.alphabet = alphabet
+        self.decoder = decoder
+        self.beam_width = beam_width
+        self.language_model = language_model
+        self.lm_weight = lm_weight
+        self.word_bonus = word_bonus
+        self.lexicon = lexicon
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True  # integers are read as their digits
+        tags.input_tags.three_d_array = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> CTCDecoder:
+        """Check the parameters, and learn of what type `y` is.
+
+        All parameters but `alphabet` may be changed afterwards, without another `fit`.
+
+        Parameters
+        ----------
+        X : array-like of n_samples ndarray of shape (time, n_classes)
+            As in `predict`.
+        y : array-like of str of shape (n_samples,), default=None
+            What is written. Where that is integers, `predict` gives integers.
+
+        Returns
+        -------
+        self : CTCDecoder
+            The decoder.
+        """
+        lines, _ = self._check_lines(X, reset=True)
+        self.label_type_ = "str"
+        if y is not None:
+            texts, self.label_type_ = check_texts(y, allow_empty=True)
+            check_consistent_length(lines, texts)
+        if self.alphabet is None:
+            shape = np.shape(lines[0])
+            self.alphabet_ = "".join(
+                chr(ord("0") + i) for i in range(shape[-1] - 1 if shape else 0)
+            )
+        else:
+            self.alphabet_ = self.alphabet
+        self._reader(self.alphabet_)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Read lines.
+
+        Parameters
+        ----------
+        X : array-like of n_samples ndarray of shape (time, n_classes)
+            A list, an object array or a 3-D array of log-probabilities, as `predict_log_proba` of
+            :class:`CTCRecognizer` gives them. What is not normalised is brought to the sum 1 by
+            a softmax at each time step.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Strings (dtype object); or int64, if `fit` was given integers, with -1 where no
+            number was read.
+
+        Raises
+        ------
+        ValueError
+            If a line holds NaN, infinity, probabilities or another number of classes, or if
+            language model or lexicon can't be used; the message names the row.
+        """
+        texts = [readings[0][0] for readings in self._read(X, 1)]
+        return as_labels(texts, self.label_type_)
+
+    def predict_n_best(self, X: Any, n_best: int = 5) -> list[list[tuple[str, float]]]:
+        """Read lines, with alternatives.
+
+        Parameters
+        ----------
+        X : array-like of n_samples ndarray of shape (time, n_classes)
+            As in `predict`.
+        n_best : int, default=5
+            Readings wanted of each line.
+
+        Returns
+        -------
+        readings : list of list of (str, float)
+            For each line, texts and scores, the best first; fewer than `n_best` where the beam ends
+            with fewer, and one if `decoder` is "greedy". The score is that of the notes of
+            :class:`CTCDecoder`, of the alignments that the beam has kept; of "greedy", the
+            log-probability of the one alignment. -inf marks a line in which the search found no
+            text of words of the lexicon: it is cut back to the last whole word.
+        """
+        check_scalar(n_best, "n_best", Integral, min_val=1)
+        return list(self._read(X, n_best))
+
+    def score(self, X: Any, y: Any) -> float:
+        """Character accuracy: 1 - character error rate (micro average); can be negative.
+
+        Parameters
+        ----------
+        X : array-like of n_samples ndarray of shape (time, n_classes)
+            As in `predict`.
+        y : array-like of str of shape (n_samples,)
+            What is written.
+
+        Returns
+        -------
+        score : float
+            1 - character error rate over all of X: 1 is best, and it may be negative.
+        """
+        texts, _ = check_texts(y, allow_empty=True)
+        read = [readings[0][0] for readings in self._read(X, 1)]
+        check_consistent_length(read, texts)
+        return 1 - character_error_rate(texts, read)
+
+    def _read(self, X: Any, n_best: int) -> Iterator[list[Reading]]:
+        check_is_fitted(self)
+        self._validate_params()
+        lines, is_table = self._check_lines(X, reset=False)
+        read = self._reader(self.alphabet_)
+        for row, line in enumerate(lines):
+            yield read(_check_line(line, row, len(self.alphabet_) + 1, is_table), n_best)
+
+    def _check_lines(self, X: Any, *, reset: bool) -> tuple[Any, bool]:
+        """Lines that are not yet looked at, and whether X was a 2-D array."""
+        if hasattr(X, "toarray") or looks_like_table(X):
+            return validate_data(self, X, reset=reset, dtype=np.float64)[:, np.newaxis], True
+        if not hasattr(X, "__len__") or isinstance(X, (str, bytes)):
+            raise ValueError(f"X is {type(X).__name__}; pass a list of arrays (time, n_classes)")
+        if not len(X):
+            raise ValueError(
+                "Found array with 0 sample(s) while a minimum of 1 is required: no line"
+            )
+        if reset and hasattr(self, "n_features_in_"):
+            del self.n_features_in_
+        return X, False
+
+    def _reader(self, alphabet: str) -> Callable[[NDArray[np.float64], int], list[Reading]]:
+        """A function that reads the log-probabilities of one line."""
+        twice = {c for c in alphabet if alphabet.count(c) > 1}
+        if twice:
+            raise ValueError(f"alphabet holds {min(twice)!r} more than once")
+        if self.decoder == "greedy":
+            return lambda line, n_best: [_read_greedily(line, alphabet)]
+        try:
+            from hwsk.recognition import _beam
+        except ImportError as error:
+            raise ImportError(
+                f"decoder={self.decoder!r} needs numba ({error}): pip install 'hwsk[decode]'"
+            ) from error
+        language = self._language(alphabet)
+
+        def read(line: NDArray[np.float64], n_best: int) -> list[Reading]:
+            if np.isnan(line).any():
+                raise ValueError("the log-probabilities of a line hold NaN")
+            parent, last, beam, scores = _beam.search(line, language, self.beam_width)
+            readings = []
+            for prefix, score in zip(beam[:n_best], scores.tolist(), strict=False):
+                text = ""
+                while prefix:
+                    text = alphabet[last[prefix] - 1] + text
+                    prefix = parent[prefix]
+                readings.append((text, score))
+            return readings
+
+        return read
+
+    def _language(self, alphabet: str) -> Language:
+        """What the search is to know of the language, in terms of the network's classes."""
+        from hwsk.recognition import _beam
+
+        classes = {character: i for i, character in enumerate(alphabet, 1)}
+        symbols = np.zeros(len(alphabet) + 1, np.int32)
+        vocabulary, unit, ngrams = _EMPTY, _beam.NO_MODEL, _NO_NGRAMS
+        model = self.language_model
+        if model is not None:
+            ngrams = model._checked_ngrams()
+            if model.unit == "char":
+                unit = _beam.CHARACTERS
+                numbers = {symbol: i for i, symbol in enumerate(model.symbols_)}
+                symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
+                if not symbols.any():
+                    raise ValueError(
+                        f"the language model knows none of the alphabet's characters {alphabet!r}; "
+                        f"it was fitted on {''.join(model.symbols_[3:])!r:.60}"
+                    )
+            else:
+                unit = _beam.WORDS
+                vocabulary = _words(model.symbols_[3:], classes, 3, "language model")
+        lexicon, free = _EMPTY, np.ones(len(alphabet) + 1, bool)
+        if self.decoder == "lexicon":
+            lexicon, free = self._lexicon(classes)
+        return _beam.Language(
+            unit,
+            ngrams,
+            START + 1,
+            symbols,
+            vocabulary,
+            float(self.lm_weight) * math.log(10),
+            float(self.word_bonus),
+            classes.get(" ", -1),
+            self.decoder == "lexicon",
+            lexicon,
+            free,
+        )
+
+    def _lexicon(self, classes: dict[str, int]) -> tuple[Trie, NDArray[np.bool_]]:
+        """The words that may be read, and which classes may stand between them."""
+        if self.lexicon is None or not len(self.lexicon):
+            raise ValueError(
+                f"decoder='lexicon' needs the words that may be read, and lexicon={self.lexicon!r}"
+            )
+        words = []
+        for i, word in enumerate(self.lexicon):
+            if not isinstance(word, str) or not word:
+                raise ValueError(f"lexicon[{i}] is {word!r}; it holds words, as str")
+            words.append(unicodedata.normalize("NFC", word))
+        inside = {character for word in words for character in word}
+        free = [c not in inside and unicodedata.category(c)[0] not in "LM" for c in classes]
+        return _words(words, classes, None, "lexicon"), np.array([False, *free])
+
+
+_EMPTY = build_trie([], [])
+_NO_NGRAMS = Ngrams(*(np.zeros(1, t) for t in ("i4", "i4", "i4", "f4", "f4")))
+
+
+def _words(words: list[str], classes: dict[str, int], first: int | None, what: str) -> Trie:
+    """Words that the alphabet can write, with 1 at their ends, or numbers from `first` on."""
+    kept = [i for i, word in enumerate(words) if all(c in classes for c in word)]
+    if not kept:
+        raise ValueError(
+            f"no word of the {what} can be written in the alphabet {''.join(classes)!r}; the words "
+            f"are {words[:3]!r:.60} ..."
+        )
+    values = [1 if first is None else first + i for i in kept]
+    return build_trie([[classes[c] for c in words[i]] for i in kept], values)
+
+
+def _read_greedily(line: NDArray[np.float64], alphabet: str) -> Reading:
+    path = line.argmax(axis=1)
+    text = "".join(alphabet[i - 1] for i in _merge(path))
+    return text, float(line.max(axis=1).sum())
+
+
+def _check_line(line: Any, row: int, n_classes: int, is_table: bool) -> NDArray[np.float64]:
+    """Normalised log-probabilities of one line."""
+    array = np.asarray(line)
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"X[{row}] has shape {array.shape} and dtype {array.dtype}; a line is an array of "
+            "numbers of shape (time, n_classes), and one line is passed as [line]"
+        )
+    array = array.astype(np.float64)
+    if array.shape[1] != n_classes:
+        raise ValueError(
+            f"X[{row}] has {array.shape[1]} classes; the blank and the {n_classes - 1} characters "
+            f"of the alphabet make {n_classes}"
+        )
+    for what, bad in (
+        ("NaN", np.isnan(array).any(axis=1)),
+        ("infinity", (array == np.inf).any(axis=1)),
+        ("no class with a probability above 0", (array == -np.inf).all(axis=1)),
+    ):
+        if bad.any():
+            raise ValueError(f"X[{row}] has {what} at time step {np.argmax(bad)}")
+    if (
+        not is_table
+        and len(array)
+        and array.min() >= 0
+        and np.allclose(array.sum(axis=1), 1, atol=1e-3)
+    ):
+        raise ValueError(f"X[{row}] holds probabilities; pass their logarithms: np.log(X[{row}])")
+    return log_softmax(array, axis=1)

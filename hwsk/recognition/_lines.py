@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -32,7 +31,9 @@ from hwsk.base import (
 )
 from hwsk.metrics import character_error_rate
 from hwsk.networks.crnn import CRNN, CTCLoss
-from hwsk.recognition._decoding import greedy_decode
+from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode
+from hwsk.recognition._labels import as_labels, check_texts
+from hwsk.recognition._language_model import NgramLanguageModel
 
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
 
@@ -63,6 +64,19 @@ class CTCRecognizer(NetworkEstimator):
     shortcut_weight : float, default=0.1
         Weight of the loss of a second head that reads the CNN directly, in training only; 0
         leaves it out.
+    decoder : {"greedy", "beam", "lexicon"}, default="greedy"
+        How the output of the network is read; :class:`CTCDecoder` tells of it. This parameter and
+        the five that follow may be changed after `fit`. Training always looks at greedy readings.
+    beam_width : int, default=25
+        Prefixes that "beam" and "lexicon" keep after each time step.
+    language_model : NgramLanguageModel, default=None
+        A fitted model of characters or words for "beam" and "lexicon".
+    lm_weight : float, default=0.6
+        Factor of the language model's log-probability.
+    word_bonus : float, default=0.0
+        Added to the score of a reading for each word.
+    lexicon : array-like of str, default=None
+        The words that "lexicon" may read.
     {training}
 
     Attributes
@@ -86,6 +100,7 @@ class CTCRecognizer(NetworkEstimator):
 
     See Also
     --------
+    CTCDecoder : Reads the output of the network, whichever way.
     hwsk.preprocessing.HeightNormalizer : Scale once, before training, not in each epoch.
     hwsk.metrics.character_error_rate : What `score` is made of.
 
@@ -124,6 +139,7 @@ class CTCRecognizer(NetworkEstimator):
         "num_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "shortcut_weight": [Interval(Real, 0, None, closed="left")],
+        **DECODING_CONSTRAINTS,
         **TRAINING_CONSTRAINTS,
     }
 
@@ -137,6 +153,12 @@ class CTCRecognizer(NetworkEstimator):
         dropout: float = 0.2,
         shortcut_weight: float = 0.1,
         *,
+        decoder: str = "greedy",
+        beam_width: int = 25,
+        language_model: NgramLanguageModel | None = None,
+        lm_weight: float = 0.6,
+        word_bonus: float = 0.0,
+        lexicon: Sequence[str] | None = None,
         max_epochs: int = 50,
         batch_size: int = 16,
         lr: float = 1e-3,
@@ -161,6 +183,12 @@ class CTCRecognizer(NetworkEstimator):
         self.num_layers = num_layers
         self.dropout = dropout
         self.shortcut_weight = shortcut_weight
+        self.decoder = decoder
+        self.beam_width = beam_width
+        self.language_model = language_model
+        self.lm_weight = lm_weight
+        self.word_bonus = word_bonus
+        self.lexicon = lexicon
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -242,7 +270,7 @@ class CTCRecognizer(NetworkEstimator):
     ) -> CTCRecognizer:
         check_channels(self.channels)
         images, is_table = check_images(X, self, reset=not further)
-        texts, label_type = _check_texts(y)
+        texts, label_type = check_texts(y)
         check_consistent_length(images, texts, groups)
         images, widths, levels = _look(images, is_table, self.height)
         _check_steps(texts, widths)
@@ -270,6 +298,7 @@ class CTCRecognizer(NetworkEstimator):
 
         make_module = self._make_module if not further else self._module_to_train_further
         try:
+            self._decoder()._reader(self.alphabet_)  # it complains now or after hours of training
             self._train(make_dataset, len(texts), groups, make_module, max_epochs)
         except BaseException:  # a former network and the new alphabet would read nonsense
             self.__dict__ = former
@@ -323,7 +352,7 @@ class CTCRecognizer(NetworkEstimator):
         if self.history_ and not np.isfinite(self.history_[-1]["train_loss"]):
             return  # that has been told, and more training would not help
         images, _ = check_images(X, self)
-        if not any(self._read(images[: 2 * self.batch_size], warn=False)):
+        if not any(self._read(images[: 2 * self.batch_size], CTCDecoder(), warn=False)):
             warnings.warn(
                 f"after {self.n_iter_} epochs the recognizer reads nothing at all in its "
                 "own training images (CTC's blank everywhere, as at the start of training); "
@@ -332,11 +361,18 @@ class CTCRecognizer(NetworkEstimator):
                 stacklevel=4,
             )
 
-    def _read(self, images: Sequence[Image], *, warn: bool = True) -> list[str]:
+    def _decoder(self) -> CTCDecoder:
+        return CTCDecoder(**{name: getattr(self, name) for name in DECODING_CONSTRAINTS})
+
+    def _read(
+        self, images: Sequence[Image], decoder: CTCDecoder, *, warn: bool = True
+    ) -> list[str]:
+        read = decoder._reader(self.alphabet_)
         texts = [""] * len(images)
         for rows, (log_probs, lengths, _) in self._outputs(self._dataset(images), warn=warn):
-            for row, classes in zip(rows, greedy_decode(log_probs, lengths), strict=True):
-                texts[row] = "".join(self.alphabet_[i - 1] for i in classes)
+            for i, row in enumerate(rows):
+                line = log_probs[: lengths[i], i].cpu().numpy().astype(np.float64)
+                texts[row] = read(line, 1)[0][0]
         return texts
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -354,12 +390,9 @@ class CTCRecognizer(NetworkEstimator):
             number was read.
         """
         check_is_fitted(self)
+        self._validate_params()  # those of decoding may be new
         images, _ = check_images(X, self)
-        texts = self._read(images)
-        if self.label_type_ == "int":
-            # 18 digits are what int64 holds
-            return np.array([int(text) if 0 < len(text) <= 18 else -1 for text in texts])
-        return object_array(texts)
+        return as_labels(self._read(images, self._decoder()), self.label_type_)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.object_]:
         """Log-probability of each class at each time step.
@@ -374,7 +407,7 @@ class CTCRecognizer(NetworkEstimator):
         log_proba : ndarray of shape (n_samples,), dtype object
             Each a float32 array of shape `(time steps, 1 + len(alphabet_))`; column 0 is the blank,
             column i the character `alphabet_[i - 1]`. There are as many steps as quarters of the
-            scaled width.
+            scaled width. :class:`CTCDecoder` reads them.
         """
         check_is_fitted(self)
         images, _ = check_images(X, self)
@@ -400,49 +433,11 @@ class CTCRecognizer(NetworkEstimator):
             1 - character error rate over all of X: 1 is best, and it may be negative.
         """
         check_is_fitted(self)
+        self._validate_params()
         images, _ = check_images(X, self)
-        texts, _ = _check_texts(y, allow_empty=True)
+        texts, _ = check_texts(y, allow_empty=True)
         check_consistent_length(images, texts)
-        return 1 - character_error_rate(texts, self._read(images))
-
-
-def _check_texts(y: Any, *, allow_empty: bool = False) -> tuple[list[str], str]:
-    """Labels as NFC strings, and whether they were "str" or "int"."""
-    if y is None:
-        raise ValueError(
-            "CTCRecognizer requires y to be passed, but the target y is None: pass the texts"
-        )
-    if isinstance(y, (str, bytes)):
-        raise ValueError(f"y is one string ({y!r}); pass a list of texts, one for each image")
-    labels = column_or_1d(y, warn=True).tolist() if hasattr(y, "__array__") else list(y)
-    if labels and all(_is_whole(label) for label in labels):
-        negative = [i for i, label in enumerate(labels) if label < 0]
-        if negative:
-            raise ValueError(
-                f"y holds negative integers, first in row {negative[0]}: {labels[negative[0]]}; "
-                "integers are read as their digits"
-            )
-        return [str(int(label)) for label in labels], "int"
-    for i, label in enumerate(labels):
-        if not isinstance(label, str):
-            raise ValueError(
-                f"y holds {label!r} ({type(label).__name__}) in row {i}; Unknown label type: "
-                "labels are all strings or all integers from 0"
-            )
-    texts = [unicodedata.normalize("NFC", label) for label in labels]
-    empty = [i for i, text in enumerate(texts) if not text.strip()]
-    if empty and not allow_empty:
-        raise ValueError(
-            f"{len(empty)} of {len(texts)} texts are empty, in rows {some_rows(empty)}: "
-            "leave those images out"
-        )
-    return texts, "str"
-
-
-def _is_whole(label: Any) -> bool:
-    if isinstance(label, bool):
-        return False
-    return isinstance(label, Integral) or (isinstance(label, float) and label.is_integer())
+        return 1 - character_error_rate(texts, self._read(images, self._decoder()))
 
 
 def _look(

@@ -263,11 +263,11 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Attributes
     ----------
-    vocabularies_ : ndarray of shape (n_vocabularies, n_clusters, n_features_in_)
+    vocabularies_ : ndarray of shape (n_vocabularies, n_clusters, n_features)
         The words.
-    mean_ : ndarray of shape (n_vocabularies * n_clusters * n_features_in_,)
+    mean_ : ndarray of shape (n_vocabularies * n_clusters * n_features,)
         What the PCA subtracts; None without PCA.
-    components_ : ndarray of shape (n_components, n_vocabularies * n_clusters * n_features_in_)
+    components_ : ndarray of shape (n_components, n_vocabularies * n_clusters * n_features)
         Its directions, scaled if whitened; None without PCA.
     n_features_in_ : int
         Length of a descriptor.

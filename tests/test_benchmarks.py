@@ -5,9 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def writers(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import writers
+
+    yield writers
+    del sys.modules["writers"]
 
 
 @pytest.fixture
@@ -53,3 +63,26 @@ def test_no_test_image_is_left_in_the_training_of_the_shipped_model(emnist):
     assert not images_of(train) & images_of(valid)
     # 116,323 images less the 611 that are in the test, the validation, and its doubles
     assert 116_323 - 611 - 47 * emnist.VALIDATION - 10 <= len(train.text) < 116_323 - 611
+
+
+def test_no_form_is_on_both_sides_and_every_writer_is_in_training(writers):
+    forms = [f"{writer}-{i}" for writer in range(20) for i in range(2 + writer % 5)]
+    form = np.repeat(forms, 3)
+    bunch = Bunch(form=form, writer=np.array([name.partition("-")[0] for name in form]))
+    tested = []
+    for train, test in writers.folds(bunch):
+        assert not set(form[train]) & set(form[test])
+        assert set(bunch.writer[train]) == set(bunch.writer)
+        tested += list(test)
+    assert sorted(tested) == list(range(len(form)))
+
+
+def test_report_by_hand(writers, capsys):
+    bunch = Bunch(writer=np.array(["a", "a", "b"]), form=np.array(["a1", "a1", "b1"]))
+    sums = np.log([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])  # the second line is wrong, its form right
+    classes = np.array(["a", "b"])
+    figures = writers.report("x", bunch, np.arange(3), sums, np.full(3, 4), [4, 1, 2], classes)
+    assert figures["line"][0] == pytest.approx(2 / 3)
+    assert figures["form"][0] == 1
+    assert figures["patch"][0] == pytest.approx(7 / 12)
+    assert "form-level top-1 1.000 [1.000, 1.000] of 2" in capsys.readouterr().out

@@ -124,7 +124,7 @@ def report_retrieval(name: str, writers: np.ndarray, distances: np.ndarray) -> N
 
 @click.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-@click.option("--vocabularies", default=3)
+@click.option("--vocabularies", default=1)
 def main(data: str, vocabularies: int) -> None:
     """Print the figures of the VLAD tier."""
     several, others = load_writers(data), load_others(data, None)

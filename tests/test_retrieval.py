@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
@@ -62,17 +62,20 @@ def check_averages(metric, expected, y, distances, groups, **options):
     assert metric(y, distances, groups=groups, average="macro", **options) == pytest.approx(macro)
 
 
+@settings(deadline=None)
 @given(retrievals(), st.integers(1, 4))
 @pytest.mark.parametrize("metric", METRICS[1:])
 def test_top_k_by_hand(metric, data, k):
     check_averages(metric, by_hand(metric, *data, k), *data, k=k)
 
 
+@settings(deadline=None)
 @given(retrievals(ties=False))
 def test_mean_average_precision_by_hand(data):
     check_averages(mean_average_precision, by_hand(mean_average_precision, *data, None), *data)
 
 
+@settings(deadline=None)
 @given(retrievals())
 def test_ties_as_in_scikit_learn(data):
     y, distances, groups = data
@@ -85,6 +88,7 @@ def test_ties_as_in_scikit_learn(data):
     check_averages(mean_average_precision, np.array(expected), y, distances, groups)
 
 
+@settings(deadline=None)
 @given(retrievals())
 def test_first_hits_agree(data):
     y, distances, groups = data

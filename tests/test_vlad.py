@@ -201,7 +201,7 @@ def by_hand(samples, vocabularies, power):
 def test_vlad_by_hand(power):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 5)) for n in (3, 8, 1, 20)]
-    encoder = VLADEncoder(4, power=power, n_components=None, random_state=0)
+    encoder = VLADEncoder(4, n_vocabularies=3, power=power, n_components=None, random_state=0)
     vectors = encoder.fit_transform(X)
     assert encoder.vocabularies_.shape == (3, 4, 5)
     assert not np.allclose(encoder.vocabularies_[0], encoder.vocabularies_[1])
@@ -313,8 +313,7 @@ def test_vocabularies_are_learnt_from_a_sample_of_all(monkeypatch):
     X = [np.full((30, 2), i) + np.arange(30)[:, np.newaxis] / 100 for i in range(8)]
     X[3] = X[3][:2]
     VLADEncoder(2, n_components=None, max_samples=40, random_state=0).fit(X)
-    assert len(drawn) == 3  # vocabularies
-    sample = drawn[0]
+    (sample,) = drawn
     counts = np.bincount(sample[:, 0].astype(int), minlength=8)
     np.testing.assert_array_equal(counts, [5, 5, 5, 2, 5, 5, 5, 5])
     assert len(np.unique(sample, axis=0)) == 37

@@ -245,7 +245,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     n_clusters : int, default=100
         Words of a vocabulary.
-    n_vocabularies : int, default=3
+    n_vocabularies : int, default=1
         How many vocabularies are learnt, each from another random start.
     power : float, default=0.5
         Exponent of the power normalisation, which tempers strokes that repeat; 1 leaves the sums
@@ -329,7 +329,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self,
         n_clusters: int = 100,
         *,
-        n_vocabularies: int = 3,
+        n_vocabularies: int = 1,
         power: float = 0.5,
         n_components: int | None = 256,
         whiten: bool = True,

@@ -562,7 +562,7 @@ class NetworkEstimator(BaseEstimator):
         _hand_over_optimizer(net, self.net_)
 
     def _outputs(
-        self, dataset: RasterDataset, *, warn: bool = True
+        self, dataset: RasterDataset, *, batch_size: int | None = None, warn: bool = True
     ) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network) batch by batch, similar widths together.
 
@@ -570,7 +570,7 @@ class NetworkEstimator(BaseEstimator):
         end, images that are clearly unlike those of `fit` are named in a warning.
         """
         check_is_fitted(self)
-        size = self.batch_size
+        size = batch_size or self.batch_size
         inverted: list[int] = []
         beyond: list[int] = []
         for start in range(0, len(dataset), CHUNK * size):

@@ -545,8 +545,10 @@ def test_pages_are_remembered(files, lines, fitted):
     assert set(classifier.pages_) == {os.path.basename(path)[:7] for path in files[:10]}
     classifier.fit(lines.images[:10], lines.writer[:10], groups=lines.page[:10])
     assert set(classifier.pages_) == set(lines.page[:10])
-    with pytest.warns(LeakageWarning, match="such as"):
-        classifier.predict(lines.images[:3], groups=lines.page[:3])
+    for judge in (classifier.predict, classifier.predict_proba, classifier.predict_log_proba):
+        with pytest.warns(LeakageWarning, match="such as") as caught:
+            judge(lines.images[:3], groups=lines.page[:3])
+        assert caught[0].filename == __file__
 
 
 # Bad input
@@ -557,8 +559,9 @@ def test_no_ink(fitted, lines):
     images = [*lines.images[:9], blank]
     with pytest.raises(ValueError, match="1 of 10 images have no ink, rows 9"):
         WriterClassifier(**SMALL).fit(images, lines.writer[:10])
-    with pytest.warns(UserWarning, match="1 of 10 images have no ink, rows 9: all writers"):
+    with pytest.warns(UserWarning, match="1 of 10 images have no ink, rows 9: all") as caught:
         proba = fitted.predict_proba(images)
+    assert caught[0].filename == __file__
     np.testing.assert_allclose(proba[9], 1 / 3)
     together = fitted.predict_proba(images, groups=[0] * 10)  # the page's other lines tell
     np.testing.assert_allclose(together[9], together[0])

@@ -134,7 +134,10 @@ class PatchEstimator(NetworkEstimator):
             features: list[Any] = [None] * len(patches)
             dataset = RasterDataset(patches, self.levels_)
             dataset.collate = _collate
-            for rows, (output, feature) in self._outputs(dataset, warn=False):
+            batches = self._outputs(
+                dataset, batch_size=self.batch_size * self.n_patches, warn=False
+            )
+            for rows, (output, feature) in batches:
                 for row, one_output, one_feature in zip(rows, output, feature, strict=True):
                     outputs[row], features[row] = one_output.cpu(), one_feature.cpu()
             done = 0

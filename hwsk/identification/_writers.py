@@ -396,7 +396,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             warnings.warn(
                 f"{len(blank)} of {len(images)} images have no ink, rows {some_rows(blank)}: all "
                 "writers are as likely",
-                stacklevel=4,
+                stacklevel=3,  # the caller of what predicts
             )
         means = torch.from_numpy(sums / np.maximum(counts, 1)[:, None])
         return means.log_softmax(dim=1).numpy()
@@ -410,7 +410,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
                 f"{str(pages[seen.argmax()])!r}: what is found of them says little of other pages. "
                 "Split by page: cross_val_score(..., groups=pages, cv=GroupKFold())",
                 LeakageWarning,
-                stacklevel=5,
+                stacklevel=4,  # the caller of what predicts
             )
 
     def predict_proba(self, X: Any, groups: Any = None) -> NDArray[np.float64]:

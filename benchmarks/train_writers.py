@@ -9,7 +9,6 @@ Each stops and goes on: run it again with the same --out and it continues from t
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from datetime import date
@@ -24,7 +23,7 @@ from writers import folds, load_others, load_writers, log_proba_of_patches, repo
 import hwsk
 from hwsk._images import object_array
 from hwsk.callbacks import Checkpoint
-from hwsk.datasets import load_iam_online
+from hwsk.datasets import load_iam, load_iam_online
 from hwsk.identification import LeakageWarning, WriterClassifier
 from hwsk.preprocessing import Binarizer, Grayscale, StrokeRasterizer
 from hwsk.preprocessing.augmentation import writer_augmentation
@@ -197,14 +196,32 @@ def final(data, out, network, k, seed) -> None:
     classifier.set_params(callbacks=None, verbose=0, weights=None)
     model = make_pipeline(*preprocessing(), classifier)
     hwsk.save(model, out / "iam-writers.hwsk")
-    model = hwsk.load(out / "iam-writers.hwsk")
+    report_model(out / "iam-writers.hwsk", data, k)
+
+
+@main.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+@click.option("--k", default=50)
+def judge(model, data, k) -> None:
+    """Judge the MODEL that `final` wrote, on the forms that it was not trained on."""
+    report_model(model, data, k)
+
+
+def report_model(path, data, k) -> None:
+    """Print the figures on lines of the forms held out, and on these forms as whole images."""
+    model, bunch = hwsk.load(path), load_writers(data, k)
+    _, valid = final_split(bunch)
+    judged = log_proba_of_patches(
+        model[-1], model[:-1].transform(bunch.images[valid]), bunch.writer[valid]
+    )
+    report("final", bunch, valid, *judged, model.classes_)
+    forms = load_iam(f"{data}/iam", level="form")
+    whole = np.isin(forms.form.astype(str), bunch.form[valid])
     with warnings.catch_warnings():
         warnings.simplefilter("error", LeakageWarning)
-        proba = model.predict_proba(bunch.images[valid])
-    ones = np.ones(len(valid))
-    with np.errstate(divide="ignore"):
-        figures = report("final", bunch, valid, np.log(proba), ones, ones, model.classes_)
-    (out / "final.json").write_text(json.dumps(figures, indent=1))
+        right = model.predict(forms.images[whole]) == forms.writer[whole].astype(str)
+    print(f"final: whole forms as images, top-1 {right.sum()} of {len(right)}", flush=True)
 
 
 def final_split(bunch) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from hwsk.datasets import load_iam
+from hwsk.metrics import bootstrap_interval
 
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -76,31 +77,27 @@ def report(
     of_line = classes[sums.argmax(axis=1)] == writer
     table = pd.DataFrame(sums).groupby(form).sum()
     of_form = pd.Series(classes[table.to_numpy().argmax(axis=1)], index=table.index)
-    writer_of = pd.Series(writer, index=form).groupby(level=0).first()
-    lines = pd.DataFrame({"form": form, "line": of_line, "patches": counts, "right": right})
-    by_form = lines.groupby("form").agg(
-        lines=("line", "size"), line=("line", "sum"), patches=("patches", "sum"),
-        right=("right", "sum"),
-    )  # fmt: skip
-    by_form["form"] = of_form == writer_of
-    by_form["forms"] = 1
-    rng = np.random.default_rng(0)
-    draws = rng.integers(len(by_form), size=(2000, len(by_form)))
+    named = of_form[form].to_numpy()
+    ones = np.ones(len(form))
+    one = ~pd.Series(form).duplicated().to_numpy()  # one row of each form
     figures = {}
-    for level, hit, of in (
-        ("patch", "right", "patches"),
-        ("line", "line", "lines"),
-        ("form", "form", "forms"),
+    for level, hits, of in (
+        ("patch", right, counts),
+        ("line", of_line, ones),
+        ("form", (named == writer) & one, one),
     ):
-        hits, totals = by_form[hit].to_numpy(float), by_form[of].to_numpy(float)
-        value = hits.sum() / totals.sum()
-        low, high = np.quantile(hits[draws].sum(1) / totals[draws].sum(1), [0.025, 0.975])
+        hits, of = np.asarray(hits, float), np.asarray(of, float)
+        value = share(of, hits)
+        low, high = bootstrap_interval(share, of, hits, groups=form, random_state=0)
         figures[level] = [value, low, high]
         print(
-            f"{name}: {level}-level top-1 {value:.3f} [{low:.3f}, {high:.3f}] of "
-            f"{totals.sum():.0f}",
+            f"{name}: {level}-level top-1 {value:.3f} [{low:.3f}, {high:.3f}] of {of.sum():.0f}",
             flush=True,
         )
-    of_writer = by_form["form"].groupby(writer_of).mean()
+    of_writer = pd.Series(named == writer)[one].groupby(writer[one]).mean()
     print(f"{name}: form-level, mean over {len(of_writer)} writers {of_writer.mean():.3f}")
     return figures
+
+
+def share(of: np.ndarray, hits: np.ndarray) -> float:
+    return float(np.sum(hits) / np.sum(of))

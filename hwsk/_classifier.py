@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from torch import nn
 
 from hwsk._images import some_rows
 from hwsk.base import NetworkEstimator
@@ -81,7 +82,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
                 "weights as a dict, sklearn.utils.compute_class_weight makes them"
             )
 
-    def _make_criterion(self) -> WeightedCrossEntropy:
+    def _make_criterion(self) -> nn.Module:
         return WeightedCrossEntropy(self.label_smoothing)
 
     def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:

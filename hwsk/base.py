@@ -35,6 +35,7 @@ from hwsk._images import Image, resize_to_height, some_rows
 from hwsk.callbacks import OneCycle, Progress, WeightAverage, epoch_rows
 
 Augmentation = Callable[[Image, np.random.Generator], Image]
+Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 Collate = Callable[[list[tuple[NDArray[np.float32], Any]]], tuple[dict[str, Tensor], Any]]
 
 GRADIENT_NORM = 5.0  # a step's gradient is shortened to this length
@@ -455,6 +456,7 @@ class NetworkEstimator(BaseEstimator):
         groups: Any = None,
         make_module: Callable[[], nn.Module] | None = None,
         max_epochs: int | None = None,
+        split: Split | None = None,
     ) -> None:
         """Train a module and keep the net as `net_`.
 
@@ -469,6 +471,9 @@ class NetworkEstimator(BaseEstimator):
             Makes the module, its weights drawn from `random_state`; `_make_module` by default.
         max_epochs : int, optional
             Other than the parameter (for `partial_fit`, which also keeps the rate constant).
+        split : callable, optional
+            `split(n_samples, groups, seed)` gives the rows to train and to validate on, for early
+            stopping; `_split` by default.
         """
         epochs = self.max_epochs if max_epochs is None else max_epochs
         for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
@@ -493,7 +498,7 @@ class NetworkEstimator(BaseEstimator):
             if self.ema_decay:
                 callbacks.append(WeightAverage(self.ema_decay))
             if max_epochs is None and self.early_stopping:
-                train, valid = self._split(n_samples, groups, seed)
+                train, valid = (split or self._split)(n_samples, groups, seed)
                 callbacks += [
                     BatchScore(self._score_batch),
                     EarlyStopping(

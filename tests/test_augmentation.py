@@ -300,7 +300,7 @@ def test_parameters_changed_after_a_first_call_are_checked_again(line):
 def test_some_patches_of_a_writer_stay_sharp(line):
     changed = many(writer_augmentation(), line, 200)
     same = np.mean([np.array_equal(image, line) for image in changed])
-    assert 0.05 < same < 0.4
+    assert 0.1 < same < 0.25  # 0.4 * 0.6 are not warped, and 0.7 of these keep their strokes
     assert {image.shape for image in changed} == {line.shape}
 
 

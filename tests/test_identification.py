@@ -471,8 +471,7 @@ def test_early_stopping_holds_out_pages_of_writers_with_another(lines):
         warnings.simplefilter("error")
         classifier.fit(lines.images, lines.writer, groups=lines.page)
     assert {"valid_loss", "valid_score"} <= set(classifier.history_[0])
-    classifier._writers_of_split = lines.writer
-    train, valid = classifier._split(len(lines.page), lines.page, 0)
+    train, valid = classifier._split_pages(lines.writer, len(lines.page), lines.page, 0)
     assert not set(lines.page[train]) & set(lines.page[valid])
     assert set(lines.writer[train]) == set(lines.writer)
     with pytest.raises(ValueError, match="no writer has two pages"):

@@ -167,7 +167,7 @@ class PatchEstimator(NetworkEstimator):
 class PatchDataset(RasterDataset):
     """Patches drawn at random from images, where ink is; those of one image come together.
 
-    A sample is `(n_patches, height, width)`; `collate_patches` makes one batch of them all.
+    A sample is `(n_patches, height, width)`; its `collate` makes one batch of them all.
     """
 
     def __init__(

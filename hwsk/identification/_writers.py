@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
     scale : float, default=1.0
         Patches are scaled by this before the network sees them, after `augment` has changed them:
         0.5 suits lines at 300 dpi. What has been warped is less sharp, and a network that sees
-        each pixel learns to tell that; shrinking leaves no trace of it.
+        each pixel learns to tell that; shrinking leaves little of it.
     n_patches : int, default=8
         Patches drawn from each image an epoch.
     image_shape : tuple of (int, int), default=None
@@ -303,7 +304,6 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             pages = _pages(images, groups)
             pages = np.unique(pages[pages != ""])
             self.pages_ = np.union1d(self.pages_, pages) if further else pages
-            self._writers_of_split = encoded
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
                 return PatchDataset(
@@ -318,19 +318,21 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
                 )
 
             make_module = self._module_to_train_further if further else self._make_new_module
-            self._train(make_dataset, len(y), groups, make_module, max_epochs)
-            del self._writers_of_split
+            split = partial(self._split_pages, encoded)
+            self._train(make_dataset, len(y), groups, make_module, max_epochs, split)
         except BaseException:  # a former network and other classes would tell nonsense
             self.__dict__ = former
             raise
         return self
 
-    def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _split_pages(
+        self, writers: NDArray[np.int64], n: int, groups: Any, seed: int
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Hold whole pages out, of writers who keep another in training."""
-        train, valid = super()._split(n, groups, seed)
+        train, valid = self._split(n, groups, seed)
         if groups is None:
             return train, valid
-        table = pd.DataFrame({"writer": self._writers_of_split, "page": list(map(str, groups))})
+        table = pd.DataFrame({"writer": writers, "page": list(map(str, groups))})
         pages = table.drop_duplicates().sample(frac=1, random_state=seed)
         spare = pages[pages["writer"].duplicated()]["page"]
         n_held = max(1, round(self.validation_fraction * len(pages)))

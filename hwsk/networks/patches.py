@@ -100,7 +100,12 @@ class PatchNetwork(nn.Module):
         if self.dense is not None:
             x = F.relu_(self.dense(x))
         outputs = self.output(self.dropout(x))
-        return tuple(y if y.dtype == torch.float64 else y.float() for y in (outputs, x))  # type: ignore[return-value]
+        return at_least_float32(outputs), at_least_float32(x)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """What autocast left in bfloat16, in float32."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 class SmallBackbone(nn.Module):
@@ -159,11 +164,19 @@ def count_features(backbone: nn.Module) -> int:
     return out.shape[1]
 
 
-class PatchCrossEntropy(WeightedCrossEntropy):
-    """Cross-entropy of the outputs of a `PatchNetwork`."""
+class PatchCrossEntropy(nn.Module):
+    """Cross-entropy of the outputs of a `PatchNetwork`.
 
-    def forward(  # type: ignore[override]
-        self, output: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share of the probability that is spread over all classes.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.loss = WeightedCrossEntropy(label_smoothing)
+
+    def forward(self, output: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> Tensor:
         """Loss of a batch; target is (classes, weights)."""
-        return super().forward(output[0], target)
+        return self.loss(output[0], target)

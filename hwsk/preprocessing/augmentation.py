@@ -601,8 +601,8 @@ def writer_augmentation(strength: float = 1.0) -> Compose:
     """An augmentation for patches of handwriting at 300 dpi that leaves the hand what it is.
 
     Slant, size and shapes vary by less than between writers, and the width of the pen a little. A
-    third of the patches stay as sharp as they were: a network that tells writers apart tells warped
-    images from others, too.
+    quarter of the patches are not warped, and stay as sharp as they were: a network that tells
+    writers apart tells warped images from others, too.
 
     Parameters
     ----------

@@ -78,14 +78,14 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_jit
-def _log_add(a, b):  # type: ignore[no-untyped-def]
+def _log_add(a, b):
     if a < b:
         a, b = b, a
     return a if b == -np.inf else a + np.log1p(np.exp(b - a))
 
 
 @_jit
-def _child(children, symbol, node, wanted):  # type: ignore[no-untyped-def]
+def _child(children, symbol, node, wanted):
     """The child of a node by a symbol, -1 if there is none."""
     low, high = children[node], children[node + 1]
     while low < high:
@@ -98,7 +98,7 @@ def _child(children, symbol, node, wanted):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _predict(ngrams, node, symbol):  # type: ignore[no-untyped-def]
+def _predict(ngrams, node, symbol):
     """Log10 probability of a symbol after the n-gram of a node, and the node after it."""
     log10_prob = 0.0
     while True:  # all symbols are children of the root, where backing off ends
@@ -110,7 +110,7 @@ def _predict(ngrams, node, symbol):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _predict_all(ngrams, node, log10_probs):  # type: ignore[no-untyped-def]
+def _predict_all(ngrams, node, log10_probs):
     """As `_predict`, of all symbols at once: less work than to ask for most of them in turn."""
     log10_probs[:] = np.inf
     backed_off = 0.0
@@ -125,14 +125,14 @@ def _predict_all(ngrams, node, log10_probs):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _say_word(language, lm, word):  # type: ignore[no-untyped-def]
+def _say_word(language, lm, word):
     """As `_predict`, for the word that ends at a node of the vocabulary (-1: in none of its)."""
     symbol = language.vocabulary.value[word] if word >= 0 else UNKNOWN
     return _predict(language.ngrams, lm, symbol)
 
 
 @_jit
-def _extend(language, lm, word, entry, last, new):  # type: ignore[no-untyped-def]
+def _extend(language, lm, word, entry, last, new):
     """Let a class follow a prefix, but for what a model of characters says.
 
     `lm`, `word` and `entry` are the prefix's nodes in the language model, its vocabulary and the
@@ -161,12 +161,12 @@ def _extend(language, lm, word, entry, last, new):  # type: ignore[no-untyped-de
 
 
 @_jit
-def _may_end(language, entry):  # type: ignore[no-untyped-def]
+def _may_end(language, entry):
     return not language.constrained or entry == 0 or language.lexicon.value[entry] == 1
 
 
 @_jit
-def _end(language, lm, word, last):  # type: ignore[no-untyped-def]
+def _end(language, lm, word, last):
     """What the end of the text adds to the score."""
     if language.unit == NO_MODEL:
         return 0.0
@@ -177,7 +177,7 @@ def _end(language, lm, word, last):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _find(first_child, sibling, last, node, new):  # type: ignore[no-untyped-def]
+def _find(first_child, sibling, last, node, new):
     """The prefix that a class makes of a prefix, -1 if it was never in the beam."""
     node = first_child[node]
     while node >= 0 and last[node] != new:
@@ -186,7 +186,7 @@ def _find(first_child, sibling, last, node, new):  # type: ignore[no-untyped-def
 
 
 @_jit
-def search(log_probs, language, beam_width):  # type: ignore[no-untyped-def]
+def search(log_probs, language, beam_width):
     """Find the best texts of one line.
 
     Parameters

@@ -14,7 +14,10 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "identification": ["WriterClassifier"],
+        "multitask": ["MultiTaskClassifier"],
         "recognition": ["CharacterClassifier", "CTCRecognizer"],
+        "representation": ["VariationalAutoencoder"],
+        "verification": ["SiameseVerifier"],
         "persistence": ["load", "save"],
     },
     [
@@ -22,9 +25,13 @@ __getattr__, __dir__, __all__ = attach(
         "datasets",
         "identification",
         "metrics",
+        "model_selection",
+        "multitask",
         "plotting",
         "preprocessing",
         "recognition",
+        "representation",
+        "verification",
     ],
 )
 __all__ += ["__version__"]
@@ -34,11 +41,18 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import datasets as datasets
     from hwsk import identification as identification
     from hwsk import metrics as metrics
+    from hwsk import model_selection as model_selection
+    from hwsk import multitask as multitask
     from hwsk import plotting as plotting
     from hwsk import preprocessing as preprocessing
     from hwsk import recognition as recognition
+    from hwsk import representation as representation
+    from hwsk import verification as verification
     from hwsk.identification import WriterClassifier as WriterClassifier
+    from hwsk.multitask import MultiTaskClassifier as MultiTaskClassifier
     from hwsk.persistence import load as load
     from hwsk.persistence import save as save
     from hwsk.recognition import CharacterClassifier as CharacterClassifier
     from hwsk.recognition import CTCRecognizer as CTCRecognizer
+    from hwsk.representation import VariationalAutoencoder as VariationalAutoencoder
+    from hwsk.verification import SiameseVerifier as SiameseVerifier

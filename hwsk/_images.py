@@ -19,6 +19,8 @@ from sklearn.utils.validation import check_array, validate_data
 
 Image = NDArray[Any]
 
+FAINTEST = 0.1  # ink below this, of the full scale, is paper
+
 
 def read_image(path: str | os.PathLike[str]) -> Image:
     """Decode an image file to a 2-D uint8 array, transparent pixels laid on white paper.
@@ -336,3 +338,31 @@ def resize_to_height(image: Image, height: int) -> Image:
         (width, height),
         interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR,
     )
+
+
+def find_ink(ink: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which pixels are ink (1 is full ink): at least half as dark as the darkest."""
+    return ink > max(FAINTEST, float(ink.max()) / 2)
+
+
+def fit_to_canvas(image: Image, is_ink: NDArray[np.bool_], size: tuple[int, int]) -> Image:
+    """The ink of an image scaled to fit a size, its proportions kept, and centred on paper.
+
+    An image of that size is taken as it is. The paper has the tone that most of the image has.
+    """
+    if image.shape == size:
+        return image
+    canvas = np.full(size, np.median(image), image.dtype)
+    if not is_ink.any():
+        return canvas
+    left, top, width, height = cv2.boundingRect(is_ink.astype(np.uint8))
+    scale = min(size[0] / height, size[1] / width)
+    height_now, width_now = max(1, round(scale * height)), max(1, round(scale * width))
+    scaled = cv2.resize(
+        np.ascontiguousarray(image[top : top + height, left : left + width]),
+        (width_now, height_now),
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+    )
+    top, left = (size[0] - height_now) // 2, (size[1] - width_now) // 2
+    canvas[top : top + height_now, left : left + width_now] = scaled
+    return canvas

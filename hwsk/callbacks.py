@@ -236,6 +236,7 @@ class Checkpoint(Callback):
                 f"{len(X)} here), random_state or network; remove it, or name another path"
             )
         net.module_.load_state_dict(state["module"])
+        net.criterion_.load_state_dict(state["criterion"])
         net.optimizer_.load_state_dict(state["optimizer"])
         for row in state["history"]:
             net.history.new_epoch()
@@ -276,6 +277,7 @@ class Checkpoint(Callback):
         state = {
             "fit": self.fit_,
             "module": net.module_.state_dict(),
+            "criterion": net.criterion_.state_dict(),  # a loss may learn, too
             "optimizer": net.optimizer_.state_dict(),
             "history": epoch_rows(net.history),
             "torch_rng": torch.get_rng_state(),
@@ -310,9 +312,10 @@ def _plateau(net: Any) -> LRScheduler | None:
 
 def epoch_rows(history: Any) -> list[dict[str, float]]:
     """A skorch history without its batches: one dict of plain numbers a completed epoch."""
-    names = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
+    counts = ("epoch", "active_units")
+    names = ("epoch", "train_loss", "valid_loss", "valid_score", "active_units", "dur")
     return [
-        {name: float(row[name]) if name != "epoch" else row[name] for name in names if name in row}
+        {name: row[name] if name in counts else float(row[name]) for name in names if name in row}
         for row in history
         if "train_loss" in row  # else it was interrupted
     ]

@@ -26,9 +26,11 @@ from hwsk.datasets import make_handwriting
 from hwsk.identification import LeakageWarning, WriterClassifier, WriterEmbedder
 from hwsk.identification import _weights as weights_module
 from hwsk.identification._embedding import _PairDataset
-from hwsk.identification._patches import cut, draw_windows, find_ink, lay_windows
+from hwsk._images import find_ink
+from hwsk.identification._patches import cut, draw_windows, lay_windows
 from hwsk.networks.losses import PairLoss
-from hwsk.networks.patches import PatchNetwork, SmallBackbone
+from hwsk.networks.encoder import ConvEncoder
+from hwsk.networks.patches import PatchNetwork
 from hwsk.networks.resnet import BasicBlock, ResNet, load_backbone, resnet18, resnet50
 from hwsk.preprocessing import HeightNormalizer
 
@@ -602,7 +604,7 @@ def test_strangers_count_as_wrong(fitted, lines):
 
 
 def test_small_backbone_takes_any_size():
-    module = SmallBackbone().eval()
+    module = ConvEncoder().eval()
     with torch.no_grad():
         for shape in [(1, 1), (1, 9), (64, 128)]:
             assert module(torch.zeros(2, 1, *shape)).shape == (2, module.n_features)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,13 +19,12 @@ from torch import nn
 from torch.utils.data import Sampler
 
 from hwsk._images import check_images
+from hwsk._pairs import FellowBatches, nearest_errors, unit
 from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.metrics import mean_average_precision
 from hwsk.networks.losses import PairLoss
 from hwsk.networks.patches import PatchNetwork
-
-_TOGETHER = 2  # images of a writer that come into a batch together
 
 
 @document_training
@@ -260,15 +259,8 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
         return PairLoss(self.margin)
 
     def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
-        vectors = output[0].detach().cpu().numpy()
         writers, images = (part.numpy() for part in target)
-        distances = cdist(_unit(vectors), _unit(vectors))
-        other_image = images[:, None] != images
-        distances[~other_image] = np.inf
-        same_writer = writers[:, None] == writers
-        counted = (other_image & same_writer).any(axis=1)
-        right = same_writer[np.arange(len(writers)), distances.argmin(axis=1)]
-        return float((counted & ~right).sum()), float(counted.sum())
+        return nearest_errors(output[0].detach().cpu().numpy(), writers, images)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Vector of each image.
@@ -287,7 +279,7 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
         embedding = np.zeros((len(check_images(X, self)[0]), self.embedding_dim), np.float32)
         for row, windows, outputs, _ in self._walk(X):
             if windows:
-                embedding[row] = _unit(_unit(outputs.numpy()).mean(axis=0))
+                embedding[row] = unit(unit(outputs.numpy()).mean(axis=0))
         return embedding
 
     def score(self, X: Any, y: Any, groups: Any = None) -> float:
@@ -311,40 +303,8 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
         return mean_average_precision(y, cdist(vectors, vectors), groups=groups)
 
 
-def _unit(vectors: NDArray[Any]) -> NDArray[Any]:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12)
-
-
 class _PairDataset(PatchDataset):
     """Patches with (writer, image) of each, in batches that hold pairs of images by one writer."""
 
     def batches(self, batch_size: int, shuffle: bool) -> Sampler[list[int]]:
-        return _PairBatches(self, batch_size)
-
-
-class _PairBatches(Sampler[list[int]]):
-    """Batches of pairs of images: the two of a pair are by one writer, where there are two."""
-
-    def __init__(self, dataset: _PairDataset, batch_size: int) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        assert dataset.targets is not None
-        self.writers = np.array([writer for writer, _ in dataset.targets])
-
-    def __len__(self) -> int:
-        return self.dataset.n_batches(self.batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        rng = np.random.default_rng([self.dataset.seed, self.dataset.epoch])
-        order = rng.permutation(len(self.writers))
-        order = order[np.argsort(self.writers[order], kind="stable")]
-        ends = np.flatnonzero(np.diff(self.writers[order])) + 1
-        pairs = [
-            rows[start : start + _TOGETHER]
-            for rows in np.split(order, ends)
-            for start in range(0, len(rows), _TOGETHER)
-        ]
-        mixed = np.concatenate([pairs[i] for i in rng.permutation(len(pairs))])
-        for start in range(0, len(mixed), self.batch_size):
-            yield mixed[start : start + self.batch_size].tolist()
+        return FellowBatches(self, batch_size)

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from hwsk._images import Image, LazyImages, check_images, some_rows, unfold_table
+from hwsk._images import Image, LazyImages, check_images, find_ink, some_rows, unfold_table
 from hwsk.base import Augmentation, NetworkEstimator, RasterDataset, learn_levels, to_ink
 from hwsk.identification._weights import read_weights
-from hwsk.networks.patches import PatchNetwork, SmallBackbone, stages
+from hwsk.networks.encoder import ConvEncoder
+from hwsk.networks.patches import PatchNetwork, stages
 from hwsk.networks.resnet import resnet18, resnet50
 
 BACKBONES: dict[Any, Callable[[], nn.Module]] = {
-    "small": SmallBackbone,
+    "small": ConvEncoder,
     "resnet18": resnet18,
     "resnet50": resnet50,
 }
 _CHUNK = 32  # images whose patches are in memory at once, in prediction
 _LEAST_INK = 0.25  # of the mean over an image's patches: emptier ones tell nothing
 _MARGIN = 0.125  # of a patch's side, each way: what a distortion may move into it
-_FAINTEST = 0.1  # ink below this, of the full scale, is paper
 
 
 class Window(NamedTuple):
@@ -121,7 +121,8 @@ class PatchEstimator(NetworkEstimator):
             for row in range(start, min(len(images), start + _CHUNK)):
                 image = images[row]
                 ink = self._ink(image)
-                windows.append(lay_windows(find_ink(ink, all_of_it=is_table), size.cut))
+                is_ink = np.ones(ink.shape, bool) if is_table else find_ink(ink)
+                windows.append(lay_windows(is_ink, size.cut))
                 patches += [
                     shrink(cut(image, window, size.cut, self.levels_), size.seen)
                     for window in windows[-1]
@@ -190,7 +191,8 @@ class PatchDataset(RasterDataset):
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
         image = self.images[i]
         rng = np.random.default_rng([self.seed, self.epoch, i])
-        ink = find_ink(to_ink(image, self.levels), all_of_it=self.is_table)
+        ink = to_ink(image, self.levels)
+        ink = np.ones(ink.shape, bool) if self.is_table else find_ink(ink)
         patches = [
             self._patch(image, window, rng)
             for window in draw_windows(ink, self.size.cut, self.n_patches, rng)
@@ -207,13 +209,6 @@ class PatchDataset(RasterDataset):
         wide = cut(image, wider, (height + 2 * above, width + 2 * aside), self.levels)
         changed = self._augmented(wide, rng)
         return shrink(changed[above : above + height, aside : aside + width], self.size.seen)
-
-
-def find_ink(ink: NDArray[np.float32], *, all_of_it: bool = False) -> NDArray[np.bool_]:
-    """Which pixels are ink: at least half as dark as the darkest."""
-    if all_of_it:
-        return np.ones(ink.shape, bool)
-    return ink > max(_FAINTEST, float(ink.max()) / 2)
 
 
 def cut(image: Image, window: Window, size: tuple[int, int], levels: tuple[float, float]) -> Image:

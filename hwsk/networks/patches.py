@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwsk.networks._blocks import ConvNorm, Residual
 from hwsk.networks.losses import WeightedCrossEntropy
 from hwsk.networks.resnet import load_backbone
 
@@ -106,32 +105,6 @@ class PatchNetwork(nn.Module):
 def at_least_float32(x: Tensor) -> Tensor:
     """What autocast left in bfloat16, in float32."""
     return x if x.dtype == torch.float64 else x.float()
-
-
-class SmallBackbone(nn.Module):
-    """Four residual stages, each at half the size of the one before: 1.9 million weights.
-
-    Parameters
-    ----------
-    channels : tuple of 4 int, default=(32, 64, 128, 256)
-        Filters of the stages.
-    """
-
-    least_side = 16
-
-    def __init__(self, channels: tuple[int, int, int, int] = (32, 64, 128, 256)) -> None:
-        super().__init__()
-        sizes = zip((1, *channels), channels, (5, 3, 3, 3), strict=False)
-        for i, (n_in, n_out, kernel_size) in enumerate(sizes):
-            block = nn.Sequential(ConvNorm(n_in, n_out, kernel_size, stride=2), Residual(n_out))
-            setattr(self, f"stage{i + 1}", block)
-        self.n_features = 2 * channels[-1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Mean and maximum of each feature over the patch, `(n, n_features)`."""
-        for stage in self.children():
-            x = stage(x)
-        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:

@@ -1,0 +1,192 @@
+"""What the estimators share whose network sees images fitted to one canvas."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hwsk._images import (
+    FAINTEST,
+    Image,
+    LazyImages,
+    check_images,
+    find_ink,
+    fit_to_canvas,
+    some_rows,
+    unfold_table,
+)
+from hwsk.base import (
+    Augmentation,
+    NetworkEstimator,
+    RasterDataset,
+    learn_levels,
+    to_ink,
+)
+
+_CANVAS_DOC = """\
+    channels : tuple of int, default=(32, 64, 128, 256)
+        Filters of the encoder's four stages; each halves the image.
+    image_size : tuple of (int, int), default=None
+        Height and width of the canvas that the network sees. An image of that size is taken as it
+        is; any other is cut to its ink, scaled to fit with its proportions kept, and centred. None
+        takes the size of the images in `fit`, which then is one.
+    image_shape : tuple of (int, int), default=None
+        Height and width of the images where X is a 2-D array, a row for each."""
+
+
+def document_canvas(cls: type) -> type:
+    """Put the docstring of the parameters of the canvas at `{canvas}`."""
+    cls.__doc__ = (cls.__doc__ or "").replace("    {canvas}", _CANVAS_DOC)
+    return cls
+
+
+class EncoderEstimator(NetworkEstimator):
+    """A network over images fitted to one canvas.
+
+    A subclass has the parameters `channels, image_size, image_shape` beside those of training.
+    """
+
+    image_size_: tuple[int, int]
+
+    def _check_channels(self) -> None:
+        whole = all(isinstance(n, (int, np.integer)) and n > 0 for n in self.channels)
+        if len(self.channels) != 4 or not whole:
+            raise ValueError(
+                f"channels={self.channels!r}; the four stages need four whole numbers from 1"
+            )
+
+    def _look(self, X: Any, *, further: bool, stacklevel: int) -> NDArray[Any]:
+        """See every image before training; all of them on the canvas, as one array.
+
+        Values are uint8, or floats from 0 (ink) to 1 (paper).
+        """
+        images, is_table = check_images(X, self, reset=not further)
+        if is_table:
+            images = LazyImages(list(unfold_table(images, self.image_shape)))
+        decoded = list(images)
+        is_float = np.array([image.dtype != np.uint8 for image in decoded])
+        spans = [(float(image.min()), float(image.max())) for image in decoded]
+        of_floats = [span for span, known in zip(spans, is_float, strict=True) if known]
+        low = min([span[0] for span in of_floats], default=0.0)
+        high = max([span[1] for span in of_floats], default=1.0)
+        if not is_table:
+            low, high = min(low, 0.0), max(high, 1.0)
+        elif low == high:
+            high = low + 1
+        if not further:
+            means = np.array([float(image.mean()) for image in decoded])
+            self.levels_ = learn_levels(means, is_float, (low, high), is_table, stacklevel + 1)
+            self.image_size_ = self._canvas_size([image.shape for image in decoded], is_table)
+        canvases = [self._on_canvas(image, is_table) for image in decoded]
+        if is_float.any() and not is_float.all():
+            canvases = [_as_float(canvas) for canvas in canvases]
+        stack = np.stack(canvases)
+        if not is_table:
+            paper = 255 if stack.dtype == np.uint8 else 1
+            darkest = np.float32(1) - stack.min(axis=(1, 2)) / np.float32(paper)
+            blank = np.flatnonzero(darkest <= FAINTEST)
+            self._warn_blank(blank, len(stack), stacklevel + 1)
+        return stack
+
+    def _canvas_size(self, shapes: list[tuple[int, ...]], is_table: bool) -> tuple[int, int]:
+        if self.image_size is None or is_table:
+            other = [row for row, shape in enumerate(shapes) if shape != shapes[0]]
+            if other:
+                raise ValueError(
+                    f"image 0 is {_size(shapes[0])}, and image {other[0]} {_size(shapes[other[0]])}"
+                    ": give image_size=(height, width), and each is fitted to that"
+                )
+            return shapes[0][0], shapes[0][1]
+        size = tuple(self.image_size)
+        if len(size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
+            raise ValueError(
+                f"image_size={self.image_size!r}: it is a height and a width, whole numbers from 1"
+            )
+        return int(size[0]), int(size[1])
+
+    def _on_canvas(self, image: Image, is_table: bool = False) -> Image:
+        if image.dtype != np.uint8:
+            paper, ink = self.levels_
+            image = (image - np.float32(ink)) / np.float32(paper - ink)
+        if image.shape == self.image_size_ or is_table:
+            return image
+        return fit_to_canvas(image, find_ink(to_ink(image, (1.0, 0.0))), self.image_size_)
+
+    def _canvases(self, X: Any) -> CanvasDataset:
+        """Images to predict from, decoded and fitted when they are asked for."""
+        images, is_table = check_images(X, self)
+        if is_table:
+            table = unfold_table(images, self.image_shape)
+            return CanvasDataset([self._on_canvas(image, is_table) for image in table], None)
+        assert isinstance(images, LazyImages)
+        return CanvasDataset(images.map(self._on_canvas), None)
+
+    def _encode(self, X: Any, stacklevel: int) -> Iterator[tuple[list[int], Any]]:
+        """Yield (rows, output of the network), and in the end warn of images without ink."""
+        dataset = self._canvases(X)
+        blank: list[int] = []
+        for rows, output in self._outputs(dataset):
+            blank += [row for row in rows if row in dataset.blank]
+            yield rows, output
+        if not hasattr(self, "n_features_in_"):
+            self._warn_blank(sorted(blank), len(dataset), stacklevel + 1)
+
+    def _warn_blank(self, rows: Any, n: int, stacklevel: int) -> None:
+        if len(rows):
+            warnings.warn(
+                f"{len(rows)} of {n} images have no ink, rows {some_rows(rows)}: what "
+                f"{type(self).__name__} makes of them means nothing",
+                stacklevel=stacklevel + 1,
+            )
+
+
+class CanvasDataset(RasterDataset):
+    """Images of one size, dark ink on light paper, with a tuple of numbers or arrays for each."""
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        targets: Sequence[tuple[Any, ...]] | None,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(images, (1.0, 0.0), None, targets, augment, seed)
+        self.collate = collate_canvases
+        self.blank: set[int] = set()
+
+    def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
+        item = super().__getitem__(i)
+        if self.targets is None and item[0].max() <= FAINTEST:
+            self.blank.add(i)
+        return item
+
+
+def collate_canvases(
+    batch: list[tuple[NDArray[np.float32], Any]],
+) -> tuple[dict[str, Tensor], Any]:
+    """Images of one size as one tensor, and each part of their targets as another."""
+    images = torch.from_numpy(np.stack([image for image, _ in batch]))[:, None]
+    targets = [target for _, target in batch]
+    if targets[0] is None:
+        return {"images": images}, torch.zeros(0)
+    parts = zip(*targets, strict=True)
+    return {"images": images}, tuple(torch.from_numpy(np.stack(part)) for part in parts)
+
+
+def in_order(rows: list[int], parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Outputs of batches joined, in the order of the samples."""
+    return np.concatenate(parts)[np.argsort(rows)]
+
+
+def _as_float(image: Image) -> Image:
+    return image if image.dtype != np.uint8 else image.astype(np.float32) / np.float32(255)
+
+
+def _size(shape: Sequence[int]) -> str:
+    return f"{shape[0]} pixels high and {shape[1]} wide"

@@ -1,0 +1,100 @@
+"""The network that compares hands: an encoder, an embedding, and heads for named features."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwsk.networks.encoder import ConvEncoder
+from hwsk.networks.losses import EmbeddingLoss, TaskLoss
+from hwsk.networks.patches import at_least_float32
+
+
+class HandNetwork(nn.Module):
+    """An encoder over images, whose features make an embedding and the classes of several tasks.
+
+    Parameters
+    ----------
+    channels : tuple of int
+        Filters of the encoder's stages.
+    embedding_dim : int or None
+        Length of the embedding; None leaves it out.
+    task_sizes : tuple of int
+        Classes of each task.
+    dropout : float
+        Before the embedding and the heads.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        embedding_dim: int | None = None,
+        task_sizes: tuple[int, ...] = (),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = ConvEncoder(channels)
+        n_features = self.encoder.n_features
+        self.dropout = nn.Dropout(dropout)
+        self.embedding = None if embedding_dim is None else nn.Linear(n_features, embedding_dim)
+        self.heads = nn.ModuleList(nn.Linear(n_features, size) for size in task_sizes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Vectors and logits of images.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n, 1, height, width), float
+            Ink is 1, paper 0.
+
+        Returns
+        -------
+        vectors : Tensor of shape (n, embedding_dim or n_features), float32 or float64
+            The embedding, or the encoder's features where there is none.
+        logits : tuple of Tensor of shape (n, n_classes)
+            Of each task.
+        """
+        height, width = (max(0, self.encoder.least_side - side) for side in images.shape[2:])
+        if height or width:
+            images = F.pad(images, (0, width, 0, height))
+        features = self.encoder(images)
+        x = self.dropout(features)
+        vectors = features if self.embedding is None else self.embedding(x)
+        return at_least_float32(vectors), tuple(at_least_float32(head(x)) for head in self.heads)
+
+
+class HandLoss(nn.Module):
+    """The loss of the embedding and that of the tasks, added.
+
+    Parameters
+    ----------
+    embedding : EmbeddingLoss or None
+    tasks : TaskLoss or None
+    weight : float
+        Factor of the second of the two, where there are both: of the tasks' loss for a verifier.
+    """
+
+    def __init__(
+        self,
+        embedding: EmbeddingLoss | None,
+        tasks: TaskLoss | None = None,
+        embedding_weight: float = 1.0,
+        task_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.tasks = tasks
+        self.embedding_weight = embedding_weight
+        self.task_weight = task_weight
+
+    def forward(
+        self, output: tuple[Tensor, tuple[Tensor, ...]], target: tuple[Tensor, ...]
+    ) -> Tensor:
+        """Loss of a batch; target is (writers, samples, classes of the tasks)."""
+        vectors, logits = output
+        loss = vectors.new_zeros(())
+        if self.embedding is not None:
+            loss = loss + self.embedding_weight * self.embedding(vectors, target[0])
+        if self.tasks is not None:
+            loss = loss + self.task_weight * self.tasks(logits, target[2])
+        return loss

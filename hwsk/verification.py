@@ -1,0 +1,881 @@
+"""`SiameseVerifier`: did one hand write both?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
+from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._tags import Tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from hwsk._encoder import (
+    CanvasDataset,
+    EncoderEstimator,
+    collate_canvases,
+    document_canvas,
+    in_order,
+)
+from hwsk._images import Image, object_array, some_rows
+from hwsk._pairs import FellowBatches, nearest_errors, unit
+from hwsk._tasks import Tasks, encode_tasks, learn_tasks
+from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk.networks.hands import HandLoss, HandNetwork
+from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
+
+__all__ = ["SiameseVerifier"]
+
+_OF_PAIRS = ("contrastive", "multi_similarity")  # losses that need no writers
+_REMEMBERED = 10_000  # vectors that a metric keeps
+
+
+def _compares_pairs(self: SiameseVerifier) -> bool:
+    if hasattr(self, "n_features_in_") and self.image_shape is None:
+        raise AttributeError(
+            "this SiameseVerifier was fitted on a 2-D array, whose rows are samples: it only "
+            "transforms. Give image_shape, and pairs as (n, 2, columns), to compare"
+        )
+    return True
+
+
+@document_canvas
+@document_training
+class SiameseVerifier(TransformerMixin, EncoderEstimator):
+    """Tell whether one hand wrote both images of a pair.
+
+    The Siamese network [1]_: both images go through one network, and the distance of the two
+    vectors tells. It learns from pairs, or from single images and their writers, of which all
+    pairs in a batch are taken. The verbs are those of metric-learn [2]_: pairs are the samples.
+
+    Parameters
+    ----------
+    loss : {"contrastive", "triplet", "multi_similarity", "cosface"}, default="contrastive"
+        What is asked of the vectors. "triplet" and "cosface" learn from writers, not from pairs.
+        With many writers and images, "cosface" is the best here.
+    margin : float, default=None
+        How far apart the loss wants two writers; None takes the loss's own: 1, 0.2, 0.5, 0.35.
+    scale : float, default=30.0
+        Factor of the cosines in "cosface".
+    embedding_dim : int, default=128
+        Length of the vectors.
+    dropout : float, default=0.0
+        Before the last layer.
+    feature_weight : float, default=1.0
+        Weight of the loss of the features, where `fit` is given some.
+    preprocessor : transformer, callable or array-like, default=None
+        What makes images of the entries of X. A transformer of images, such as a Pipeline that
+        cleans scans, is cloned and fitted. A callable takes a list of entries, and gives images.
+        With an array of images, entries are its row numbers.
+    {canvas}
+    {training}
+
+    Attributes
+    ----------
+    threshold_ : float
+        From which `decision_function` on a pair is taken to be by one hand. Of `set_threshold`,
+        `calibrate_threshold`, or, with `early_stopping`, the writers that `fit` held out.
+    calibration_ : tuple of (float, float)
+        Slope and intercept of the logistic function that makes a probability of a pair's score.
+    classes_ : ndarray of shape (2,)
+        What `predict` says of different hands, 0 or -1, and of one hand, 1.
+    preprocessor_ : transformer
+        The fitted preprocessor, if it is a transformer.
+    image_size_ : tuple of (int, int)
+        Height and width of the canvas.
+    levels_ : tuple of (float, float)
+        Values of paper and full ink in images of floats.
+    feature_names_ : list
+        Names of the features that were trained along.
+    history_ : list of dict
+        `epoch`, `train_loss`, `dur` (seconds) and, with early stopping, `valid_loss` and
+        `valid_score` (share of images whose nearest other one in the batch is by the same writer;
+        of pairs, of those in order) of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    net_ : skorch.NeuralNet
+        The fitted net; `net_.module_` is the torch module.
+    n_features_in_ : int
+        Columns of X, where X was a 2-D array.
+
+    See Also
+    --------
+    hwsk.model_selection.make_pairs : Pairs of given samples.
+    hwsk.metrics.equal_error_rate : What pairs' scores are worth.
+    hwsk.identification.WriterEmbedder : The same over patches of lines and pages.
+
+    Notes
+    -----
+    Thresholds and probabilities mean something only if they come from writers that training did not
+    see: training brings the vectors of its own writers closer than others' will be. So there is
+    none after `fit` alone.
+
+    After `fit` on a 2-D array of samples without `image_shape`, only `transform` and `score` are
+    there.
+
+    References
+    ----------
+    .. [1] J. Bromley et al., "Signature verification using a 'Siamese' time delay neural network",
+       NIPS 1993.
+    .. [2] W. de Vazelhes et al., "metric-learn: metric learning algorithms in Python", JMLR 21,
+       2020.
+    .. [3] K. Musgrave, S. Belongie, S.-N. Lim, "PyTorch Metric Learning", arXiv 2008.09164.
+
+    Examples
+    --------
+    >>> from hwsk.datasets import make_handwriting
+    >>> from hwsk.model_selection import make_pairs
+    >>> from hwsk.verification import SiameseVerifier
+    >>> words = make_handwriting(60, texts=["and"], n_writers=12, random_state=0)
+    >>> verifier = SiameseVerifier(image_size=(32, 64), max_epochs=2, random_state=0)
+    >>> verifier.fit(words.images[:40], words.writer[:40]).transform(words.images[40:]).shape
+    (20, 128)
+    >>> rows, same = make_pairs(words.writer[40:], random_state=0)
+    >>> pairs = words.images[40:][rows]
+    >>> verifier.calibrate_threshold(pairs, same).predict_proba(pairs[:3]).shape
+    (3, 2)
+    """
+
+    classes_: NDArray[np.int64]
+    tasks_: Tasks | None
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "loss": [StrOptions(set(EMBEDDING_MARGINS))],
+        "margin": [Interval(Real, 0, None, closed="neither"), None],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "feature_weight": [Interval(Real, 0, None, closed="left")],
+        "preprocessor": "no_validation",
+        "channels": [tuple, list],
+        "image_size": [tuple, list, None],
+        "image_shape": [tuple, list, None],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        loss: str = "contrastive",
+        margin: float | None = None,
+        scale: float = 30.0,
+        embedding_dim: int = 128,
+        dropout: float = 0.0,
+        feature_weight: float = 1.0,
+        preprocessor: Any = None,
+        channels: tuple[int, ...] = (32, 64, 128, 256),
+        image_size: tuple[int, int] | None = None,
+        image_shape: tuple[int, int] | None = None,
+        *,
+        max_epochs: int = 30,
+        batch_size: int = 64,
+        lr: float = 1e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 5e-2,
+        ema_decay: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        augment: Augmentation | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.margin = margin
+        self.scale = scale
+        self.embedding_dim = embedding_dim
+        self.dropout = dropout
+        self.feature_weight = feature_weight
+        self.preprocessor = preprocessor
+        self.channels = channels
+        self.image_size = image_size
+        self.image_shape = image_shape
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.ema_decay = ema_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.augment = augment
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, groups: Any = None, features: Any = None) -> SiameseVerifier:
+        """Learn which differences tell hands apart.
+
+        Parameters
+        ----------
+        X : array-like
+            Pairs: `(n, 2, h, w)`, an object array or list `(n, 2)` of images or file paths, `(n, 2,
+            columns)`, or `(n, 2)` of what `preprocessor` makes images of. Or single samples: images
+            as elsewhere, dark ink on light paper, or what `preprocessor` makes images of.
+        y : array-like of shape (n,)
+            Of pairs: 1 for one hand, 0 or -1 for two. Of single samples: their writers. Give a
+            forged signature a writer of its own: it is no fellow of any other.
+        groups : array-like of shape (n,), default=None
+            With `early_stopping`, no group is on both sides of the split. Of single samples, None
+            takes the writers.
+        features : DataFrame or array-like of shape (n, n_features), default=None
+            Classes of single samples, such as the 15 features of `load_cedar_and`, that the network
+            learns to tell along, since that helps it. None and NaN are missing.
+
+        Returns
+        -------
+        self : SiameseVerifier
+            The fitted verifier.
+
+        Raises
+        ------
+        ValueError
+            If images can't be used, labels of pairs are others than 1, 0 and -1, pairs or samples
+            are all of one kind, or lengths differ.
+        """
+        if y is None:
+            raise ValueError(
+                "SiameseVerifier requires y to be passed, but the target y is None: pass whether "
+                "each pair is by one hand, or the writer of each sample"
+            )
+        former = dict(vars(self))
+        further = self.warm_start and hasattr(self, "net_")
+        try:
+            self._check_channels()
+            if not further:
+                for name in ("threshold_", "calibration_"):
+                    vars(self).pop(name, None)
+            if self._holds_pairs(X):
+                self._fit_pairs(X, y, groups, features, further)
+            else:
+                self._fit_samples(X, y, groups, features, further)
+        except BaseException:  # a former network and another canvas would tell nonsense
+            self.__dict__ = former
+            raise
+        return self
+
+    def _fit_samples(self, X: Any, y: Any, groups: Any, features: Any, further: bool) -> None:
+        stack = self._look(self._images(X, reset=True), further=further, stacklevel=4)
+        names, writers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        check_consistent_length(stack, writers, groups, features)
+        counts = np.bincount(writers)
+        if len(names) < 2:
+            raise ValueError(
+                f"all n_samples={len(writers)} are by one writer, {names.tolist()[0]!r}: pairs "
+                "need two at least"
+            )
+        alone = int((counts == 1).sum())
+        if alone == len(names):
+            raise ValueError(
+                f"each of the {alone} writers in y has one sample: there is no pair by one hand to "
+                "learn from. y holds the writer of each sample, or, for pairs (n, 2, ...), 1 or 0"
+            )
+        if alone and not hasattr(self, "n_features_in_"):
+            warnings.warn(
+                f"{alone} of {len(names)} writers have one sample: of these there are only pairs "
+                "by different hands",
+                stacklevel=4,
+            )
+        self.classes_ = np.array([0, 1])
+        self._n_writers = len(names)
+        self.tasks_ = None if features is None else learn_tasks(features)
+        codes = np.zeros((len(stack), 0), np.int64)
+        if self.tasks_ is not None:
+            self.feature_names_ = list(self.tasks_.names)
+            codes = encode_tasks(features, self.tasks_)
+        targets = list(zip(writers, np.arange(len(writers)), codes, strict=True))
+        held_out: list[NDArray[Any]] = []
+
+        def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
+            chosen = [targets[row] for row in rows]
+            return _SampleDataset(stack[rows], chosen, self.augment if training else None, seed)
+
+        def split(n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+            train, valid = self._split(n, groups, seed)
+            held_out.append(valid)
+            return train, valid
+
+        of_pairs = writers if groups is None else groups
+        make_module = self._module_to_train_further if further else None
+        self._train(make_dataset, len(stack), of_pairs, make_module, split=split)
+        for rows in held_out:
+            vectors = _vectors(self._outputs(CanvasDataset(stack[rows], None), warn=False))
+            distances, same = _all_pairs(vectors, writers[rows])
+            if 0 < same.sum() < len(same):
+                self._calibrate(-distances, same, "eer", None, 1.0)
+
+    def _fit_pairs(self, X: Any, y: Any, groups: Any, features: Any, further: bool) -> None:
+        if self.loss not in _OF_PAIRS:
+            raise ValueError(
+                f"loss={self.loss!r} learns from single samples and their writers, and X holds "
+                f"pairs; take one of {', '.join(_OF_PAIRS)}"
+            )
+        if features is not None:
+            raise ValueError("features are of single samples, and X holds pairs; leave them out")
+        entries, rows = _split_pairs(X)
+        same = self._check_same(y, len(rows))
+        check_consistent_length(rows, groups)
+        if same.all() or not same.any():
+            raise ValueError(
+                f"all {len(same)} pairs are by {'one hand' if same.all() else 'different hands'}: "
+                "both kinds are needed"
+            )
+        stack = self._look(self._images(entries, reset=True), further=further, stacklevel=4)
+        self.tasks_ = None
+        self._n_writers = 0
+        held_out: list[NDArray[Any]] = []
+
+        def make_dataset(chosen: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
+            augment = self.augment if training else None
+            return _PairDataset(stack, rows[chosen], same[chosen], augment, seed)
+
+        def split(n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+            train, valid = self._split(n, groups, seed)
+            held_out.append(valid)
+            return train, valid
+
+        make_module = self._module_to_train_further if further else None
+        self._train(make_dataset, len(rows), groups, make_module, split=split)
+        for chosen in held_out:
+            vectors = _vectors(self._outputs(CanvasDataset(stack, None), warn=False))
+            distances = np.linalg.norm(np.subtract(*vectors[rows[chosen]].swapaxes(0, 1)), axis=1)
+            if 0 < same[chosen].sum() < len(chosen):
+                self._calibrate(-distances, same[chosen], "eer", None, 1.0)
+
+    def _make_module(self) -> HandNetwork:
+        sizes = () if self.tasks_ is None else tuple(len(c) for c in self.tasks_.classes)
+        return HandNetwork(tuple(self.channels), self.embedding_dim, sizes, self.dropout)
+
+    def _make_criterion(self) -> nn.Module:
+        if not self._n_writers:
+            return PairsLoss(self.loss, self.margin)
+        tasks = None
+        if self.tasks_ is not None:
+            tasks = TaskLoss([np.ones(len(c)) for c in self.tasks_.classes])
+        embedding = EmbeddingLoss(
+            self.loss, self.margin, self.scale, self._n_writers, self.embedding_dim
+        )
+        return HandLoss(embedding, tasks, task_weight=self.feature_weight)
+
+    def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
+        vectors = output[0].detach().cpu().numpy()
+        first = target[0].cpu().numpy()
+        if self._n_writers:
+            return nearest_errors(vectors, first, target[1].cpu().numpy())
+        distances = np.linalg.norm(unit(vectors[::2]) - unit(vectors[1::2]), axis=1)
+        wrong = distances[first == 1][:, None] >= distances[first == 0]
+        return float(wrong.sum()), float(wrong.size)
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Vector of each image.
+
+        Parameters
+        ----------
+        X : array-like
+            Single samples or pairs, as in `fit`.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n, embedding_dim), or (n, 2, embedding_dim) of pairs
+            Float32, of length 1.
+        """
+        check_is_fitted(self)
+        if self._holds_pairs(X):
+            entries, rows = _split_pairs(X)
+            return self._embed(entries)[rows]
+        return self._embed(X)
+
+    def _embed(self, X: Any) -> NDArray[np.float32]:
+        return _vectors(self._encode(self._images(X, reset=False), stacklevel=4))
+
+    @available_if(_compares_pairs)
+    def pair_distance(self, pairs: Any) -> NDArray[np.float64]:
+        """Euclidean distance of the vectors of each pair.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, ...)
+            As in `fit`. An entry that comes in several pairs is looked at once where entries are
+            paths or ids.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_pairs,)
+            From 0 to 2.
+        """
+        check_is_fitted(self)
+        if not self._holds_pairs(pairs):
+            raise ValueError(
+                f"pairs are needed, (n, 2, ...), and this is {_shape_of(pairs)}; "
+                "hwsk.model_selection.make_pairs makes pairs of samples"
+            )
+        entries, rows = _split_pairs(pairs)
+        vectors = self._embed(entries).astype(np.float64)
+        return np.linalg.norm(vectors[rows[:, 0]] - vectors[rows[:, 1]], axis=1)
+
+    @available_if(_compares_pairs)
+    def pair_score(self, pairs: Any) -> NDArray[np.float64]:
+        """The negative of `pair_distance`: higher where one hand is likelier.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, ...)
+            As in `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_pairs,)
+            From -2 to 0.
+        """
+        return -self.pair_distance(pairs)
+
+    @available_if(_compares_pairs)
+    def decision_function(self, pairs: Any) -> NDArray[np.float64]:
+        """The same as `pair_score`, by the name that scikit-learn's scorers look for.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, ...)
+            As in `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_pairs,)
+            From -2 to 0; not compared with `threshold_`.
+        """
+        return self.pair_score(pairs)
+
+    @available_if(_compares_pairs)
+    def predict(self, pairs: Any) -> NDArray[np.int64]:
+        """Tell whether each pair is by one hand.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, ...)
+            As in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_pairs,)
+            1 where the score is at least `threshold_`, else 0 (or -1, if `fit` was given that).
+
+        Raises
+        ------
+        NotFittedError
+            If there is no threshold.
+        """
+        self._check_has("threshold_")
+        return self.classes_[(self.pair_score(pairs) >= self.threshold_).astype(int)]
+
+    @available_if(_compares_pairs)
+    def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
+        """Probability that each pair is by different hands, and by one, at even odds.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, ...)
+            As in `fit`.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_pairs, 2)
+            Columns as in `classes_`. The logarithm of their ratio is the log-likelihood ratio: at
+            other odds than even, add the logarithm of those.
+
+        Raises
+        ------
+        NotFittedError
+            If the scores were never calibrated.
+        """
+        self._check_has("calibration_")
+        slope, intercept = self.calibration_
+        one = 1 / (1 + np.exp(-(slope * self.pair_score(pairs) + intercept)))
+        return np.column_stack([1 - one, one])
+
+    def _check_has(self, name: str) -> None:
+        check_is_fitted(self)
+        if not hasattr(self, name):
+            raise NotFittedError(
+                f"this SiameseVerifier has no {name} yet: call calibrate_threshold(pairs, y) with "
+                "pairs of writers that `fit` did not see"
+                + (", or set_threshold" if name == "threshold_" else "")
+            )
+
+    @validate_params(
+        {"self": "no_validation", "threshold": [Interval(Real, None, None, closed="both")]},
+        prefer_skip_nested_validation=True,
+    )
+    def set_threshold(self, threshold: float) -> SiameseVerifier:
+        """Set the score from which `predict` takes a pair to be by one hand.
+
+        Parameters
+        ----------
+        threshold : float
+            Compared with `decision_function`, whose values are from -2 to 0.
+
+        Returns
+        -------
+        self : SiameseVerifier
+            The verifier, with another `threshold_`.
+        """
+        check_is_fitted(self)
+        self.threshold_ = float(threshold)
+        return self
+
+    @validate_params(
+        {
+            "self": "no_validation",
+            "X": "no_validation",
+            "y": "no_validation",
+            "strategy": [StrOptions({"eer", "accuracy", "f_beta", "max_tpr", "max_tnr"})],
+            "min_rate": [Interval(Real, 0, 1, closed="both"), None],
+            "beta": [Interval(Real, 0, None, closed="neither")],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def calibrate_threshold(
+        self,
+        X: Any,
+        y: Any,
+        strategy: str = "eer",
+        *,
+        min_rate: float | None = None,
+        beta: float = 1.0,
+    ) -> SiameseVerifier:
+        """Find the threshold, and what makes probabilities of scores, by pairs held out.
+
+        Parameters
+        ----------
+        X : array-like
+            Pairs, or single samples of which all pairs are taken, as in `fit`, but by other
+            writers.
+        y : array-like of shape (n,)
+            As in `fit`.
+        strategy : {"eer", "accuracy", "f_beta", "max_tpr", "max_tnr"}, default="eer"
+            "eer" makes as large a share of errors among pairs by one hand as among those by two;
+            "accuracy" makes the fewest errors, and "f_beta" the best F-score; "max_tpr" finds most
+            pairs by one hand, while of those by two at least `min_rate` are told; "max_tnr" the
+            other way round.
+        min_rate : float, default=None
+            The rate that "max_tpr" and "max_tnr" keep to.
+        beta : float, default=1.0
+            Weight of recall in "f_beta".
+
+        Returns
+        -------
+        self : SiameseVerifier
+            The verifier with another `threshold_` and `calibration_`.
+
+        Raises
+        ------
+        ValueError
+            If there are no pairs, or all are of one kind.
+
+        References
+        ----------
+        .. [1] J. Platt, "Probabilistic outputs for support vector machines", 1999.
+        """
+        check_is_fitted(self)
+        if (min_rate is None) == (strategy in ("max_tpr", "max_tnr")):
+            needs = "needs min_rate" if min_rate is None else "takes no min_rate"
+            raise ValueError(f"strategy={strategy!r} {needs}")
+        scores, same = self._scores(X, y)
+        if same.all() or not same.any():
+            kind = "no pairs" if not len(same) else "pairs by one hand only"
+            if len(same) and not same.any():
+                kind = "pairs by different hands only"
+            raise ValueError(f"there are {kind}: both kinds are needed to find a threshold")
+        self._calibrate(scores, same, strategy, min_rate, beta)
+        return self
+
+    def _calibrate(
+        self,
+        scores: NDArray[np.float64],
+        same: NDArray[np.bool_],
+        strategy: str,
+        min_rate: float | None,
+        beta: float,
+    ) -> None:
+        self.threshold_ = _find_threshold(scores, same, strategy, min_rate, beta)
+        logistic = LogisticRegression(class_weight="balanced").fit(scores[:, None], same)
+        self.calibration_ = float(logistic.coef_[0, 0]), float(logistic.intercept_[0])
+
+    def get_metric(self) -> Callable[[Any, Any], float]:
+        """The distance as a function of two images, each flattened to a row.
+
+        Returns
+        -------
+        metric : callable
+            `metric(row, other) -> float`, for `KNeighborsClassifier(metric=...)` and others that
+            take one. It can be pickled. Rows whose values exceed 1 are taken as those of uint8.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no network yet.
+        """
+        check_is_fitted(self)
+        return _Metric(self)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Area under the ROC curve over pairs.
+
+        Parameters
+        ----------
+        X : array-like
+            Pairs, or single samples of which all pairs are taken, as in `fit`.
+        y : array-like of shape (n,)
+            As in `fit`.
+
+        Returns
+        -------
+        score : float
+            From 0 to 1; 0.5 is chance.
+        """
+        scores, same = self._scores(X, y)
+        return float(roc_auc_score(same, scores))
+
+    def _scores(self, X: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Score of each pair, and whether it is by one hand."""
+        check_is_fitted(self)
+        if self._holds_pairs(X):
+            same = self._check_same(y, len(X), reset=False)
+            return self.pair_score(X), same
+        vectors = self._embed(X)
+        check_consistent_length(vectors, y)
+        _, writers = np.unique(column_or_1d(y), return_inverse=True)
+        distances, same = _all_pairs(vectors, writers)
+        return -distances, same
+
+    def _check_same(self, y: Any, n: int, *, reset: bool = True) -> NDArray[np.bool_]:
+        labels = column_or_1d(y)
+        if len(labels) != n:
+            raise ValueError(f"there are {n} pairs, and y has {len(labels)} labels")
+        wrong = np.flatnonzero(~np.isin(labels, [1, 0, -1]))
+        if len(wrong):
+            raise ValueError(
+                f"labels of pairs are 1 (one hand), 0 or -1 (two); {len(wrong)} of {n} are others, "
+                f"rows {some_rows(wrong)}; row {wrong[0]}: {labels.tolist()[wrong[0]]!r}"
+            )
+        if reset:
+            self.classes_ = np.array([-1 if (labels == -1).any() else 0, 1])
+        return labels == 1
+
+    def _holds_pairs(self, X: Any) -> bool:
+        """Whether X is pairs: two images, or two of what the preprocessor makes images of."""
+        of_ids = self.preprocessor is not None and not hasattr(self.preprocessor, "transform")
+        if isinstance(X, pd.DataFrame):
+            X = X.to_numpy()
+        if hasattr(X, "__array__") and not hasattr(X, "toarray"):
+            array = np.asarray(X)
+            if array.ndim < 2 or array.shape[1] != 2:
+                return False
+            return array.ndim > 2 or of_ids or array.dtype.kind in "OUS"
+        if not isinstance(X, (list, tuple)) or not X:
+            return False
+        first = X[0]
+        if isinstance(first, (list, tuple)):  # two images or paths, or a row of numbers
+            return len(first) == 2 and (
+                of_ids or isinstance(first[0], str) or np.ndim(first[0]) > 0
+            )
+        return np.ndim(first) > 1 and self._holds_pairs(np.asarray(first)[np.newaxis])
+
+    def _images(self, X: Any, *, reset: bool) -> Any:
+        """Images of the entries of X, by the preprocessor."""
+        if self.preprocessor is None:
+            return X
+        if hasattr(self.preprocessor, "transform"):
+            if reset:
+                self.preprocessor_ = clone(self.preprocessor).fit(X)
+            return self.preprocessor_.transform(X)
+        if callable(self.preprocessor):
+            return self.preprocessor(list(X))
+        ids, n = np.asarray(X), len(self.preprocessor)
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"X holds row numbers of preprocessor, an array of {n} images, and is "
+                f"{_shape_of(X)}; give integers"
+            )
+        unknown = np.flatnonzero((ids < 0) | (ids >= n))
+        if len(unknown):
+            raise ValueError(
+                f"{len(unknown)} ids in X are none of the {n} rows of preprocessor, such as "
+                f"{ids[unknown[0]]}"
+            )
+        return [self.preprocessor[i] for i in ids]
+
+
+def _vectors(outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
+    """Vectors of length 1 of what the network gives, batch by batch."""
+    done: list[int] = []
+    parts = []
+    for rows, (vectors, _) in outputs:
+        done += rows
+        parts.append(unit(vectors.cpu().double().numpy()).astype(np.float32))
+    return in_order(done, parts)
+
+
+def _split_pairs(X: Any) -> tuple[Any, NDArray[np.int64]]:
+    """Entries, and for each pair the numbers of its two; paths and ids are taken once."""
+    if isinstance(X, pd.DataFrame):
+        X = X.to_numpy()
+    if not hasattr(X, "__array__"):
+        flat = [entry for pair in X for entry in pair]
+        odd = [row for row, pair in enumerate(X) if len(pair) != 2]
+        if odd:
+            raise ValueError(f"row {odd[0]} of X holds {len(X[odd[0]])} entries; a pair has two")
+        plain = all(isinstance(entry, (str, int, np.integer)) for entry in flat)
+        array = np.array(flat).reshape(-1, 2) if plain else object_array(flat).reshape(-1, 2)
+    else:
+        array = np.asarray(X)
+    if array.ndim == 2:
+        flat = array.ravel()
+        if array.dtype == object and not all(isinstance(e, (str, int)) for e in flat):
+            return flat, np.arange(flat.size).reshape(-1, 2)
+        flat = flat.astype(str) if array.dtype == object else flat
+        entries, rows = np.unique(flat, return_inverse=True)
+        return entries, rows.reshape(-1, 2)
+    return array.reshape(-1, *array.shape[2:]), np.arange(2 * len(array)).reshape(-1, 2)
+
+
+def _all_pairs(
+    vectors: NDArray[Any], writers: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Distance of all pairs of samples, and whether each is by one writer."""
+    first, second = np.triu_indices(len(writers), 1)
+    return pdist(vectors.astype(np.float64)), writers[first] == writers[second]
+
+
+def _find_threshold(
+    scores: NDArray[np.float64],
+    same: NDArray[np.bool_],
+    strategy: str,
+    min_rate: float | None,
+    beta: float,
+) -> float:
+    """The score from which pairs are taken to be by one hand."""
+    if strategy == "f_beta":
+        precision, recall, thresholds = precision_recall_curve(same, scores)
+        weighted = beta**2 * precision + recall
+        f = (1 + beta**2) * precision * recall / np.where(weighted > 0, weighted, 1)
+        return float(thresholds[f[:-1].argmax()])
+    fpr, tpr, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    thresholds[0] = np.nextafter(thresholds[1], np.inf)  # instead of infinity: nothing is accepted
+    if strategy == "eer":
+        return float(thresholds[np.abs(fpr - (1 - tpr)).argmin()])
+    if strategy == "accuracy":
+        return float(thresholds[(tpr * same.sum() - fpr * (~same).sum()).argmax()])
+    if strategy == "max_tpr":
+        return float(thresholds[np.where(1 - fpr >= min_rate, tpr, -1).argmax()])
+    return float(thresholds[np.where(tpr >= min_rate, 1 - fpr, -1).argmax()])
+
+
+def _shape_of(X: Any) -> str:
+    return f"of shape {np.shape(X)}" if hasattr(X, "shape") else f"a {type(X).__name__}"
+
+
+class _SampleDataset(CanvasDataset):
+    """Images with (writer, sample, classes of features), in batches that hold fellows."""
+
+    def batches(self, batch_size: int, shuffle: bool) -> FellowBatches:
+        return FellowBatches(self, batch_size)
+
+
+class _PairDataset(CanvasDataset):
+    """Pairs of images, each with whether they are by one hand."""
+
+    def __init__(
+        self,
+        stack: NDArray[Any],
+        pairs: NDArray[np.int64],
+        same: NDArray[np.bool_],
+        augment: Augmentation | None,
+        seed: int,
+    ) -> None:
+        targets = [(label,) for label in np.repeat(same, 2)]
+        super().__init__(_Chosen(stack, pairs.ravel()), targets, augment, seed)
+        self.collate = _collate_pairs
+
+    def __len__(self) -> int:
+        return len(self.images) // 2
+
+    def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
+        one, target = super().__getitem__(2 * i)
+        other, _ = super().__getitem__(2 * i + 1)
+        return np.stack([one, other]), target
+
+
+class _Chosen(Sequence[Image]):
+    """Rows of an array, taken when asked for."""
+
+    def __init__(self, stack: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        self.stack = stack
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.stack[self.rows[i]]
+
+
+def _collate_pairs(batch: list[tuple[NDArray[np.float32], Any]]) -> Any:
+    X, targets = collate_canvases(batch)
+    images = X["images"]
+    return {"images": images.reshape(-1, 1, *images.shape[3:])}, targets
+
+
+class _Metric:
+    """Distance of two flattened images; each image goes through the network once."""
+
+    def __init__(self, verifier: SiameseVerifier) -> None:
+        self.verifier = verifier
+        self.known: dict[bytes, NDArray[np.float32]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"verifier": self.verifier, "known": {}}
+
+    def __call__(self, row: Any, other: Any) -> float:
+        return float(np.linalg.norm(self._vector(row) - self._vector(other)))
+
+    def _vector(self, row: Any) -> NDArray[np.float32]:
+        row = np.ascontiguousarray(row)
+        key = row.tobytes()
+        if key not in self.known:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            if hasattr(self.verifier, "n_features_in_"):
+                X = row[None]
+            else:
+                X = row.reshape(1, *self.verifier.image_size_)
+                X = X.astype(np.uint8) if X.max() > 1 else X
+            self.known[key] = self.verifier._embed(X)[0]
+        return self.known[key]

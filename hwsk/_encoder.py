@@ -151,7 +151,7 @@ class CanvasDataset(RasterDataset):
 
     def __init__(
         self,
-        images: Sequence[Image],
+        images: Sequence[Image] | NDArray[Any],
         targets: Sequence[tuple[Any, ...]] | None,
         augment: Augmentation | None = None,
         seed: int = 0,

@@ -200,7 +200,7 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
 
     def __init__(
         self,
-        images: Sequence[Image],
+        images: Sequence[Image] | NDArray[Any],
         levels: tuple[float, float],
         height: int | None = None,
         targets: Sequence[Any] | None = None,

@@ -279,14 +279,13 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
 
     def _weigh_classes(self, counts: list[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
         """Weight of each class of each task."""
-        given = self.class_weight
-        if not isinstance(given, list):
-            if isinstance(given, dict) and len(counts) > 1:
-                raise ValueError(
-                    f"y has {len(counts)} columns, and class_weight is one dict: give a list, with "
-                    "a dict for each column"
-                )
-            given = [given] * len(counts)
+        if isinstance(self.class_weight, dict) and len(counts) > 1:
+            raise ValueError(
+                f"y has {len(counts)} columns, and class_weight is one dict: give a list, with a "
+                "dict for each column"
+            )
+        of_one = not isinstance(self.class_weight, list)
+        given: Any = [self.class_weight] * len(counts) if of_one else self.class_weight
         if len(given) != len(counts):
             raise ValueError(
                 f"class_weight has {len(given)} dicts, and y has {len(counts)} columns"

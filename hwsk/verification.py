@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils._tags import Tags
+from sklearn.utils._tags import ClassifierTags, Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -151,7 +151,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     classes_: NDArray[np.int64]
     tasks_: Tasks | None
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Any] = {
         "loss": [StrOptions(set(EMBEDDING_MARGINS))],
         "margin": [Interval(Real, 0, None, closed="neither"), None],
         "scale": [Interval(Real, 0, None, closed="neither")],
@@ -228,6 +228,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         tags.input_tags.string = True
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = []
+        if hasattr(self, "classes_") and hasattr(self, "predict"):  # scorers ask for a classifier
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -272,7 +275,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             self._check_channels()
             if not further:
                 for name in ("threshold_", "calibration_"):
-                    vars(self).pop(name, None)
+                    self.__dict__.pop(name, None)
             if self._holds_pairs(X):
                 self._fit_pairs(X, y, groups, features, further)
             else:
@@ -312,25 +315,16 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             self.feature_names_ = list(self.tasks_.names)
             codes = encode_tasks(features, self.tasks_)
         targets = list(zip(writers, np.arange(len(writers)), codes, strict=True))
-        held_out: list[NDArray[Any]] = []
 
         def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
             chosen = [targets[row] for row in rows]
             return _SampleDataset(stack[rows], chosen, self.augment if training else None, seed)
 
-        def split(n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-            train, valid = self._split(n, groups, seed)
-            held_out.append(valid)
-            return train, valid
-
-        of_pairs = writers if groups is None else groups
-        make_module = self._module_to_train_further if further else None
-        self._train(make_dataset, len(stack), of_pairs, make_module, split=split)
-        for rows in held_out:
+        def judge(rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
             vectors = _vectors(self._outputs(CanvasDataset(stack[rows], None), warn=False))
-            distances, same = _all_pairs(vectors, writers[rows])
-            if 0 < same.sum() < len(same):
-                self._calibrate(-distances, same, "eer", None, 1.0)
+            return _all_pairs(vectors, writers[rows])
+
+        self._learn(make_dataset, len(stack), writers if groups is None else groups, further, judge)
 
     def _fit_pairs(self, X: Any, y: Any, groups: Any, features: Any, further: bool) -> None:
         if self.loss not in _OF_PAIRS:
@@ -351,11 +345,28 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         stack = self._look(self._images(entries, reset=True), further=further, stacklevel=4)
         self.tasks_ = None
         self._n_writers = 0
-        held_out: list[NDArray[Any]] = []
 
         def make_dataset(chosen: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
             augment = self.augment if training else None
             return _PairDataset(stack, rows[chosen], same[chosen], augment, seed)
+
+        def judge(chosen: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+            images = stack[rows[chosen].ravel()]
+            vectors = _vectors(self._outputs(CanvasDataset(images, None), warn=False))
+            return -np.linalg.norm(vectors[::2] - vectors[1::2], axis=1), same[chosen]
+
+        self._learn(make_dataset, len(rows), groups, further, judge)
+
+    def _learn(
+        self,
+        make_dataset: Callable[[NDArray[np.int64], bool, int], CanvasDataset],
+        n_samples: int,
+        groups: Any,
+        further: bool,
+        judge: Callable[[NDArray[np.int64]], tuple[NDArray[np.float64], NDArray[np.bool_]]],
+    ) -> None:
+        """Train, and calibrate by what was held out, if anything was; `judge` scores rows of it."""
+        held_out: list[NDArray[Any]] = []
 
         def split(n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
             train, valid = self._split(n, groups, seed)
@@ -363,12 +374,11 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return train, valid
 
         make_module = self._module_to_train_further if further else None
-        self._train(make_dataset, len(rows), groups, make_module, split=split)
-        for chosen in held_out:
-            vectors = _vectors(self._outputs(CanvasDataset(stack, None), warn=False))
-            distances = np.linalg.norm(np.subtract(*vectors[rows[chosen]].swapaxes(0, 1)), axis=1)
-            if 0 < same[chosen].sum() < len(chosen):
-                self._calibrate(-distances, same[chosen], "eer", None, 1.0)
+        self._train(make_dataset, n_samples, groups, make_module, split=split)
+        for rows in held_out:
+            scores, same = judge(rows)
+            if 0 < same.sum() < len(same):
+                self._calibrate(scores, same, "eer", None, 1.0)
 
     def _make_module(self) -> HandNetwork:
         sizes = () if self.tasks_ is None else tuple(len(c) for c in self.tasks_.classes)
@@ -625,8 +635,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         beta: float,
     ) -> None:
         self.threshold_ = _find_threshold(scores, same, strategy, min_rate, beta)
-        logistic = LogisticRegression(class_weight="balanced").fit(scores[:, None], same)
-        self.calibration_ = float(logistic.coef_[0, 0]), float(logistic.intercept_[0])
+        spread = max(float(scores.std()), 1e-12)  # so that the penalty is the same for any scale
+        logistic = LogisticRegression(class_weight="balanced").fit(scores[:, None] / spread, same)
+        self.calibration_ = float(logistic.coef_[0, 0]) / spread, float(logistic.intercept_[0])
 
     def get_metric(self) -> Callable[[Any, Any], float]:
         """The distance as a function of two images, each flattened to a row.
@@ -672,8 +683,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         vectors = self._embed(X)
         check_consistent_length(vectors, y)
         _, writers = np.unique(column_or_1d(y), return_inverse=True)
-        distances, same = _all_pairs(vectors, writers)
-        return -distances, same
+        return _all_pairs(vectors, writers)
 
     def _check_same(self, y: Any, n: int, *, reset: bool = True) -> NDArray[np.bool_]:
         labels = column_or_1d(y)
@@ -747,20 +757,20 @@ def _split_pairs(X: Any) -> tuple[Any, NDArray[np.int64]]:
     """Entries, and for each pair the numbers of its two; paths and ids are taken once."""
     if isinstance(X, pd.DataFrame):
         X = X.to_numpy()
-    if not hasattr(X, "__array__"):
-        flat = [entry for pair in X for entry in pair]
+    if hasattr(X, "__array__"):
+        array = np.asarray(X)
+    else:
         odd = [row for row, pair in enumerate(X) if len(pair) != 2]
         if odd:
             raise ValueError(f"row {odd[0]} of X holds {len(X[odd[0]])} entries; a pair has two")
-        plain = all(isinstance(entry, (str, int, np.integer)) for entry in flat)
-        array = np.array(flat).reshape(-1, 2) if plain else object_array(flat).reshape(-1, 2)
-    else:
-        array = np.asarray(X)
+        array = object_array([entry for pair in X for entry in pair]).reshape(-1, 2)
     if array.ndim == 2:
         flat = array.ravel()
-        if array.dtype == object and not all(isinstance(e, (str, int)) for e in flat):
-            return flat, np.arange(flat.size).reshape(-1, 2)
-        flat = flat.astype(str) if array.dtype == object else flat
+        if array.dtype == object:
+            kinds = {type(entry) for entry in flat}
+            if not kinds <= {str, int}:
+                return flat, np.arange(flat.size).reshape(-1, 2)
+            flat = np.array(flat.tolist())
         entries, rows = np.unique(flat, return_inverse=True)
         return entries, rows.reshape(-1, 2)
     return array.reshape(-1, *array.shape[2:]), np.arange(2 * len(array)).reshape(-1, 2)
@@ -769,9 +779,9 @@ def _split_pairs(X: Any) -> tuple[Any, NDArray[np.int64]]:
 def _all_pairs(
     vectors: NDArray[Any], writers: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Distance of all pairs of samples, and whether each is by one writer."""
+    """Score of all pairs of samples, and whether each is by one writer."""
     first, second = np.triu_indices(len(writers), 1)
-    return pdist(vectors.astype(np.float64)), writers[first] == writers[second]
+    return -pdist(vectors.astype(np.float64)), writers[first] == writers[second]
 
 
 def _find_threshold(

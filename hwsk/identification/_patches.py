@@ -191,11 +191,12 @@ class PatchDataset(RasterDataset):
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
         image = self.images[i]
         rng = np.random.default_rng([self.seed, self.epoch, i])
-        ink = to_ink(image, self.levels)
-        ink = np.ones(ink.shape, bool) if self.is_table else find_ink(ink)
+        is_ink = np.ones(image.shape, bool)
+        if not self.is_table:
+            is_ink = find_ink(to_ink(image, self.levels))
         patches = [
             self._patch(image, window, rng)
-            for window in draw_windows(ink, self.size.cut, self.n_patches, rng)
+            for window in draw_windows(is_ink, self.size.cut, self.n_patches, rng)
         ]
         assert self.targets is not None
         return to_ink(np.stack(patches), self.levels), self.targets[i]

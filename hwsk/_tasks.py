@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ MISSING = -1
 """The class number where a label is missing."""
 
 
-class Tasks(NamedTuple):
+class Tasks(TypedDict):
     """What is told apart: a name for each task, its classes, and how y was given."""
 
     names: list[Any]
@@ -71,7 +71,7 @@ def learn_tasks(y: Any) -> Tasks:
                 f"{of or 'y has'} {has}: a classifier needs two classes at least".strip()
             )
         classes.append(kinds)
-    return Tasks(list(frame), classes, kind)
+    return {"names": list(frame), "classes": classes, "kind": kind}
 
 
 def encode_tasks(y: Any, tasks: Tasks) -> NDArray[np.int64]:
@@ -83,23 +83,24 @@ def encode_tasks(y: Any, tasks: Tasks) -> NDArray[np.int64]:
         If columns are not those of `tasks`, or a label is none of a task's classes.
     """
     frame, kind = as_frame(y)
-    if frame.shape[1] != len(tasks.names):
+    names = tasks["names"]
+    if frame.shape[1] != len(names):
         raise ValueError(
-            f"y has {frame.shape[1]} columns, and {len(tasks.names)} tasks were learnt: "
-            f"{tasks.names}"
+            f"y has {frame.shape[1]} columns, and {len(names)} tasks were learnt: "
+            f"{names}"
         )
-    if kind == "frame" and tasks.kind == "frame" and set(frame) == set(tasks.names):
-        frame = frame[tasks.names]
-    elif kind == "frame" and tasks.kind == "frame":
-        raise ValueError(f"y has the columns {list(frame)}, and the tasks are {tasks.names}")
+    if kind == "frame" and tasks["kind"] == "frame" and set(frame) == set(names):
+        frame = frame[names]
+    elif kind == "frame" and tasks["kind"] == "frame":
+        raise ValueError(f"y has the columns {list(frame)}, and the tasks are {names}")
     codes = np.full(frame.shape, MISSING, np.int64)
-    for i, classes in enumerate(tasks.classes):
+    for i, classes in enumerate(tasks["classes"]):
         column = frame.iloc[:, i]
         found = pd.Index(classes).get_indexer(column.to_numpy(dtype=object))
         unknown = np.flatnonzero((found < 0) & column.notna().to_numpy())
         if len(unknown):
             raise ValueError(
-                f"{len(unknown)} labels of column {tasks.names[i]!r} are none of its classes "
+                f"{len(unknown)} labels of column {names[i]!r} are none of its classes "
                 f"{classes.tolist()}, rows {some_rows(unknown)}; row {unknown[0]}: "
                 f"{column.iloc[unknown[0]]!r}"
             )

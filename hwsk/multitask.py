@@ -251,14 +251,14 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         check_consistent_length(stack, y, groups, writers)
         if not further:
             self.tasks_ = learn_tasks(y)
-            self.task_names_ = list(self.tasks_.names)
-            one = self.tasks_.kind == "column"
-            self.classes_ = self.tasks_.classes[0] if one else self.tasks_.classes
+            self.task_names_ = list(self.tasks_["names"])
+            one = self.tasks_["kind"] == "column"
+            self.classes_ = self.tasks_["classes"][0] if one else self.tasks_["classes"]
         codes = encode_tasks(y, self.tasks_)
         self._check_loss_weights()
         counts = [
             np.bincount(column[column != MISSING], minlength=len(classes))
-            for column, classes in zip(codes.T, self.tasks_.classes, strict=True)
+            for column, classes in zip(codes.T, self.tasks_["classes"], strict=True)
         ]
         if not further:
             self.class_priors_ = [count / count.sum() for count in counts]
@@ -291,7 +291,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
                 f"class_weight has {len(given)} dicts, and y has {len(counts)} columns"
             )
         weights = []
-        for of_column, count, classes in zip(given, counts, self.tasks_.classes, strict=True):
+        for of_column, count, classes in zip(given, counts, self.tasks_["classes"], strict=True):
             seen = np.flatnonzero(count)  # training that goes on may see a part of the classes
             of_classes = np.ones(len(classes))
             of_classes[seen] = compute_class_weight(
@@ -303,24 +303,25 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     def _check_loss_weights(self) -> None:
         if not isinstance(self.loss_weights, Mapping):
             return
-        unknown = [name for name in self.loss_weights if name not in self.tasks_.names]
+        names = self.tasks_["names"]
+        unknown = [name for name in self.loss_weights if name not in names]
         if unknown:
             raise ValueError(
-                f"loss_weights names {unknown[0]!r}, and y has the columns {self.tasks_.names}"
+                f"loss_weights names {unknown[0]!r}, and y has the columns {names}"
             )
         wrong = {name: weight for name, weight in self.loss_weights.items() if not weight >= 0}
         if wrong:
             raise ValueError(f"loss_weights={wrong!r}: a weight is a number from 0")
 
     def _make_module(self) -> HandNetwork:
-        sizes = tuple(len(classes) for classes in self.tasks_.classes)
+        sizes = tuple(len(classes) for classes in self.tasks_["classes"])
         embedding_dim = self.embedding_dim if self._n_writers else None
         return HandNetwork(tuple(self.channels), embedding_dim, sizes, self.dropout)
 
     def _make_criterion(self) -> nn.Module:
         loss_weights: Any = self.loss_weights
         if isinstance(loss_weights, Mapping):
-            loss_weights = [loss_weights.get(name, 1.0) for name in self.tasks_.names]
+            loss_weights = [loss_weights.get(name, 1.0) for name in self.tasks_["names"]]
         tasks = TaskLoss(self._class_weights, self.label_smoothing, loss_weights)
         embedding = None
         if self._n_writers:
@@ -344,7 +345,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         check_is_fitted(self)
         done: list[int] = []
         parts: list[list[NDArray[np.float64]]] = []
-        for rows, (_, of_tasks) in self._encode(X, stacklevel=4):
+        for rows, (_, of_tasks, _) in self._encode(X, stacklevel=4):
             done += rows
             parts.append([logits.cpu().double().numpy() for logits in of_tasks])
         tables = []
@@ -371,7 +372,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
             that one alone.
         """
         tables = self._predict_all(X)
-        return tables[0] if self.tasks_.kind == "column" else tables
+        return tables[0] if self.tasks_["kind"] == "column" else tables
 
     def predict(self, X: Any) -> Any:
         """Tell the features of each image.
@@ -387,12 +388,12 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
             The likeliest classes, in the form in which `fit` was given them.
         """
         best = [table.argmax(axis=1) for table in self._predict_all(X)]
-        columns = [kinds[code] for kinds, code in zip(self.tasks_.classes, best, strict=True)]
-        if self.tasks_.kind == "column":
+        columns = [kinds[code] for kinds, code in zip(self.tasks_["classes"], best, strict=True)]
+        if self.tasks_["kind"] == "column":
             return columns[0]
-        if self.tasks_.kind == "array":
+        if self.tasks_["kind"] == "array":
             return np.column_stack(columns)
-        return pd.DataFrame(dict(zip(self.tasks_.names, columns, strict=True)))
+        return pd.DataFrame(dict(zip(self.tasks_["names"], columns, strict=True)))
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Features of each image, for other estimators.
@@ -412,7 +413,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         check_is_fitted(self)
         done: list[int] = []
         parts = []
-        for rows, (features, _) in self._encode(X, stacklevel=4):
+        for rows, (_, _, features) in self._encode(X, stacklevel=4):
             done += rows
             parts.append(features.cpu().numpy())
         return in_order(done, parts).astype(np.float32)

@@ -312,7 +312,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.tasks_ = None if features is None else learn_tasks(features)
         codes = np.zeros((len(stack), 0), np.int64)
         if self.tasks_ is not None:
-            self.feature_names_ = list(self.tasks_.names)
+            self.feature_names_ = list(self.tasks_["names"])
             codes = encode_tasks(features, self.tasks_)
         targets = list(zip(writers, np.arange(len(writers)), codes, strict=True))
 
@@ -381,7 +381,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
                 self._calibrate(scores, same, "eer", None, 1.0)
 
     def _make_module(self) -> HandNetwork:
-        sizes = () if self.tasks_ is None else tuple(len(c) for c in self.tasks_.classes)
+        sizes = () if self.tasks_ is None else tuple(len(c) for c in self.tasks_["classes"])
         return HandNetwork(tuple(self.channels), self.embedding_dim, sizes, self.dropout)
 
     def _make_criterion(self) -> nn.Module:
@@ -389,7 +389,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return PairsLoss(self.loss, self.margin)
         tasks = None
         if self.tasks_ is not None:
-            tasks = TaskLoss([np.ones(len(c)) for c in self.tasks_.classes])
+            tasks = TaskLoss([np.ones(len(c)) for c in self.tasks_["classes"]])
         embedding = EmbeddingLoss(
             self.loss, self.margin, self.scale, self._n_writers, self.embedding_dim
         )
@@ -747,7 +747,7 @@ def _vectors(outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
     """Vectors of length 1 of what the network gives, batch by batch."""
     done: list[int] = []
     parts = []
-    for rows, (vectors, _) in outputs:
+    for rows, (vectors, *_) in outputs:
         done += rows
         parts.append(unit(vectors.cpu().double().numpy()).astype(np.float32))
     return in_order(done, parts)

@@ -22,14 +22,14 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 import hwsk
+from hwsk._images import find_ink
 from hwsk.datasets import make_handwriting
 from hwsk.identification import LeakageWarning, WriterClassifier, WriterEmbedder
 from hwsk.identification import _weights as weights_module
 from hwsk.identification._embedding import _PairDataset
-from hwsk._images import find_ink
 from hwsk.identification._patches import cut, draw_windows, lay_windows
-from hwsk.networks.losses import PairLoss
 from hwsk.networks.encoder import ConvEncoder
+from hwsk.networks.losses import PairLoss
 from hwsk.networks.patches import PatchNetwork
 from hwsk.networks.resnet import BasicBlock, ResNet, load_backbone, resnet18, resnet50
 from hwsk.preprocessing import HeightNormalizer

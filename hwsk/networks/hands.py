@@ -39,7 +39,7 @@ class HandNetwork(nn.Module):
         self.embedding = None if embedding_dim is None else nn.Linear(n_features, embedding_dim)
         self.heads = nn.ModuleList(nn.Linear(n_features, size) for size in task_sizes)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
         """Vectors and logits of images.
 
         Parameters
@@ -53,6 +53,8 @@ class HandNetwork(nn.Module):
             The embedding, or the encoder's features where there is none.
         logits : tuple of Tensor of shape (n, n_classes)
             Of each task.
+        features : Tensor of shape (n, n_features)
+            Of the encoder.
         """
         height, width = (max(0, self.encoder.least_side - side) for side in images.shape[2:])
         if height or width:
@@ -60,7 +62,8 @@ class HandNetwork(nn.Module):
         features = self.encoder(images)
         x = self.dropout(features)
         vectors = features if self.embedding is None else self.embedding(x)
-        return at_least_float32(vectors), tuple(at_least_float32(head(x)) for head in self.heads)
+        logits = tuple(at_least_float32(head(x)) for head in self.heads)
+        return at_least_float32(vectors), logits, at_least_float32(features)
 
 
 class HandLoss(nn.Module):
@@ -70,8 +73,8 @@ class HandLoss(nn.Module):
     ----------
     embedding : EmbeddingLoss or None
     tasks : TaskLoss or None
-    weight : float
-        Factor of the second of the two, where there are both: of the tasks' loss for a verifier.
+    embedding_weight, task_weight : float, default=1.0
+        Factors of the two.
     """
 
     def __init__(
@@ -88,10 +91,10 @@ class HandLoss(nn.Module):
         self.task_weight = task_weight
 
     def forward(
-        self, output: tuple[Tensor, tuple[Tensor, ...]], target: tuple[Tensor, ...]
+        self, output: tuple[Tensor, tuple[Tensor, ...], Tensor], target: tuple[Tensor, ...]
     ) -> Tensor:
         """Loss of a batch; target is (writers, samples, classes of the tasks)."""
-        vectors, logits = output
+        vectors, logits, _ = output
         loss = vectors.new_zeros(())
         if self.embedding is not None:
             loss = loss + self.embedding_weight * self.embedding(vectors, target[0])

@@ -218,7 +218,7 @@ class Constant(BaseEstimator):
         return np.full(len(X), self.text, object)
 
 
-@pytest.mark.parametrize("name", get_scorer_names())
+@pytest.mark.parametrize("name", sorted(set(get_scorer_names()) - {"neg_equal_error_rate"})  # of texts)
 def test_scorers_are_higher_is_better(name):
     X, y = np.zeros((2, 1)), ["the", "thy"]
     metric = globals()[name.removeprefix("neg_")]

@@ -1,4 +1,4 @@
-"""How well text was read and writers were found: error rates, accuracies, retrieval, scorers."""
+"""How well text was read, writers were found and hands told apart; scorers by name."""
 
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,23 @@ __getattr__, __dir__, __all__ = attach(
         ],
         "_characters": ["confused_pairs"],
         "_retrieval": ["mean_average_precision", "soft_top_k_accuracy", "hard_top_k_accuracy"],
+        "_verification": [
+            "equal_error_rate",
+            "false_acceptance_rate",
+            "false_rejection_rate",
+            "false_rejection_rate_at",
+            "log_likelihood_ratio_cost",
+            "pair_bootstrap_interval",
+        ],
+        "_protocols": ["writer_dependent_report", "writer_independent_report"],
         "_scorers": ["get_scorer", "get_scorer_names"],
     },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.metrics._characters import confused_pairs as confused_pairs
+    from hwsk.metrics._protocols import writer_dependent_report as writer_dependent_report
+    from hwsk.metrics._protocols import writer_independent_report as writer_independent_report
     from hwsk.metrics._retrieval import hard_top_k_accuracy as hard_top_k_accuracy
     from hwsk.metrics._retrieval import mean_average_precision as mean_average_precision
     from hwsk.metrics._retrieval import soft_top_k_accuracy as soft_top_k_accuracy
@@ -36,3 +47,9 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.metrics._text import character_precision as character_precision
     from hwsk.metrics._text import character_recall as character_recall
     from hwsk.metrics._text import word_error_rate as word_error_rate
+    from hwsk.metrics._verification import equal_error_rate as equal_error_rate
+    from hwsk.metrics._verification import false_acceptance_rate as false_acceptance_rate
+    from hwsk.metrics._verification import false_rejection_rate as false_rejection_rate
+    from hwsk.metrics._verification import false_rejection_rate_at as false_rejection_rate_at
+    from hwsk.metrics._verification import log_likelihood_ratio_cost as log_likelihood_ratio_cost
+    from hwsk.metrics._verification import pair_bootstrap_interval as pair_bootstrap_interval

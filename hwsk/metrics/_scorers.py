@@ -16,12 +16,18 @@ from hwsk.metrics._text import (
     character_recall,
     word_error_rate,
 )
+from hwsk.metrics._verification import equal_error_rate
 
 __all__ = ["get_scorer", "get_scorer_names"]
 
 _SCORERS = {
     "neg_character_error_rate": make_scorer(character_error_rate, greater_is_better=False),
     "neg_word_error_rate": make_scorer(word_error_rate, greater_is_better=False),
+    "neg_equal_error_rate": make_scorer(
+        equal_error_rate,
+        greater_is_better=False,
+        response_method=("decision_function", "predict_proba"),
+    ),
     "character_accuracy": make_scorer(character_accuracy),
     "character_precision": make_scorer(character_precision),
     "character_recall": make_scorer(character_recall),
@@ -40,8 +46,8 @@ def get_scorer_names() -> list[str]:
     Examples
     --------
     >>> from hwsk.metrics import get_scorer_names
-    >>> get_scorer_names()[-2:]
-    ['neg_character_error_rate', 'neg_word_error_rate']
+    >>> get_scorer_names()[-3:]
+    ['neg_character_error_rate', 'neg_equal_error_rate', 'neg_word_error_rate']
     """
     return sorted(_SCORERS)
 

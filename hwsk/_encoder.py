@@ -30,7 +30,7 @@ from hwsk.base import (
 )
 
 _CANVAS_DOC = """\
-    channels : tuple of int, default=(32, 64, 128, 256)
+    channels : tuple of int, default=(32, 64, 128, 128)
         Filters of the encoder's four stages; each halves the image.
     image_size : tuple of (int, int), default=None
         Height and width of the canvas that the network sees. An image of that size is taken as it

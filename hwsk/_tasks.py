@@ -86,8 +86,7 @@ def encode_tasks(y: Any, tasks: Tasks) -> NDArray[np.int64]:
     names = tasks["names"]
     if frame.shape[1] != len(names):
         raise ValueError(
-            f"y has {frame.shape[1]} columns, and {len(names)} tasks were learnt: "
-            f"{names}"
+            f"y has {frame.shape[1]} columns, and {len(names)} tasks were learnt: {names}"
         )
     if kind == "frame" and tasks["kind"] == "frame" and set(frame) == set(names):
         frame = frame[names]

@@ -57,9 +57,11 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     dropout : float, default=0.0
         Before the heads.
     representation : {"features", "probabilities"}, default="features"
-        What `transform` gives: the encoder's features, or the probabilities of all columns side by
+        What `transform` gives: the features that its heads see, or the probabilities of all columns side by
         side. May be changed after `fit`.
     {canvas}
+    hidden_units : int, default=256
+        Features that a dense layer makes of the encoder's maps.
     {training}
 
     Attributes
@@ -130,6 +132,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "representation": [StrOptions({"features", "probabilities"})],
         "channels": [tuple, list],
+        "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "image_size": [tuple, list, None],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
@@ -145,7 +148,8 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         embedding_dim: int = 128,
         dropout: float = 0.0,
         representation: str = "features",
-        channels: tuple[int, ...] = (32, 64, 128, 256),
+        channels: tuple[int, ...] = (32, 64, 128, 128),
+        hidden_units: int = 256,
         image_size: tuple[int, int] | None = None,
         image_shape: tuple[int, int] | None = None,
         *,
@@ -175,6 +179,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         self.dropout = dropout
         self.representation = representation
         self.channels = channels
+        self.hidden_units = hidden_units
         self.image_size = image_size
         self.image_shape = image_shape
         self.max_epochs = max_epochs
@@ -306,9 +311,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         names = self.tasks_["names"]
         unknown = [name for name in self.loss_weights if name not in names]
         if unknown:
-            raise ValueError(
-                f"loss_weights names {unknown[0]!r}, and y has the columns {names}"
-            )
+            raise ValueError(f"loss_weights names {unknown[0]!r}, and y has the columns {names}")
         wrong = {name: weight for name, weight in self.loss_weights.items() if not weight >= 0}
         if wrong:
             raise ValueError(f"loss_weights={wrong!r}: a weight is a number from 0")
@@ -316,7 +319,14 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     def _make_module(self) -> HandNetwork:
         sizes = tuple(len(classes) for classes in self.tasks_["classes"])
         embedding_dim = self.embedding_dim if self._n_writers else None
-        return HandNetwork(tuple(self.channels), embedding_dim, sizes, self.dropout)
+        return HandNetwork(
+            self.image_size_,
+            tuple(self.channels),
+            self.hidden_units,
+            embedding_dim,
+            sizes,
+            self.dropout,
+        )
 
     def _make_criterion(self) -> nn.Module:
         loss_weights: Any = self.loss_weights

@@ -80,6 +80,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         cleans scans, is cloned and fitted. A callable takes a list of entries, and gives images.
         With an array of images, entries are its row numbers.
     {canvas}
+    hidden_units : int, default=256
+        Features that a dense layer makes of the encoder's maps.
     {training}
 
     Attributes
@@ -160,6 +162,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         "feature_weight": [Interval(Real, 0, None, closed="left")],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
+        "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "image_size": [tuple, list, None],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
@@ -174,7 +177,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         dropout: float = 0.0,
         feature_weight: float = 1.0,
         preprocessor: Any = None,
-        channels: tuple[int, ...] = (32, 64, 128, 256),
+        channels: tuple[int, ...] = (32, 64, 128, 128),
+        hidden_units: int = 256,
         image_size: tuple[int, int] | None = None,
         image_shape: tuple[int, int] | None = None,
         *,
@@ -203,6 +207,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.feature_weight = feature_weight
         self.preprocessor = preprocessor
         self.channels = channels
+        self.hidden_units = hidden_units
         self.image_size = image_size
         self.image_shape = image_shape
         self.max_epochs = max_epochs
@@ -382,7 +387,14 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     def _make_module(self) -> HandNetwork:
         sizes = () if self.tasks_ is None else tuple(len(c) for c in self.tasks_["classes"])
-        return HandNetwork(tuple(self.channels), self.embedding_dim, sizes, self.dropout)
+        return HandNetwork(
+            self.image_size_,
+            tuple(self.channels),
+            self.hidden_units,
+            self.embedding_dim,
+            sizes,
+            self.dropout,
+        )
 
     def _make_criterion(self) -> nn.Module:
         if not self._n_writers:

@@ -53,12 +53,18 @@ SMALL = {
     "CTCRecognizer": {"height": 8, "max_epochs": 1},
     "MultiTaskClassifier": {
         "channels": (4, 8, 8, 8),
+        "hidden_units": 32,
         "max_epochs": 12,
         "batch_size": 16,
         "lr": 0.03,
         "precision": "float64",
     },
-    "SiameseVerifier": {"channels": (2, 2, 2, 2), "embedding_dim": 4, "max_epochs": 2},
+    "SiameseVerifier": {
+        "channels": (2, 2, 2, 2),
+        "embedding_dim": 4,
+        "max_epochs": 2,
+        "hidden_units": 8,
+    },
     "VLADEncoder": {"n_clusters": 2, "n_components": 3},
     "WriterEmbedder": {"backbone": TinyBackbone, "image_size": 6, "n_patches": 1, "max_epochs": 2},
     "WriterClassifier": {

@@ -24,10 +24,11 @@ class ConvEncoder(nn.Module):
         for i, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False)):
             first = ConvNorm(n_in, n_out, kernel_size=3 if i else 5, stride=2)
             setattr(self, f"stage{i + 1}", nn.Sequential(first, Residual(n_out)))
+        self.stride = 2 ** len(channels)
         self.n_features = 2 * channels[-1]
 
     def maps(self, x: Tensor) -> Tensor:
-        """The last stage's features, `(n, channels[-1], height / 16, width / 16)`."""
+        """The last stage's features, `(n, channels[-1], height / stride, width / stride)`, rounded up."""
         for stage in self.children():
             x = stage(x)
         return x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -9,14 +11,22 @@ from hwsk.networks.encoder import ConvEncoder
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
 from hwsk.networks.patches import at_least_float32
 
+_LEAST_SIDE = 32  # smaller images are padded: a map of one place has no statistics
+
 
 class HandNetwork(nn.Module):
     """An encoder over images, whose features make an embedding and the classes of several tasks.
 
+    The encoder's last maps are not pooled: where on the canvas something is tells of the hand, too.
+
     Parameters
     ----------
+    image_size : tuple of (int, int)
+        Height and width of the images.
     channels : tuple of int
         Filters of the encoder's stages.
+    hidden_units : int
+        Features that a dense layer makes of the encoder's maps.
     embedding_dim : int or None
         Length of the embedding; None leaves it out.
     task_sizes : tuple of int
@@ -27,17 +37,23 @@ class HandNetwork(nn.Module):
 
     def __init__(
         self,
+        image_size: tuple[int, int],
         channels: tuple[int, ...],
+        hidden_units: int,
         embedding_dim: int | None = None,
         task_sizes: tuple[int, ...] = (),
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.encoder = ConvEncoder(channels)
-        n_features = self.encoder.n_features
+        sides = [max(_LEAST_SIDE, side) for side in image_size]
+        self.padding = (0, sides[1] - image_size[1], 0, sides[0] - image_size[0])
+        n_places = math.prod(-(-side // self.encoder.stride) for side in sides)
+        self.dense = nn.Linear(n_places * channels[-1], hidden_units)
+        self.norm = nn.LayerNorm(hidden_units)
         self.dropout = nn.Dropout(dropout)
-        self.embedding = None if embedding_dim is None else nn.Linear(n_features, embedding_dim)
-        self.heads = nn.ModuleList(nn.Linear(n_features, size) for size in task_sizes)
+        self.embedding = None if embedding_dim is None else nn.Linear(hidden_units, embedding_dim)
+        self.heads = nn.ModuleList(nn.Linear(hidden_units, size) for size in task_sizes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
         """Vectors and logits of images.
@@ -49,17 +65,15 @@ class HandNetwork(nn.Module):
 
         Returns
         -------
-        vectors : Tensor of shape (n, embedding_dim or n_features), float32 or float64
-            The embedding, or the encoder's features where there is none.
+        vectors : Tensor of shape (n, embedding_dim or hidden_units), float32 or float64
+            The embedding, or the features where there is none.
         logits : tuple of Tensor of shape (n, n_classes)
             Of each task.
-        features : Tensor of shape (n, n_features)
-            Of the encoder.
+        features : Tensor of shape (n, hidden_units)
+            What embedding and heads see.
         """
-        height, width = (max(0, self.encoder.least_side - side) for side in images.shape[2:])
-        if height or width:
-            images = F.pad(images, (0, width, 0, height))
-        features = self.encoder(images)
+        maps = self.encoder.maps(F.pad(images, self.padding))
+        features = F.relu(self.norm(self.dense(maps.flatten(1))))
         x = self.dropout(features)
         vectors = features if self.embedding is None else self.embedding(x)
         logits = tuple(at_least_float32(head(x)) for head in self.heads)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from hwsk.networks._blocks import ConvNorm, Residual
 from hwsk.networks.encoder import ConvEncoder
 
-_STRIDE = 16  # pixels, each way, to a place of the last feature map
-_LEAST_SIDE = 2 * _STRIDE  # a map of one place has no statistics in a batch of one image
+_LEAST_PLACES = 4  # of the last feature map, each way, where there are stages to choose from
 _MEMORY = 0.9  # of the running mean of the residual variance, at each step
 _LEAST_VARIANCE = 1e-5  # about a grey level of 8 bits: finer than that is no likelihood of an image
+_FIRST_LOG_VARIANCE = -4.0  # of the posterior, before training
 _LOG_VARIANCES = (-12.0, 12.0)  # of the posterior: beyond, exp() is of no use
 
 
@@ -22,9 +22,10 @@ class VAENetwork(nn.Module):
     """A convolutional encoder and its mirror image [1]_.
 
     The encoder's last feature map is flattened, not pooled: where ink lies is half of what an
-    image is. The decoder doubles such a map four times, the last time by a sub-pixel
-    convolution [2]_: layers at full size would cost as much as all others. Images are padded with
-    paper to whole places of the map, and the decoder's are cut to their size.
+    image is. The decoder doubles such a map as often as the encoder has halved the image, the last
+    time by a sub-pixel convolution [2]_: layers at full size would cost as much as all others.
+    Images are padded with paper to whole places of the map, and the decoder's are cut to their
+    size. Stages that would leave less than 4 x 4 places are left out.
 
     Parameters
     ----------
@@ -33,7 +34,8 @@ class VAENetwork(nn.Module):
     latent_dim : int
         Dimensions of the latent vectors.
     channels : tuple of 4 int, default=(32, 64, 128, 128)
-        Filters of the encoder's stages, from the image on; the decoder has the same.
+        Filters of the encoder's stages, from the image on; the decoder has the same. Images
+        smaller than 64 pixels have the first of them only.
 
     References
     ----------
@@ -53,14 +55,22 @@ class VAENetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = image_shape
-        padded = [-(-max(side, _LEAST_SIDE) // _STRIDE) * _STRIDE for side in image_shape]
-        self.padding = (0, padded[1] - image_shape[1], 0, padded[0] - image_shape[0])
-        self.map_shape = (channels[-1], padded[0] // _STRIDE, padded[1] // _STRIDE)
+        halvings = range(1, len(channels) + 1)
+        n_stages = max(1, sum(-(-min(image_shape) // 2**i) >= _LEAST_PLACES for i in halvings))
+        channels, stride = channels[:n_stages], 2**n_stages
+        # At least two places: a map of one has no statistics in a batch of one image.
+        places = [max(2, -(-side // stride)) for side in image_shape]
+        self.padding = (0, places[1] * stride - image_shape[1])
+        self.padding += (0, places[0] * stride - image_shape[0])
+        self.map_shape = (channels[-1], *places)
         n_features = math.prod(self.map_shape)
         self.encoder = ConvEncoder(channels)
         self.posterior = nn.Linear(n_features, 2 * latent_dim)
+        with torch.no_grad():  # at first, noise would drown what the encoder has to say
+            self.posterior.bias[latent_dim:] += _FIRST_LOG_VARIANCE
         self.expand = nn.Linear(latent_dim, n_features)
         self.decoder = nn.Sequential(
+            ConvNorm(channels[-1], channels[-1]),
             *(
                 nn.Sequential(ConvNorm(n_in, n_out), nn.Upsample(scale_factor=2), Residual(n_out))
                 for n_in, n_out in zip(channels[::-1], channels[-2::-1], strict=False)
@@ -141,7 +151,7 @@ class NegativeELBO(nn.Module):
 
     Parameters
     ----------
-    likelihood : {"bernoulli", "gaussian"}, default="bernoulli"
+    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
         Of pixels given the latent vector; see `log_likelihood`.
     beta : float, default=1.0
         Weight of the divergence from the prior [2]_.
@@ -153,7 +163,7 @@ class NegativeELBO(nn.Module):
        variational framework", ICLR 2017, equation 4.
     """
 
-    def __init__(self, likelihood: str = "bernoulli", beta: float = 1.0) -> None:
+    def __init__(self, likelihood: str = "gaussian", beta: float = 1.0) -> None:
         super().__init__()
         self.likelihood = likelihood
         self.beta = beta
@@ -175,10 +185,10 @@ def log_likelihood(logits: Tensor, images: Tensor, likelihood: str, variance: Te
     ----------
     logits, images : Tensor of shape (n, 1, height, width)
         The decoder's output; the ink that is there.
-    likelihood : {"bernoulli", "gaussian"}
-        "bernoulli" takes grey ink as the probability of black. "gaussian" has one variance for
-        all pixels: given the batch's own mean squared error, which is the likeliest, the gradient
-        is that of the logarithm of that error [1]_.
+    likelihood : {"gaussian", "bernoulli"}
+        "gaussian" has one variance for all pixels: given the batch's own mean squared error,
+        which is the likeliest, the gradient is that of the logarithm of that error [1]_.
+        "bernoulli" takes grey ink as the probability of black.
     variance : Tensor of shape ()
         Of the Gaussian.
 

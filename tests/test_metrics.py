@@ -218,7 +218,10 @@ class Constant(BaseEstimator):
         return np.full(len(X), self.text, object)
 
 
-@pytest.mark.parametrize("name", sorted(set(get_scorer_names()) - {"neg_equal_error_rate"})  # of texts)
+OF_TEXTS = sorted(set(get_scorer_names()) - {"neg_equal_error_rate"})
+
+
+@pytest.mark.parametrize("name", OF_TEXTS)
 def test_scorers_are_higher_is_better(name):
     X, y = np.zeros((2, 1)), ["the", "thy"]
     metric = globals()[name.removeprefix("neg_")]

@@ -105,3 +105,11 @@ def encode_tasks(y: Any, tasks: Tasks) -> NDArray[np.int64]:
             )
         codes[:, i] = found
     return codes
+
+
+def count_classes(codes: NDArray[np.int64], tasks: Tasks) -> list[NDArray[np.int64]]:
+    """How often each class of each task occurs."""
+    return [
+        np.bincount(column[column != MISSING], minlength=len(classes))
+        for column, classes in zip(codes.T, tasks["classes"], strict=True)
+    ]

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from hwsk._encoder import CanvasDataset, EncoderEstimator, document_canvas, in_order
-from hwsk._tasks import MISSING, Tasks, encode_tasks, learn_tasks
+from hwsk._tasks import MISSING, Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
 from hwsk.networks.hands import HandLoss, HandNetwork
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
@@ -57,8 +57,8 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     dropout : float, default=0.0
         Before the heads.
     representation : {"features", "probabilities"}, default="features"
-        What `transform` gives: the features that its heads see, or the probabilities of all columns side by
-        side. May be changed after `fit`.
+        What `transform` gives: the features that its heads see, or the probabilities of all columns
+        side by side. May be changed after `fit`.
     {canvas}
     hidden_units : int, default=256
         Features that a dense layer makes of the encoder's maps.
@@ -254,19 +254,12 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     def _fit(self, X: Any, y: Any, groups: Any, writers: Any, further: bool) -> None:
         stack = self._look(X, further=further, stacklevel=4)
         check_consistent_length(stack, y, groups, writers)
+        tasks = self.tasks_ if further else learn_tasks(y)
+        codes = encode_tasks(y, tasks)
+        counts = count_classes(codes, tasks)
         if not further:
-            self.tasks_ = learn_tasks(y)
-            self.task_names_ = list(self.tasks_["names"])
-            one = self.tasks_["kind"] == "column"
-            self.classes_ = self.tasks_["classes"][0] if one else self.tasks_["classes"]
-        codes = encode_tasks(y, self.tasks_)
+            self._set_tasks(tasks, counts)
         self._check_loss_weights()
-        counts = [
-            np.bincount(column[column != MISSING], minlength=len(classes))
-            for column, classes in zip(codes.T, self.tasks_["classes"], strict=True)
-        ]
-        if not further:
-            self.class_priors_ = [count / count.sum() for count in counts]
         self._class_weights = self._weigh_classes(counts)
         numbers = np.zeros(len(stack), np.int64)
         self._n_writers = 0
@@ -281,6 +274,12 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
 
         make_module = self._module_to_train_further if further else None
         self._train(make_dataset, len(stack), groups, make_module)
+
+    def _set_tasks(self, tasks: Tasks, counts: list[NDArray[np.int64]]) -> None:
+        self.tasks_ = tasks
+        self.task_names_ = list(tasks["names"])
+        self.classes_ = tasks["classes"][0] if tasks["kind"] == "column" else tasks["classes"]
+        self.class_priors_ = [count / count.sum() for count in counts]
 
     def _weigh_classes(self, counts: list[NDArray[np.int64]]) -> list[NDArray[np.float64]]:
         """Weight of each class of each task."""
@@ -315,6 +314,22 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         wrong = {name: weight for name, weight in self.loss_weights.items() if not weight >= 0}
         if wrong:
             raise ValueError(f"loss_weights={wrong!r}: a weight is a number from 0")
+
+    @classmethod
+    def _of_network(
+        cls, verifier: EncoderEstimator, tasks: Tasks, counts: list[NDArray[np.int64]]
+    ) -> MultiTaskClassifier:
+        """A fitted classifier with the network of a verifier that was trained with features."""
+        params = verifier.get_params(deep=False)
+        own = cls().get_params(deep=False)
+        classifier = cls(**{name: value for name, value in params.items() if name in own})
+        learnt = ("image_size_", "levels_", "n_features_in_", "history_", "n_iter_", "_n_writers")
+        classifier.__dict__.update({k: v for k, v in vars(verifier).items() if k in learnt})
+        classifier._set_tasks(tasks, counts)
+        classifier._class_weights = [np.ones(len(classes)) for classes in tasks["classes"]]
+        classifier.loss_weights_ = np.ones(len(counts))
+        classifier._set_network_state(verifier._get_network_state())
+        return classifier
 
     def _make_module(self) -> HandNetwork:
         sizes = tuple(len(classes) for classes in self.tasks_["classes"])

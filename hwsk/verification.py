@@ -31,8 +31,9 @@ from hwsk._encoder import (
 )
 from hwsk._images import Image, object_array, some_rows
 from hwsk._pairs import FellowBatches, nearest_errors, unit
-from hwsk._tasks import Tasks, encode_tasks, learn_tasks
+from hwsk._tasks import Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk.multitask import MultiTaskClassifier
 from hwsk.networks.hands import HandLoss, HandNetwork
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
 
@@ -319,6 +320,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         if self.tasks_ is not None:
             self.feature_names_ = list(self.tasks_["names"])
             codes = encode_tasks(features, self.tasks_)
+            self._feature_counts = count_classes(codes, self.tasks_)
         targets = list(zip(writers, np.arange(len(writers)), codes, strict=True))
 
         def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
@@ -437,6 +439,24 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
         return _vectors(self._encode(self._images(X, reset=False), stacklevel=4))
+
+    def feature_classifier(self) -> MultiTaskClassifier:
+        """The features that were trained along, as an estimator of their own with this network.
+
+        Returns
+        -------
+        classifier : MultiTaskClassifier
+            Fitted; it takes images as this verifier does after its `preprocessor`.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was given no features.
+        """
+        check_is_fitted(self)
+        if self.tasks_ is None:
+            raise NotFittedError("no features were learnt: give `fit` some, as features=")
+        return MultiTaskClassifier._of_network(self, self.tasks_, self._feature_counts)
 
     @available_if(_compares_pairs)
     def pair_distance(self, pairs: Any) -> NDArray[np.float64]:

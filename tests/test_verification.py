@@ -134,7 +134,7 @@ def test_preprocessor_may_be_a_pipeline_of_images(words, pairs):
     np.testing.assert_array_equal(verifier.transform(words.images), plain.transform(cleaned))
 
 
-def test_features_are_learnt_along(words):
+def test_features_are_learnt_along(words, tmp_path):
     features = pd.DataFrame({"pen": np.where(words.style["pen_width"] > 2, "thick", None)})
     features.loc[::3, "pen"] = "thin"
     verifier = SiameseVerifier("cosface", **SMALL)
@@ -143,6 +143,25 @@ def test_features_are_learnt_along(words):
     assert len(verifier.net_.module_.heads) == 1
     copy = pickle.loads(pickle.dumps(verifier))
     np.testing.assert_array_equal(copy.transform(words.images), verifier.transform(words.images))
+    classifier = hwsk_round_trip(verifier.feature_classifier(), tmp_path)
+    assert list(classifier.classes_[0]) == ["thick", "thin"]
+    known = features["pen"].notna()
+    assert classifier.predict(words.images[known]).shape == (known.sum(), 1)
+    features_of = classifier.transform(words.images)
+    weights = verifier.net_.module_.embedding.weight.detach().numpy()
+    vectors = features_of @ weights.T + verifier.net_.module_.embedding.bias.detach().numpy()
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors, verifier.transform(words.images), atol=2e-2)  # bfloat16
+
+
+def hwsk_round_trip(estimator, folder):
+    hwsk.save(estimator, folder / "estimator.hwsk")
+    return hwsk.load(folder / "estimator.hwsk")
+
+
+def test_no_features_no_classifier(fitted):
+    with pytest.raises(NotFittedError, match="features="):
+        fitted.feature_classifier()
 
 
 def test_warm_start_goes_on(words, fitted):

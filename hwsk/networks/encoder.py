@@ -28,7 +28,7 @@ class ConvEncoder(nn.Module):
         self.n_features = 2 * channels[-1]
 
     def maps(self, x: Tensor) -> Tensor:
-        """The last stage's features, `(n, channels[-1], height / stride, width / stride)`, rounded up."""
+        """The last stage's features, `(n, channels[-1], ceil(height / stride), ...)`."""
         for stage in self.children():
             x = stage(x)
         return x

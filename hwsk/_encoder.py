@@ -127,6 +127,25 @@ class EncoderEstimator(NetworkEstimator):
         assert isinstance(images, LazyImages)
         return CanvasDataset(images.map(self._on_canvas), None)
 
+    def _encode_views(
+        self, X: Any, n_changed: int, stacklevel: int
+    ) -> Iterator[Iterator[tuple[list[int], Any]]]:
+        """Yield what `_encode` does, of the images and of versions of them that `augment` changed.
+
+        Version j of each image is changed by the same random numbers: images that are equal have
+        equal outputs, in whatever rows they are.
+        """
+        if n_changed and self.augment is None:
+            raise ValueError(
+                f"test_augmentations={n_changed} and augment=None: there is nothing to change the "
+                "images by"
+            )
+        yield self._encode(X, stacklevel + 1)
+        for view in range(n_changed):
+            dataset = self._canvases(X)
+            dataset.augment, dataset.view = self.augment, view
+            yield self._outputs(dataset, warn=False)
+
     def _encode(self, X: Any, stacklevel: int) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network), and in the end warn of images without ink."""
         dataset = self._canvases(X)
@@ -159,6 +178,13 @@ class CanvasDataset(RasterDataset):
         super().__init__(images, (1.0, 0.0), None, targets, augment, seed)
         self.collate = collate_canvases
         self.blank: set[int] = set()
+        self.view: int | None = None
+        """Where all images are to be changed alike: the seed."""
+
+    def _augmented(self, image: Image, rng: np.random.Generator) -> Image:
+        if self.view is not None:
+            rng = np.random.default_rng(self.view)
+        return super()._augmented(image, rng)
 
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
         item = super().__getitem__(i)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import ClassifierMixin, TransformerMixin, _fit_context
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -56,6 +57,9 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         Length of that embedding.
     dropout : float, default=0.0
         Before the heads.
+    test_augmentations : int, default=0
+        Probabilities and features are the means of those of the image and of as many versions of it
+        changed by `augment`, all images in the same ways. Needs no new fit.
     representation : {"features", "probabilities"}, default="features"
         What `transform` gives: the features that its heads see, or the probabilities of all columns
         side by side. May be changed after `fit`.
@@ -130,6 +134,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         "writer_weight": [Interval(Real, 0, None, closed="left")],
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "representation": [StrOptions({"features", "probabilities"})],
         "channels": [tuple, list],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
@@ -147,6 +152,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         writer_weight: float = 1.0,
         embedding_dim: int = 128,
         dropout: float = 0.0,
+        test_augmentations: int = 0,
         representation: str = "features",
         channels: tuple[int, ...] = (32, 64, 128, 128),
         hidden_units: int = 256,
@@ -177,6 +183,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         self.writer_weight = writer_weight
         self.embedding_dim = embedding_dim
         self.dropout = dropout
+        self.test_augmentations = test_augmentations
         self.representation = representation
         self.channels = channels
         self.hidden_units = hidden_units
@@ -368,19 +375,26 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     def _predict_all(self, X: Any) -> list[NDArray[np.float64]]:
         """Probabilities of each task."""
         check_is_fitted(self)
+        views = self._encode_views(X, self.test_augmentations, stacklevel=4)
+        tables: list[NDArray[np.float64]] = [
+            np.mean(of_task, axis=0)
+            for of_task in zip(*(self._probabilities(outputs) for outputs in views), strict=True)
+        ]
+        if not self.logit_adjustment:
+            return tables
+        odds = [
+            table / np.maximum(priors, 1e-12) ** self.logit_adjustment
+            for table, priors in zip(tables, self.class_priors_, strict=True)
+        ]
+        return [odd / odd.sum(axis=1, keepdims=True) for odd in odds]
+
+    def _probabilities(self, outputs: Iterable[tuple[list[int], Any]]) -> list[NDArray[np.float64]]:
         done: list[int] = []
         parts: list[list[NDArray[np.float64]]] = []
-        for rows, (_, of_tasks, _) in self._encode(X, stacklevel=4):
+        for rows, (_, of_tasks, _) in outputs:
             done += rows
-            parts.append([logits.cpu().double().numpy() for logits in of_tasks])
-        tables = []
-        for priors, of_task in zip(self.class_priors_, zip(*parts, strict=True), strict=True):
-            logits = in_order(done, list(of_task))
-            if self.logit_adjustment:
-                logits = logits - self.logit_adjustment * np.log(np.maximum(priors, 1e-12))
-            odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-            tables.append(odds / odds.sum(axis=1, keepdims=True))
-        return tables
+            parts.append([softmax(logits.cpu().double().numpy(), axis=1) for logits in of_tasks])
+        return [in_order(done, list(of_task)) for of_task in zip(*parts, strict=True)]
 
     def predict_proba(self, X: Any) -> Any:
         """Probability of each class.
@@ -436,12 +450,15 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         if self.representation == "probabilities":
             return np.hstack(self._predict_all(X)).astype(np.float32)
         check_is_fitted(self)
-        done: list[int] = []
-        parts = []
-        for rows, (_, _, features) in self._encode(X, stacklevel=4):
-            done += rows
-            parts.append(features.cpu().numpy())
-        return in_order(done, parts).astype(np.float32)
+        views = []
+        for outputs in self._encode_views(X, self.test_augmentations, stacklevel=4):
+            done: list[int] = []
+            parts = []
+            for rows, (_, _, features) in outputs:
+                done += rows
+                parts.append(features.cpu().numpy())
+            views.append(in_order(done, parts))
+        return np.mean(views, axis=0).astype(np.float32)
 
     def score(self, X: Any, y: Any) -> float:
         """Mean over the columns of their balanced accuracy.

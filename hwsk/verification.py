@@ -76,6 +76,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         Before the last layer.
     feature_weight : float, default=1.0
         Weight of the loss of the features, where `fit` is given some.
+    test_augmentations : int, default=0
+        A vector is the mean of those of the image and of as many versions of it changed by
+        `augment`, all images in the same ways. Needs no new fit.
     preprocessor : transformer, callable or array-like, default=None
         What makes images of the entries of X. A transformer of images, such as a Pipeline that
         cleans scans, is cloned and fitted. A callable takes a list of entries, and gives images.
@@ -161,6 +164,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_weight": [Interval(Real, 0, None, closed="left")],
+        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
@@ -177,6 +181,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         embedding_dim: int = 128,
         dropout: float = 0.0,
         feature_weight: float = 1.0,
+        test_augmentations: int = 0,
         preprocessor: Any = None,
         channels: tuple[int, ...] = (32, 64, 128, 128),
         hidden_units: int = 256,
@@ -206,6 +211,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.feature_weight = feature_weight
+        self.test_augmentations = test_augmentations
         self.preprocessor = preprocessor
         self.channels = channels
         self.hidden_units = hidden_units
@@ -438,7 +444,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         return self._embed(X)
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
-        return _vectors(self._encode(self._images(X, reset=False), stacklevel=4))
+        images = self._images(X, reset=False)
+        views = self._encode_views(images, self.test_augmentations, stacklevel=4)
+        return unit(np.sum([_vectors(outputs) for outputs in views], axis=0))
 
     def feature_classifier(self) -> MultiTaskClassifier:
         """The features that were trained along, as an estimator of their own with this network.

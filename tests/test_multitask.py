@@ -14,6 +14,7 @@ from hwsk.datasets import make_handwriting
 from hwsk.multitask import MultiTaskClassifier
 from hwsk.networks.losses import TaskLoss
 from hwsk.preprocessing import Binarizer
+from hwsk.preprocessing.augmentation import character_augmentation
 
 SMALL = {
     "image_size": (24, 48),
@@ -233,3 +234,16 @@ def test_a_failed_fit_leaves_what_was(words, fitted):
         copy.fit(words.images, words.y.assign(pen="thin"))
     pd.testing.assert_frame_equal(copy.predict(words.images), fitted.predict(words.images))
     assert clone(copy).get_params() == fitted.get_params()
+
+
+def test_changed_versions_are_averaged(words, fitted):
+    several = pickle.loads(pickle.dumps(fitted)).set_params(test_augmentations=2)
+    with pytest.raises(ValueError, match="augment=None"):
+        several.predict(words.images)
+    several.set_params(augment=character_augmentation(0.3))
+    tables = several.predict_proba(words.images[[0, 1, 0]])
+    for table, plain in zip(tables, fitted.predict_proba(words.images[[0, 1, 0]]), strict=True):
+        np.testing.assert_allclose(table.sum(axis=1), 1)
+        np.testing.assert_array_equal(table[0], table[2])
+        assert not np.allclose(table, plain)
+    assert several.transform(words.images).shape == (180, 256)

@@ -15,6 +15,7 @@ import hwsk
 from hwsk._images import object_array
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import Binarizer, InkCropper
+from hwsk.preprocessing.augmentation import character_augmentation
 from hwsk.verification import SiameseVerifier
 
 SIZE = (24, 48)
@@ -451,3 +452,14 @@ def test_image_of_the_canvas_is_taken_as_it_is(fitted):
         warnings.simplefilter("error")
         shifted = np.roll(image, 8, axis=1)
         assert fitted.pair_distance(np.stack([image, shifted])[None])[0] > 0
+
+
+def test_changed_versions_are_the_same_for_equal_images(words, fitted):
+    several = pickle.loads(pickle.dumps(fitted)).set_params(test_augmentations=3)
+    with pytest.raises(ValueError, match="augment=None"):
+        several.transform(words.images)
+    several.set_params(augment=character_augmentation(0.3))
+    vectors = several.transform(words.images[[0, 1, 0]])
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+    assert not np.allclose(vectors, fitted.transform(words.images[[0, 1, 0]]))
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)

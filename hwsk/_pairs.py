@@ -13,6 +13,8 @@ from torch.utils.data import Sampler
 from hwsk.base import RasterDataset
 
 _TOGETHER = 2  # samples of a writer that come into a batch together
+_CLUSTER = 16  # samples of a context that do
+_FELLOWS = 4  # of them by one writer
 
 
 class FellowBatches(Sampler[list[int]]):
@@ -32,17 +34,45 @@ class FellowBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = np.random.default_rng([self.dataset.seed, self.dataset.epoch])
-        order = rng.permutation(len(self.writers))
-        order = order[np.argsort(self.writers[order], kind="stable")]
-        ends = np.flatnonzero(np.diff(self.writers[order])) + 1
         pairs = [
             rows[start : start + _TOGETHER]
-            for rows in np.split(order, ends)
+            for rows in _runs(rng.permutation(len(self.writers)), self.writers)
             for start in range(0, len(rows), _TOGETHER)
         ]
         mixed = np.concatenate([pairs[i] for i in rng.permutation(len(pairs))])
         for start in range(0, len(mixed), self.batch_size):
             yield mixed[start : start + self.batch_size].tolist()
+
+
+class ContextBatches(FellowBatches):
+    """Batches in which different hands have written the same.
+
+    Samples of one context (a word, a name) are put into clusters, in which some are by one writer,
+    and a batch is made of several clusters. The last part of each target is the context's number.
+    """
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng([self.dataset.seed, self.dataset.epoch])
+        assert self.dataset.targets is not None
+        contexts = np.array([target[-1] for target in self.dataset.targets])
+        clusters = []
+        for rows in _runs(rng.permutation(len(contexts)), contexts):
+            fellows = [
+                group[start : start + _FELLOWS]
+                for group in _runs(rows, self.writers)
+                for start in range(0, len(group), _FELLOWS)
+            ]
+            mixed = np.concatenate([fellows[i] for i in rng.permutation(len(fellows))])
+            clusters += [mixed[i : i + _CLUSTER] for i in range(0, len(mixed), _CLUSTER)]
+        mixed = np.concatenate([clusters[i] for i in rng.permutation(len(clusters))])
+        for start in range(0, len(mixed), self.batch_size):
+            yield mixed[start : start + self.batch_size].tolist()
+
+
+def _runs(rows: NDArray[np.intp], labels: NDArray[Any]) -> list[NDArray[np.intp]]:
+    """The rows of each label, in the order in which they come."""
+    order = rows[np.argsort(labels[rows], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def unit(vectors: NDArray[Any]) -> NDArray[Any]:

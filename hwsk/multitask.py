@@ -66,6 +66,9 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     {canvas}
     hidden_units : int, default=256
         Features that a dense layer makes of the encoder's maps.
+    texture : bool, default=False
+        Whether that layer also sees mean and maximum over the image of each feature of the last two
+        stages: what there is, wherever it is.
     {training}
 
     Attributes
@@ -138,6 +141,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         "representation": [StrOptions({"features", "probabilities"})],
         "channels": [tuple, list],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "texture": ["boolean"],
         "image_size": [tuple, list, None],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
@@ -156,6 +160,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         representation: str = "features",
         channels: tuple[int, ...] = (32, 64, 128, 128),
         hidden_units: int = 256,
+        texture: bool = False,
         image_size: tuple[int, int] | None = None,
         image_shape: tuple[int, int] | None = None,
         *,
@@ -187,6 +192,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         self.representation = representation
         self.channels = channels
         self.hidden_units = hidden_units
+        self.texture = texture
         self.image_size = image_size
         self.image_shape = image_shape
         self.max_epochs = max_epochs
@@ -348,6 +354,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
             embedding_dim,
             sizes,
             self.dropout,
+            self.texture,
         )
 
     def _make_criterion(self) -> nn.Module:

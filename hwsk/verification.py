@@ -30,7 +30,7 @@ from hwsk._encoder import (
     in_order,
 )
 from hwsk._images import Image, object_array, some_rows
-from hwsk._pairs import FellowBatches, nearest_errors, unit
+from hwsk._pairs import ContextBatches, FellowBatches, nearest_errors, unit
 from hwsk._tasks import Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
 from hwsk.multitask import MultiTaskClassifier
@@ -86,6 +86,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     {canvas}
     hidden_units : int, default=256
         Features that a dense layer makes of the encoder's maps.
+    texture : bool, default=False
+        Whether that layer also sees mean and maximum over the image of each feature of the last two
+        stages: what there is, wherever it is.
     {training}
 
     Attributes
@@ -168,6 +171,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         "preprocessor": "no_validation",
         "channels": [tuple, list],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "texture": ["boolean"],
         "image_size": [tuple, list, None],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
@@ -185,6 +189,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         preprocessor: Any = None,
         channels: tuple[int, ...] = (32, 64, 128, 128),
         hidden_units: int = 256,
+        texture: bool = False,
         image_size: tuple[int, int] | None = None,
         image_shape: tuple[int, int] | None = None,
         *,
@@ -215,6 +220,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.preprocessor = preprocessor
         self.channels = channels
         self.hidden_units = hidden_units
+        self.texture = texture
         self.image_size = image_size
         self.image_shape = image_shape
         self.max_epochs = max_epochs
@@ -246,7 +252,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, groups: Any = None, features: Any = None) -> SiameseVerifier:
+    def fit(
+        self, X: Any, y: Any, groups: Any = None, features: Any = None, contexts: Any = None
+    ) -> SiameseVerifier:
         """Learn which differences tell hands apart.
 
         Parameters
@@ -264,6 +272,11 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         features : DataFrame or array-like of shape (n, n_features), default=None
             Classes of single samples, such as the 15 features of `load_cedar_and`, that the network
             learns to tell along, since that helps it. None and NaN are missing.
+        contexts : array-like of shape (n,), default=None
+            What is written in single samples, such as the word, or whose name a signature says.
+            Samples of one context come into batches together, so that the network has to tell hands
+            and not words: give it where writers have written different things, or where there are
+            forgeries.
 
         Returns
         -------
@@ -289,18 +302,20 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
                 for name in ("threshold_", "calibration_"):
                     self.__dict__.pop(name, None)
             if self._holds_pairs(X):
-                self._fit_pairs(X, y, groups, features, further)
+                self._fit_pairs(X, y, groups, features, contexts, further)
             else:
-                self._fit_samples(X, y, groups, features, further)
+                self._fit_samples(X, y, groups, features, contexts, further)
         except BaseException:  # a former network and another canvas would tell nonsense
             self.__dict__ = former
             raise
         return self
 
-    def _fit_samples(self, X: Any, y: Any, groups: Any, features: Any, further: bool) -> None:
+    def _fit_samples(
+        self, X: Any, y: Any, groups: Any, features: Any, contexts: Any, further: bool
+    ) -> None:
         stack = self._look(self._images(X, reset=True), further=further, stacklevel=4)
         names, writers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        check_consistent_length(stack, writers, groups, features)
+        check_consistent_length(stack, writers, groups, features, contexts)
         counts = np.bincount(writers)
         if len(names) < 2:
             raise ValueError(
@@ -327,7 +342,10 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             self.feature_names_ = list(self.tasks_["names"])
             codes = encode_tasks(features, self.tasks_)
             self._feature_counts = count_classes(codes, self.tasks_)
-        targets = list(zip(writers, np.arange(len(writers)), codes, strict=True))
+        parts: list[Any] = [writers, np.arange(len(writers)), codes]
+        if contexts is not None:
+            parts.append(np.unique(column_or_1d(contexts), return_inverse=True)[1])
+        targets = list(zip(*parts, strict=True))
 
         def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
             chosen = [targets[row] for row in rows]
@@ -339,14 +357,17 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
         self._learn(make_dataset, len(stack), writers if groups is None else groups, further, judge)
 
-    def _fit_pairs(self, X: Any, y: Any, groups: Any, features: Any, further: bool) -> None:
+    def _fit_pairs(
+        self, X: Any, y: Any, groups: Any, features: Any, contexts: Any, further: bool
+    ) -> None:
         if self.loss not in _OF_PAIRS:
             raise ValueError(
                 f"loss={self.loss!r} learns from single samples and their writers, and X holds "
                 f"pairs; take one of {', '.join(_OF_PAIRS)}"
             )
-        if features is not None:
-            raise ValueError("features are of single samples, and X holds pairs; leave them out")
+        for name, given in (("features", features), ("contexts", contexts)):
+            if given is not None:
+                raise ValueError(f"{name} are of single samples, and X holds pairs; leave them out")
         entries, rows = _split_pairs(X)
         same = self._check_same(y, len(rows))
         check_consistent_length(rows, groups)
@@ -402,6 +423,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             self.embedding_dim,
             sizes,
             self.dropout,
+            self.texture,
         )
 
     def _make_criterion(self) -> nn.Module:
@@ -853,10 +875,12 @@ def _shape_of(X: Any) -> str:
 
 
 class _SampleDataset(CanvasDataset):
-    """Images with (writer, sample, classes of features), in batches that hold fellows."""
+    """Images with (writer, sample, classes of features) and, if given, context."""
 
     def batches(self, batch_size: int, shuffle: bool) -> FellowBatches:
-        return FellowBatches(self, batch_size)
+        assert self.targets is not None
+        kind = ContextBatches if len(self.targets[0]) > 3 else FellowBatches
+        return kind(self, batch_size)
 
 
 class _PairDataset(CanvasDataset):

@@ -12,7 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 import hwsk
+from hwsk._encoder import CanvasDataset
 from hwsk._images import object_array
+from hwsk._pairs import ContextBatches
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import Binarizer, InkCropper
 from hwsk.preprocessing.augmentation import character_augmentation
@@ -73,10 +75,10 @@ def test_every_loss_learns_from_writers(words, loss):
     assert verifier.score(words.images[N_TRAIN:], words.writer[N_TRAIN:]) > 0.6
 
 
-@pytest.mark.parametrize("loss", ["contrastive", "multi_similarity"])
-def test_learns_from_pairs(words, pairs, loss):
+@pytest.mark.parametrize(("loss", "texture"), [("contrastive", False), ("multi_similarity", True)])
+def test_learns_from_pairs(words, pairs, loss, texture):
     rows, same = pairs
-    verifier = SiameseVerifier(loss, **LONGER).fit(words.images[rows], same)
+    verifier = SiameseVerifier(loss, **LONGER, texture=texture).fit(words.images[rows], same)
     assert verifier.history_[-1]["train_loss"] < verifier.history_[0]["train_loss"]
     assert verifier.score(words.images[rows], same) > 0.85
 
@@ -189,6 +191,13 @@ def test_checkpoint_of_a_loss_that_learns(words, tmp_path):
     np.testing.assert_array_equal(
         resumed.transform(words.images[N_TRAIN:]), whole.transform(words.images[N_TRAIN:])
     )
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "triplet", "multi_similarity", "cosface"])
+def test_batches_without_a_pair_are_no_harm(words, loss):
+    verifier = SiameseVerifier(loss, **{**SMALL, "batch_size": 1, "max_epochs": 1})
+    verifier.fit(words.images[:20], words.writer[:20])
+    assert np.isfinite(verifier.transform(words.images[:5])).all()
 
 
 # Vectors and scores
@@ -379,8 +388,29 @@ def test_losses_that_need_writers(words, pairs, loss):
         SiameseVerifier(loss, **SMALL).fit(words.images[rows], same)
 
 
+def test_batches_hold_what_different_hands_wrote_alike(words):
+    contexts = np.arange(400) // 100
+    writers = np.arange(400) // 10
+    targets = [
+        (writer, row, [], context)
+        for row, (writer, context) in enumerate(zip(writers, contexts, strict=True))
+    ]
+    dataset = CanvasDataset(np.zeros((400, 4, 4), np.uint8), targets)
+    batches = list(ContextBatches(dataset, 32))
+    assert sorted(row for batch in batches for row in batch) == list(range(400))
+    for batch in batches[:-1]:
+        assert len(set(contexts[batch])) <= 4
+        counts = np.unique(writers[batch], return_counts=True)[1]
+        assert (counts > 1).any() and len(counts) > 4
+    verifier = SiameseVerifier(**SMALL)
+    verifier.fit(words.images[:20], words.writer[:20], contexts=words.text[:20])
+    assert np.isfinite(verifier.transform(words.images[:2])).all()
+
+
 def test_features_of_pairs_are_refused(words, pairs):
     rows, same = pairs
+    with pytest.raises(ValueError, match="contexts are of single samples"):
+        SiameseVerifier(**SMALL).fit(words.images[rows], same, contexts=same)
     with pytest.raises(ValueError, match="features are of single samples"):
         SiameseVerifier(**SMALL).fit(words.images[rows], same, features=same)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -33,3 +34,8 @@ class Residual(nn.Module):
         inner = self.conv1(x) if mask is None else self.conv1(x) * mask
         out = F.relu_(x + self.norm2(self.conv2(inner)))
         return out if mask is None else out * mask
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """What autocast left in bfloat16, in float32."""
+    return x if x.dtype == torch.float64 else x.float()

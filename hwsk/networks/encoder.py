@@ -29,11 +29,21 @@ class ConvEncoder(nn.Module):
 
     def maps(self, x: Tensor) -> Tensor:
         """The last stage's features, `(n, channels[-1], ceil(height / stride), ...)`."""
+        return self.all_maps(x)[-1]
+
+    def all_maps(self, x: Tensor) -> list[Tensor]:
+        """The features of each stage."""
+        maps = []
         for stage in self.children():
             x = stage(x)
-        return x
+            maps.append(x)
+        return maps
 
     def forward(self, x: Tensor) -> Tensor:
         """Mean and maximum of each feature over the image, `(n, n_features)`."""
-        x = self.maps(x)
-        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
+        return pool(self.maps(x))
+
+
+def pool(maps: Tensor) -> Tensor:
+    """Mean and maximum of each feature over the image."""
+    return torch.cat([maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))], dim=1)

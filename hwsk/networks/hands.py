@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwsk.networks.encoder import ConvEncoder
+from hwsk.networks._blocks import at_least_float32
+from hwsk.networks.encoder import ConvEncoder, pool
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
-from hwsk.networks.patches import at_least_float32
 
 _LEAST_SIDE = 32  # smaller images are padded: a map of one place has no statistics
 
@@ -33,6 +34,9 @@ class HandNetwork(nn.Module):
         Classes of each task.
     dropout : float
         Before the embedding and the heads.
+    texture : bool
+        Whether the dense layer also sees mean and maximum of each feature of the last two stages:
+        what there is, wherever it is.
     """
 
     def __init__(
@@ -43,13 +47,16 @@ class HandNetwork(nn.Module):
         embedding_dim: int | None = None,
         task_sizes: tuple[int, ...] = (),
         dropout: float = 0.0,
+        texture: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = ConvEncoder(channels)
+        self.texture = texture
         sides = [max(_LEAST_SIDE, side) for side in image_size]
         self.padding = (0, sides[1] - image_size[1], 0, sides[0] - image_size[0])
         n_places = math.prod(-(-side // self.encoder.stride) for side in sides)
-        self.dense = nn.Linear(n_places * channels[-1], hidden_units)
+        n_pooled = 2 * sum(channels[-2:]) if texture else 0
+        self.dense = nn.Linear(n_places * channels[-1] + n_pooled, hidden_units)
         self.norm = nn.LayerNorm(hidden_units)
         self.dropout = nn.Dropout(dropout)
         self.embedding = None if embedding_dim is None else nn.Linear(hidden_units, embedding_dim)
@@ -72,8 +79,11 @@ class HandNetwork(nn.Module):
         features : Tensor of shape (n, hidden_units)
             What embedding and heads see.
         """
-        maps = self.encoder.maps(F.pad(images, self.padding))
-        features = F.relu(self.norm(self.dense(maps.flatten(1))))
+        maps = self.encoder.all_maps(F.pad(images, self.padding))
+        seen = [maps[-1].flatten(1)]
+        if self.texture:
+            seen += [pool(maps[-2]), pool(maps[-1])]
+        features = F.relu(self.norm(self.dense(torch.cat(seen, dim=1))))
         x = self.dropout(features)
         vectors = features if self.embedding is None else self.embedding(x)
         logits = tuple(at_least_float32(head(x)) for head in self.heads)

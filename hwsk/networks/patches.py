@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwsk.networks._blocks import at_least_float32
 from hwsk.networks.losses import WeightedCrossEntropy
 from hwsk.networks.resnet import load_backbone
 
@@ -100,11 +101,6 @@ class PatchNetwork(nn.Module):
             x = F.relu_(self.dense(x))
         outputs = self.output(self.dropout(x))
         return at_least_float32(outputs), at_least_float32(x)
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """What autocast left in bfloat16, in float32."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def stages(backbone: nn.Module) -> list[list[nn.Module]]:

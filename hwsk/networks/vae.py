@@ -35,7 +35,7 @@ class VAENetwork(nn.Module):
         Dimensions of the latent vectors.
     channels : tuple of 4 int, default=(32, 64, 128, 128)
         Filters of the encoder's stages, from the image on; the decoder has the same. Images
-        smaller than 64 pixels have the first of them only.
+        less than 49 pixels high or wide have the first of them only.
 
     References
     ----------
@@ -60,8 +60,8 @@ class VAENetwork(nn.Module):
         channels, stride = channels[:n_stages], 2**n_stages
         # At least two places: a map of one has no statistics in a batch of one image.
         places = [max(2, -(-side // stride)) for side in image_shape]
-        self.padding = (0, places[1] * stride - image_shape[1])
-        self.padding += (0, places[0] * stride - image_shape[0])
+        below, right = (n * stride - side for n, side in zip(places, image_shape, strict=True))
+        self.padding = (0, right, 0, below)
         self.map_shape = (channels[-1], *places)
         n_features = math.prod(self.map_shape)
         self.encoder = ConvEncoder(channels)

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
             "InkCropper",
             "CharacterNormalizer",
         ],
+        "_signatures": ["SignatureNormalizer"],
         "_strokes": ["StrokeNormalizer", "StrokeRasterizer"],
     },
     ["augmentation"],
@@ -30,5 +31,6 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._images import Grayscale as Grayscale
     from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
     from hwsk.preprocessing._images import InkCropper as InkCropper
+    from hwsk.preprocessing._signatures import SignatureNormalizer as SignatureNormalizer
     from hwsk.preprocessing._strokes import StrokeNormalizer as StrokeNormalizer
     from hwsk.preprocessing._strokes import StrokeRasterizer as StrokeRasterizer

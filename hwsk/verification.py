@@ -63,11 +63,12 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     Parameters
     ----------
-    loss : {"contrastive", "triplet", "multi_similarity", "cosface"}, default="contrastive"
+    loss : {"multi_similarity", "contrastive", "triplet", "cosface"}, default="multi_similarity"
         What is asked of the vectors. "triplet" and "cosface" learn from writers, not from pairs.
-        With many writers and images, "cosface" is the best here.
+        The verifiers in `models/` were trained with "multi_similarity".
     margin : float, default=None
-        How far apart the loss wants two writers; None takes the loss's own: 1, 0.2, 0.5, 0.35.
+        How far apart the loss wants two writers; None takes the loss's own: 1 for
+        "contrastive", 0.2 for "triplet", 0.5 for "multi_similarity" and 0.35 for "cosface".
     scale : float, default=30.0
         Factor of the cosines in "cosface".
     embedding_dim : int, default=128
@@ -179,7 +180,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     def __init__(
         self,
-        loss: str = "contrastive",
+        loss: str = "multi_similarity",
         margin: float | None = None,
         scale: float = 30.0,
         embedding_dim: int = 128,

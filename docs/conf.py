@@ -40,7 +40,15 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "subsection_order": [
         f"../examples/{name}"
-        for name in ("characters", "recognition", "identification", "datasets", "preprocessing")
+        for name in (
+            "characters",
+            "recognition",
+            "identification",
+            "representation",
+            "verification",
+            "datasets",
+            "preprocessing",
+        )
     ],
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("hwsk",),

@@ -13,6 +13,7 @@ __version__ = "0.1.0.dev0"
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "comparison": ["HandComparer"],
         "identification": ["WriterClassifier"],
         "multitask": ["MultiTaskClassifier"],
         "recognition": ["CharacterClassifier", "CTCRecognizer"],
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
     },
     [
         "callbacks",
+        "comparison",
         "datasets",
         "identification",
         "metrics",
@@ -38,6 +40,7 @@ __all__ += ["__version__"]
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import callbacks as callbacks
+    from hwsk import comparison as comparison
     from hwsk import datasets as datasets
     from hwsk import identification as identification
     from hwsk import metrics as metrics
@@ -48,6 +51,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import recognition as recognition
     from hwsk import representation as representation
     from hwsk import verification as verification
+    from hwsk.comparison import HandComparer as HandComparer
     from hwsk.identification import WriterClassifier as WriterClassifier
     from hwsk.multitask import MultiTaskClassifier as MultiTaskClassifier
     from hwsk.persistence import load as load

@@ -66,6 +66,12 @@ SMALL = {
         "hidden_units": 8,
     },
     "VLADEncoder": {"n_clusters": 2, "n_components": 3},
+    "VariationalAutoencoder": {
+        "latent_dim": 2,
+        "channels": (2, 2, 2, 2),
+        "max_epochs": 2,
+        "precision": "float64",
+    },
     "WriterEmbedder": {"backbone": TinyBackbone, "image_size": 6, "n_patches": 1, "max_epochs": 2},
     "WriterClassifier": {
         "backbone": TinyBackbone,

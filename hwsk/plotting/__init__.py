@@ -11,12 +11,19 @@ __getattr__, __dir__, __all__ = attach(
         "_confusion": ["ConfusionDisplay", "ConfusedPairsDisplay"],
         "_writers": ["PatchMapDisplay"],
         "_retrieval": ["RetrievalDisplay"],
+        "_pairs": ["PairDisplay"],
+        "_comparison": ["ComparisonDisplay"],
+        "_reconstruction": ["LatentTraversalDisplay", "ReconstructionDisplay"],
     },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.plotting._comparison import ComparisonDisplay as ComparisonDisplay
     from hwsk.plotting._confusion import ConfusedPairsDisplay as ConfusedPairsDisplay
     from hwsk.plotting._confusion import ConfusionDisplay as ConfusionDisplay
+    from hwsk.plotting._pairs import PairDisplay as PairDisplay
     from hwsk.plotting._reading import ReadingDisplay as ReadingDisplay
+    from hwsk.plotting._reconstruction import LatentTraversalDisplay as LatentTraversalDisplay
+    from hwsk.plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
     from hwsk.plotting._retrieval import RetrievalDisplay as RetrievalDisplay
     from hwsk.plotting._writers import PatchMapDisplay as PatchMapDisplay

@@ -1,0 +1,59 @@
+"""What verifies the CEDAR signatures without a network: the ladder below `train_signatures.py`.
+
+    python benchmarks/signatures_table.py --data ../shared/data
+
+Judges on the test writers, as `train_signatures.py judge` does; what is learnt comes from the
+training writers.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+import numpy as np
+from hog import hog
+from signatures import SIZE, SPLIT_SEED, cleaner, load_split, print_report
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import normalize
+
+N_COMPONENTS = 150
+SHRINKAGE = 0.1
+PEN_WIDTH = 2.0  # pixels of the canvas
+
+
+@click.command()
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+def main(data: str) -> None:
+    """Print the baselines."""
+    signatures, train, valid, test = load_split(data)
+    print(
+        f"{date.today()} CEDAR signatures, canvas {SIZE}: {len(train) + len(valid)} of "
+        f"{len(set(signatures.writer)) - len(set(signatures.writer[test]))} writers to train, "
+        f"{len(test)} of {len(set(signatures.writer[test]))} to test; split seed {SPLIT_SEED}",
+        flush=True,
+    )
+    rows = np.union1d(train, valid)  # nothing here has a threshold
+    # The forgers are not known: those of one writer are taken as one hand more.
+    hand = np.char.add(signatures.writer.astype(str), np.where(signatures.forged, " forged", ""))
+    for pen, pen_width in (("own pen", None), ("one pen", PEN_WIDTH)):
+        clean = cleaner().set_params(pen_width=pen_width)
+        images = np.stack(list(clean.fit_transform(signatures.images)))
+        gradients = hog(images)
+        lda = make_pipeline(
+            PCA(N_COMPONENTS, random_state=0),
+            LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE),
+        ).fit(gradients[rows], hand[rows])
+        for name, X in (
+            ("pixels", 1 - images.reshape(len(images), -1) / np.float32(255)),
+            ("HOG", gradients),
+            ("HOG, PCA, LDA", lda.transform(gradients)),
+        ):
+            # Of vectors of length 1 the distance ranks as the cosine does.
+            print_report(f"{name}, {pen}", normalize(X[test]), signatures, test)
+
+
+if __name__ == "__main__":
+    main()

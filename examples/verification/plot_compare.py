@@ -1,0 +1,136 @@
+"""
+=====================
+Two hands, and why
+=====================
+
+A verifier says how likely two words are by one hand. An examiner is also asked why. A
+:class:`~hwsk.comparison.HandComparer` joins what three networks see, makes a likelihood ratio of
+it, and gives the reasons by named features.
+"""
+
+# %%
+# Writers for three purposes
+# --------------------------
+# Some train the networks, others calibrate the comparison, and on the rest it is tried.
+import numpy as np
+import pandas as pd
+
+from hwsk.datasets import make_handwriting
+
+words = make_handwriting(1500, texts=["and"], n_writers=250, height=32, random_state=0)
+number = np.unique(words.writer, return_inverse=True)[1]
+train, valid, test = number < 160, (number >= 160) & (number < 210), number >= 210
+style = words.style
+features = pd.DataFrame(
+    {
+        "slant": pd.cut(style["slant"], [-9, 0, 0.25, 9], labels=["left", "right", "very right"]),
+        "pen": pd.cut(style["pen_width"], [0, 1.5, 9], labels=["thin", "thick"]),
+        "width": pd.cut(style["aspect"], [0, 0.75, 1, 9], labels=["narrow", "medium", "wide"]),
+        "ascenders": pd.cut(style["ascender"], [0, 0.95, 9], labels=["short", "tall"]),
+    }
+)
+
+# %%
+# Three networks
+# --------------
+# The latents of an autoencoder know no writers at all, the embedding of a verifier knows what
+# makes writers different, and the classifier tells the features.
+from hwsk.multitask import MultiTaskClassifier
+from hwsk.representation import VariationalAutoencoder
+from hwsk.verification import SiameseVerifier
+
+settings = {
+    "image_size": (32, 64),
+    "channels": (8, 16, 32, 64),
+    "max_epochs": 7,
+    "random_state": 0,
+}
+X, y = words.images[train], words.writer[train]
+vae = VariationalAutoencoder(16, **settings).fit(X)
+verifier = SiameseVerifier(loss="cosface", **settings).fit(X, y)
+classifier = MultiTaskClassifier(representation="probabilities", **settings)
+classifier.fit(X, features[train], writers=y)
+
+# %%
+# One comparison
+# --------------
+# A FeatureUnion puts them side by side. They are frozen, since they are fitted already: what is not
+# frozen would be fitted here, on a part of the writers. ``fit`` finds out what distances mean.
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion
+
+from hwsk.comparison import HandComparer
+
+union = FeatureUnion(
+    [
+        ("latents", FrozenEstimator(vae)),
+        ("embedding", FrozenEstimator(verifier)),
+        ("features", FrozenEstimator(classifier)),
+    ]
+)
+comparer = HandComparer(union, random_state=0)
+comparer.fit(words.images[valid], words.writer[valid])
+
+# %%
+# Two words by one hand, as text and as tables:
+first, second = words.images[words.writer == "w212"][:2]
+comparison = comparer.compare(first, second)
+print(comparison)
+
+# %%
+comparison
+
+# %%
+# The same as a figure. A bar to the right is a feature that speaks for one hand. Rare values that
+# agree speak louder than common ones, by as much as the writers of the calibration show. The bars
+# do not add up to the whole: features depend on each other, and the distances see more than they.
+from hwsk.plotting import ComparisonDisplay
+
+_ = ComparisonDisplay.from_estimator(comparer, first, second)
+
+# %%
+# Two words by different hands:
+third = words.images[words.writer == "w231"][0]
+_ = ComparisonDisplay.from_estimator(comparer, first, third)
+
+# %%
+# More images of each hand
+# ------------------------
+# With more to see, the ratios get larger: each number of images has a calibration of its own.
+known, questioned = (words.images[words.writer == writer] for writer in ("w212", "w231"))
+_ = ComparisonDisplay.from_estimator(comparer, list(known[:3]), list(questioned[:3]))
+
+# %%
+# What the ratios are worth
+# -------------------------
+# On writers that neither networks nor calibration have seen. The cost of the log-likelihood ratios
+# is 1 for a comparison that says nothing, and more for one that misleads.
+from hwsk.metrics import equal_error_rate, log_likelihood_ratio_cost
+from hwsk.model_selection import make_pairs
+
+rows, same = make_pairs(words.writer[test])
+pairs = words.images[test][rows]
+distances = comparer.pair_distance(pairs)
+rates = {
+    name: equal_error_rate(same, -of_part)
+    for name, of_part in zip(comparer.part_names_, distances.T, strict=True)
+}
+rates["all"] = equal_error_rate(same, comparer.decision_function(pairs))
+print(pd.Series(rates, name="equal error rate").round(3))
+
+two_hands, one_hand = comparer.predict_proba(pairs).T
+ratios = np.log(one_hand / two_hands)
+print(f"cost of the log-likelihood ratios: {log_likelihood_ratio_cost(same, ratios):.2f}")
+
+# %%
+# How often pairs of either kind get a ratio above a given one (a Tippett plot). The curves are far
+# apart where the ratios tell much, and meet the dotted line where they mislead.
+import matplotlib.pyplot as plt
+
+_, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+for is_one, name in ((1, "one hand"), (0, "two hands")):
+    of_kind = np.sort(ratios[same == is_one]) / np.log(10)
+    ax.step(of_kind, 1 - np.arange(len(of_kind)) / len(of_kind), label=name, where="post")
+ax.axvline(0, color="gray", linestyle=":")
+ax.set(xlabel="log10 of the likelihood ratio", ylabel="share of pairs above it")
+_ = ax.legend()

@@ -1,0 +1,120 @@
+"""
+=======================
+Features of handwriting
+=======================
+
+Document examiners describe a hand by named features: its slant, its pressure, its proportions. A
+:class:`~hwsk.multitask.MultiTaskClassifier` learns to tell all of them at once, by one network.
+"""
+
+# %%
+# Words with features
+# -------------------
+# Writers of :func:`~hwsk.datasets.make_handwriting` have a style, whose values are cut into classes
+# here, as an examiner would do by eye. Real sets, such as that of
+# :func:`~hwsk.datasets.load_cedar_and`, have a table like this one.
+import numpy as np
+import pandas as pd
+
+from hwsk.datasets import make_handwriting
+
+words = make_handwriting(1200, texts=["and"], n_writers=240, height=32, random_state=0)
+style = words.style
+features = pd.DataFrame(
+    {
+        "slant": pd.cut(style["slant"], [-9, 0, 0.25, 9], labels=["left", "right", "very right"]),
+        "pen": pd.cut(style["pen_width"], [0, 1.5, 9], labels=["thin", "thick"]),
+        "width": pd.cut(style["aspect"], [0, 0.75, 1, 9], labels=["narrow", "medium", "wide"]),
+        "ascenders": pd.cut(style["ascender"], [0, 0.95, 9], labels=["short", "tall"]),
+    }
+)
+print(features.head(3))
+
+# %%
+# Labels that are missing
+# -----------------------
+# Nobody has named every feature of every word. A label that is missing is left out of the loss, and
+# its word still serves the other features.
+rng = np.random.default_rng(0)
+known = features.mask(rng.random(features.shape) < 0.3)
+print(known.notna().mean().round(2))
+
+# %%
+# Learn
+# -----
+# Writers are divided, not words: otherwise the network knows a hand again, and with it its
+# features. Being told who wrote what (``writers``) helps the network even so.
+from hwsk.multitask import MultiTaskClassifier
+
+number = np.unique(words.writer, return_inverse=True)[1]
+train, test = np.flatnonzero(number < 180), np.flatnonzero(number >= 180)
+classifier = MultiTaskClassifier(
+    image_size=(32, 64), channels=(8, 16, 32, 64), max_epochs=8, random_state=0
+)
+classifier.fit(words.images[train], known.iloc[train], writers=words.writer[train])
+predicted = classifier.predict(words.images[test])
+print(predicted.head(3))
+
+# %%
+# A table by feature
+# ------------------
+# ``score`` is the mean of the balanced accuracies. Accuracy alone flatters where a class is
+# frequent: the share of the commonest one stands beside it.
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+asked = features.iloc[test].astype(object).reset_index(drop=True)
+table = pd.DataFrame(
+    {
+        name: {
+            "accuracy": accuracy_score(asked[name], predicted[name]),
+            "balanced accuracy": balanced_accuracy_score(asked[name], predicted[name]),
+            "commonest class": asked[name].value_counts(normalize=True).iloc[0],
+            "chance, balanced": 1 / asked[name].nunique(),
+        }
+        for name in features
+    }
+).T
+table.round(2)
+
+# %%
+# In pictures
+# -----------
+# How sure the network is, for a few words:
+import matplotlib.pyplot as plt
+
+chosen = test[:4]
+probabilities = classifier.predict_proba(words.images[chosen])
+_, axes = plt.subplots(2, 4, figsize=(10, 4.4), layout="constrained", height_ratios=[1, 2])
+for i, row in enumerate(chosen):
+    axes[0, i].imshow(words.images[row], cmap="gray", vmin=0, vmax=255)
+    axes[0, i].axis("off")
+    bars = {
+        f"{name}: {label}": of_feature[i, k]
+        for name, classes, of_feature in zip(
+            classifier.task_names_, classifier.classes_, probabilities, strict=True
+        )
+        for k, label in enumerate(classes)
+    }
+    right = [f"{name}: {features.loc[row, name]}" for name in features]
+    colors = ["tab:green" if label in right else "lightgray" for label in bars]
+    axes[1, i].barh(list(bars), list(bars.values()), color=colors)
+    axes[1, i].invert_yaxis()
+    axes[1, i].set(xlim=(0, 1), xlabel="probability")
+    axes[1, i].tick_params(labelsize=7, labelleft=i == 0)
+_ = axes[0, 0].set_title("green: what is right", loc="left", fontsize=9)
+
+# %%
+# Choose settings
+# ---------------
+# It is a classifier like others, so that ``GridSearchCV`` tunes it, here how features weigh against
+# each other. The writers are the groups.
+from sklearn.model_selection import GridSearchCV, GroupKFold
+
+search = GridSearchCV(
+    classifier.set_params(max_epochs=4),
+    {"loss_weights": ["uniform", "uncertainty"]},
+    cv=GroupKFold(2),
+    refit=False,
+)
+search.fit(words.images[train], known.iloc[train], groups=words.writer[train])
+pd.DataFrame(search.cv_results_)[["param_loss_weights", "mean_test_score", "std_test_score"]]

@@ -1,0 +1,119 @@
+"""
+=============
+The same hand
+=============
+
+Did one hand write these two words? A :class:`~hwsk.verification.SiameseVerifier` learns from some
+writers what makes hands different, and then compares those of others.
+"""
+
+# %%
+# One word, many writers
+# ----------------------
+# Everybody writes "and". A verifier is for people it never saw, so writers are divided, not images:
+# some to learn from, some to set a threshold by, and others to test on.
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hwsk.datasets import make_handwriting
+
+words = make_handwriting(1500, texts=["and"], n_writers=300, height=32, random_state=0)
+number = np.unique(words.writer, return_inverse=True)[1]
+train, valid, test = number < 200, (number >= 200) & (number < 240), number >= 240
+
+_, axes = plt.subplots(3, 5, figsize=(10, 3.6), layout="constrained")
+for row, writer in zip(axes, ["w240", "w241", "w242"], strict=True):
+    for ax, image in zip(row, words.images[words.writer == writer], strict=True):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+        ax.axis("off")
+    row[0].set_title(writer, loc="left", fontsize=9)
+
+# %%
+# Learn
+# -----
+# ``fit`` is given single words and their writers, and takes pairs within a batch. The tone of the
+# ink is the pen's and not the hand's: a :class:`~hwsk.preprocessing.Binarizer` takes it away.
+from hwsk.preprocessing import Binarizer
+from hwsk.verification import SiameseVerifier
+
+verifier = SiameseVerifier(
+    loss="cosface",
+    preprocessor=Binarizer(),
+    image_size=(32, 64),
+    channels=(8, 16, 32, 64),
+    max_epochs=10,
+    random_state=0,
+)
+verifier.fit(words.images[train], words.writer[train])
+
+# %%
+# A threshold, from writers held out
+# ----------------------------------
+# Vectors of the writers of ``fit`` lie closer together than others' will. So the threshold and the
+# probabilities come from other writers.
+verifier.calibrate_threshold(words.images[valid], words.writer[valid], strategy="eer")
+print(f"one hand from a score of {verifier.threshold_:.2f}")
+
+# %%
+# Test
+# ----
+# :func:`~hwsk.model_selection.make_pairs` makes all pairs of the test writers' words, and
+# scikit-learn's displays draw what :meth:`~hwsk.verification.SiameseVerifier.pair_score` gives.
+# Beside it, the distance of the pixels: what a comparison is worth that has learnt nothing.
+import cv2
+from sklearn.metrics import DetCurveDisplay, RocCurveDisplay, balanced_accuracy_score
+
+from hwsk.metrics import equal_error_rate
+from hwsk.model_selection import make_pairs
+
+X, y = words.images[test], words.writer[test]
+rows, same = make_pairs(y)
+pairs = X[rows]
+pixels = np.stack([cv2.resize(image, (64, 32)).ravel() for image in Binarizer().transform(X)])
+of_pixels = -np.linalg.norm(np.diff(pixels[rows].astype(float), axis=1)[:, 0], axis=1)
+scores = {"verifier": verifier.pair_score(pairs), "pixels": of_pixels}
+
+_, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
+for name, score in scores.items():
+    RocCurveDisplay.from_predictions(same, score, name=name, ax=left)
+    rate = equal_error_rate(same, score)
+    DetCurveDisplay.from_predictions(same, score, name=f"{name} (EER {rate:.2f})", ax=right)
+left.plot([0, 1], [1, 0], color="gray", linewidth=0.8, linestyle=":")
+left.set_title("ROC: on the dotted line errors are equal")
+right.set_title("DET: lower left is better")
+
+predicted = verifier.predict(pairs)
+print(f"balanced accuracy at the threshold: {balanced_accuracy_score(same, predicted):.2f}")
+
+# %%
+# How far to trust the figure? All pairs of a writer share a hand, so whole writers are drawn:
+from hwsk.metrics import pair_bootstrap_interval
+
+low, high = pair_bootstrap_interval(
+    equal_error_rate, same, scores["verifier"], y[rows], n_resamples=200, random_state=0
+)
+print(f"equal error rate {low:.2f} to {high:.2f}")
+
+# %%
+# The hardest pairs
+# -----------------
+# On the left one hand, on the right two. A cross is where the verifier is wrong.
+from hwsk.plotting import PairDisplay
+
+_ = PairDisplay.from_estimator(verifier, pairs, same, n_pairs=3)
+
+# %%
+# A map of hands
+# --------------
+# As a transformer, the verifier gives a vector for each word. Two principal components of the
+# vectors of eight test writers, whom it never saw:
+from sklearn.decomposition import PCA
+
+eight = np.isin(y, np.unique(y)[:8])
+places = PCA(2).fit_transform(verifier.transform(X[eight]))
+
+_, ax = plt.subplots(figsize=(7, 5), layout="constrained")
+for writer, marker in zip(np.unique(y[eight]), "os^vD<>P", strict=True):
+    ax.scatter(*places[y[eight] == writer].T, marker=marker, label=writer)
+ax.set(xlabel="first component", ylabel="second component")
+_ = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))

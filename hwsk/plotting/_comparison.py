@@ -1,0 +1,286 @@
+"""Two hands beside each other, and why they are taken for one or for two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from hwsk._images import Image, check_images, paper_level
+from hwsk.comparison import SUPPORT, HandComparison, _front, _unfold, describe_feature
+from hwsk.plotting._matplotlib import NOTHING, RIGHT, import_pyplot
+
+__all__ = ["ComparisonDisplay"]
+
+# Blue and orange that the colour-blind can tell; what they mean also stands at the axes.
+_ONE, _TWO = "#0072b2", "#d55e00"
+_FIGURE_WIDTH = 10  # inches
+_ROW, _MARGINS, _SCALE = 0.27, 1.3, 1.1  # inches: a feature or part, what surrounds them, the scale
+_MOST_IMAGES = 6  # of a side, that are shown
+_GAP = 0.06  # between images, share of the room for one
+_LEAST_REACH = 4  # decimal logarithm: what the scale shows at least
+
+
+class ComparisonDisplay:
+    """Two hands, what speaks for one and for two, and how strongly.
+
+    On the left the images of both sides. On the right a bar for each named feature, to the right
+    where its values in both are likelier of one hand, to the left where they are likelier of two.
+    Below these, for each part of the representation, where the distance of the sides lies between
+    the median of pairs by one hand and the median of pairs by two. At the bottom the likelihood
+    ratio on the verbal scale.
+
+    Parameters
+    ----------
+    comparison : HandComparison
+        What `HandComparer.compare` gave.
+    first : sequence of ndarray of shape (height, width)
+        Images of one side.
+    second : sequence of ndarray of shape (height, width)
+        Images of the other.
+
+    Attributes
+    ----------
+    axes_ : dict of str to matplotlib.axes.Axes
+        The axes of "first", "second", "features", "parts" and "scale". Without a feature there is
+        no "features".
+    figure_ : matplotlib.figure.Figure
+        The figure.
+
+    See Also
+    --------
+    hwsk.comparison.HandComparer : Makes comparisons.
+    PairDisplay : The pairs that are taken for what they are not.
+
+    Notes
+    -----
+    The bars don't add up to the likelihood ratio: features depend on each other, and the distances
+    tell more than they do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from hwsk.comparison import HandComparer
+    >>> from hwsk.plotting import ComparisonDisplay
+    >>> digits = load_digits()
+    >>> comparer = HandComparer(random_state=0).fit(digits.data, digits.target)
+    >>> comparison = comparer.compare(digits.data[0], digits.data[10])
+    >>> display = ComparisonDisplay.from_predictions(
+    ...     comparison, [16 - digits.images[0]], [16 - digits.images[10]]
+    ... )
+    >>> list(display.axes_)
+    ['first', 'second', 'parts', 'scale']
+    """
+
+    def __init__(
+        self, comparison: HandComparison, first: Sequence[Image], second: Sequence[Image]
+    ) -> None:
+        self.comparison = comparison
+        self.first = first
+        self.second = second
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, a: Any, b: Any, *, ax: Any = None) -> ComparisonDisplay:
+        """Compare two hands and plot the comparison.
+
+        Parameters
+        ----------
+        estimator : HandComparer
+            A fitted comparer of images, or of what its first steps make images of.
+        a : image, path, or list of such
+            What one hand wrote, as `compare` takes it.
+        b : image, path, or list of such
+            What the other hand wrote, or the same.
+        ax : matplotlib.axes.Axes, default=None
+            Axes in whose place to draw; None makes a figure.
+
+        Returns
+        -------
+        ComparisonDisplay
+            The display, plotted.
+        """
+        check_is_fitted(estimator)
+        if estimator._of_table:
+            raise TypeError(
+                "this HandComparer takes a 2-D array, whose rows can't be shown; pass its "
+                "comparison and images to from_predictions"
+            )
+        comparison = estimator.compare(a, b)
+        front, _ = _front(estimator.representation_)
+        sides = [_unfold([side], False)[0] for side in (a, b)]
+        if front is not None:
+            sides = [front.transform(side) for side in sides]
+        return cls.from_predictions(comparison, *sides, ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls, comparison: HandComparison, first: Any, second: Any, *, ax: Any = None
+    ) -> ComparisonDisplay:
+        """Plot a comparison that is made already.
+
+        Parameters
+        ----------
+        comparison : HandComparison
+            What `compare` gave.
+        first : array-like of images
+            Images of one side, or paths.
+        second : array-like of images
+            Images of the other.
+        ax : matplotlib.axes.Axes, default=None
+            Axes in whose place to draw; None makes a figure.
+
+        Returns
+        -------
+        ComparisonDisplay
+            The display, plotted.
+        """
+        return cls(comparison, check_images(first)[0], check_images(second)[0]).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> ComparisonDisplay:
+        """Draw images, features, distances and scale.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes in whose place to draw; None makes a figure.
+
+        Returns
+        -------
+        self : ComparisonDisplay
+            With `figure_` and `axes_`.
+        """
+        pyplot = import_pyplot()
+        n_features, n_parts = len(self.comparison.features), len(self.comparison.distances)
+        rows = [_ROW * n + _MARGINS / 2 for n in (n_features, n_parts) if n]
+        heights = [sum(rows), _SCALE]
+        if ax is None:
+            self.figure_ = pyplot.figure(
+                figsize=(_FIGURE_WIDTH, sum(heights)), layout="constrained"
+            )
+            grid = self.figure_.add_gridspec(2, 1, height_ratios=heights)
+        else:
+            self.figure_ = ax.figure
+            grid = ax.get_subplotspec().subgridspec(2, 1, height_ratios=heights)
+            ax.set_axis_off()
+        left, right = grid[0].subgridspec(1, 2, width_ratios=[2, 3])
+        right = right.subgridspec(len(rows), 1, height_ratios=rows)
+        left = left.subgridspec(2, 1)
+        add = self.figure_.add_subplot
+        self.axes_ = {"first": add(left[0]), "second": add(left[1])}
+        room = 0.38 * _FIGURE_WIDTH, heights[0] / 2
+        for name, images in (("first", self.first), ("second", self.second)):
+            _draw_side(self.axes_[name], images, room, name)
+        if n_features:
+            self.axes_["features"] = add(right[0])
+            self._draw_features(self.axes_["features"])
+        self.axes_["parts"] = add(right[-1])
+        self._draw_parts(self.axes_["parts"])
+        self.axes_["scale"] = add(grid[1])
+        self._draw_scale(self.axes_["scale"])
+        return self
+
+    def _draw_features(self, ax: Any) -> None:
+        features = self.comparison.features
+        weights = features["log_likelihood_ratio"].to_numpy() / np.log(10)
+        rows = np.arange(len(features))
+        ax.barh(rows, weights, color=np.where(weights > 0, _ONE, _TWO), height=0.7)
+        ax.axvline(0, color=RIGHT, linewidth=0.8)
+        words = [describe_feature(name, row) for name, row in features.iterrows()]
+        ax.set_yticks(rows, words, fontsize=8, parse_math=False)
+        ax.tick_params("y", length=0)
+        ax.set_ylim(len(rows) - 0.4, -0.6)
+        reach = max(0.55, 1.05 * float(np.abs(weights).max()))
+        ax.set_xlim(-reach, reach)
+        times = [n for n in (1, 3, 10, 30, 100, 300, 1000) if np.log10(n) <= reach]
+        ticks = [*(-np.log10(times[:0:-1])), *np.log10(times)]
+        ax.set_xticks(ticks, [f"{n}\N{MULTIPLICATION SIGN}" for n in [*times[:0:-1], *times]])
+        ax.tick_params("x", labelsize=7)
+        _name_sides(ax, "likelier of two hands", "likelier of one hand")
+
+    def _draw_parts(self, ax: Any) -> None:
+        distances = self.comparison.distances
+        one, two = distances["one_hand"].to_numpy(), distances["two_hands"].to_numpy()
+        gap = np.where(two == one, 1, two - one)
+        place = (two - distances["distance"].to_numpy()) / gap  # 1 is one hand, to the right
+        rows = np.arange(len(distances))
+        ax.axvline(0, color=_TWO, linewidth=1.2, linestyle=(0, (3, 1.5)))
+        ax.axvline(1, color=_ONE, linewidth=1.2)
+        ax.plot(place, rows, "D", color=RIGHT, markersize=6)
+        names = [f"distance of {name}" for name in distances.index]
+        ax.set_yticks(rows, names, fontsize=8, parse_math=False)
+        ax.tick_params("y", length=0)
+        ax.set_ylim(len(rows) - 0.4, -0.6)
+        low, high = min(-0.5, float(place.min()) - 0.2), max(1.5, float(place.max()) + 0.2)
+        ax.set_xlim(low, high)
+        ax.set_xticks([0, 1], ["typical of two hands", "typical of one hand"], fontsize=8)
+        for label, color in zip(ax.get_xticklabels(), (_TWO, _ONE), strict=True):
+            label.set_color(color)
+        ax.spines[:].set_color(NOTHING)
+
+    def _draw_scale(self, ax: Any) -> None:
+        decimal = self.comparison.log_likelihood_ratio / np.log(10)
+        reach = max(_LEAST_REACH, ceil(abs(decimal)))
+        starts = [np.log10(least) for least in SUPPORT.values()]
+        for i, (word, start) in enumerate(zip(SUPPORT, starts, strict=True)):
+            end = min(starts[i + 1] if i + 1 < len(starts) else reach, reach)
+            if start >= reach:
+                break
+            for sign, color in ((1, _ONE), (-1, _TWO)):
+                shade = 0.12 + 0.12 * i
+                ax.axvspan(sign * start, sign * end, color=color, alpha=min(shade, 0.8), lw=0)
+                text = word.replace(" ", "\n")
+                middle = sign * (start + end) / 2
+                ax.text(middle, 0.36, text, ha="center", va="center", fontsize=8, color=RIGHT)
+        ax.plot(decimal, 1.0, "v", color=RIGHT, markersize=10, clip_on=False)
+        ax.plot([decimal, decimal], [0.7, 1], color=RIGHT, linewidth=1.5)
+        ax.set(xlim=(-reach, reach), ylim=(0, 1), yticks=[])
+        ticks = np.arange(-reach, reach + 1)
+        ax.set_xticks(ticks, [f"{10 ** abs(int(tick)):,}" for tick in ticks], fontsize=8)
+        ax.set_title(self.comparison.explanation.splitlines()[0], fontsize=10, pad=10)
+        _name_sides(ax, "times likelier of two hands", "times likelier of one hand")
+        ax.spines[:].set_color(NOTHING)
+
+
+def _name_sides(ax: Any, left: str, right: str) -> None:
+    """Say below an axis what its left and right halves mean."""
+    ax.set_xlabel(f"\N{LEFTWARDS ARROW} {left}      {right} \N{RIGHTWARDS ARROW}", fontsize=8)
+    ax.spines[:].set_color(NOTHING)
+
+
+def _draw_side(ax: Any, images: Sequence[Image], room: tuple[float, float], name: str) -> None:
+    """Images side by side, in as many columns as make them largest."""
+    shown = [images[i] for i in range(min(len(images), _MOST_IMAGES))]
+    widest = max(image.shape[1] for image in shown)
+    highest = max(image.shape[0] for image in shown)
+
+    def scale(columns: int) -> float:
+        lines = ceil(len(shown) / columns)
+        return min(room[0] / columns / widest, room[1] / lines / highest)
+
+    columns = max(range(1, len(shown) + 1), key=scale)
+    lines = ceil(len(shown) / columns)
+    for i, image in enumerate(shown):
+        line, column = divmod(i, columns)
+        left = column * (1 + _GAP) * widest + (widest - image.shape[1]) / 2
+        top = line * (1 + _GAP) * highest + (highest - image.shape[0]) / 2
+        ax.imshow(
+            image,
+            cmap="gray",
+            vmin=0,
+            vmax=paper_level(image),
+            extent=(left, left + image.shape[1], top + image.shape[0], top),
+        )
+    edge = _GAP * highest
+    ax.set(
+        xlim=(-edge, columns * (1 + _GAP) * widest - _GAP * widest + edge),
+        ylim=(lines * (1 + _GAP) * highest - _GAP * highest + edge, -edge),
+        xticks=[],
+        yticks=[],
+    )
+    more = f", {len(shown)} of {len(images)} images" if len(images) > len(shown) else ""
+    ax.set_title(f"{name}{more}", fontsize=9, loc="left")
+    ax.spines[:].set_color(NOTHING)

@@ -7,9 +7,9 @@
 The first part learns from signatures (with skilled forgeries), their mirror images as those of
 other hands, made signatures, the AND words and words of IAM, where different hands have written the
 same; the second from signatures alone. Stops and goes on: run it again with the same --out and it
-continues from the last epoch. Without --final the test writers are kept out; with it, all but the
-validation writers are learnt from. Threshold and probabilities are calibrated on the validation
-writers, with their skilled forgeries.
+continues from the last epoch. The test writers are kept out of the first part, and without --final
+of the second. Threshold and probabilities are calibrated on the validation writers, with their
+skilled forgeries.
 """
 
 from __future__ import annotations
@@ -78,12 +78,13 @@ def train(data: str, out: Path, epochs: int, own_epochs: int, seed: int, final: 
     """Train, calibrate, save."""
     out.mkdir(parents=True, exist_ok=True)
     signatures, rows, valid, test = load_split(data)
-    if final:
-        rows = np.sort(np.concatenate([rows, test]))
     name = "final" if final else f"seed{seed}"
     own = with_turned(signatures.images[rows], signatures.hand[rows], signatures.writer[rows])
     others = other_hands(data, seed)
     images, hands, contexts = (one + other for one, other in zip(own, others, strict=True))
+    if final:
+        rows = np.sort(np.concatenate([rows, test]))
+        own = with_turned(signatures.images[rows], signatures.hand[rows], signatures.writer[rows])
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {len(rows)} "
         f"signatures of {len(set(signatures.writer[rows]))} writers to train, and {len(others[0])} "
@@ -103,7 +104,7 @@ def train(data: str, out: Path, epochs: int, own_epochs: int, seed: int, final: 
         lr=2e-3,
         ema_decay=0.998,
         augment=augmentation(1.5),
-        callbacks=[Checkpoint(out / f"{name}-all.ckpt")],
+        callbacks=[Checkpoint(out / f"seed{seed}-all.ckpt")],
         random_state=seed,
         verbose=2,
     )
@@ -119,7 +120,7 @@ def train(data: str, out: Path, epochs: int, own_epochs: int, seed: int, final: 
         verifier.fit(object_array(own[0]), own[1], contexts=own[2])
     print(f"{time.time() - start:.0f} s", flush=True)
     finish(verifier, signatures, valid)
-    hwsk.save(verifier, out / f"{name}.hwsk")
+    hwsk.save(verifier, out / f"{name}.hwsk", half_precision=True)
 
 
 def finish(verifier, signatures, valid: np.ndarray, n_views: int = VIEWS) -> None:

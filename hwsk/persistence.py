@@ -41,10 +41,13 @@ _ALLOWED = re.compile(r"(hwsk|sklearn)(\.[A-Za-z_]\w*)+")
 _DUMPS = (".joblib", ".pkl", ".pickle")
 _HINT = "; a joblib or pickle file? load it with joblib.load, if you trust it"
 _NO_HOME = {"__main__", "conftest", "tests", "externals"}  # modules that are not to be imported
+_OF_NETWORK = ".net_"  # what the names of weights have in them
 _BUILTINS = {cls.__name__: cls for cls in (bool, int, float, str, object)}
 
 
-def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
+def save(
+    estimator: BaseEstimator, path: str | os.PathLike[str], *, half_precision: bool = False
+) -> None:
     """Save an estimator, fitted or not, to one file.
 
     Parameters
@@ -56,6 +59,9 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     path : str or path-like
         The file, by custom `NAME.hwsk`. It is replaced in one step: whoever reads it meanwhile
         sees the old file or the new one.
+    half_precision : bool, default=False
+        Keep the weights of networks as float16: half the size, and rounded to three digits. Once
+        loaded they are float32 again.
 
     Raises
     ------
@@ -89,6 +95,10 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         if hasattr(estimator, "best_estimator_"):
             raise TypeError(f"{error}; save search.best_estimator_ instead") from error
         raise
+    if half_precision:
+        for name, array in arrays.items():
+            if _OF_NETWORK in name and array.dtype.kind == "f":
+                arrays[name] = array.astype(np.float16)
     model = {"versions": _versions(), "estimator": encoded}
     _write(Path(path), json.dumps(model, allow_nan=False), arrays)
 
@@ -281,7 +291,8 @@ def _encode_estimator(estimator: BaseEstimator, where: str, arrays: Arrays) -> d
     state = {key: value for key, value in vars(estimator).items() if key not in params}
     node = {"$estimator": name}
     if hasattr(estimator, "_get_network_state") and state.pop("net_", None) is not None:
-        node["weights"] = _encode(estimator._get_network_state(), f"{where}.net_", arrays)
+        weights = estimator._get_network_state()
+        node["weights"] = _encode(weights, f"{where}{_OF_NETWORK}", arrays)
     for key, part in (("params", params), ("state", state)):
         node[key] = {  # type: ignore[assignment]
             attribute: _encode(value, f"{where}.{attribute}", arrays)

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 import hwsk
-from hwsk.datasets import load_emnist, load_iam, make_handwriting
+from hwsk.datasets import load_cedar_and, load_emnist, load_iam, make_handwriting, make_signatures
 from hwsk.metrics import character_error_rate
+from hwsk.model_selection import make_pairs
 from hwsk.preprocessing import CharacterNormalizer
 
 FOLDER = Path(__file__).parents[1] / "models"
@@ -17,7 +19,15 @@ MODELS = sorted(FOLDER.glob("*.hwsk"))
 
 
 def test_the_models_are_there():
-    assert {path.stem for path in MODELS} >= {"emnist-characters", "iam-lines", "iam-writers"}
+    assert {path.stem for path in MODELS} >= {
+        "and-features",
+        "and-vae",
+        "and-verifier",
+        "emnist-characters",
+        "iam-lines",
+        "iam-writers",
+        "signature-verifier",
+    }
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
@@ -64,3 +74,48 @@ def test_iam_writers_knows_them_by_forms_it_was_not_trained_on(tmp_path):
     assert len(set(lines.form[rows])) == 8
     told = model.predict(lines.images[rows])
     assert np.mean(told == lines.writer[rows]) > 0.9
+
+
+@pytest.mark.parametrize("name", ["and-verifier", "signature-verifier"])
+def test_verifiers_take_raw_images_of_any_size(name):
+    verifier = hwsk.load(FOLDER / f"{name}.hwsk")
+    made = make_signatures(8, 4, 4, random_state=0)
+    pairs, same = make_pairs(made.writer, forged=made.forged, negatives="random", random_state=0)
+    scores = verifier.decision_function(made.images[pairs])
+    assert roc_auc_score(same, scores) > 0.8
+    probabilities = verifier.predict_proba(made.images[pairs[:4]])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert set(verifier.predict(made.images[pairs])) <= {0, 1}
+
+
+def test_signature_verifier_tells_forgeries_of_made_signatures():
+    made = make_signatures(8, 4, 4, random_state=1)
+    pairs, same = make_pairs(made.writer, forged=made.forged, negatives="skilled", random_state=0)
+    verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
+    assert verifier.score(made.images[pairs], same) > 0.6
+
+
+def test_and_features_name_what_is_seen():
+    classifier = hwsk.load(FOLDER / "and-features.hwsk")
+    words = make_handwriting(60, texts=["and"], n_writers=60, random_state=0)
+    said = classifier.predict(words.images)
+    assert said.shape == (60, 15) and "slantness" in said
+    slant = words.style["slant"].to_numpy()
+    very, upright = (said["slantness"] == kind for kind in ("very right", "normal"))
+    assert slant[very].mean() > slant[upright].mean()
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+def test_and_models_are_as_good_as_their_cards_say(tmp_path):
+    words = load_cedar_and(DATA / "and", data_home=tmp_path)
+    order = np.random.default_rng(0).permutation(np.unique(words.writer))  # benchmarks/and_words.py
+    rows = np.flatnonzero(np.isin(words.writer, order[113:163]))
+    images, writers, features = words.images[rows], words.writer[rows], words.features.iloc[rows]
+    assert hwsk.load(FOLDER / "and-verifier.hwsk").score(images, writers) > 0.955
+    assert hwsk.load(FOLDER / "and-features.hwsk").score(images, features) > 0.68
+    vae = hwsk.load(FOLDER / "and-vae.hwsk")
+    assert np.mean((vae.reconstruct(images) - images / 255) ** 2) < 0.02
+    Z = vae.transform(images)
+    assert Z.shape == (len(rows), 32)
+    drawn = vae.inverse_transform(Z)
+    assert drawn.shape == images.shape and 0 <= drawn.min() and drawn.max() <= 1

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -41,6 +42,7 @@ from hwsk import persistence
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import InkCropper
 from hwsk.preprocessing.augmentation import default_augmentation
+from hwsk.verification import SiameseVerifier
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
@@ -427,3 +429,17 @@ def test_the_source_has_no_unpickling():
     source = re.sub(r'""".*?"""', "", Path(persistence.__file__).read_text(), flags=re.S)
     source = re.sub(r"^_(DUMPS|HINT) = .*$", "", source, count=2, flags=re.M)  # for a message
     assert not re.search(r"pickle|joblib|eval\(|exec\(|torch\.load", source)
+
+
+def test_half_precision_halves_the_file_and_changes_little(tmp_path):
+    images = make_handwriting(20, texts=["and"], n_writers=4, random_state=0)
+    verifier = SiameseVerifier(image_size=(32, 64), max_epochs=1, random_state=0)
+    verifier.fit(images.images, images.writer)
+    for half in (False, True):
+        hwsk.save(verifier, tmp_path / f"{half}.hwsk", half_precision=half)
+    sizes = [(tmp_path / f"{half}.hwsk").stat().st_size for half in (False, True)]
+    assert sizes[1] < 0.55 * sizes[0]
+    loaded = hwsk.load(tmp_path / "True.hwsk")
+    assert next(loaded.net_.module_.parameters()).dtype == torch.float32
+    difference = loaded.transform(images.images) - verifier.transform(images.images)
+    assert np.abs(difference).max() < 0.02

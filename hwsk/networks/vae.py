@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hwsk.networks._blocks import ConvNorm, Residual
+from hwsk.networks._blocks import ConvNorm, Residual, at_least_float32
 from hwsk.networks.encoder import ConvEncoder
 
 _LEAST_PLACES = 4  # of the last feature map, each way, where there are stages to choose from
@@ -96,7 +96,7 @@ class VAENetwork(nn.Module):
         """
         features = self.encoder.maps(F.pad(images, self.padding))
         mean, log_variance = self.posterior(features.flatten(1)).chunk(2, dim=1)
-        return _at_least_float32(mean), _at_least_float32(log_variance).clamp(*_LOG_VARIANCES)
+        return at_least_float32(mean), at_least_float32(log_variance).clamp(*_LOG_VARIANCES)
 
     def decode(self, latents: Tensor) -> Tensor:
         """The images that latent vectors stand for.
@@ -112,7 +112,7 @@ class VAENetwork(nn.Module):
         """
         height, width = self.image_shape
         x = F.relu_(self.expand(latents)).unflatten(1, self.map_shape)
-        return _at_least_float32(self.decoder(x)[..., :height, :width])
+        return at_least_float32(self.decoder(x)[..., :height, :width])
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode images and decode a sample of the posterior; without training, its mean.
@@ -214,8 +214,3 @@ def log_likelihood(logits: Tensor, images: Tensor, likelihood: str, variance: Te
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Kullback-Leibler divergence of posteriors from the standard normal, `(n,)`, in nats."""
     return (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    """What autocast left in bfloat16, in float32."""
-    return x if x.dtype == torch.float64 else x.float()

@@ -108,7 +108,7 @@ class SignatureNormalizer(_ImageTransformer):
 
     def _find_ink(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Ink (255) on paper (0) without the edges of the scan, and without specks."""
-        strong = cv2.bitwise_not(_otsu(gray))
+        strong = 255 - _otsu(gray)
         if not strong.any():
             return strong
         strong = _without_edges(strong)
@@ -149,7 +149,8 @@ class SignatureNormalizer(_ImageTransformer):
         sigma = _SMOOTHING * _stroke_width(ink)
         if scale > 1:  # thinned first, the line would fall into dots
             height, width = (round(scale * side) for side in ink.shape)
-            ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_LINEAR)
+            larger = cv2.resize(ink, (width, height), interpolation=cv2.INTER_LINEAR)
+            ink = larger.astype(np.uint8, copy=False)
             sigma, scale = sigma * scale, 1.0
         border = int(np.ceil(3 * sigma))
         ink = np.pad(ink, border)

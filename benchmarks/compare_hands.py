@@ -136,8 +136,11 @@ def main(data: str, models: str, per_page: int) -> None:
                 across=True,
             )
     judge_features(comparer, parts[-1][1].estimator, words.images[test], writer)
-    for other in (writer[firsts] == writer[firsts[0]], writer[firsts] != writer[firsts[0]]):
-        print(comparer.compare(sides[0], sides[np.flatnonzero(other)[-1]]))
+    of_sides = writer[firsts]
+    one = np.flatnonzero(of_sides[1:] == of_sides[:-1])[0]  # pages of a writer stand together
+    two = np.flatnonzero(of_sides != of_sides[one])[0]
+    for other in (one + 1, two):
+        print(comparer.compare(sides[one], sides[other]))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import click
 import numpy as np
 import torch
 from and_words import load_split
-from signatures import load_split as load_signatures
+from signature_hands import load_split as load_signatures
 
 from hwsk.datasets import load_sketches
 from hwsk.metrics import equal_error_rate, pair_bootstrap_interval
@@ -27,7 +27,7 @@ from hwsk.representation import VariationalAutoencoder
 from hwsk.verification import SiameseVerifier
 
 CANVAS = (48, 96)
-N_SKETCHES = 3000  # of each of the three collections, to train
+N_SKETCHES = 1500  # of each of the three collections, to train
 KINDS = ("words", "signatures", "sketches")
 
 
@@ -52,7 +52,9 @@ def load(data: str) -> dict[str, Modality]:
         )
     }
     signatures, train, _, test = load_signatures(data)
-    images = np.stack(SignatureNormalizer(size=CANVAS).fit_transform(signatures.images))
+    images = np.stack(
+        SignatureNormalizer(size=CANVAS, pen_width=None).fit_transform(signatures.images)
+    )
     parts["signatures"] = Modality(
         images, signatures.hand, signatures.writer, signatures.forged, train, test
     )
@@ -105,7 +107,7 @@ def error_rates(verifier: Any, part: Modality, name: str) -> None:
 
 @click.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-@click.option("--epochs", default=10)
+@click.option("--epochs", default=5)
 @click.option("--seeds", default=1)
 def main(data: str, epochs: int, seeds: int) -> None:
     """Train alone and together, and print."""

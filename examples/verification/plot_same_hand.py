@@ -61,7 +61,12 @@ print(f"one hand from a score of {verifier.threshold_:.2f}")
 # scikit-learn's displays draw what :meth:`~hwsk.verification.SiameseVerifier.pair_score` gives.
 # Beside it, the distance of the pixels: what a comparison is worth that has learnt nothing.
 import cv2
-from sklearn.metrics import DetCurveDisplay, RocCurveDisplay, balanced_accuracy_score
+from sklearn.metrics import (
+    DetCurveDisplay,
+    RocCurveDisplay,
+    balanced_accuracy_score,
+    pairwise_distances,
+)
 
 from hwsk.metrics import equal_error_rate
 from hwsk.model_selection import make_pairs
@@ -70,7 +75,7 @@ X, y = words.images[test], words.writer[test]
 rows, same = make_pairs(y)
 pairs = X[rows]
 pixels = np.stack([cv2.resize(image, (64, 32)).ravel() for image in Binarizer().transform(X)])
-of_pixels = -np.linalg.norm(np.diff(pixels[rows].astype(float), axis=1)[:, 0], axis=1)
+of_pixels = -pairwise_distances(pixels)[tuple(rows.T)]
 scores = {"verifier": verifier.pair_score(pairs), "pixels": of_pixels}
 
 _, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")

@@ -52,7 +52,11 @@ verifier = SiameseVerifier(
 # Learn who held the pen
 # ----------------------
 # ``hand`` is the writer of a genuine signature, and an id of its own for each forgery, so that no
-# pair with a forgery is by one hand.
+# pair with a forgery is by one hand. Hands with one sample are counted in a warning, which is as it
+# should be here.
+import warnings
+
+warnings.filterwarnings("ignore", message=".* writers have one sample")
 verifier.fit(signatures.images[train], signatures.hand[train])
 verifier.calibrate_threshold(signatures.images[valid], signatures.hand[valid], strategy="eer")
 

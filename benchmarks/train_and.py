@@ -99,7 +99,9 @@ def train(data: str, out: Path, epochs: int, strength: float, seed: int, final: 
     print(f"{verifier.n_iter_} epochs, {time.time() - start:.0f} s", flush=True)
     finish(verifier, words, valid)
     hwsk.save(verifier, out / f"verifier-{name}.hwsk")
-    hwsk.save(verifier.feature_classifier(), out / f"features-{name}.hwsk")
+    classifier = verifier.feature_classifier()  # changed versions don't help it
+    classifier.set_params(augment=None, test_augmentations=0, logit_adjustment=0.3)
+    hwsk.save(classifier, out / f"features-{name}.hwsk")
 
 
 def finish(verifier: SiameseVerifier, words: Any, valid: np.ndarray, n_views: int = VIEWS) -> None:

@@ -1,5 +1,6 @@
 """What the benchmarks' figures stand on: no image on both sides of a split."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -86,3 +87,18 @@ def test_report_by_hand(writers, capsys):
     assert figures["form"][0] == 1
     assert figures["patch"][0] == pytest.approx(7 / 12)
     assert "form-level top-1 1.000 [1.000, 1.000] of 2" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+@pytest.mark.parametrize("name", ["and_words", "signature_hands"])
+def test_no_writer_is_on_two_sides(name, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    monkeypatch.setenv("HWSK_DATA", str(tmp_path))
+    shared = importlib.import_module(name)
+    try:
+        bunch, *parts = shared.load_split(str(DATA))
+    finally:
+        del sys.modules[name]
+    writers = [set(bunch.writer[rows]) for rows in parts]
+    assert len(set.union(*writers)) == sum(map(len, writers)) == len(set(bunch.writer))
+    assert sum(map(len, parts)) == len(bunch.writer)

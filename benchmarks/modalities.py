@@ -16,7 +16,7 @@ import click
 import numpy as np
 import torch
 from and_words import load_split
-from signature_hands import load_split as load_signatures
+from signatures import load_split as load_signatures
 
 from hwsk.datasets import load_sketches
 from hwsk.metrics import equal_error_rate, pair_bootstrap_interval

@@ -22,8 +22,8 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from signature_hands import SIZE, SPLIT_SEED, cleaner, load_split, other_hands, print_report
-from signature_hands import turned as with_turned
+from signatures import SIZE, SPLIT_SEED, cleaner, load_split, other_hands, print_report
+from signatures import turned as with_turned
 
 import hwsk
 from hwsk._images import object_array

@@ -48,6 +48,8 @@ SUPPORT = {
 """Likelihood ratios from which support has a name (ENFSI guideline, 2015)."""
 
 _FEWEST_WRITERS = 10  # to calibrate for more than one image a side
+_SHRINKAGE = 0.5  # counted beside what was found, and beside what chance would bring
+_TELLING = 0.05  # log-likelihood ratio below which a feature tells nothing
 _AT_ONCE = 50_000  # pairs whose vectors are held at once
 
 
@@ -154,16 +156,17 @@ class HandComparison:
         if self.log_likelihood_ratio < 0:
             hands = "two hands wrote them than if one did"
         lines = [f"{_times(self.log_likelihood_ratio)} likelier if {hands}: {self.verbal}."]
-        told = self.features
-        for title, rows in (
-            ("for one hand", told[told["log_likelihood_ratio"] > 0]),
-            ("for two hands", told[told["log_likelihood_ratio"] <= 0]),
+        ratios = self.features["log_likelihood_ratio"]
+        for title, chosen in (
+            ("speak for one hand", ratios > _TELLING),
+            ("speak for two hands", ratios < -_TELLING),
+            ("tell nothing", ratios.abs() <= _TELLING),
         ):
-            if len(rows):
-                lines.append(f"Features that speak {title}:")
+            if chosen.any():
+                lines.append(f"Features that {title}:")
             lines += [
                 f"  {describe_feature(name, row)} ({_times(row.log_likelihood_ratio)})"
-                for name, row in rows.iterrows()
+                for name, row in self.features[chosen].iterrows()
             ]
         return "\n".join(lines)
 
@@ -298,10 +301,11 @@ class HandComparer(BaseEstimator):
     probabilities end at the number of writers; `score` and `decision_function` do not, so that
     they rank all pairs.
 
-    The ratio of a feature is one of counts: how often the classifier says these two classes of two
-    sides by one hand, against how often of two by two hands, with each class counted once more
-    than it occurs. Rare classes that agree weigh more than common ones. Features depend on each
-    other, so that their ratios must not be multiplied, and are no summands of the whole.
+    The ratio of a feature is one of counts: in how many writers the classifier says these two
+    classes of two sides by one hand, against in how many it would by chance, a half added to either
+    [3]_, so that classes hardly seen tell nothing. Rare classes that agree weigh more than common
+    ones. Features depend on each other, so that their ratios must not be multiplied, and are no
+    summands of the whole.
 
     The pairs by two hands are of two writers who did not try to write alike. The ratios say
     nothing of a forgery.
@@ -312,6 +316,9 @@ class HandComparer(BaseEstimator):
        score to a likelihood ratio", Australian Journal of Forensic Sciences 45(2), 2013.
     .. [2] P. Vergeer et al., "Numerical likelihood ratios outputted by LR systems are often based
        on extrapolation: when to stop extrapolating?", Science & Justice 56(6), 2016.
+    .. [3] G. N. Norén, J. Hopstadius, A. Bate, "Shrinkage observed-to-expected ratios for robust
+       and transparent large-scale pattern discovery", Statistical Methods in Medical Research
+       22(1), 2013.
 
     Examples
     --------
@@ -541,14 +548,14 @@ class HandComparer(BaseEstimator):
         for probabilities, _ in self._told(means):
             k = probabilities.shape[1]
             codes = probabilities.argmax(axis=1)
-            count = np.bincount(codes, weights=1 / n_sides[numbers], minlength=k) + 1
-            share = count / count.sum()
-            together = np.zeros((k, k))
-            np.add.at(together, tuple(codes[alike].T), 1 / n_pairs[numbers[alike[:, 0]]])
-            together = (together + together.T) / 2
-            chance = np.outer(share, share)
-            together = (together + k * chance) / (together.sum() + k)
-            ratios.append(np.log(together / chance))
+            share = np.bincount(codes, weights=1 / n_sides[numbers], minlength=k) / len(n_sides)
+            found = np.zeros((k, k))
+            np.add.at(found, tuple(codes[alike].T), 1 / n_pairs[numbers[alike[:, 0]]])
+            expected = found.sum() * np.outer(share, share)
+            found, expected = (  # either order is the same
+                np.where(np.eye(k), table, table + table.T) for table in (found, expected)
+            )
+            ratios.append(np.log((found + _SHRINKAGE) / (expected + _SHRINKAGE)))
         return ratios
 
     def _told(

@@ -90,7 +90,7 @@ def test_report_by_hand(writers, capsys):
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-@pytest.mark.parametrize("name", ["and_words", "signature_hands"])
+@pytest.mark.parametrize("name", ["and_words", "signatures"])
 def test_no_writer_is_on_two_sides(name, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     monkeypatch.setenv("HWSK_DATA", str(tmp_path))

@@ -202,13 +202,14 @@ def test_a_ratio_of_classes_is_one_of_counts():
     pixels[writers < 30, 0, 0] = 1
     comparer = HandComparer(FrozenEstimator(told()), n_images=1, random_state=0)
     slant, staff = comparer.fit(pixels, writers).feature_ratios_
-    share = 31 / 122
-    expected = (30 + 2 * share**2) / 122 / share**2
-    assert slant[0, 1, 1] == pytest.approx(np.log(expected))
-    assert slant[0, 0, 1] == slant[0, 1, 0] < np.log(0.05)
+    explanation = str(comparer.compare(pixels[0], pixels[1]))
+    assert "for one hand:\n  slant: both right (3.8 times)\nFeatures that tell" in explanation
+    assert explanation.endswith("tell nothing:\n  staff of d: both loopy (1.0 times)")
+    assert slant[0, 1, 1] == pytest.approx(np.log(30.5 / (120 / 16 + 0.5)))
+    assert slant[0, 0, 1] == slant[0, 1, 0] == pytest.approx(np.log(0.5 / (120 * 6 / 16 + 0.5)))
     assert slant[0, 1, 1] > slant[0, 0, 0] > 0  # the rarer class weighs more
     assert slant.shape == (1, 2, 2) and staff.shape == (1, 3, 3)
-    assert np.abs(staff[0, 0, 0]) < 0.1  # all have it: it tells nothing
+    assert (staff == 0).all()  # all have it, or no one: it tells nothing
 
 
 def test_distances_of_probabilities_are_hellinger(images):

@@ -299,9 +299,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         further = self.warm_start and hasattr(self, "net_")
         try:
             self._check_channels()
-            if not further:
-                for name in ("threshold_", "calibration_"):
-                    self.__dict__.pop(name, None)
+            for name in ("threshold_", "calibration_"):  # of other vectors
+                self.__dict__.pop(name, None)
             if self._holds_pairs(X):
                 self._fit_pairs(X, y, groups, features, contexts, further)
             else:

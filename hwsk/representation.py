@@ -311,7 +311,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        images : ndarray of shape (n_samples, height, width) or (n_samples, n_features_in_)
+        images : ndarray of shape (n_samples, height, width) or (n_samples, n_columns)
             Float32 from 0 (ink) to 1 (paper), of the canvas's size. Where X was a 2-D array, rows,
             with values on the scale of that array.
         """
@@ -335,7 +335,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        images : ndarray of shape (n_samples, height, width) or (n_samples, n_features_in_)
+        images : ndarray of shape (n_samples, height, width) or (n_samples, n_columns)
             `inverse_transform(transform(X))`.
         """
         check_is_fitted(self)
@@ -357,7 +357,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        images : ndarray of shape (n_samples, height, width) or (n_samples, n_features_in_)
+        images : ndarray of shape (n_samples, height, width) or (n_samples, n_columns)
             As `inverse_transform` gives them.
         """
         check_is_fitted(self)

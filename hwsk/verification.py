@@ -148,12 +148,12 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     >>> from hwsk.datasets import make_handwriting
     >>> from hwsk.model_selection import make_pairs
     >>> from hwsk.verification import SiameseVerifier
-    >>> words = make_handwriting(60, texts=["and"], n_writers=12, random_state=0)
+    >>> words = make_handwriting(120, texts=["and"], n_writers=12, random_state=0)
     >>> verifier = SiameseVerifier(image_size=(32, 64), max_epochs=2, random_state=0)
-    >>> verifier.fit(words.images[:40], words.writer[:40]).transform(words.images[40:]).shape
-    (20, 128)
-    >>> rows, same = make_pairs(words.writer[40:], random_state=0)
-    >>> pairs = words.images[40:][rows]
+    >>> verifier.fit(words.images[:60], words.writer[:60]).transform(words.images[60:]).shape
+    (60, 128)
+    >>> rows, same = make_pairs(words.writer[60:], n_pairs=50, random_state=0)
+    >>> pairs = words.images[60:][rows]
     >>> verifier.calibrate_threshold(pairs, same).predict_proba(pairs[:3]).shape
     (3, 2)
     """

@@ -497,10 +497,13 @@ def test_display(comparer, images):
     np.testing.assert_allclose(widths, expected)
     labels = [label.get_text() for label in axes["features"].get_yticklabels()]
     assert sorted(labels) == ["slant: left vs right", "staff of d: loopy vs retraced"]
-    place = axes["parts"].lines[-1].get_xdata()
     table = comparison.distances
-    gap = table["two_hands"] - table["one_hand"]
-    np.testing.assert_allclose(place, (table["two_hands"] - table["distance"]) / gap)
+    place = (table["two_hands"] - table["distance"]) / (table["two_hands"] - table["one_hand"])
+    marks = {line.get_marker(): line for line in axes["parts"].lines[2:]}
+    inside = place.between(-1.5, 2.5).to_numpy()
+    np.testing.assert_allclose(marks["D"].get_xdata(), place[inside])
+    assert marks["D"].get_ydata().tolist() == np.flatnonzero(inside).tolist()
+    assert marks["<"].get_ydata().tolist() == np.flatnonzero(place < -1.5).tolist()
     marker = axes["scale"].lines[0].get_xdata()[0]
     assert marker == pytest.approx(comparison.log_likelihood_ratio / np.log(10))
     assert axes["scale"].get_title() == str(comparison).splitlines()[0]

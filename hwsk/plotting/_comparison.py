@@ -21,6 +21,7 @@ _FIGURE_WIDTH = 10  # inches
 _ROW, _MARGINS, _SCALE = 0.27, 1.3, 1.1  # inches: a feature or part, what surrounds them, the scale
 _MOST_IMAGES = 6  # of a side, that are shown
 _GAP = 0.06  # between images, share of the room for one
+_REACH = (-1.5, 2.5)  # how far distances are shown: 0 is typical of two hands, 1 of one
 _LEAST_REACH = 4  # decimal logarithm: what the scale shows at least
 
 
@@ -209,16 +210,22 @@ class ComparisonDisplay:
         rows = np.arange(len(distances))
         ax.axvline(0, color=_TWO, linewidth=1.2, linestyle=(0, (3, 1.5)))
         ax.axvline(1, color=_ONE, linewidth=1.2)
-        ax.plot(place, rows, "D", color=RIGHT, markersize=6)
+        low, high = _REACH
+        for marker, chosen in (
+            ("D", (place >= low) & (place <= high)),
+            ("<", place < low),
+            (">", place > high),
+        ):
+            at = np.clip(place[chosen], low, high)
+            ax.plot(at, rows[chosen], marker, color=RIGHT, markersize=6, clip_on=False)
         names = [f"distance of {name}" for name in distances.index]
         ax.set_yticks(rows, names, fontsize=8, parse_math=False)
         ax.tick_params("y", length=0)
-        ax.set_ylim(len(rows) - 0.4, -0.6)
-        low, high = min(-0.5, float(place.min()) - 0.2), max(1.5, float(place.max()) + 0.2)
-        ax.set_xlim(low, high)
-        ax.set_xticks([0, 1], ["typical of two hands", "typical of one hand"], fontsize=8)
+        ax.set(xlim=_REACH, ylim=(len(rows) - 0.4, -0.6))
+        ax.set_xticks([0, 1], ["two hands", "one hand"], fontsize=8)
         for label, color in zip(ax.get_xticklabels(), (_TWO, _ONE), strict=True):
             label.set_color(color)
+        ax.set_xlabel("what is typical of", fontsize=8)
         ax.spines[:].set_color(NOTHING)
 
     def _draw_scale(self, ax: Any) -> None:

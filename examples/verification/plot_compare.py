@@ -41,13 +41,14 @@ from hwsk.verification import SiameseVerifier
 
 settings = {
     "image_size": (32, 64),
-    "channels": (8, 16, 32, 64),
-    "max_epochs": 7,
+    "channels": (16, 32, 64, 64),
+    "max_epochs": 10,
+    "lr": 2e-3,
     "random_state": 0,
 }
 X, y = words.images[train], words.writer[train]
 vae = VariationalAutoencoder(16, **settings).fit(X)
-verifier = SiameseVerifier(loss="cosface", **settings).fit(X, y)
+verifier = SiameseVerifier(**settings).fit(X, y)
 classifier = MultiTaskClassifier(representation="probabilities", **settings)
 classifier.fit(X, features[train], writers=y)
 

@@ -43,15 +43,20 @@ print(known.notna().mean().round(2))
 # Learn
 # -----
 # Writers are divided, not words: otherwise the network knows a hand again, and with it its
-# features. Being told who wrote what (``writers``) helps the network even so.
+# features.
 from hwsk.multitask import MultiTaskClassifier
 
 number = np.unique(words.writer, return_inverse=True)[1]
 train, test = np.flatnonzero(number < 180), np.flatnonzero(number >= 180)
 classifier = MultiTaskClassifier(
-    image_size=(32, 64), channels=(8, 16, 32, 64), max_epochs=8, random_state=0
+    dropout=0.3,
+    image_size=(32, 64),
+    channels=(16, 32, 64, 64),
+    max_epochs=16,
+    lr=3e-3,
+    random_state=0,
 )
-classifier.fit(words.images[train], known.iloc[train], writers=words.writer[train])
+classifier.fit(words.images[train], known.iloc[train])
 predicted = classifier.predict(words.images[test])
 print(predicted.head(3))
 
@@ -111,7 +116,7 @@ _ = axes[0, 0].set_title("green: what is right", loc="left", fontsize=9)
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
 search = GridSearchCV(
-    classifier.set_params(max_epochs=4),
+    classifier.set_params(max_epochs=8),
     {"loss_weights": ["uniform", "uncertainty"]},
     cv=GroupKFold(2),
     refit=False,

@@ -37,11 +37,11 @@ from hwsk.preprocessing import Binarizer
 from hwsk.verification import SiameseVerifier
 
 verifier = SiameseVerifier(
-    loss="cosface",
     preprocessor=Binarizer(),
     image_size=(32, 64),
-    channels=(8, 16, 32, 64),
-    max_epochs=10,
+    channels=(16, 32, 64, 64),
+    max_epochs=15,
+    lr=2e-3,
     random_state=0,
 )
 verifier.fit(words.images[train], words.writer[train])

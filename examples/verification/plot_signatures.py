@@ -18,7 +18,7 @@ import numpy as np
 
 from hwsk.datasets import make_signatures
 
-signatures = make_signatures(n_writers=90, n_genuine=6, n_forged=3, height=64, random_state=0)
+signatures = make_signatures(n_writers=90, n_genuine=6, n_forged=3, random_state=0)
 
 _, axes = plt.subplots(2, 3, figsize=(10, 3), layout="constrained")
 for i, writer in enumerate(["s060", "s062", "s064"]):
@@ -93,8 +93,9 @@ report[["eer", "eer_std", "eer_user", "auc"]].round(3)
 # %%
 # In pictures
 # -----------
-# The errors at all thresholds, of the single pairs. Made forgeries are hard on purpose, and 55 writers
-# and a quarter of a minute teach little of them; ``models/signature-verifier.hwsk`` has seen real ones.
+# The errors at all thresholds, of the single pairs. Made forgeries are hard on purpose, and 55
+# writers and a quarter of a minute teach little of them; ``models/signature-verifier.hwsk`` has seen
+# real ones.
 from sklearn.metrics import DetCurveDisplay
 
 _, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")

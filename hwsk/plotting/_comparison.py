@@ -18,7 +18,7 @@ __all__ = ["ComparisonDisplay"]
 # Blue and orange that the colour-blind can tell; what they mean also stands at the axes.
 _ONE, _TWO = "#0072b2", "#d55e00"
 _FIGURE_WIDTH = 10  # inches
-_ROW, _MARGINS, _SCALE = 0.27, 1.3, 1.1  # inches: a feature or part, what surrounds them, the scale
+_ROW, _MARGIN, _SCALE = 0.27, 0.8, 1.1  # inches: a feature or part, what surrounds them, the scale
 _MOST_IMAGES = 6  # of a side, that are shown
 _GAP = 0.06  # between images, share of the room for one
 _REACH = (-1.5, 2.5)  # how far distances are shown: 0 is typical of two hands, 1 of one
@@ -156,7 +156,7 @@ class ComparisonDisplay:
         """
         pyplot = import_pyplot()
         n_features, n_parts = len(self.comparison.features), len(self.comparison.distances)
-        rows = [_ROW * n + _MARGINS / 2 for n in (n_features, n_parts) if n]
+        rows = [_ROW * n + _MARGIN for n in (n_features, n_parts) if n]
         heights = [sum(rows), _SCALE]
         if ax is None:
             self.figure_ = pyplot.figure(

@@ -49,8 +49,8 @@ settings = {
 X, y = words.images[train], words.writer[train]
 vae = VariationalAutoencoder(16, **settings).fit(X)
 verifier = SiameseVerifier(**settings).fit(X, y)
-classifier = MultiTaskClassifier(representation="probabilities", **settings)
-classifier.fit(X, features[train], writers=y)
+classifier = MultiTaskClassifier(dropout=0.3, representation="probabilities", **settings)
+classifier.fit(X, features[train])
 
 # %%
 # One comparison

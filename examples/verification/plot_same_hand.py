@@ -57,8 +57,9 @@ print(f"one hand from a score of {verifier.threshold_:.2f}")
 # %%
 # Test
 # ----
-# :func:`~hwsk.model_selection.make_pairs` makes all pairs of the test writers' words, and
-# scikit-learn's displays draw what :meth:`~hwsk.verification.SiameseVerifier.pair_score` gives.
+# :func:`~hwsk.model_selection.make_pairs` makes pairs of the test writers' words, here as many by one
+# hand as by two. scikit-learn's displays draw what
+# :meth:`~hwsk.verification.SiameseVerifier.pair_score` gives.
 # Beside it, the distance of the pixels: what a comparison is worth that has learnt nothing.
 import cv2
 from sklearn.metrics import (
@@ -72,7 +73,7 @@ from hwsk.metrics import equal_error_rate
 from hwsk.model_selection import make_pairs
 
 X, y = words.images[test], words.writer[test]
-rows, same = make_pairs(y)
+rows, same = make_pairs(y, balanced=True, random_state=0)
 pairs = X[rows]
 pixels = np.stack([cv2.resize(image, (64, 32)).ravel() for image in Binarizer().transform(X)])
 of_pixels = -pairwise_distances(pixels)[tuple(rows.T)]

@@ -216,8 +216,9 @@ class ComparisonDisplay:
             ("<", place < low),
             (">", place > high),
         ):
-            at = np.clip(place[chosen], low, high)
-            ax.plot(at, rows[chosen], marker, color=RIGHT, markersize=6, clip_on=False)
+            if chosen.any():  # what is empty and not clipped would confound the layout
+                at = np.clip(place[chosen], low, high)
+                ax.plot(at, rows[chosen], marker, color=RIGHT, markersize=6, clip_on=False)
         names = [f"distance of {name}" for name in distances.index]
         ax.set_yticks(rows, names, fontsize=8, parse_math=False)
         ax.tick_params("y", length=0)

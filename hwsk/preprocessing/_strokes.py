@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,90 +12,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from hwsk._images import object_array
+from hwsk._strokes import check_strokes
 
 _SUPERSAMPLING = 4  # lines are drawn this many times larger, so pen widths come in quarter pixels
 _MAX_ASPECT = 100  # ink flatter than 1 to 100 is no line of text, and isn't blown up to the height
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV is given
-
-
-def check_strokes(
-    X: Any, estimator: Any, *, reset: bool = False
-) -> tuple[list[NDArray[np.float32]], NDArray[Any] | None]:
-    """Validate a collection of strokes.
-
-    Parameters
-    ----------
-    X : array-like
-        List or object array of `(T, 3)` arrays `[dx, dy, pen_up]`, or one `(n, T, 3)` array, or a
-        2-D array whose rows are sequences of one channel.
-    estimator : estimator
-        What the messages name, and what remembers `n_features_in_` of a 2-D array.
-    reset : bool
-        True in `fit`: the number of columns is learnt, else compared.
-
-    Returns
-    -------
-    strokes : list of ndarray of shape (T, 3)
-        Empty where X is a table.
-    table : ndarray of shape (n_samples, n_features) or None
-    """
-    is_array = hasattr(X, "shape") or hasattr(X, "__array__")  # a sparse one may be a dict
-    if not is_array and (isinstance(X, (str, Mapping)) or not hasattr(X, "__len__")):
-        raise TypeError(f"X is {type(X).__name__}; strokes come as a list or an array")
-    if _is_table(X):
-        return [], validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32])
-    if not len(X):
-        raise ValueError(
-            "Found array with 0 sample(s) while a minimum of 1 is required: no strokes given"
-        )
-    strokes = [_check_sample(sample, row) for row, sample in enumerate(X)]
-    if reset:  # a table before, strokes now
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(estimator, name):
-                delattr(estimator, name)
-    elif hasattr(estimator, "n_features_in_"):
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted on a 2-D array of {estimator.n_features_in_} "
-            "columns, and X holds strokes"
-        )
-    return strokes, None
-
-
-def _is_table(X: Any) -> bool:
-    if hasattr(X, "columns") or hasattr(X, "toarray"):  # data frame, sparse matrix
-        return True
-    if isinstance(X, (list, tuple)):
-        return bool(X) and X[0] is not None and np.ndim(X[0]) < 2
-    array = np.asarray(X)
-    return array.ndim < 3 and not (array.dtype == object and array.ndim == 1)
-
-
-def _check_sample(sample: Any, row: int) -> NDArray[np.float32]:
-    try:
-        array = np.asarray(sample, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"strokes in row {row} are no array of numbers: {error}") from None
-    if array.ndim != 2 or array.shape[1] != 3:
-        raise ValueError(
-            f"strokes in row {row} have shape {array.shape}; they are (T, 3): dx, dy, pen_up"
-        )
-    if not len(array):
-        raise ValueError(
-            f"strokes in row {row} are empty, shape {array.shape}; give 1 point or more"
-        )
-    if not np.isfinite(array).all():
-        point = np.flatnonzero(~np.isfinite(array).all(axis=1))[0]
-        raise ValueError(f"strokes in row {row} hold NaN or infinity, first at point {point}")
-    pen = array[:, 2]
-    if (wrong := (pen != 0) & (pen != 1)).any():
-        point = np.flatnonzero(wrong)[0]
-        raise ValueError(
-            f"strokes in row {row} have pen_up = {pen[point]} at point {point}; it is 0 or 1"
-        )
-    return array
 
 
 class StrokeRasterizer(TransformerMixin, BaseEstimator):

@@ -40,7 +40,7 @@ def check_strokes(
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: no strokes given"
         )
-    strokes = [_check_sample(sample, row) for row, sample in enumerate(X)]
+    strokes = [check_sample(sample, row) for row, sample in enumerate(X)]
     if reset:  # a table before, strokes now
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
@@ -62,7 +62,8 @@ def _is_table(X: Any) -> bool:
     return array.ndim < 3 and not (array.dtype == object and array.ndim == 1)
 
 
-def _check_sample(sample: Any, row: int) -> NDArray[np.float32]:
+def check_sample(sample: Any, row: int) -> NDArray[np.float32]:
+    """Validate one array of strokes, `(T, 3)`."""
     try:
         array = np.asarray(sample, dtype=np.float32)
     except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,6 @@ Augmentation = Callable[[Image, np.random.Generator], Image]
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 Collate = Callable[[list[tuple[NDArray[np.float32], Any]]], tuple[dict[str, Tensor], Any]]
 
-GRADIENT_NORM = 5.0  # a step's gradient is shortened to this length
 CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
 WIDTH_STEP = 32  # batch widths are multiples of this, so oneDNN meets few shapes
 
@@ -174,6 +173,23 @@ def seeded(random_state: Any, device: torch.device) -> Iterator[int]:
         finally:
             if mps_state is not None:
                 torch.mps.set_rng_state(mps_state)
+
+
+class Batched(Protocol):
+    """What a net is trained on: samples, and how they are put into batches."""
+
+    seed: int
+    epoch: int
+    widths: NDArray[np.int64] | None  # of samples, by which like is put with like
+
+    @property
+    def collate(self) -> Callable[[list[Any]], tuple[dict[str, Tensor], Any]]: ...
+
+    def __len__(self) -> int: ...
+
+    def n_batches(self, batch_size: int) -> int: ...
+
+    def batches(self, batch_size: int, shuffle: bool) -> Sampler[list[int]]: ...
 
 
 class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
@@ -313,7 +329,7 @@ class WidthBatches(Sampler[list[int]]):
     padding, yet new company each epoch.
     """
 
-    def __init__(self, dataset: RasterDataset, batch_size: int, shuffle: bool, run: int = 50):
+    def __init__(self, dataset: Batched, batch_size: int, shuffle: bool, run: int = 50):
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -355,13 +371,13 @@ def collate_rasters(batch: list[tuple[NDArray[np.float32], Any]]) -> tuple[dict[
 
 
 class Net(NeuralNet):
-    """A skorch net over `RasterDataset`: mixed precision, channels last, batches by width."""
+    """A skorch net over what is `Batched`: mixed precision, channels last, batches by width."""
 
     def __init__(self, *args: Any, dtype: torch.dtype = torch.float32, **kwargs: Any) -> None:
         self.dtype = dtype
         super().__init__(*args, **kwargs)
 
-    def get_iterator(self, dataset: RasterDataset, training: bool = False) -> DataLoader[Any]:
+    def get_iterator(self, dataset: Any, training: bool = False) -> DataLoader[Any]:
         batches = dataset.batches(self.batch_size, shuffle=training)
         return DataLoader(dataset, batch_sampler=batches, collate_fn=dataset.collate)
 
@@ -370,10 +386,13 @@ class Net(NeuralNet):
         dataset_train.epoch = len(self.history) - 1  # not a count of its own: a resumed fit agrees
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Any:
-        x = {name: value.to(self.device) for name, value in x.items()}
-        x["images"] = x["images"].contiguous(memory_format=torch.channels_last)
-        if self.dtype == torch.float64:
-            x["images"] = x["images"].double()
+        exact = torch.float64 if self.dtype == torch.float64 else torch.float32
+        x = {
+            name: value.to(self.device, exact if value.is_floating_point() else value.dtype)
+            for name, value in x.items()
+        }
+        if "images" in x:
+            x["images"] = x["images"].contiguous(memory_format=torch.channels_last)
         enabled = self.dtype == torch.bfloat16
         with torch.autocast(torch.device(self.device).type, self.dtype, enabled=enabled):
             return self.module_(**x)
@@ -421,6 +440,12 @@ class NetworkEstimator(BaseEstimator):
     net_: Net
     levels_: tuple[float, float]
 
+    _net_class: type[Net] = Net
+    _gradient_norm = 5.0  # a step's gradient is shortened to this length
+
+    def _optimizer(self) -> type[torch.optim.Optimizer]:
+        return torch.optim.AdamW
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
@@ -429,14 +454,14 @@ class NetworkEstimator(BaseEstimator):
     ) -> Net:
         resolved = resolve_device(device or self.device)
         dtype = resolve_precision(self.precision, resolved)
-        return Net(
+        return self._net_class(
             # torch documents this form of `to`, and its type stubs lack it
             module.to(  # type: ignore[call-overload]
                 torch.float64 if dtype == torch.float64 else torch.float32,
                 memory_format=torch.channels_last,
             ),
             self._make_criterion(),
-            optimizer=torch.optim.AdamW,
+            optimizer=self._optimizer(),
             optimizer__weight_decay=self.weight_decay,
             lr=self.lr,
             batch_size=self.batch_size,
@@ -451,7 +476,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _train(
         self,
-        make_dataset: Callable[[NDArray[np.int64], bool, int], RasterDataset],
+        make_dataset: Callable[[NDArray[np.int64], bool, int], Batched],
         n_samples: int,
         groups: Any = None,
         make_module: Callable[[], nn.Module] | None = None,
@@ -484,7 +509,7 @@ class NetworkEstimator(BaseEstimator):
                 )
         with seeded(self.random_state, resolve_device(self.device)) as seed:
             train, valid = np.arange(n_samples), None
-            callbacks: list[Callback] = [GradientNormClipping(GRADIENT_NORM)]
+            callbacks: list[Callback] = [GradientNormClipping(self._gradient_norm)]
             if max_epochs is None and self.lr_schedule == "one_cycle":
                 callbacks.append(OneCycle(epochs))
             if max_epochs is None and self.lr_schedule == "plateau":
@@ -641,9 +666,13 @@ class NetworkEstimator(BaseEstimator):
 
 
 def _hand_over_optimizer(old: Net, new: Net) -> None:
-    """Let `new` go on with AdamW's moments, unless the network has grown; its rates are its own."""
-    shapes = [[weight.shape for weight in net.module_.parameters()] for net in (old, new)]
-    if shapes[0] == shapes[1]:
+    """Let `new` go on with the optimizer's moments; its rates are its own.
+
+    Not if the network has grown, or another optimizer goes on.
+    """
+    learnt = [net.get_all_learnable_params() for net in (old, new)]
+    shapes = [[weight.shape for _, weight in weights] for weights in learnt]
+    if shapes[0] == shapes[1] and type(old.optimizer_) is type(new.optimizer_):
         moments = old.optimizer_.state_dict()["state"]
         new.optimizer_.load_state_dict({**new.optimizer_.state_dict(), "state": moments})
 

@@ -132,6 +132,22 @@ class WeightAverage(Callback):
         self.steps_ = state["steps"]
 
 
+class NoisyWeights(Callback):
+    """Compute the gradients of each step with noise on the weights: that of the criterion."""
+
+    def on_train_begin(self, net: Any, X: Any = None, **kwargs: Any) -> None:
+        self.n_samples_ = len(X)
+
+    def on_batch_begin(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if training:
+            weights = list(net.module_.parameters())
+            self.means_, self.noise_ = net.criterion_.noise.add(weights)
+
+    def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
+        weights = list(net.module_.parameters())
+        net.criterion_.noise.take_away(weights, self.means_, self.noise_, self.n_samples_)
+
+
 def copy_state(net: Any) -> dict[str, Tensor]:
     """The weights of the net's module, which training won't change."""
     return {name: value.detach().clone() for name, value in net.module_.state_dict().items()}

@@ -1,0 +1,166 @@
+"""Mixture densities: where the pen goes next, as a mixture of Gaussians, and whether it lifts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwsk.networks.noise import WeightNoise
+
+_LOG_SCALES = (-7.0, 5.0)  # e^-7 of a deviation is far below the tablet's resolution
+_CORRELATION = 0.9999
+
+
+class Mixture(NamedTuple):
+    """Parameters of a density over the next point, K components each.
+
+    Of points of one channel, whose density is univariate, the last two are None.
+    """
+
+    log_weights: Tensor  # (..., K)
+    means: Tensor  # (..., K, n_channels)
+    log_scales: Tensor  # (..., K, n_channels)
+    correlations: Tensor | None  # (..., K)
+    lift_logits: Tensor | None  # (...), of the pen's being lifted after the point
+
+
+def n_outputs(n_mixtures: int, univariate: bool = False) -> int:
+    """How many numbers a network has to give for one density."""
+    return 3 * n_mixtures if univariate else 6 * n_mixtures + 1
+
+
+def make_mixture(outputs: Tensor, n_mixtures: int, bias: float | Tensor = 0.0) -> Mixture:
+    """The density that a network's outputs stand for.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (..., 6 * n_mixtures + 1) or (..., 3 * n_mixtures)
+        The second form is of points of one channel.
+    n_mixtures : int
+    bias : float or Tensor, default=0.0
+        Probability bias: above 0, components are narrower and the likely ones likelier [1]_.
+
+    References
+    ----------
+    .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,
+       2013, equations 18 to 22, 61 and 62.
+    """
+    K = n_mixtures
+    logits, means, log_scales, rest = outputs.split(
+        [K, 2 * K, 2 * K, K + 1] if outputs.shape[-1] > 3 * K else [K, K, K, 0], dim=-1
+    )
+    log_scales = log_scales.unflatten(-1, (K, -1)).clamp(*_LOG_SCALES) - bias
+    return Mixture(
+        torch.log_softmax(logits * (1 + bias), dim=-1),
+        means.unflatten(-1, (K, -1)),
+        log_scales,
+        _CORRELATION * torch.tanh(rest[..., :K]) if rest.shape[-1] else None,
+        rest[..., K] if rest.shape[-1] else None,
+    )
+
+
+def log_density(mixture: Mixture, points: Tensor) -> Tensor:
+    """Logarithm of the density of points `(..., 3)` or `(..., 1)`, in nats (equations 23 to 26)."""
+    means = mixture.means
+    z = (points[..., None, : means.shape[-1]] - means) * torch.exp(-mixture.log_scales)
+    log_norm = mixture.log_scales.sum(dim=-1) + means.shape[-1] / 2 * math.log(2 * math.pi)
+    squares = z.square().sum(dim=-1)
+    if mixture.correlations is not None:
+        rest = 1 - mixture.correlations**2
+        squares = (squares - 2 * mixture.correlations * z.prod(dim=-1)) / rest
+        log_norm = log_norm + rest.log() / 2
+    log_p = torch.logsumexp(mixture.log_weights - squares / 2 - log_norm, dim=-1)
+    if mixture.lift_logits is not None:
+        log_p = log_p - F.binary_cross_entropy_with_logits(
+            mixture.lift_logits, points[..., 2], reduction="none"
+        )
+    return log_p
+
+
+def draw(mixture: Mixture, chances: Tensor) -> Tensor:
+    """A point of each density.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Of `n` densities.
+    chances : Tensor of shape (n, 4)
+        Two uniform random numbers in [0, 1), for the component and the pen, and two normal ones.
+
+    Returns
+    -------
+    points : Tensor of shape (n, 3) or (n, 1)
+    """
+    below = mixture.log_weights.exp().cumsum(dim=-1) <= chances[:, :1]
+    chosen = below.sum(dim=-1).clamp(max=below.shape[-1] - 1)
+    rows = torch.arange(len(chosen), device=chosen.device)
+    mean, scale = mixture.means[rows, chosen], mixture.log_scales[rows, chosen].exp()
+    z = chances[:, 2 : 2 + mean.shape[-1]]
+    if mixture.correlations is None or mixture.lift_logits is None:
+        return mean + scale * z
+    rho = mixture.correlations[rows, chosen]
+    z = torch.stack([z[:, 0], rho * z[:, 0] + (1 - rho**2).sqrt() * z[:, 1]], dim=1)
+    lifted = (chances[:, 1] < mixture.lift_logits.sigmoid()).to(mean.dtype)
+    return torch.cat([mean + scale * z, lifted[:, None]], dim=1)
+
+
+class MixtureLoss(nn.Module):
+    """Negative log-likelihood of sequences of points, in nats a sequence.
+
+    Parameters
+    ----------
+    n_mixtures : int
+    derivative_clip : float or None, default=None
+        Limit of the derivatives of a sequence's loss by the network's outputs.
+    noise : WeightNoise or None, default=None
+        Of the network's weights; its deviations are learnt with them.
+    """
+
+    def __init__(
+        self,
+        n_mixtures: int,
+        derivative_clip: float | None = None,
+        noise: WeightNoise | None = None,
+    ) -> None:
+        super().__init__()
+        self.n_mixtures = n_mixtures
+        self.derivative_clip = derivative_clip
+        self.noise = noise
+
+    def forward(self, outputs: Any, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of a batch.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n, n_steps, n_outputs), or a tuple that starts with it
+        target : (Tensor of shape (n, n_steps, n_channels), Tensor of shape (n,))
+            The points, padded, and how many each sequence has.
+        """
+        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
+        points, lengths = target
+        given = mask(lengths.to(points.device), points.shape[1])
+        chosen = outputs[given]
+        if self.derivative_clip is not None:
+            chosen = _ClipDerivative.apply(chosen, self.derivative_clip / len(lengths))
+        log_p = log_density(make_mixture(chosen, self.n_mixtures), points[given])
+        return -log_p.sum() / len(lengths)
+
+
+def mask(lengths: Tensor, n_steps: int) -> Tensor:
+    """Which places of padded sequences, `(n, n_steps)`, are points of theirs."""
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
+
+
+class _ClipDerivative(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, limit: float) -> Tensor:
+        ctx.limit = limit
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return gradient.clamp(-ctx.limit, ctx.limit), None

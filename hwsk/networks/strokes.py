@@ -1,0 +1,130 @@
+"""Graves' networks: a density of the next point from all before it, and from a text."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwsk.networks.mixture import n_outputs
+from hwsk.networks.recurrent import LSTMLayer, LSTMState
+
+
+class StrokeNetwork(nn.Module):
+    """Stacked LSTM layers that each see the input, and a mixture density on top [1]_.
+
+    With `n_context`, the first layer moves a window over a text, and all layers see what is in it:
+    the synthesis network. Without, it is the prediction network.
+
+    Parameters
+    ----------
+    n_channels : int, default=3
+        3 for points `dx, dy, pen_up`; 1 for sequences of numbers.
+    hidden_units : int, default=400
+        Units of each layer.
+    num_layers : int, default=3
+    n_mixtures : int, default=20
+        Components of the mixture.
+    n_context : int, default=0
+        Length of the vectors that stand for a text's characters; 0 for no text.
+    n_windows : int, default=10
+        Gaussians of the window.
+    first_step : float, default=0.04
+        Characters by which the window moves at a step, untrained.
+    derivative_clip : float or None, default=None
+        See `LSTMLayer`.
+
+    References
+    ----------
+    .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,
+       2013, figures 1 and 12. Peephole connections are left out.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 3,
+        hidden_units: int = 400,
+        num_layers: int = 3,
+        n_mixtures: int = 20,
+        n_context: int = 0,
+        n_windows: int = 10,
+        first_step: float = 0.04,
+        derivative_clip: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.n_mixtures = n_mixtures
+        windows = n_windows if n_context else 0
+        self.layers = nn.ModuleList(
+            LSTMLayer(
+                n_channels + (hidden_units + n_context if i else 0),
+                hidden_units,
+                0 if i else windows,
+                n_context,
+                first_step,
+                derivative_clip,
+            )
+            for i in range(num_layers)
+        )
+        self.head = nn.Linear(
+            num_layers * hidden_units, n_outputs(n_mixtures, univariate=n_channels == 1)
+        )
+
+    def initial_states(self, n: int, context: Tensor | None = None) -> list[LSTMState]:
+        """State of each layer before the first point of `n` sequences."""
+        return [layer.initial_state(n, context) for layer in self.layers]  # type: ignore[operator]
+
+    def forward(
+        self,
+        points: Tensor,
+        context: Tensor | None = None,
+        states: list[LSTMState] | None = None,
+    ) -> tuple[Tensor, list[LSTMState]]:
+        """Densities of the points that follow those given.
+
+        Parameters
+        ----------
+        points : Tensor of shape (n, n_steps, n_channels)
+            Padded with zeros at their ends.
+        context : Tensor of shape (n, n_characters, n_context), optional
+            Texts, padded with zero vectors.
+        states : list of LSTMState, optional
+            Where the sequences before have ended.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n, n_steps, n_outputs), float32 or float64
+            For `make_mixture`.
+        states : list of LSTMState
+            After the last step.
+        """
+        states = states or self.initial_states(len(points), context)
+        points = points.transpose(0, 1)
+        window: Tensor | None = None
+        hiddens: list[Tensor] = []
+        last = []
+        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            below = [] if not i else [hiddens[-1]] if window is None else [hiddens[-1], window]
+            text = None if i else context
+            hidden, seen, after = layer(torch.cat([points, *below], 2), state, text)
+            window = window if i else seen
+            hiddens.append(hidden)
+            last.append(after)
+        # Not in bfloat16: where the pen goes is told to more than three digits.
+        with torch.autocast(points.device.type, enabled=False):
+            return self.head(torch.cat(hiddens, dim=2)).transpose(0, 1), last
+
+    def step(
+        self, point: Tensor, states: list[LSTMState], context: Tensor | None = None
+    ) -> tuple[Tensor, list[LSTMState]]:
+        """Densities of the next points after one of each of `n` sequences, `(n, n_channels)`."""
+        hiddens: list[Tensor] = []
+        after: list[LSTMState] = []
+        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            inputs = [point] if not i else [point, hiddens[-1]]
+            if i and after[0].window is not None:
+                inputs.append(after[0].window)
+            text = None if i else context
+            hidden, now = layer.step(torch.cat(inputs, dim=1), state, text)  # type: ignore[operator]
+            hiddens.append(hidden)
+            after.append(now)
+        return F.linear(torch.cat(hiddens, dim=1), self.head.weight, self.head.bias), after

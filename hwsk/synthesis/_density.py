@@ -1,0 +1,303 @@
+"""What the two densities over pen strokes share: parameters, training, likelihoods, sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
+from skorch.callbacks import Callback
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from hwsk._images import some_rows
+from hwsk._strokes import check_sample
+from hwsk.base import TRAINING_CONSTRAINTS, Net, NetworkEstimator, WidthBatches
+from hwsk.callbacks import NoisyWeights
+from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
+from hwsk.networks.noise import WeightNoise
+from hwsk.networks.optim import CentredRMSprop
+from hwsk.networks.strokes import StrokeNetwork
+
+Strokes = NDArray[np.float32]
+Sequence2D = NDArray[Any]  # (T, n_channels), the first row where a sequence starts
+
+MAX_POINTS = 20_000  # of a line of text: more are a page, or a recording that never ended
+_RANDOM_STEPS = 256  # for which random numbers are drawn at once
+
+DENSITY_CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_units": [Interval(Integral, 1, None, closed="left")],
+    "num_layers": [Interval(Integral, 1, None, closed="left")],
+    "n_mixtures": [Interval(Integral, 1, None, closed="left")],
+    "bias": [Interval(Real, 0, None, closed="left")],
+    "weight_noise": [Interval(Real, 0, None, closed="left"), StrOptions({"adaptive"})],
+    "optimizer": [StrOptions({"adamw", "rmsprop"})],
+    "output_clip": [Interval(Real, 0, None, closed="neither"), None],
+    "lstm_clip": [Interval(Real, 0, None, closed="neither"), None],
+    "bptt_steps": [Interval(Integral, 1, None, closed="left"), None],
+    **TRAINING_CONSTRAINTS,
+}
+
+DENSITY_DOC = """\
+    weight_noise : float or "adaptive", default=0.0
+        Deviation of Gaussian noise on the weights in each step of training; "adaptive" learns one
+        for each weight [2]_, from 0.075 on. Meant for going on (`warm_start`) with a network that
+        was trained without.
+    optimizer : {"adamw", "rmsprop"}, default="adamw"
+        "rmsprop" is the paper's: centred, with momentum 0.9 and its floor of 1e-4 inside the root;
+        its rate is 1e-4.
+    output_clip, lstm_clip : float or None, default=100.0 and 10.0
+        Limits of the derivatives of a line's loss by what the network gives, and by what goes into
+        the LSTM's gates.
+    bptt_steps : int, default=None
+        Truncated backpropagation through time: lines are learnt in pieces of so many points, the
+        state is carried from piece to piece, the gradient is not. Memory then does not grow with
+        the length of the lines. None goes back to the start of each line."""
+
+
+def document_density(cls: type) -> type:
+    """Put the docstring of the parameters that both densities have at `{density}`."""
+    cls.__doc__ = (cls.__doc__ or "").replace("    {density}", DENSITY_DOC)
+    return cls
+
+
+class StrokeNet(Net):
+    """A net over sequences; long ones can be learnt piece by piece."""
+
+    bptt_steps: int | None = None
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        if self.bptt_steps is None:
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        x, (points, lengths) = batch
+        states, total = None, 0.0
+        outputs = []
+        for start in range(0, points.shape[1], self.bptt_steps):
+            piece = np.s_[:, start : start + self.bptt_steps]
+            known: dict[str, Any] = (
+                {} if states is None else {"states": [state.detach() for state in states]}
+            )
+            y_pred, states = self.infer({**x, "points": x["points"][piece]}, **known)
+            left = (lengths - start).clamp(0, self.bptt_steps)
+            loss = self.get_loss(y_pred, (points[piece], left), X=x, training=True)
+            loss.backward()
+            total += loss.detach()
+            outputs.append(y_pred.detach())
+        return {"loss": total, "y_pred": (torch.cat(outputs, dim=1), states)}
+
+
+class SequenceDataset(Dataset[tuple[Any, Any]]):
+    """Standardised sequences, and vectors of the texts that they write.
+
+    Parameters
+    ----------
+    sequences : sequence of ndarray of shape (T, n_channels)
+        Of two points or more.
+    standardize : callable
+        Puts a sequence on the network's scale.
+    contexts : sequence of ndarray of shape (n_characters, n_context) or None
+    augment : callable or None
+        Changes a sequence, afresh in each epoch.
+    seed : int
+        Decides, with the epoch, the order and the augmentation.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[Sequence2D],
+        standardize: Callable[[Sequence2D], NDArray[np.float32]],
+        contexts: Sequence[NDArray[Any]] | None = None,
+        augment: Callable[..., Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.sequences = sequences
+        self.standardize = standardize
+        self.contexts = contexts
+        self.augment = augment
+        self.seed = seed
+        self.epoch = 0
+        self.widths: NDArray[np.int64] | None = np.array([len(points) for points in sequences])
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitem__(self, i: int) -> tuple[Any, Any]:
+        points = self.sequences[i]
+        if self.augment is not None:
+            rng = np.random.default_rng([self.seed, self.epoch, i])
+            points = _check_augmented(self.augment(points, rng), i)
+        return self.standardize(points), None if self.contexts is None else self.contexts[i]
+
+    def n_batches(self, batch_size: int) -> int:
+        return -(-len(self) // batch_size)
+
+    def batches(self, batch_size: int, shuffle: bool) -> Sampler[list[int]]:
+        return WidthBatches(self, batch_size, shuffle)
+
+    @staticmethod
+    def collate(batch: list[tuple[Any, Any]]) -> tuple[dict[str, Tensor], Any]:
+        """Points `(n, T - 1, n_channels)` and those that follow them, padded with zeros."""
+        points = pad([points for points, _ in batch])
+        lengths = torch.tensor([len(points) - 1 for points, _ in batch])
+        x = {"points": points[:, :-1]}
+        if batch[0][1] is not None:
+            x["context"] = pad([context for _, context in batch]).to(points.dtype)
+        return x, (points[:, 1:], lengths)
+
+
+def pad(arrays: Sequence[NDArray[Any]], n: int = 0) -> Tensor:
+    """Arrays `(length, width)`, one after another, with zeros at their ends up to `n` at least."""
+    padded = np.zeros((len(arrays), max(n, *map(len, arrays)), arrays[0].shape[1]), arrays[0].dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(padded)
+
+
+def _check_augmented(points: Any, row: int) -> Sequence2D:
+    try:
+        points = check_sample(points, row)
+    except ValueError as error:
+        raise ValueError(f"augment returned what are no strokes: {error}") from None
+    if len(points) < 2:
+        raise ValueError(f"augment left one point of the strokes in row {row}; it takes two")
+    return points
+
+
+def check_lengths(sequences: Sequence[Sequence2D]) -> None:
+    """Refuse sequences in which nothing follows, or which can't be lines of text."""
+    lengths = np.array([len(points) for points in sequences])
+    if (short := np.flatnonzero(lengths < 2)).size:
+        raise ValueError(
+            f"{short.size} of {len(lengths)} strokes have a single point, rows {some_rows(short)}: "
+            "there is no next point to learn from or to score; leave them out"
+        )
+    if (long := np.flatnonzero(lengths > MAX_POINTS)).size:
+        raise ValueError(
+            f"strokes in row {long[0]} have {lengths[long[0]]:,} points, more than {MAX_POINTS:,}: "
+            "is it a line of text? Cut pages into lines"
+        )
+
+
+class StrokeDensity(NetworkEstimator):
+    """The estimators' common part: a density of each point given those before it."""
+
+    _net_class = StrokeNet
+    _gradient_norm = 5000.0  # of a line's loss, a sum over hundreds of points
+    n_channels_: int
+    mean_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+
+    def _optimizer(self) -> type[torch.optim.Optimizer]:
+        return CentredRMSprop if self.optimizer == "rmsprop" else torch.optim.AdamW
+
+    def _n_context(self) -> int:
+        return 0
+
+    def _make_module(self) -> StrokeNetwork:
+        return StrokeNetwork(
+            self.n_channels_,
+            self.hidden_units,
+            self.num_layers,
+            self.n_mixtures,
+            derivative_clip=self.lstm_clip,
+        )
+
+    def _make_criterion(self) -> MixtureLoss:
+        noise = None
+        if self.weight_noise:
+            with torch.device("meta"):
+                weights = list(self._make_module().parameters())
+            adaptive = self.weight_noise == "adaptive"
+            noise = WeightNoise(weights, 0.075 if adaptive else self.weight_noise, adaptive)
+        return MixtureLoss(self.n_mixtures, self.output_clip, noise)
+
+    def _make_net(
+        self, module: Any, callbacks: Sequence[Callback] = (), device: str | None = None
+    ) -> Net:
+        if callbacks and self.weight_noise:  # it will be trained
+            callbacks = [NoisyWeights(), *callbacks]
+        net = super()._make_net(module, callbacks, device)
+        net.bptt_steps = self.bptt_steps
+        return net
+
+    def _learn_scale(self, sequences: Sequence[Sequence2D]) -> None:
+        """Mean and deviation of what is to be predicted: the first point of a line is given."""
+        self.n_channels_ = sequences[0].shape[1]
+        offsets = np.concatenate([points[1:, :2] for points in sequences]).astype(np.float64)
+        self.mean_, self.scale_ = offsets.mean(axis=0), offsets.std(axis=0)
+        self.scale_[self.scale_ == 0] = 1
+
+    def _standardize(self, points: Sequence2D) -> NDArray[Any]:
+        dtype = np.float64 if self.precision == "float64" else np.float32
+        scaled: NDArray[Any] = points.astype(dtype)
+        scaled[:, :2] = (scaled[:, :2] - self.mean_) / self.scale_
+        return scaled
+
+    def _restore(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Strokes in the units of `fit`; a line starts where it starts, and ends with a lift."""
+        restored = points.astype(np.float64)
+        restored[:, :2] = restored[:, :2] * self.scale_ + self.mean_
+        if self.n_channels_ == 3:
+            restored[-1, 2] = 1
+        return restored
+
+    def _fit_sequences(
+        self,
+        sequences: list[Sequence2D],
+        contexts: list[NDArray[Any]] | None,
+        groups: Any,
+        further: bool,
+        max_epochs: int | None,
+    ) -> None:
+        def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> SequenceDataset:
+            return SequenceDataset(
+                [sequences[row] for row in rows],
+                self._standardize,
+                None if contexts is None else [contexts[row] for row in rows],
+                self.augment if training else None,
+                seed,
+            )
+
+        make_module = self._module_to_train_further if further else None
+        self._train(make_dataset, len(sequences), groups, make_module, max_epochs)
+
+    def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
+        log_p = self._log_likelihoods(output[0], *target)
+        return float((1 - log_p).sum()), float(len(log_p))  # the score is 1 - errors / count
+
+    def _log_likelihoods(self, outputs: Tensor, points: Tensor, lengths: Tensor) -> Tensor:
+        """Of each sequence of a batch, in nats."""
+        points = points.to(outputs)
+        given = mask(lengths.to(outputs.device), points.shape[1])
+        log_p = outputs.new_zeros(given.shape, dtype=torch.float64)
+        mixture = make_mixture(outputs[given], self.n_mixtures)
+        log_p[given] = log_density(mixture, points[given]).double()
+        return log_p.sum(dim=1)
+
+    def _score_sequences(
+        self, sequences: list[Sequence2D], contexts: list[NDArray[Any]] | None
+    ) -> NDArray[np.float64]:
+        check_lengths(sequences)
+        scores = np.empty(len(sequences))
+        for rows, outputs, target in self._densities(sequences, contexts):
+            scores[rows] = self._log_likelihoods(outputs, *target).cpu().numpy()
+        return scores
+
+    @torch.inference_mode()
+    def _densities(
+        self, sequences: list[Sequence2D], contexts: list[NDArray[Any]] | None
+    ) -> Iterator[tuple[list[int], Tensor, tuple[Tensor, Tensor]]]:
+        """Yield (rows, outputs, target) of batches of similar length, in full precision."""
+        dataset = SequenceDataset(sequences, self._standardize, contexts)
+        module, device = self.net_.module_.eval(), self.net_.device
+        order = np.argsort([len(points) for points in sequences], kind="stable")
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size].tolist()
+            x, target = dataset.collate([dataset[row] for row in rows])
+            outputs, _ = module(**{name: value.to(device) for name, value in x.items()})
+            yield rows, outputs, target

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "multitask": ["MultiTaskClassifier"],
         "recognition": ["CharacterClassifier", "CTCRecognizer"],
         "representation": ["VariationalAutoencoder"],
+        "synthesis": ["HandwritingSynthesizer", "StrokePredictor"],
         "verification": ["SiameseVerifier"],
         "persistence": ["load", "save"],
     },
@@ -33,6 +34,7 @@ __getattr__, __dir__, __all__ = attach(
         "preprocessing",
         "recognition",
         "representation",
+        "synthesis",
         "verification",
     ],
 )
@@ -50,6 +52,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import preprocessing as preprocessing
     from hwsk import recognition as recognition
     from hwsk import representation as representation
+    from hwsk import synthesis as synthesis
     from hwsk import verification as verification
     from hwsk.comparison import HandComparer as HandComparer
     from hwsk.identification import WriterClassifier as WriterClassifier
@@ -59,4 +62,6 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.recognition import CharacterClassifier as CharacterClassifier
     from hwsk.recognition import CTCRecognizer as CTCRecognizer
     from hwsk.representation import VariationalAutoencoder as VariationalAutoencoder
+    from hwsk.synthesis import HandwritingSynthesizer as HandwritingSynthesizer
+    from hwsk.synthesis import StrokePredictor as StrokePredictor
     from hwsk.verification import SiameseVerifier as SiameseVerifier

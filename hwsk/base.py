@@ -149,17 +149,23 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def draw_seed(random_state: Any) -> int:
+    """A seed from `random_state`.
+
+    None draws from the system's entropy, not from numpy's global generator, which would be moved.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
 @contextmanager
 def seeded(random_state: Any, device: torch.device) -> Iterator[int]:
     """Seed torch within the block from `random_state`; afterwards all is as it was.
 
-    Yields the seed, for generators of one's own. None seeds from the system's entropy, not from
-    numpy's global generator, which would be moved by it.
+    Yields the seed, for generators of one's own.
     """
-    if random_state is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    else:
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    seed = draw_seed(random_state)
     mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every device there is

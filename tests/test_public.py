@@ -40,6 +40,21 @@ class TinyBackbone(nn.Module):
 
 # Settings under which an estimator fits in a fraction of a second.
 SMALL = {
+    "HandwritingSynthesizer": {
+        "hidden_units": 4,
+        "num_layers": 1,
+        "n_mixtures": 2,
+        "n_windows": 2,
+        "max_epochs": 2,
+        "precision": "float64",
+    },
+    "StrokePredictor": {
+        "hidden_units": 4,
+        "num_layers": 1,
+        "n_mixtures": 2,
+        "max_epochs": 2,
+        "precision": "float64",
+    },
     # One step an epoch, without chance: then weights are the same as repeated samples.
     "CharacterClassifier": {
         "hidden_units": 16,

@@ -8,6 +8,7 @@ at once, and the loop is left with one product of matrices and a few operations 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -33,6 +34,18 @@ class LSTMState(NamedTuple):
         window = None if self.window is None else self.window.detach()
         position = None if self.position is None else self.position.detach()
         return LSTMState(self.hidden.detach(), self.cell.detach(), window, position)
+
+    def rows(self, chosen: Tensor) -> LSTMState:
+        """The states of some of the sequences."""
+        window = None if self.window is None else self.window[chosen]
+        position = None if self.position is None else self.position[chosen]
+        return LSTMState(self.hidden[chosen], self.cell[chosen], window, position)
+
+    @staticmethod
+    def join(states: Sequence[LSTMState]) -> LSTMState:
+        """The states of several batches as those of one."""
+        parts = zip(*states, strict=True)
+        return LSTMState(*(None if part[0] is None else torch.cat(part) for part in parts))  # type: ignore[arg-type]
 
 
 class LSTMLayer(nn.Module):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwsk.networks.mixture import n_outputs
-from hwsk.networks.recurrent import LSTMLayer, LSTMState
+from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
 
 
 class StrokeNetwork(nn.Module):
@@ -128,3 +128,38 @@ class StrokeNetwork(nn.Module):
             hiddens.append(hidden)
             after.append(now)
         return F.linear(torch.cat(hiddens, dim=1), self.head.weight, self.head.bias), after
+
+    def attention(self, state: LSTMState, n: int) -> Tensor:
+        """How much the window sees of each of `n` characters, after the steps of these states.
+
+        Parameters
+        ----------
+        state : LSTMState
+            Of the first layer; hidden vectors `(..., hidden_units)` and as many positions.
+        n : int
+            Places; the first is the first character.
+
+        Returns
+        -------
+        phi : Tensor of shape (..., n)
+            Of equation 46.
+        """
+        assert state.position is not None
+        weights, precisions, _ = self._reader.window_parameters(state.hidden)
+        return window_weights(weights, precisions, state.position, n)
+
+    def attention_over(self, points: Tensor, context: Tensor) -> Tensor:
+        """The window's course while sequences `(n, n_steps, n_channels)` are gone through."""
+        reader = self._reader
+        start = reader.initial_state(len(context), context)
+        hidden, _, _ = reader(points.transpose(0, 1), start, context)
+        position = reader.window_parameters(hidden)[2].cumsum(dim=0)
+        states = LSTMState(hidden, hidden, None, position)
+        return self.attention(states, context.shape[1]).transpose(0, 1)
+
+    @property
+    def _reader(self) -> LSTMLayer:
+        """The layer that moves the window."""
+        layer = self.layers[0]
+        assert isinstance(layer, LSTMLayer)
+        return layer

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from skorch.callbacks import Callback
 from torch import Tensor
@@ -16,18 +17,19 @@ from torch.utils.data import Dataset, Sampler
 
 from hwsk._images import some_rows
 from hwsk._strokes import check_sample
-from hwsk.base import TRAINING_CONSTRAINTS, Net, NetworkEstimator, WidthBatches
+from hwsk.base import TRAINING_CONSTRAINTS, Net, NetworkEstimator, WidthBatches, draw_seed
 from hwsk.callbacks import NoisyWeights
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise
 from hwsk.networks.optim import CentredRMSprop
 from hwsk.networks.strokes import StrokeNetwork
+from hwsk.synthesis._sampling import Sample, sample
 
 Strokes = NDArray[np.float32]
 Sequence2D = NDArray[Any]  # (T, n_channels), the first row where a sequence starts
 
 MAX_POINTS = 20_000  # of a line of text: more are a page, or a recording that never ended
-_RANDOM_STEPS = 256  # for which random numbers are drawn at once
+_SAMPLED_AT_ONCE = 64  # lines
 
 DENSITY_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_units": [Interval(Integral, 1, None, closed="left")],
@@ -183,6 +185,12 @@ def check_lengths(sequences: Sequence[Sequence2D]) -> None:
         )
 
 
+def generators(random_state: Any, n: int) -> list[np.random.Generator]:
+    """A generator for each of `n` lines, so that a line does not depend on how many there are."""
+    seed = draw_seed(random_state)
+    return [np.random.default_rng([seed, row]) for row in range(n)]
+
+
 class StrokeDensity(NetworkEstimator):
     """The estimators' common part: a density of each point given those before it."""
 
@@ -239,12 +247,58 @@ class StrokeDensity(NetworkEstimator):
         return scaled
 
     def _restore(self, points: NDArray[Any]) -> NDArray[Any]:
-        """Strokes in the units of `fit`; a line starts where it starts, and ends with a lift."""
-        restored = points.astype(np.float64)
+        """What was drawn, in the units of `fit`."""
+        restored: NDArray[Any] = points.astype(np.float64)
         restored[:, :2] = restored[:, :2] * self.scale_ + self.mean_
-        if self.n_channels_ == 3:
-            restored[-1, 2] = 1
         return restored
+
+    def _restore_strokes(self, points: NDArray[Any]) -> Strokes:
+        """Strokes in the units of `fit`: they start where they start, and end with a lift."""
+        strokes = np.concatenate([np.zeros((1, 3)), self._restore(points)])
+        strokes[-1, 2] = 1
+        return strokes.astype(np.float32)
+
+    def _start(self) -> Tensor:
+        """The first point of a sequence, on the network's scale, `(1, n_channels)`."""
+        return torch.from_numpy(self._standardize(np.zeros((1, self.n_channels_))))
+
+    def _sample(
+        self,
+        starts: Sequence[Tensor],
+        rngs: Sequence[np.random.Generator],
+        most: Sequence[int],
+        bias: float,
+        contexts: Sequence[NDArray[Any]] | None = None,
+        stop: bool = True,
+    ) -> list[Sample]:
+        """Draw lines in batches, texts of similar length together."""
+        module, device = self.net_.module_.eval(), self.net_.device
+        starts = [start.to(device) for start in starts]
+        texts = None
+        if contexts is not None:
+            texts = [torch.from_numpy(context).to(starts[0]) for context in contexts]
+        order = np.argsort(most, kind="stable")
+        samples: list[Any] = [None] * len(order)
+        for first in range(0, len(order), _SAMPLED_AT_ONCE):
+            rows = order[first : first + _SAMPLED_AT_ONCE].tolist()
+            batch = sample(
+                module,
+                [starts[row] for row in rows],
+                [rngs[row] for row in rows],
+                [most[row] for row in rows],
+                bias,
+                None if texts is None else [texts[row] for row in rows],
+                stop,
+            )
+            for row, drawn in zip(rows, batch, strict=True):
+                samples[row] = drawn
+        return samples
+
+    def _bias(self, bias: float | None) -> float:
+        """The bias to draw with: the argument, or the parameter."""
+        bias = self.bias if bias is None else bias
+        check_scalar(bias, "bias", Real, min_val=0)
+        return float(bias)
 
     def _fit_sequences(
         self,

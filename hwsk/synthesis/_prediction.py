@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from hwsk._images import object_array
 from hwsk._strokes import check_strokes
 from hwsk.base import Augmentation, document_training
 from hwsk.synthesis._density import (
@@ -18,6 +20,7 @@ from hwsk.synthesis._density import (
     StrokeDensity,
     check_lengths,
     document_density,
+    generators,
 )
 
 
@@ -227,3 +230,40 @@ class StrokePredictor(StrokeDensity):
             In nats a line; higher is better. See `score_samples`.
         """
         return float(self.score_samples(X).mean())
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        n_points: int = 600,
+        *,
+        bias: float | None = None,
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """Write something that looks like writing.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many lines.
+        n_points : int, default=600
+            Points of each.
+        bias : float, default=None
+            Instead of the parameter of that name.
+        random_state : int, RandomState instance or None, default=None
+            Seed. A line is the same whatever `n_samples` is, up to rounding.
+
+        Returns
+        -------
+        strokes : object array of ndarray of shape (n_points + 1, 3)
+            Float32, in the units of `fit`, of which the first point is where the line starts. Of
+            a fit on a 2-D array: an array of shape (n_samples, n_points).
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        check_scalar(n_points, "n_points", Integral, min_val=1)
+        rngs = generators(random_state, n_samples)
+        starts, most = [self._start()] * n_samples, [n_points] * n_samples
+        drawn = self._sample(starts, rngs, most, self._bias(bias))
+        if self.n_channels_ == 1:
+            return np.stack([self._restore(line.points)[:, 0] for line in drawn])
+        return object_array([self._restore_strokes(line.points) for line in drawn])

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import unicodedata
+import warnings
 from numbers import Integral
 from typing import Any
+from zlib import crc32
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
 
-from hwsk._images import some_rows
+from hwsk._images import object_array, some_rows
 from hwsk._strokes import check_sample
-from hwsk.base import Augmentation, document_training
+from hwsk.base import Augmentation, document_training, draw_seed
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
@@ -24,7 +28,11 @@ from hwsk.synthesis._density import (
     StrokeDensity,
     check_lengths,
     document_density,
+    generators,
 )
+from hwsk.synthesis._sampling import Sample
+
+_POINTS_A_CHARACTER = 60  # at most: text is about 25 times shorter than ink
 
 
 @document_training
@@ -72,6 +80,41 @@ class HandwritingSynthesizer(StrokeDensity):
     --------
     StrokePredictor : The same without a text.
     write : Whole pages.
+    hwsk.plotting.AttentionDisplay : Where the window is while the pen moves.
+
+    Notes
+    -----
+    Likelihoods are in the units of the paper: see :class:`StrokePredictor`.
+
+    A line ends where the window sees more of the place after the text than of any character. A
+    text longer than those of `fit` is written to its end, but the hand may lose its way in it:
+    :func:`write` breaks it into lines.
+
+    X may be a 2-D array of numbers, too, a sequence a row; y is then numbers, one or several a row,
+    and what is learnt is their density.
+
+    References
+    ----------
+    .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,
+       2013, section 5. Without peephole connections.
+    .. [2] A. Graves, "Practical variational inference for neural networks", NeurIPS 2011.
+
+    Examples
+    --------
+    >>> from hwsk.datasets import make_handwriting
+    >>> from hwsk.synthesis import HandwritingSynthesizer
+    >>> words = make_handwriting(60, n_writers=6, random_state=0)
+    >>> synthesizer = HandwritingSynthesizer(hidden_units=16, num_layers=1, max_epochs=2)
+    >>> synthesizer = synthesizer.fit(words.text, words.strokes)
+    >>> synthesizer.score(words.text, words.strokes) < 0  # it takes hours to learn to write
+    True
+
+    One that has learnt it:
+
+    >>> import hwsk
+    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> synthesizer.predict(["Hello"])[0].shape  # doctest: +SKIP
+    (146, 3)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -170,12 +213,13 @@ class HandwritingSynthesizer(StrokeDensity):
         further = self.warm_start and hasattr(self, "net_")
         try:
             contexts = self._contexts(X, reset=not further)
-            sequences = self._sequences(y)
+            sequences = self._sequences(y, reset=not further)
             check_consistent_length(contexts, sequences, groups)
             check_lengths(sequences)
             if not further:
                 self._learn_scale(sequences)
                 self.first_step_ = sum(map(len, contexts)) / sum(map(len, sequences))
+                self.seed_ = draw_seed(self.random_state)
             self._fit_sequences(sequences, contexts, groups, further, None)
         except BaseException:  # a former network and another alphabet would write nonsense
             self.__dict__ = former
@@ -196,7 +240,12 @@ class HandwritingSynthesizer(StrokeDensity):
 
     def _contexts(self, X: Any, reset: bool = False) -> list[NDArray[Any]]:
         """Each text as vectors, one a character: one-hot; or the row of a table, standardised."""
+        if reset:  # texts before, a table now, or the other way round
+            for name in ("alphabet_", "n_features_in_", "feature_names_in_"):
+                self.__dict__.pop(name, None)
         if _is_table(X):
+            if hasattr(self, "alphabet_"):
+                raise ValueError("HandwritingSynthesizer was fitted on texts, and X holds numbers")
             table = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
             if reset:
                 self.context_mean_, self.context_scale_ = table.mean(axis=0), table.std(axis=0)
@@ -214,9 +263,14 @@ class HandwritingSynthesizer(StrokeDensity):
         return [self._one_hot(text) for text in texts]
 
     def _one_hot(self, text: str) -> NDArray[np.uint8]:
+        if unknown := "".join(sorted(set(text) - set(self.alphabet_))):
+            raise ValueError(
+                f"{text!r} has {', '.join(map(repr, unknown))}, which no text of `fit` had; known "
+                f"are {self.alphabet_!r}"
+            )
         return np.array([[c == known for known in self.alphabet_] for c in text], np.uint8)
 
-    def _sequences(self, y: Any) -> list[Sequence2D]:
+    def _sequences(self, y: Any, reset: bool = False) -> list[Sequence2D]:
         """Strokes; or, of a table, the numbers of each row after a zero."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None: pass the strokes")
@@ -228,9 +282,244 @@ class HandwritingSynthesizer(StrokeDensity):
                 )
             return [check_sample(sample, row) for row, sample in enumerate(y)]
         table = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        self.target_ndim_ = table.ndim
+        if reset:
+            self.target_ndim_ = table.ndim
+            self.n_targets_ = 1 if table.ndim == 1 else table.shape[1]
         zeros = np.zeros(len(table))
         return list(np.column_stack([zeros, table])[:, :, None])
+
+    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """Log-likelihood of each line of strokes, given its text.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_samples,)
+            Texts.
+        y : list or object array of ndarray of shape (T, 3), default=None
+            Their strokes; None takes what `predict` writes.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,)
+            In nats, of the whole line in units of `scale_`; higher is better.
+        """
+        check_is_fitted(self)
+        contexts = self._contexts(X)
+        sequences = self._sequences(self.predict(X) if y is None else y)
+        check_consistent_length(contexts, sequences)
+        return self._score_sequences(sequences, contexts)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Mean log-likelihood of lines of strokes, given their texts.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_samples,)
+            Texts.
+        y : list or object array of ndarray of shape (T, 3)
+            Their strokes.
+
+        Returns
+        -------
+        score : float
+            In nats a line; higher is better. See `score_samples`.
+        """
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None: pass the strokes")
+        return float(self.score_samples(X, y).mean())
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Write texts; the same text is always written the same way.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_samples,)
+            Texts.
+
+        Returns
+        -------
+        strokes : object array of ndarray of shape (T, 3)
+            Float32, in the units of `fit`, of which the first point is where the line starts. Of a
+            fit on tables: an array of the shape that y had.
+
+        Raises
+        ------
+        ValueError
+            If a text is empty or has a character that is not in `alphabet_`.
+
+        See Also
+        --------
+        sample : Other ways to write the same text, and other hands.
+        """
+        check_is_fitted(self)
+        contexts = self._contexts(X)
+        rngs = [np.random.default_rng([self.seed_, crc32(text.tobytes())]) for text in contexts]
+        return self._write(contexts, rngs, self._bias(None), None, stacklevel=3)
+
+    def sample(
+        self,
+        X: Any,
+        *,
+        prime: Any = None,
+        bias: float | None = None,
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """Write texts, by chance or in a given hand.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_samples,)
+            Texts.
+        prime : (strokes, text), or a list of such pairs, one for each text, default=None
+            Strokes `(T, 3)` in the units of `fit` and what they say: the network has "written"
+            them before, and goes on in that hand [1]_ (section 5.5). They are not in the result.
+        bias : float, default=None
+            Instead of the parameter of that name.
+        random_state : int, RandomState instance or None, default=None
+            Seed. A text is written the same way whatever comes after it, up to rounding.
+
+        Returns
+        -------
+        strokes : object array of ndarray of shape (T, 3)
+            Float32, in the units of `fit`, of which the first point is where the line starts. Of a
+            fit on tables: an array of the shape that y had.
+
+        Raises
+        ------
+        ValueError
+            If a text is empty or has a character that is not in `alphabet_`, if a prime has no
+            text, or if `bias` is below 0.
+
+        Warns
+        -----
+        UserWarning
+            If a line was cut: after 60 points a character, the window had not come to its end.
+
+        References
+        ----------
+        .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,
+           2013.
+        """
+        check_is_fitted(self)
+        contexts = self._contexts(X)
+        rngs = generators(random_state, len(contexts))
+        return self._write(contexts, rngs, self._bias(bias), prime, stacklevel=3)
+
+    def _write(
+        self,
+        contexts: list[NDArray[Any]],
+        rngs: list[np.random.Generator],
+        bias: float,
+        prime: Any,
+        stacklevel: int,
+    ) -> NDArray[Any]:
+        n = len(contexts)
+        if not hasattr(self, "alphabet_"):
+            drawn = self._sample(
+                [self._start()] * n, rngs, [self.n_targets_] * n, bias, contexts, stop=False
+            )
+            table = np.stack([self._restore(line.points)[:, 0] for line in drawn])
+            return table if self.target_ndim_ == 2 else table[:, 0]
+        primes = self._primes(prime, n)
+        starts = [self._start() if start is None else start for start, _ in primes]
+        most = [_POINTS_A_CHARACTER * (1 + len(text)) for text in contexts]
+        blank = " " if " " in self.alphabet_ else ""
+        before = ["" if start is None else text + blank for start, text in primes]
+        whole = [
+            np.concatenate([self._one_hot(prefix).reshape(-1, text.shape[1]), text])
+            for prefix, text in zip(before, contexts, strict=True)
+        ]
+        lines = self._sample(starts, rngs, most, bias, whole)
+        if cut := [row for row, line in enumerate(lines) if not line.finished]:
+            warnings.warn(
+                f"{len(cut)} of {n} lines were cut after {_POINTS_A_CHARACTER} points a character: "
+                f"the window had not come to the text's end, rows {some_rows(cut)}",
+                stacklevel=stacklevel,
+            )
+        return object_array(
+            [
+                self._restore_strokes(line.points[_first_own(line, len(prefix)) :])
+                for line, prefix in zip(lines, before, strict=True)
+            ]
+        )
+
+    def _primes(self, prime: Any, n: int) -> list[tuple[Tensor | None, str]]:
+        """For each line strokes on the network's scale and their text; None without a prime."""
+        if prime is None:
+            return [(None, "")] * n
+        if isinstance(prime, tuple):
+            return [self._prime(prime, "prime")] * n
+        if not isinstance(prime, list) or len(prime) != n:
+            what = f"a list of {len(prime)}" if isinstance(prime, list) else f"{prime!r:.60}"
+            raise ValueError(
+                f"prime is {what}; it is a pair (strokes, text), or a list of {n} such pairs, one "
+                "for each text"
+            )
+        return [self._prime(pair, f"prime {row}") for row, pair in enumerate(prime)]
+
+    def _prime(self, pair: Any, name: str) -> tuple[Tensor, str]:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):
+            raise ValueError(
+                f"{name} has no text: it is a pair (strokes, text), what was written and what it "
+                "says"
+            )
+        try:
+            strokes = check_sample(pair[0], 0)
+            check_lengths([strokes])
+            (text,) = check_writable([pair[1]])
+            self._one_hot(text)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        return torch.from_numpy(self._standardize(strokes)), text
+
+    def attention(self, X: Any, y: Any) -> NDArray[Any]:
+        """What the window sees while strokes are written: phi of equation 46.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_samples,)
+            Texts.
+        y : list or object array of ndarray of shape (T, 3)
+            Their strokes.
+
+        Returns
+        -------
+        phi : object array of ndarray of shape (T - 1, n_characters + 1)
+            Float32: after each point but the last, how much the window sees of each character, and
+            of the place after the text.
+
+        See Also
+        --------
+        hwsk.plotting.AttentionDisplay : A picture of it.
+        """
+        check_is_fitted(self)
+        contexts, sequences = self._contexts(X), self._sequences(y)
+        check_consistent_length(contexts, sequences)
+        check_lengths(sequences)
+        module, device = self.net_.module_.eval(), self.net_.device
+        phis = []
+        for context, points in zip(contexts, sequences, strict=True):
+            points_of_one = torch.from_numpy(self._standardize(points[:-1]))[None].to(device)
+            places = torch.from_numpy(np.pad(context, ((0, 1), (0, 0)))).to(points_of_one)
+            with torch.inference_mode():
+                phis.append(module.attention_over(points_of_one, places[None])[0].cpu().numpy())
+        return object_array(phis)
+
+
+def _first_own(line: Sample, n_before: int) -> int:
+    """The first point of a primed line that belongs to its own text.
+
+    The window's place tells; and where the pen was lifted while the window was at the end of the
+    prime, all that comes after it belongs to the text, too.
+    """
+    if not n_before:
+        return 0
+    own = np.flatnonzero(line.places >= n_before)
+    if not own.size:
+        return 0
+    last = line.places[: own[0]] >= n_before - 2
+    lifts = np.flatnonzero(last & (line.points[: own[0], 2] == 1))
+    return int(lifts[-1] + 1) if lifts.size else int(own[0])
 
 
 def check_writable(texts: Any) -> list[str]:

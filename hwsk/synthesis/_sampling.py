@@ -1,0 +1,127 @@
+"""Drawing strokes from a network, many lines at once, point by point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hwsk.networks.mixture import draw, make_mixture
+from hwsk.networks.recurrent import LSTMState
+from hwsk.networks.strokes import StrokeNetwork
+
+_RANDOM_STEPS = 256  # for which random numbers are drawn at once
+
+
+class Sample(NamedTuple):
+    """A line as it was drawn, on the network's scale."""
+
+    points: NDArray[np.float32]  # (T, n_channels)
+    places: NDArray[np.int64]  # (T,), the character that the window saw most of; empty without text
+    finished: bool  # whether the window passed the text's end
+
+
+@torch.inference_mode()
+def sample(
+    network: StrokeNetwork,
+    starts: Sequence[Tensor],
+    rngs: Sequence[np.random.Generator],
+    most: Sequence[int],
+    bias: float,
+    contexts: Sequence[Tensor] | None = None,
+    stop: bool = True,
+) -> list[Sample]:
+    """Draw lines from a network.
+
+    Parameters
+    ----------
+    network : StrokeNetwork
+    starts : sequence of Tensor of shape (T, n_channels)
+        What each line starts with, on the network's scale: its first point, or more, to prime it.
+    rngs : sequence of Generator
+        One for each line: what is drawn for a line depends on no other.
+    most : sequence of int
+        Points at most of each line.
+    bias : float
+        See `make_mixture`.
+    contexts : sequence of Tensor of shape (n_characters, n_context), optional
+        The texts.
+    stop : bool, default=True
+        Whether a line ends where the window sees more of the place after the text than of any
+        character [1]_.
+
+    References
+    ----------
+    .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,
+       2013, section 5.3.
+    """
+    n = len(starts)
+    stop = stop and contexts is not None
+    sizes = torch.tensor([0 if contexts is None else len(contexts[i]) for i in range(n)])
+    context = None if contexts is None else _pad(contexts)
+    point, states = _prime(network, starts, context)
+    rows = torch.arange(n)  # of the lines that are still being drawn
+    limit = torch.tensor(most)
+    drawn = torch.zeros(n, max(most), point.shape[1], dtype=point.dtype)
+    places = torch.zeros(n, max(most) if context is not None else 0, dtype=torch.int64)
+    lengths, finished = torch.zeros(n, dtype=torch.int64), torch.zeros(n, dtype=torch.bool)
+    while len(rows):
+        step = int(lengths[rows[0]])
+        if step % _RANDOM_STEPS == 0:
+            chances = torch.from_numpy(np.stack([_chances(rngs[row]) for row in rows])).to(point)
+        outputs, states = network.step(point, states, context)
+        mixture = make_mixture(outputs, network.n_mixtures, bias)
+        point = draw(mixture, chances[:, step % _RANDOM_STEPS])
+        drawn[rows, step] = point.cpu()
+        lengths[rows] += 1
+        ended = limit <= step + 1
+        if context is not None:
+            place = network.attention(states[0], context.shape[1]).argmax(dim=1).cpu()
+            places[rows, step] = place
+            if stop:
+                finished[rows] = passed = place >= sizes
+                ended |= passed
+        if ended.any():
+            left = torch.nonzero(~ended)[:, 0]
+            rows, limit, sizes = rows[left], limit[left], sizes[left]
+            point, chances = point[left], chances[left]
+            context = None if context is None else context[left]
+            states = [state.rows(left) for state in states]
+    return [
+        Sample(drawn[i, :length].numpy(), places[i, :length].numpy(), bool(finished[i]))
+        for i, length in enumerate(lengths.tolist())
+    ]
+
+
+def _pad(contexts: Sequence[Tensor]) -> Tensor:
+    """Texts as one tensor, with one place more than the longest has: where the window ends."""
+    n_places = max(map(len, contexts)) + 1
+    padded = contexts[0].new_zeros(len(contexts), n_places, contexts[0].shape[1])
+    for row, context in zip(padded, contexts, strict=True):
+        row[: len(context)] = context
+    return padded
+
+
+def _prime(
+    network: StrokeNetwork, starts: Sequence[Tensor], context: Tensor | None
+) -> tuple[Tensor, list[LSTMState]]:
+    """The last points that are given, and the states before them."""
+    states = network.initial_states(len(starts), context)
+    point = torch.stack([start[-1] for start in starts])
+    if all(len(start) == 1 for start in starts):
+        return point, states
+    after = []
+    for i, start in enumerate(starts):  # of different lengths
+        row = torch.tensor([i])
+        text = None if context is None else context[row]
+        after.append(network(start[None, :-1], text, [state.rows(row) for state in states])[1])
+    return point, [LSTMState.join(of_layer) for of_layer in zip(*after, strict=True)]
+
+
+def _chances(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Random numbers of the steps to come, `(_RANDOM_STEPS, 4)`, as `draw` wants them."""
+    return np.hstack([rng.random((_RANDOM_STEPS, 2)), rng.standard_normal((_RANDOM_STEPS, 2))])

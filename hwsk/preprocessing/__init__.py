@@ -17,7 +17,8 @@ __getattr__, __dir__, __all__ = attach(
             "CharacterNormalizer",
         ],
         "_signatures": ["SignatureNormalizer"],
-        "_strokes": ["StrokeNormalizer", "StrokeRasterizer"],
+        "_stroke_drawing": ["StrokeRasterizer"],
+        "_strokes": ["StrokeNormalizer"],
     },
     ["augmentation"],
 )
@@ -32,5 +33,5 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
     from hwsk.preprocessing._images import InkCropper as InkCropper
     from hwsk.preprocessing._signatures import SignatureNormalizer as SignatureNormalizer
+    from hwsk.preprocessing._stroke_drawing import StrokeRasterizer as StrokeRasterizer
     from hwsk.preprocessing._strokes import StrokeNormalizer as StrokeNormalizer
-    from hwsk.preprocessing._strokes import StrokeRasterizer as StrokeRasterizer

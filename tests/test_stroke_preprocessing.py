@@ -181,6 +181,12 @@ def test_what_is_no_line_has_no_slope():
     assert deskewer.measure([one_foot])[0] == pytest.approx(0)
 
 
+@pytest.mark.filterwarnings("error")
+def test_dots_on_one_place_have_a_slope_without_a_warning():
+    dots = np.array([[0, 0, 1]] * 5 + [[10, 1, 1]])
+    assert StrokeDeskewer().measure([dots])[0] == pytest.approx(-np.rad2deg(np.arctan(0.1)))
+
+
 @pytest.mark.parametrize("shear", [-0.6, 0.0, 0.3, 0.9])
 def test_a_slanted_line_is_made_upright(lines, shear):
     upright = StrokeDeslanter().fit_transform(lines)

@@ -303,7 +303,9 @@ def _climb(sample: Strokes) -> float:
     feet = feet[:: 1 + len(feet) // _MOST_FEET]
     if np.ptp(feet[:, 0]) == 0:
         return 0.0
-    return float(-np.rad2deg(np.arctan(theilslopes(feet[:, 1], feet[:, 0]).slope)))
+    with np.errstate(invalid="ignore"):  # in its interval, where most points are the same
+        slope = theilslopes(feet[:, 1], feet[:, 0]).slope
+    return float(-np.rad2deg(np.arctan(slope)))
 
 
 def _lean(sample: Strokes) -> float:

@@ -268,16 +268,14 @@ class StrokeDenoiser(StrokeTransformer):
         points = to_points(sample)
         stroke = np.cumsum(sample[:, 2]) - sample[:, 2]  # the number of the stroke of each point
         last = stroke[-1]
-
-        def keep(kept: NDArray[np.bool_]) -> None:
-            nonlocal points, stroke
-            points, stroke = points[kept], stroke[kept]
-
-        keep(near_the_rest(points))
+        kept = near_the_rest(points)
+        points, stroke = points[kept], stroke[kept]
         if self.max_step is not None:
-            keep(~_spikes(points, stroke, self.max_step))
+            kept = ~_spikes(points, stroke, self.max_step)
+            points, stroke = points[kept], stroke[kept]
         moved = (np.diff(points, axis=0) != 0).any(axis=1)
-        keep(np.r_[True, moved | (np.diff(stroke) > 0)])
+        kept = np.r_[True, moved | (np.diff(stroke) > 0)]
+        points, stroke = points[kept], stroke[kept]
         ends = np.flatnonzero(np.diff(stroke)) + 1
         if self.smoothing:
             pieces = np.split(points, ends)

@@ -5,7 +5,8 @@ Pen strokes, two ways to go
 
 A tablet records the path of the pen: rows of ``dx, dy, pen_up``. A network that reads images wants
 it drawn (:class:`~hwsk.preprocessing.StrokeRasterizer`); one that reads movements wants numbers of
-a common size (:class:`~hwsk.preprocessing.StrokeNormalizer`).
+a common size (:class:`~hwsk.preprocessing.StrokeNormalizer`). Both gain where lines are level and
+upright, and points where the pen was.
 """
 
 # %%
@@ -18,7 +19,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hwsk.datasets import make_handwriting
-from hwsk.preprocessing import StrokeNormalizer, StrokeRasterizer
+from hwsk.preprocessing import (
+    StrokeDenoiser,
+    StrokeDeskewer,
+    StrokeDeslanter,
+    StrokeNormalizer,
+    StrokeRasterizer,
+    StrokeResampler,
+    rotate_strokes,
+    shear_strokes,
+)
 
 strokes = make_handwriting(
     4, n_writers=4, texts=["a stitch in time saves nine"], random_state=6
@@ -44,6 +54,57 @@ spoilt[61, :2] -= 4000, 9000
 plt.figure(figsize=(9, 1.4), layout="constrained")
 plt.imshow(StrokeRasterizer().fit_transform([spoilt])[0], cmap="gray")
 plt.axis("off")
+
+# %%
+# Level and upright
+# -----------------
+# :class:`~hwsk.preprocessing.StrokeDeskewer` fits the baseline by the lowest points of the strokes,
+# :class:`~hwsk.preprocessing.StrokeDeslanter` goes by the downstrokes. What each line's angle was,
+# ``measure`` tells; :func:`~hwsk.preprocessing.rotate_strokes` and
+# :func:`~hwsk.preprocessing.shear_strokes` lead back.
+
+askew = rotate_strokes(shear_strokes(strokes, [0.6, -0.4, 0.3, 0.0]), [4, -3, 6, -5])
+deskewer, deslanter = StrokeDeskewer(), StrokeDeslanter()
+level = deskewer.fit_transform(askew)
+upright = deslanter.fit_transform(level)
+angles, shears = deskewer.measure(askew), deslanter.measure(level)
+
+
+def draw(axis, sample, style="-"):
+    """Plot the strokes of one line, y pointing down."""
+    points = np.cumsum(sample[:, :2], axis=0)
+    for stroke in np.split(points, np.flatnonzero(sample[:-1, 2]) + 1):
+        axis.plot(*stroke.T, style, color="black", linewidth=0.8, markersize=2.5)
+    axis.set_aspect("equal")
+    axis.invert_yaxis()
+    axis.axis("off")
+
+
+_, axes = plt.subplots(4, 2, figsize=(9, 4.5), layout="constrained")
+for row, before, after, angle, shear in zip(axes, askew, upright, angles, shears, strict=True):
+    draw(row[0], before)
+    draw(row[1], after)
+    row[0].set_title(f"climbs by {angle:.1f}°, leans by {shear:.2f}", loc="left", fontsize=9)
+
+# %%
+# Points where the pen was
+# ------------------------
+# A tablet records at an even pace: points lie close where the pen was slow. A spike, reached and
+# left in one leap, is removed; then :class:`~hwsk.preprocessing.StrokeResampler` divides the path
+# into equal steps, here of a tenth of the line's height. Ends and sharp corners stay.
+
+word = strokes[0][:200].copy()
+word[60, :2] += 5, 40
+word[61, :2] -= 5, 40
+clean = StrokeDenoiser().fit_transform([word])
+height = np.ptp(np.cumsum(clean[0][:, 1]))
+even = StrokeResampler(spacing=height / 10).fit_transform(clean)[0]
+
+_, axes = plt.subplots(1, 3, figsize=(9, 2), layout="constrained")
+samples = {"recorded": word, "denoised": clean[0], "resampled": even}
+for axis, (title, sample) in zip(axes, samples.items(), strict=True):
+    draw(axis, sample, ".-")
+    axis.set_title(f"{title}: {len(sample)} points", loc="left", fontsize=9)
 
 # %%
 # Standardising

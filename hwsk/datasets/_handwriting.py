@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from hwsk._images import object_array
 from hwsk.datasets._letter_forms import LetterForm, letter_forms
-from hwsk.preprocessing._strokes import draw_strokes
+from hwsk.preprocessing._stroke_drawing import draw_strokes
 
 Points = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from hwsk.datasets._handwriting import (
     _round_corners,
     _Style,
 )
-from hwsk.preprocessing._strokes import draw_strokes
+from hwsk.preprocessing._stroke_drawing import draw_strokes
 
 _SIGNER, _GENUINE, _FORGED = range(3, 6)  # what a random stream is for; 0 to 2 are _handwriting's
 _COARSE = 2.0  # a signature is bent in waves so many times longer than a single letter is

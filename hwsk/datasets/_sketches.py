@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from hwsk._images import object_array
 from hwsk.datasets._data_home import StrPath, open_folder, walk_files, warn_left_out
-from hwsk.preprocessing._strokes import _draw_lines
+from hwsk.preprocessing._stroke_drawing import _draw_lines
 
 Strokes = NDArray[np.float32]
 

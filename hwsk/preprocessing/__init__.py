@@ -17,7 +17,9 @@ __getattr__, __dir__, __all__ = attach(
             "CharacterNormalizer",
         ],
         "_signatures": ["SignatureNormalizer"],
-        "_strokes": ["StrokeNormalizer", "StrokeRasterizer"],
+        "_stroke_drawing": ["StrokeRasterizer"],
+        "_stroke_slant": ["StrokeDeskewer", "StrokeDeslanter", "rotate_strokes", "shear_strokes"],
+        "_strokes": ["StrokeNormalizer", "StrokeDenoiser", "StrokeResampler", "JumpCapper"],
     },
     ["augmentation"],
 )
@@ -32,5 +34,12 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
     from hwsk.preprocessing._images import InkCropper as InkCropper
     from hwsk.preprocessing._signatures import SignatureNormalizer as SignatureNormalizer
+    from hwsk.preprocessing._stroke_drawing import StrokeRasterizer as StrokeRasterizer
+    from hwsk.preprocessing._stroke_slant import StrokeDeskewer as StrokeDeskewer
+    from hwsk.preprocessing._stroke_slant import StrokeDeslanter as StrokeDeslanter
+    from hwsk.preprocessing._stroke_slant import rotate_strokes as rotate_strokes
+    from hwsk.preprocessing._stroke_slant import shear_strokes as shear_strokes
+    from hwsk.preprocessing._strokes import JumpCapper as JumpCapper
+    from hwsk.preprocessing._strokes import StrokeDenoiser as StrokeDenoiser
     from hwsk.preprocessing._strokes import StrokeNormalizer as StrokeNormalizer
-    from hwsk.preprocessing._strokes import StrokeRasterizer as StrokeRasterizer
+    from hwsk.preprocessing._strokes import StrokeResampler as StrokeResampler

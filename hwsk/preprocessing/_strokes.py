@@ -1,14 +1,17 @@
-"""Transformers of pen strokes: drawing them, standardising their offsets."""
+"""Transformers of pen strokes: strokes in, strokes out."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from numbers import Integral, Real
+from itertools import pairwise
+from numbers import Real
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
@@ -17,177 +20,10 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._images import object_array
 from hwsk._strokes import check_strokes
 
-_SUPERSAMPLING = 4  # lines are drawn this many times larger, so pen widths come in quarter pixels
-_MAX_ASPECT = 100  # ink flatter than 1 to 100 is no line of text, and isn't blown up to the height
-_SHIFT = 4  # fractional bits of the coordinates that OpenCV is given
+Strokes = NDArray[np.float32]
 
-
-class StrokeRasterizer(TransformerMixin, BaseEstimator):
-    """Draw pen strokes as images: dark, antialiased ink on white paper.
-
-    The ink is scaled, its aspect kept, until it fills the height between the margins; the width
-    follows. Points far away from all other ink (a slip of the pen, a lost signal) are left out,
-    so that they don't shrink the rest. Ink that is less than a hundredth as high as wide (a dash)
-    isn't blown up to the full height, and a lone dot is drawn as a dot.
-
-    Parameters
-    ----------
-    height : int, default=64
-        Height of the images in pixels.
-    pen_width : float, default=3.0
-        Width of the line in pixels, to a quarter of a pixel.
-    margin : int, default=4
-        Pixels of paper between the ink and each border.
-    ink : int, default=0
-        Grey level of the ink, 0 (black) to 255 (as white as the paper).
-
-    Attributes
-    ----------
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
-
-    See Also
-    --------
-    StrokeNormalizer : Standardise the offsets for a network that reads the strokes themselves.
-    hwsk.datasets.make_handwriting : Make strokes and their images.
-
-    Notes
-    -----
-    Of a 2-D `X` each row is drawn as a curve, one pixel a column, and comes out as a row of
-    `height * n_features` pixels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hwsk.preprocessing import StrokeRasterizer
-    >>> cross = np.array([[0, 0, 0], [9, 9, 1], [-9, 0, 0], [9, -9, 1]])
-    >>> images = StrokeRasterizer(height=32).fit_transform([cross])
-    >>> images[0].shape, images[0].dtype
-    ((32, 32), dtype('uint8'))
-    """
-
-    _parameter_constraints = {
-        "height": [Interval(Integral, 1, None, closed="left")],
-        "pen_width": [Interval(Real, 0, None, closed="neither")],
-        "margin": [Interval(Integral, 0, None, closed="left")],
-        "ink": [Interval(Integral, 0, 255, closed="both")],
-    }
-
-    def __init__(
-        self, height: int = 64, *, pen_width: float = 3.0, margin: int = 4, ink: int = 0
-    ) -> None:
-        self.height = height
-        self.pen_width = pen_width
-        self.margin = margin
-        self.ink = ink
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> StrokeRasterizer:
-        """Validate the parameters and the strokes; nothing is learnt.
-
-        Parameters
-        ----------
-        X : list or object array of ndarray of shape (T, 3)
-            Strokes: dx, dy (downwards), pen_up.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : StrokeRasterizer
-            The transformer itself.
-        """
-        check_strokes(X, self, reset=True)
-        return self
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Draw the strokes.
-
-        Parameters
-        ----------
-        X : list or object array of ndarray of shape (T, 3)
-            Strokes: dx, dy (downwards), pen_up.
-
-        Returns
-        -------
-        images : object array of ndarray of shape (height, width)
-            The images, uint8. Of a 2-D `X`: an array of shape (n_samples, height * n_features).
-        """
-        self._validate_params()
-        strokes, table = check_strokes(X, self)
-        if table is not None:
-            return np.stack([self._draw_row(row) for row in table])
-        return object_array([self._draw(sample) for sample in strokes])
-
-    def _draw(self, sample: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return draw_strokes(
-            sample, self.height, pen_width=self.pen_width, margin=self.margin, ink=self.ink
-        )
-
-    def _draw_row(self, row: NDArray[Any]) -> NDArray[np.uint8]:
-        """A row of numbers as a curve from border to border, the greatest value on top."""
-        y = row.max() - row
-        room = max(self.height - 2 * self.margin - self.pen_width, 0)
-        y *= room / y.max() if y.max() > 0 else 1
-        points = np.column_stack([np.arange(len(y)), y + (self.height - y.max()) / 2])
-        size = (self.height, len(row))
-        return _draw_lines([points], size, self.pen_width, self.ink).ravel()
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
-
-def draw_strokes(
-    strokes: NDArray[np.float32], height: int, *, pen_width: float, margin: int, ink: int = 0
-) -> NDArray[np.uint8]:
-    """One image of valid strokes; what the parameters mean, `StrokeRasterizer` says."""
-    points = np.cumsum(strokes[:, :2], axis=0, dtype=np.float64)
-    ends = np.flatnonzero(strokes[:-1, 2] == 1) + 1
-    inside = _without_outliers(points)
-    if not inside.all():  # the line is broken where points are left out
-        keep = np.flatnonzero(inside)
-        breaks = np.zeros(len(points) + 1, bool)
-        breaks[ends] = True
-        breaks[np.flatnonzero(~inside) + 1] = True
-        run = np.cumsum(breaks[:-1])[keep]
-        points, ends = points[keep], np.flatnonzero(np.diff(run)) + 1
-    points -= points.min(axis=0)
-    ink_width, ink_height = points.max(axis=0)
-    room = max(height - 2 * margin - pen_width, 1)
-    extent = max(ink_height, ink_width / _MAX_ASPECT)
-    points *= room / extent if extent > 0 else 1.0
-    ink_width, ink_height = points.max(axis=0)
-    border = margin + pen_width / 2
-    points += border, (height - ink_height) / 2
-    size = (height, int(np.ceil(ink_width + 2 * border)))
-    return _draw_lines(np.split(points, ends), size, pen_width, ink)
-
-
-def _without_outliers(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points lie no farther from the middle 98% than those extend, in x and in y."""
-    low, high = np.percentile(points, [1, 99], axis=0)
-    reach = high - low
-    reach[0] = max(reach)  # a line of text is wide; a lone tall letter may have a flourish
-    reach[reach == 0] = np.inf
-    return ((points >= low - reach) & (points <= high + reach)).all(axis=1)
-
-
-def _draw_lines(
-    lines: list[NDArray[np.float64]], size: tuple[int, int], pen_width: float, ink: int
-) -> NDArray[np.uint8]:
-    """Polylines (x, y in pixels) drawn large and averaged down: coverage in 17 levels or more."""
-    scale = _SUPERSAMPLING
-    canvas = np.full((size[0] * scale, size[1] * scale), 255, np.uint8)
-    fixed = [np.rint((line * scale - 0.5) * 2**_SHIFT).astype(np.int32) for line in lines]
-    fixed = [np.repeat(line, 2, axis=0) if len(line) == 1 else line for line in fixed]  # a dot
-    thickness = max(1, round(pen_width * scale))
-    cv2.polylines(canvas, fixed, False, int(ink), thickness, cv2.LINE_8, _SHIFT)
-    return np.asarray(cv2.resize(canvas, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+_CORNER = np.pi / 3  # a turn from which on a corner is kept
+_MOST_POINTS = 1_000_000  # that a line may be divided into
 
 
 class StrokeNormalizer(TransformerMixin, BaseEstimator):
@@ -218,6 +54,7 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
     See Also
     --------
     StrokeRasterizer : Draw strokes as images.
+    JumpCapper : Shorten the long jumps of the lifted pen, on which the deviation depends.
 
     Notes
     -----
@@ -311,3 +148,385 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
             return change(table).astype(table.dtype, copy=False)
         changed = [np.column_stack([change(s[:, :2]), s[:, 2]]).astype(np.float32) for s in strokes]
         return object_array(changed)
+
+
+class StrokeTransformer(TransformerMixin, BaseEstimator):
+    """What the transformers of strokes into strokes share. Most of them learn nothing."""
+
+    _parameter_constraints: dict[str, list[Any]] = {}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> StrokeTransformer:
+        """Validate the parameters and the strokes, and learn the lengths that are asked for.
+
+        Parameters
+        ----------
+        X : list or object array of ndarray of shape (T, 3)
+            Strokes: dx, dy (downwards), pen_up.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer itself.
+        """
+        strokes, _ = check_strokes(X, self, reset=True)
+        self._learn(strokes)
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Change the strokes of every sample.
+
+        Parameters
+        ----------
+        X : list or object array of ndarray of shape (T, 3)
+            Strokes: dx, dy (downwards), pen_up.
+
+        Returns
+        -------
+        strokes : object array of ndarray of shape (T, 3)
+            The changed strokes, float32. A 2-D `X` comes back as it is.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        strokes, table = check_strokes(X, self)
+        return object_array(self._change(strokes)) if table is None else table
+
+    def _learn(self, strokes: list[Strokes]) -> None:
+        """Learn from the training set."""
+
+    @abstractmethod
+    def _change(self, strokes: list[Strokes]) -> list[Strokes]:
+        """Change every sample."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class StrokeDenoiser(StrokeTransformer):
+    """Remove what the pen did not write, and smooth its path if asked for.
+
+    Points go that lie far from all other ink (a lost signal), that are reached and left again in
+    one leap each (a spike), or that repeat the one before. The stroke continues over them; one
+    that had no other points goes wholly.
+
+    Parameters
+    ----------
+    max_step : float, default=6.0
+        What is a leap: steps longer than this many median steps of the sample, pen down. It is for
+        recordings at an even pace: in a simplified drawing each corner is reached in a leap. None
+        leaves spikes in.
+    smoothing : float, default=0.0
+        Deviation, in points, of the Gaussian that smooths each stroke; its ends stay. 0 is none.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns of a 2-D `X` seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where `X` had names that are all strings.
+
+    See Also
+    --------
+    StrokeResampler : Points at even distances; do that after.
+    StrokeRasterizer : Leaves points far from all other ink out as well.
+
+    Notes
+    -----
+    There is no way back: likelihoods of what comes out don't compare with those of what went in.
+
+    The rows of a 2-D `X` are sequences of one channel, no path, and stay as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import StrokeDenoiser
+    >>> line = np.array([[1, 0, t == 19] for t in range(20)])
+    >>> line[10, 1], line[11, 1] = -50, 50
+    >>> clean = StrokeDenoiser().fit_transform([line])[0]
+    >>> len(clean), clean[9:12].tolist()
+    (19, [[1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    """
+
+    _parameter_constraints = {
+        "max_step": [Interval(Real, 1, None, closed="left"), None],
+        "smoothing": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, *, max_step: float | None = 6.0, smoothing: float = 0.0) -> None:
+        self.max_step = max_step
+        self.smoothing = smoothing
+
+    def _change(self, strokes: list[Strokes]) -> list[Strokes]:
+        return [self._denoise(sample) for sample in strokes]
+
+    def _denoise(self, sample: Strokes) -> Strokes:
+        points = to_points(sample)
+        stroke = np.cumsum(sample[:, 2]) - sample[:, 2]  # the number of the stroke of each point
+        last = stroke[-1]
+        kept = near_the_rest(points)
+        points, stroke = points[kept], stroke[kept]
+        if self.max_step is not None:
+            kept = ~_spikes(points, stroke, self.max_step)
+            points, stroke = points[kept], stroke[kept]
+        moved = (np.diff(points, axis=0) != 0).any(axis=1)
+        kept = np.r_[True, moved | (np.diff(stroke) > 0)]
+        points, stroke = points[kept], stroke[kept]
+        ends = np.flatnonzero(np.diff(stroke)) + 1
+        if self.smoothing:
+            pieces = np.split(points, ends)
+            points = np.concatenate([_smooth(piece, self.smoothing) for piece in pieces])
+        pen_up = np.zeros(len(points))
+        pen_up[ends - 1] = 1
+        pen_up[-1] = sample[-1, 2] if stroke[-1] == last else 1
+        return _offsets(points, pen_up)
+
+
+class StrokeResampler(StrokeTransformer):
+    """Place points along the path of the pen at even distances, whatever its speed was.
+
+    Each stroke is divided into steps of equal length along it, between its ends and sharp corners,
+    which stay; so between two of them steps are a little longer or shorter than `spacing`. The
+    number of strokes and where each begins and ends stay, and a dot stays a dot.
+
+    Parameters
+    ----------
+    spacing : float, default=None
+        Distance along the path, in the units of the strokes. None takes the median step of the
+        training set, pen down, so that there are about as many points as before.
+
+    Attributes
+    ----------
+    spacing_ : float
+        The distance. Of strokes that are all dots, or of a 2-D `X`: 1.
+    n_features_in_ : int
+        Number of columns of a 2-D `X` seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where `X` had names that are all strings.
+
+    See Also
+    --------
+    StrokeDenoiser : Remove points that are none; do that before.
+
+    Notes
+    -----
+    No point of the path is farther from the new one than half a step. The speed of the pen is
+    gone, and there is no way back: likelihoods of what comes out don't compare with those of what
+    went in, for the number of points is another as well.
+
+    The rows of a 2-D `X` are sequences of one channel, no path, and stay as they are.
+
+    References
+    ----------
+    .. [1] S. Jaeger, S. Manke, J. Reichert, A. Waibel, "Online handwriting recognition: the NPen++
+       recognizer", International Journal on Document Analysis and Recognition, 3, 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import StrokeResampler
+    >>> corner = np.array([[0, 0, 0], [1, 0, 0], [7, 0, 0], [0, 6, 1], [3, 0, 1]])
+    >>> StrokeResampler(spacing=4).fit_transform([corner])[0].tolist()
+    [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [4.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 3.0, 1.0],
+     [3.0, 0.0, 1.0]]
+    """
+
+    _parameter_constraints = {"spacing": [Interval(Real, 0, None, closed="neither"), None]}
+
+    def __init__(self, spacing: float | None = None) -> None:
+        self.spacing = spacing
+
+    def _learn(self, strokes: list[Strokes]) -> None:
+        if self.spacing is not None:
+            self.spacing_ = float(self.spacing)
+            return
+        steps = np.concatenate([np.zeros(0), *map(_steps, strokes)])
+        steps = steps[steps > 0]
+        self.spacing_ = float(np.median(steps)) if len(steps) else 1.0
+
+    def _change(self, strokes: list[Strokes]) -> list[Strokes]:
+        return [self._resample(sample, row) for row, sample in enumerate(strokes)]
+
+    def _resample(self, sample: Strokes, row: int) -> Strokes:
+        length = _steps(sample).sum()
+        if length > _MOST_POINTS * self.spacing_:
+            raise ValueError(
+                f"strokes in row {row} are {length:.3g} long, over {_MOST_POINTS} steps of "
+                f"{self.spacing_:.3g}: take a larger spacing, or StrokeDenoiser before"
+            )
+        ends = np.flatnonzero(sample[:-1, 2]) + 1
+        points = to_points(sample)
+        path = points[:, 0] + 1j * points[:, 1]
+        pieces = [_resample(stroke, self.spacing_) for stroke in np.split(path, ends)]
+        path = np.concatenate(pieces)
+        pen_up = np.zeros(len(path))
+        pen_up[np.cumsum([len(piece) for piece in pieces]) - 1] = 1
+        pen_up[-1] = sample[-1, 2]
+        return _offsets(np.column_stack([path.real, path.imag]), pen_up)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
+
+
+class JumpCapper(StrokeTransformer):
+    """Shorten long jumps of the lifted pen from one stroke to the next.
+
+    The pen goes far back to dot an i, and far away where a recording was interrupted. A network
+    that predicts offsets has few such jumps to learn from, and they cost it most.
+
+    Parameters
+    ----------
+    max_jump : float, default=25.0
+        Longest jump, in deviations of the training set's offsets (over both axes, as those of
+        `StrokeNormalizer(per_axis=False)`).
+    catch_up : bool, default=True
+        Whether the next jumps make up for what was cut, as far as they may: a dot comes to lie too
+        near, and what follows where it was. False moves all that follows, which closes wide gaps.
+
+    Attributes
+    ----------
+    limit_ : float
+        Longest jump in the units of the strokes.
+    n_features_in_ : int
+        Number of columns of a 2-D `X` seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where `X` had names that are all strings.
+
+    See Also
+    --------
+    StrokeNormalizer : Divide the offsets by that deviation.
+
+    Notes
+    -----
+    What was cut is gone, and there is no way back: likelihoods of what comes out don't compare
+    with those of what went in. Graves caps nothing [1]_.
+
+    The pen of a 2-D `X`, whose rows are sequences of one channel, is never lifted: it stays as it
+    is.
+
+    References
+    ----------
+    .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850, 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import JumpCapper
+    >>> strokes = [np.array([[0, 0, 0], [3, 4, 1], [90, 0, 1], [-9, 0, 1]])]
+    >>> capper = JumpCapper(max_jump=1).fit(strokes)
+    >>> round(capper.limit_, 1)
+    28.4
+    >>> capper.transform(strokes)[0][:, 0].round().tolist()
+    [0.0, 3.0, 28.0, 28.0]
+    >>> JumpCapper(max_jump=1, catch_up=False).fit_transform(strokes)[0][:, 0].round().tolist()
+    [0.0, 3.0, 28.0, -9.0]
+    """
+
+    _parameter_constraints = {
+        "max_jump": [Interval(Real, 0, None, closed="neither")],
+        "catch_up": ["boolean"],
+    }
+
+    def __init__(self, max_jump: float = 25.0, *, catch_up: bool = True) -> None:
+        self.max_jump = max_jump
+        self.catch_up = catch_up
+
+    def _learn(self, strokes: list[Strokes]) -> None:
+        scale = StrokeNormalizer(per_axis=False).fit(strokes).scale_[0] if strokes else 1.0
+        self.limit_ = float(self.max_jump * scale)
+
+    def _change(self, strokes: list[Strokes]) -> list[Strokes]:
+        return [self._cap(sample) for sample in strokes]
+
+    def _cap(self, sample: Strokes) -> Strokes:
+        capped = sample.copy()
+        owed = np.zeros(2)
+        for jump in np.flatnonzero(sample[:-1, 2]) + 1:
+            wanted = sample[jump, :2] + owed
+            given = wanted / max(1.0, np.hypot(*wanted) / self.limit_)
+            capped[jump, :2] = given
+            if self.catch_up:
+                owed = wanted - given
+        return capped
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
+
+
+def near_the_rest(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points lie no farther from the middle 98% than those extend, in x and in y."""
+    low, high = np.percentile(points, [1, 99], axis=0)
+    reach = high - low
+    reach[0] = max(reach)  # a line of text is wide; a lone tall letter may have a flourish
+    reach[reach == 0] = np.inf
+    return ((points >= low - reach) & (points <= high + reach)).all(axis=1)
+
+
+def to_points(sample: Strokes) -> NDArray[np.float64]:
+    """Where the pen is after each row."""
+    return np.cumsum(sample[:, :2], axis=0, dtype=np.float64)
+
+
+def _offsets(points: NDArray[np.float64], pen_up: NDArray[Any]) -> Strokes:
+    """Strokes of points: the way back from `to_points`."""
+    offsets = np.diff(points, axis=0, prepend=np.zeros((1, 2)))
+    return np.column_stack([offsets, pen_up]).astype(np.float32)
+
+
+def written(sample: Strokes) -> NDArray[np.float64]:
+    """The offsets of the pen while it writes, without its jumps."""
+    return sample[1:, :2][sample[:-1, 2] == 0].astype(np.float64)
+
+
+def _steps(sample: Strokes) -> NDArray[np.float64]:
+    return np.hypot(*written(sample).T)
+
+
+def _spikes(
+    points: NDArray[np.float64], stroke: NDArray[Any], max_step: float
+) -> NDArray[np.bool_]:
+    """Which points inside a stroke are reached and left by leaps, to a place one leap away."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    inside = np.diff(stroke) == 0
+    spikes = np.zeros(len(points), bool)
+    if (inside & (steps > 0)).any():
+        longest = max_step * np.median(steps[inside & (steps > 0)])
+        leaps = inside & (steps > longest)
+        detour = np.hypot(*(points[2:] - points[:-2]).T)
+        spikes[1:-1] = leaps[:-1] & leaps[1:] & (detour <= longest)
+    return spikes
+
+
+def _smooth(stroke: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """One stroke, smoothed; point-symmetric beyond its ends, which so stay."""
+    if len(stroke) < 3:
+        return stroke
+    radius = min(int(4 * deviation) + 1, len(stroke) - 1)
+    padded = np.pad(stroke, ((radius, radius), (0, 0)), "reflect", reflect_type="odd")
+    smooth = gaussian_filter1d(padded, deviation, axis=0, radius=radius)
+    return smooth[radius:-radius]
+
+
+def _resample(stroke: NDArray[np.complex128], spacing: float) -> NDArray[np.complex128]:
+    """One stroke, x + iy, in steps of about `spacing`."""
+    steps = np.abs(np.diff(stroke))
+    stroke = stroke[np.r_[True, steps > 0]]
+    along = np.r_[0, np.cumsum(steps[steps > 0])]
+    before = stroke - np.interp(along - spacing, along, stroke)
+    after = np.interp(along + spacing, along, stroke) - stroke
+    turn = np.abs(np.angle(after * before.conj()))
+    fixed = along[np.r_[0, find_peaks(turn, height=_CORNER)[0], len(along) - 1]]
+    pieces = [
+        np.linspace(start, end, max(1, round((end - start) / spacing)), endpoint=False)
+        for start, end in pairwise(fixed)
+        if end > start
+    ]
+    return np.interp(np.concatenate([*pieces, fixed[-1:]]), along, stroke)

@@ -69,20 +69,14 @@ def check_sample(sample: Any, name: str) -> NDArray[np.float32]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} are no array of numbers: {error}") from None
     if array.ndim != 2 or array.shape[1] != 3:
-        raise ValueError(
-            f"{name} have shape {array.shape}; they are (T, 3): dx, dy, pen_up"
-        )
+        raise ValueError(f"{name} have shape {array.shape}; they are (T, 3): dx, dy, pen_up")
     if not len(array):
-        raise ValueError(
-            f"{name} are empty, shape {array.shape}; give 1 point or more"
-        )
+        raise ValueError(f"{name} are empty, shape {array.shape}; give 1 point or more")
     if not np.isfinite(array).all():
         point = np.flatnonzero(~np.isfinite(array).all(axis=1))[0]
         raise ValueError(f"{name} hold NaN or infinity, first at point {point}")
     pen = array[:, 2]
     if (wrong := (pen != 0) & (pen != 1)).any():
         point = np.flatnonzero(wrong)[0]
-        raise ValueError(
-            f"{name} have pen_up = {pen[point]} at point {point}; it is 0 or 1"
-        )
+        raise ValueError(f"{name} have pen_up = {pen[point]} at point {point}; it is 0 or 1")
     return array

@@ -167,18 +167,18 @@ def as_gif(page: Page, sheet: Sheet, dpi: float, seconds: float) -> bytes:
 def _frames(page: Page, sheet: Sheet, dpi: float, count: int) -> Iterator[NDArray[np.uint8]]:
     """The paper at `count` moments, the last with everything on it."""
     strokes = [_subdivided(stroke) for _, line in sheet for stroke in line]
-    moments = []  # for each stroke the frame in which each point comes
+    timed = []  # when the pen is at each point
     for stroke, (begin, end) in zip(strokes, _timetable(sheet), strict=True):
         along = _along(stroke)
-        times = begin + (end - begin) * along / max(along[-1], 1e-9)
-        moments.append(np.minimum((times * count).astype(int), count - 1))
+        timed.append(begin + (end - begin) * along / max(along[-1], 1e-9))
     paper = _draw(page, [], dpi)
     for frame in range(count):
         new = []
-        for stroke, moment in zip(strokes, moments, strict=True):
-            first, last = np.searchsorted(moment, [frame, frame + 1])
-            if first < last:  # it goes on from where the last frame ended
-                new.append(stroke[max(first - 1, 0) : last])
+        for stroke, times in zip(strokes, timed, strict=True):
+            begin, end = max(frame / count, times[0]), min((frame + 1) / count, times[-1])
+            if begin <= end:
+                at = np.r_[begin, times[(times > begin) & (times < end)], end]
+                new.append(np.column_stack([np.interp(at, times, axis) for axis in stroke.T]))
         paper = np.minimum(paper, _draw(page, new, dpi)) if new else paper
         yield paper
 

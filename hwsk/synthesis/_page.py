@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from hwsk._strokes import check_sample
@@ -23,7 +22,7 @@ POSITIVE = [Interval(Real, 0, None, closed="neither")]
 _SAVE = {".svg", ".png", ".gif", ".inkml"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # both would go through all the points
 class Page:
     """Handwriting in its place on one sheet of paper or more, to be saved.
 
@@ -90,6 +89,14 @@ class Page:
                     else:
                         continue
                     raise ValueError(f"sheet {i}, line {j} ({text!r}): stroke {k} {problem}")
+
+    def __repr__(self) -> str:
+        sheets, lines = len(self.sheets), sum(map(len, self.sheets))
+        width, height = self.size
+        return (
+            f"<Page of {sheets} sheet{'s' * (sheets != 1)}, {width:g} x {height:g} mm: "
+            f"{lines} line{'s' * (lines != 1)}>"
+        )
 
     @validate_params(
         {

@@ -6,11 +6,14 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
@@ -159,6 +162,8 @@ def write(
     >>> page.save("letter.svg")  # doctest: +SKIP
     [PosixPath('letter.svg')]
     """
+    if not hasattr(synthesizer, "alphabet_"):
+        raise NotFittedError(f"this {type(synthesizer).__name__} is not fitted yet: call fit first")
     known = synthesizer.alphabet_
     text = unicodedata.normalize("NFC", text)
     if not text.strip():
@@ -166,8 +171,7 @@ def write(
     _check_characters(text, known, "text")
     hands = _check_hands(prime, known)
     line_height = line_height or _LINE_HEIGHT * x_height
-    paper_of = {"size": size, "pen_width": pen_width, "ink": ink, "paper": paper}
-    Page([], **paper_of)  # what is wrong with the paper is told before the long work
+    blank = Page([], size, pen_width, ink, paper)  # tells what is wrong with it at once
     room = np.array(size) - 2 * margin
     per_sheet = int(room[1] // line_height)
     if per_sheet < 1 or room[0] < _SHORTEST * x_height:
@@ -196,9 +200,9 @@ def write(
             left = max((room[0] - width) / 2 if align == "center" else astray[0], 0.0)
             left = min(left, room[0] - width)
             origin = margin + np.array([left, (row + _BASELINE) * line_height + astray[1]])
-            sheet.append((line.text, _inside([s + origin for s in strokes], size, pen_width)))
+            sheet.append((line.text, _inside([s + origin for s in strokes], blank)))
         sheets.append(sheet)
-    return Page(sheets, **paper_of)
+    return replace(blank, sheets=sheets)
 
 
 def _check_characters(text: str, known: str, name: str) -> None:
@@ -280,13 +284,11 @@ def _wrap(text: str, lengths: Sequence[int], hyphen: str) -> list[_Line | None]:
 
 def _divide(word: str, length: int, hyphen: str) -> list[str]:
     """A word too long for a line in pieces of about the same length, none of a letter or two."""
-    if max(map(len, word.split("-"))) < length:  # it breaks at its own hyphens, if at all
-        return [word]
     if len(word) <= length:
         return [word]
     count = math.ceil(len(word) / (length - len(hyphen)))
     cuts = [round(i * len(word) / count) for i in range(count + 1)]
-    pieces = [word[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    pieces = [word[a:b] for a, b in pairwise(cuts)]
     joints = [hyphen if word[i - 1 : i + 1].isalpha() else "" for i in cuts[1:-1]] + [""]
     return [piece + joint for piece, joint in zip(pieces, joints, strict=True)]
 
@@ -363,10 +365,10 @@ def _level(sample: NDArray[np.float32], baseline: Points) -> list[Points]:
     return np.split(points, np.flatnonzero(sample[:-1, 2] == 1) + 1)
 
 
-def _inside(strokes: list[Points], size: tuple[float, float], pen_width: float) -> list[Points]:
+def _inside(strokes: list[Points], page: Page) -> list[Points]:
     """Strokes moved as far as it takes for no ink to be cut off at the edge of the sheet."""
     points = np.concatenate(strokes)
-    spare = pen_width / 2
+    spare = page.pen_width / 2
     shift = np.maximum(spare - points.min(axis=0), 0)
-    shift += np.minimum(size - (spare + shift + points.max(axis=0)), 0)
+    shift += np.minimum(page.size - (spare + shift + points.max(axis=0)), 0)
     return [stroke + shift for stroke in strokes]

@@ -60,10 +60,10 @@ def texts_of(page):
 
 
 def line_of(strokes):
-    """Slope, baseline in the middle, and x-height of a placed line."""
+    """Slope, mean baseline, and x-height of a placed line."""
     x = np.concatenate(strokes)[:, 0]
     baseline, x_height = fit_text_line(list(strokes))
-    slope, level = np.polyfit(x - np.ptp(x) / 2, baseline, 1)
+    slope = np.polyfit(x, baseline, 1)[0]
     return slope, np.mean(baseline), x_height
 
 
@@ -240,7 +240,7 @@ def test_wrong_layout_is_told_before_work(synthesizer, wrong, message):
 
 
 def test_nan_of_the_synthesizer_is_not_drawn():
-    with pytest.raises(ValueError, match="gave of 'some words' hold NaN.*point 7"):
+    with pytest.raises(ValueError, match=r"gave of 'some words' hold NaN.*point 7"):
         write("some words", Broken())
 
 
@@ -330,6 +330,8 @@ def test_animation_follows_the_pen(page, tmp_path):
     assert begins[0] == 0
     assert begins[-1] + lasts[-1] == pytest.approx(4, abs=0.01)
     assert lasts[0] == pytest.approx(lasts[1], abs=0.002)
+    hidden = [float(a.get("dur")[:-1]) for a in root.findall(".//{*}set")]
+    assert hidden == begins[1:]
 
 
 def test_sheets_get_files_of_their_own(page, tmp_path):

@@ -72,7 +72,8 @@ def _animated(draw: ModuleType, stroke: Points, begin: float, end: float) -> Any
     What plays no animations shows the stroke.
     """
     path = draw.Path(d=_smooth_path(stroke), pathLength=1, stroke_dasharray="1 2")
-    path.append_anim(draw.Set("visibility", f"{begin:.3f}s", to="hidden", begin="0s"))
+    if begin >= 0.001:  # a duration of nothing would be taken for one without end
+        path.append_anim(draw.Set("visibility", f"{begin:.3f}s", to="hidden", begin="0s"))
     grow = draw.Animate("stroke-dashoffset", f"{max(end - begin, 0.001):.3f}s", "1;0")
     grow.args["begin"] = f"{begin:.3f}s"
     path.append_anim(grow)

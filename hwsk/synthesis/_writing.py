@@ -149,9 +149,10 @@ def write(
     Notes
     -----
     A synthesizer writes each line uphill or downhill, and larger or smaller, as its teachers did.
-    On the page a line is turned until its baseline is level, and is brought to the x-height; both
-    are found as the places where most strokes turn. A line too wide for the page becomes smaller
-    as a whole. If that is so for more than one line in five of a hand, then all of that hand do.
+    On the page its baseline is made level and straight, and it is brought to the x-height; both are
+    found where most strokes turn, and what a short line says of its size counts for less than what
+    the other lines of its hand say. A line too wide for the page becomes smaller as a whole; if
+    more than one line in five of a hand is too wide, all of that hand do.
 
     Examples
     --------
@@ -170,6 +171,7 @@ def write(
         raise ValueError("text is blank: there is nothing to write")
     _check_characters(text, known, "text")
     hands = _check_hands(prime, known)
+
     line_height = line_height or _LINE_HEIGHT * x_height
     blank = Page([], size, pen_width, ink, paper)  # tells what is wrong with it at once
     room = np.array(size) - 2 * margin
@@ -340,7 +342,7 @@ def _normalize(
         of_hand = [i for i, line in enumerate(lines) if line.hand == hand]
         heights = np.array([fits[i].x_height for i in of_hand])
         usual = np.median(heights[heights > 0]) if (heights > 0).any() else 0.0
-        level = [_level(samples[i], fits[i].baseline) for i in of_hand]
+        level = [_level(polylines[i], fits[i].baseline) for i in of_hand]
         if usual:
             known = np.where(heights > 0, heights, usual)
             length = np.array([len(lines[i].text) for i in of_hand])
@@ -358,11 +360,12 @@ def _normalize(
     return result
 
 
-def _level(sample: NDArray[np.float32], baseline: Points) -> list[Points]:
-    """The polylines of a line, its left edge and baseline brought to zero."""
-    points = np.concatenate(split_strokes(sample))
-    points -= np.column_stack([np.full(len(points), points[:, 0].min()), baseline])
-    return np.split(points, np.flatnonzero(sample[:-1, 2] == 1) + 1)
+def _level(polylines: list[Points], baseline: Points) -> list[Points]:
+    """A line whose left edge and whole baseline are at zero."""
+    points = np.concatenate(polylines)
+    points[:, 0] -= points[:, 0].min()
+    points[:, 1] -= baseline
+    return np.split(points, np.cumsum([len(line) for line in polylines])[:-1])
 
 
 def _inside(strokes: list[Points], page: Page) -> list[Points]:

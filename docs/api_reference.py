@@ -13,6 +13,7 @@ PACKAGES = {
     "hwsk.verification": "Verification",
     "hwsk.multitask": "Features of handwriting",
     "hwsk.comparison": "Comparison of hands",
+    "hwsk.synthesis": "Synthesis",
     "hwsk.datasets": "Data sets",
     "hwsk.preprocessing": "Preprocessing",
     "hwsk.preprocessing.augmentation": "Augmentation",

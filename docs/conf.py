@@ -46,6 +46,7 @@ sphinx_gallery_conf = {
             "identification",
             "representation",
             "verification",
+            "synthesis",
             "datasets",
             "preprocessing",
         )

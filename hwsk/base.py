@@ -66,13 +66,13 @@ _TRAINING_DOC = """\
     batch_size : int, default={batch_size}
         Samples a step. Samples of similar size are put together.
     lr : float, default={lr}
-        Learning rate of AdamW: the highest of the course that `lr_schedule` takes.
+        Learning rate: the highest of the course that `lr_schedule` takes.
     lr_schedule : {{"one_cycle", "plateau", "constant"}}, default="one_cycle"
         "one_cycle" warms up over the first tenth of `max_epochs`, then falls to 0 by a cosine;
         "plateau" divides the rate by 10 when the loss (with `early_stopping`, that of the samples
         held out) has not fallen for a third of `n_iter_no_change` epochs.
     weight_decay : float, default={weight_decay}
-        Weight decay of AdamW.
+        Decoupled weight decay, as AdamW has it.
     ema_decay : float, default={ema_decay}
         The weights that are kept are an exponential moving average of those of each step, with
         this decay (0.999 remembers about 1000 steps); 0 keeps the last step's.
@@ -84,8 +84,9 @@ _TRAINING_DOC = """\
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     augment : callable, default=None
-        `augment(image, rng)` returns a changed image (dark ink on light paper, 2-D); applied
-        afresh each epoch, in training only. See `hwsk.preprocessing.augmentation`.
+        `augment(image, rng)` returns a changed image (dark ink on light paper, 2-D), or changed
+        strokes where those are learnt from; applied afresh each epoch, in training only. See
+        `hwsk.preprocessing.augmentation`.
     device : str, default="auto"
         "auto" (CUDA, else Apple's MPS, else the CPU) or a torch device such as "cuda:1".
     precision : {{"auto", "float32", "bfloat16", "float64"}}, default="auto"

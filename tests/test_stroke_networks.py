@@ -149,9 +149,9 @@ def test_step_by_step_or_at_once_or_in_pieces(n_context):
     context = torch.rand(3, 5, n_context, dtype=torch.float64) if n_context else None
     at_once, last = network(points, context)
     assert at_once.shape == (3, 11, n_outputs(2))
-    states = network.initial_states(3, context)
+    states, weights = network.initial_states(3, context), network.joint_weights()
     for t in range(11):
-        outputs, states = network.step(points[:, t], states, context)
+        outputs, states, _ = network.step(points[:, t], states, weights, context)
         torch.testing.assert_close(outputs, at_once[:, t])
     first, between = network(points[:, :4], context)
     second, end = network(points[:, 4:], context, between)
@@ -169,10 +169,10 @@ def test_attention_over_a_line_is_that_of_its_steps():
     points = torch.randn(2, 9, 3, dtype=torch.float64)
     context = torch.rand(2, 5, 4, dtype=torch.float64)
     phi = network.attention_over(points, context)
-    states = network.initial_states(2, context)
+    states, weights = network.initial_states(2, context), network.joint_weights()
     for t in range(9):
-        _, states = network.step(points[:, t], states, context)
-        torch.testing.assert_close(phi[:, t], network.attention(states[0], 5))
+        _, states, now = network.step(points[:, t], states, weights, context)
+        torch.testing.assert_close(phi[:, t], now)
 
 
 def test_what_comes_later_or_is_padding_changes_nothing():

@@ -166,24 +166,49 @@ class LSTMLayer(nn.Module):
         weights, precisions, steps = self.to_window(hidden).exp().chunk(3, dim=-1)
         return weights, precisions, steps
 
+    def joint_weights(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of inputs and state in one product, for `step`."""
+        weight = torch.cat([self.weight_input, self.weight_hidden], dim=1)
+        return weight * self.factors, self.bias * self.factors[:, 0]
+
     def step(
-        self, inputs: Tensor, state: LSTMState, context: Tensor | None = None
-    ) -> tuple[Tensor, LSTMState]:
-        """One step, without a gradient, in sampling: `inputs` is `(n, n_in)`."""
-        before = (
-            state.hidden if state.window is None else torch.cat([state.hidden, state.window], 1)
-        )
-        gates = F.linear(inputs, self.weight_input, self.bias)
-        gates += F.linear(before, self.weight_hidden)
+        self,
+        inputs: Sequence[Tensor],
+        state: LSTMState,
+        joint_weights: tuple[Tensor, Tensor],
+        context: Tensor | None = None,
+    ) -> tuple[LSTMState, Tensor | None]:
+        """One step, in sampling: no gradient is wanted.
+
+        Parameters
+        ----------
+        inputs : sequence of Tensor of shape (n, n_inputs)
+            Together what `forward` takes at a step.
+        state : LSTMState
+        joint_weights : (Tensor, Tensor)
+            As `joint_weights` gives them.
+        context : Tensor of shape (n, n_characters, n_context), optional
+
+        Returns
+        -------
+        state : LSTMState
+            After the step.
+        phi : Tensor of shape (n, n_characters) or None
+            What the window sees of each character (equation 46).
+        """
+        seen = [] if state.window is None else [state.window]
+        into = torch.cat([*inputs, state.hidden, *seen], dim=1)
+        gates = F.linear(into, *joint_weights).sigmoid_()
         enter, keep, new, show = gates.chunk(_ORDER, dim=1)
-        cell = keep.sigmoid_() * state.cell + enter.sigmoid_() * new.tanh_()
-        hidden = show.sigmoid_() * cell.tanh()
+        cell = torch.addcmul(keep * state.cell, enter, new.mul_(2).sub_(1))
+        hidden = show * cell.tanh()
         if context is None or state.position is None:
-            return hidden, LSTMState(hidden, cell)
+            return LSTMState(hidden, cell), None
         weights, precisions, steps = self.window_parameters(hidden)
         position = state.position + steps
         phi = window_weights(weights, precisions, position, context.shape[1])
-        return hidden, LSTMState(hidden, cell, torch.bmm(phi[:, None], context)[:, 0], position)
+        window = torch.bmm(phi[:, None], context)[:, 0]
+        return LSTMState(hidden, cell, window, position), phi
 
 
 def window_weights(weights: Tensor, precisions: Tensor, position: Tensor, n: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwsk.networks.mixture import n_outputs
@@ -113,49 +112,54 @@ class StrokeNetwork(nn.Module):
         with torch.autocast(points.device.type, enabled=False):
             return self.head(torch.cat(hiddens, dim=2)).transpose(0, 1), last
 
-    def step(
-        self, point: Tensor, states: list[LSTMState], context: Tensor | None = None
-    ) -> tuple[Tensor, list[LSTMState]]:
-        """Densities of the next points after one of each of `n` sequences, `(n, n_channels)`."""
-        hiddens: list[Tensor] = []
-        after: list[LSTMState] = []
-        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            inputs = [point] if not i else [point, hiddens[-1]]
-            if i and after[0].window is not None:
-                inputs.append(after[0].window)
-            text = None if i else context
-            hidden, now = layer.step(torch.cat(inputs, dim=1), state, text)  # type: ignore[operator]
-            hiddens.append(hidden)
-            after.append(now)
-        return F.linear(torch.cat(hiddens, dim=1), self.head.weight, self.head.bias), after
+    def joint_weights(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights of each layer, for `step`."""
+        return [layer.joint_weights() for layer in self.layers]  # type: ignore[operator]
 
-    def attention(self, state: LSTMState, n: int) -> Tensor:
-        """How much the window sees of each of `n` characters, after the steps of these states.
+    def step(
+        self,
+        point: Tensor,
+        states: list[LSTMState],
+        joint_weights: list[tuple[Tensor, Tensor]],
+        context: Tensor | None = None,
+    ) -> tuple[Tensor, list[LSTMState], Tensor | None]:
+        """Densities of the next points after one of each of `n` sequences.
 
         Parameters
         ----------
-        state : LSTMState
-            Of the first layer; hidden vectors `(..., hidden_units)` and as many positions.
-        n : int
-            Places; the first is the first character.
+        point : Tensor of shape (n, n_channels)
+        states : list of LSTMState
+        joint_weights : list of (Tensor, Tensor)
+            As `joint_weights` gives them.
+        context : Tensor of shape (n, n_characters, n_context), optional
 
         Returns
         -------
-        phi : Tensor of shape (..., n)
-            Of equation 46.
+        outputs : Tensor of shape (n, n_outputs)
+        states : list of LSTMState
+        phi : Tensor of shape (n, n_characters) or None
+            What the window sees now.
         """
-        assert state.position is not None
-        weights, precisions, _ = self._reader.window_parameters(state.hidden)
-        return window_weights(weights, precisions, state.position, n)
+        after: list[LSTMState] = []
+        phi: Tensor | None = None
+        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            inputs = [point] if not i else [point, after[-1].hidden]
+            if i and after[0].window is not None:
+                inputs.append(after[0].window)
+            text = None if i else context
+            now, seen = layer.step(inputs, state, joint_weights[i], text)  # type: ignore[operator]
+            phi = phi if i else seen
+            after.append(now)
+        return self.head(torch.cat([state.hidden for state in after], dim=1)), after, phi
 
     def attention_over(self, points: Tensor, context: Tensor) -> Tensor:
-        """The window's course while sequences `(n, n_steps, n_channels)` are gone through."""
+        """What the window sees after each point of sequences, `(n, n_steps, n_characters)`."""
         reader = self._reader
         start = reader.initial_state(len(context), context)
         hidden, _, _ = reader(points.transpose(0, 1), start, context)
-        position = reader.window_parameters(hidden)[2].cumsum(dim=0)
-        states = LSTMState(hidden, hidden, None, position)
-        return self.attention(states, context.shape[1]).transpose(0, 1)
+        weights, precisions, steps = reader.window_parameters(hidden)
+        phi = window_weights(weights, precisions, steps.cumsum(dim=0), context.shape[1])
+        return phi.transpose(0, 1)
 
     @property
     def _reader(self) -> LSTMLayer:

@@ -64,6 +64,7 @@ def sample(
     sizes = torch.tensor([0 if contexts is None else len(contexts[i]) for i in range(n)])
     context = None if contexts is None else _pad(contexts)
     point, states = _prime(network, starts, context)
+    weights = network.joint_weights()
     rows = torch.arange(n)  # of the lines that are still being drawn
     limit = torch.tensor(most)
     drawn = torch.zeros(n, max(most), point.shape[1], dtype=point.dtype)
@@ -73,14 +74,14 @@ def sample(
         step = int(lengths[rows[0]])
         if step % _RANDOM_STEPS == 0:
             chances = torch.from_numpy(np.stack([_chances(rngs[row]) for row in rows])).to(point)
-        outputs, states = network.step(point, states, context)
+        outputs, states, phi = network.step(point, states, weights, context)
         mixture = make_mixture(outputs, network.n_mixtures, bias)
         point = draw(mixture, chances[:, step % _RANDOM_STEPS])
         drawn[rows, step] = point.cpu()
         lengths[rows] += 1
         ended = limit <= step + 1
-        if context is not None:
-            place = network.attention(states[0], context.shape[1]).argmax(dim=1).cpu()
+        if phi is not None:
+            place = phi.argmax(dim=1).cpu()
             places[rows, step] = place
             if stop:
                 finished[rows] = passed = place >= sizes

@@ -49,8 +49,8 @@ def main(model: Path, data: str, data_home: str, n_lines: int, seen: int, seeds:
     chosen = np.random.default_rng(0).permutation(len(test.text))[:400]
     truth, writers, images = test.text[chosen], test.writer[chosen], prepare(test.strokes[chosen])
     print(
-        f"{date.today()} {model.name}; {n_lines} real lines of IAM-OnDB's trainset, {len(truth)} of "
-        f"testset_t to judge; {seen} lines seen by each; seeds 0 to {seeds - 1}",
+        f"{date.today()} {model.name}; {n_lines} real lines of IAM-OnDB's trainset, {len(truth)} "
+        f"of testset_t to judge; {seen} lines seen by each; seeds 0 to {seeds - 1}",
         flush=True,
     )
     read: dict[int, list[Any]] = {}

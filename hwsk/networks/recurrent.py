@@ -168,8 +168,12 @@ class LSTMLayer(nn.Module):
 
     def joint_weights(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of inputs and state in one product, for `step`."""
-        weight = torch.cat([self.weight_input, self.weight_hidden], dim=1)
-        return weight * self.factors, self.bias * self.factors[:, 0]
+        weight = torch.cat([self.weight_input, self.weight_hidden], dim=1) * self.factors
+        bias = self.bias * self.factors[:, 0]
+        plain = weight.device.type == "cpu" and weight.dtype == torch.float32
+        if plain and torch.backends.mkldnn.is_available():  # on AMD, twice as fast as MKL
+            return weight.to_mkldnn(), bias.to_mkldnn()
+        return weight, bias
 
     def step(
         self,
@@ -198,7 +202,10 @@ class LSTMLayer(nn.Module):
         """
         seen = [] if state.window is None else [state.window]
         into = torch.cat([*inputs, state.hidden, *seen], dim=1)
-        gates = F.linear(into, *joint_weights).sigmoid_()
+        if joint_weights[0].is_mkldnn:
+            gates = F.linear(into.to_mkldnn(), *joint_weights).to_dense().sigmoid_()
+        else:
+            gates = F.linear(into, *joint_weights).sigmoid_()
         enter, keep, new, show = gates.chunk(_ORDER, dim=1)
         cell = torch.addcmul(keep * state.cell, enter, new.mul_(2).sub_(1))
         hidden = show * cell.tanh()

@@ -149,7 +149,7 @@ def test_step_by_step_or_at_once_or_in_pieces(n_context):
     context = torch.rand(3, 5, n_context, dtype=torch.float64) if n_context else None
     at_once, last = network(points, context)
     assert at_once.shape == (3, 11, n_outputs(2))
-    states, weights = network.initial_states(3, context), network.joint_weights()
+    states, weights = network.initial_states(3, context), network.joint_weights(3)
     for t in range(11):
         outputs, states, _ = network.step(points[:, t], states, weights, context)
         torch.testing.assert_close(outputs, at_once[:, t])
@@ -169,10 +169,19 @@ def test_attention_over_a_line_is_that_of_its_steps():
     points = torch.randn(2, 9, 3, dtype=torch.float64)
     context = torch.rand(2, 5, 4, dtype=torch.float64)
     phi = network.attention_over(points, context)
-    states, weights = network.initial_states(2, context), network.joint_weights()
+    states, weights = network.initial_states(2, context), network.joint_weights(2)
     for t in range(9):
         _, states, now = network.step(points[:, t], states, weights, context)
         torch.testing.assert_close(phi[:, t], now)
+
+
+@torch.no_grad()
+def test_many_sequences_step_as_few_do():
+    network = make_network(n_context=4, n_windows=2).float()
+    point, context = torch.randn(9, 3), torch.rand(9, 5, 4)
+    states = network.initial_states(9, context)
+    few, many = (network.step(point, states, network.joint_weights(n), context) for n in (1, 9))
+    torch.testing.assert_close(few[0], many[0], rtol=0, atol=1e-5)
 
 
 def test_what_comes_later_or_is_padding_changes_nothing():

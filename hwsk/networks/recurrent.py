@@ -18,6 +18,7 @@ from torch import Tensor, nn
 _ORDER = 4  # gates: input, forget, cell, output, as in torch.nn.LSTM
 # The cell gate's tanh(x) is 2 sigmoid(2x) - 1: one sigmoid serves all gates, and is faster, too.
 _CELL = 2
+_FEW = 4  # sequences; for more, oneDNN's product is the faster one: on AMD, twice as fast as MKL's
 _BLOCK = 16  # steps back whose factors are made at once: more than a few MB leave the cache
 
 
@@ -166,12 +167,12 @@ class LSTMLayer(nn.Module):
         weights, precisions, steps = self.to_window(hidden).exp().chunk(3, dim=-1)
         return weights, precisions, steps
 
-    def joint_weights(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of inputs and state in one product, for `step`."""
+    def joint_weights(self, n: int) -> tuple[Tensor, Tensor]:
+        """Weight and bias of inputs and state in one product, for `step` of `n` sequences."""
         weight = torch.cat([self.weight_input, self.weight_hidden], dim=1) * self.factors
         bias = self.bias * self.factors[:, 0]
         plain = weight.device.type == "cpu" and weight.dtype == torch.float32
-        if plain and torch.backends.mkldnn.is_available():  # on AMD, twice as fast as MKL
+        if plain and n > _FEW and torch.backends.mkldnn.is_available():
             return weight.to_mkldnn(), bias.to_mkldnn()
         return weight, bias
 

@@ -112,9 +112,9 @@ class StrokeNetwork(nn.Module):
         with torch.autocast(points.device.type, enabled=False):
             return self.head(torch.cat(hiddens, dim=2)).transpose(0, 1), last
 
-    def joint_weights(self) -> list[tuple[Tensor, Tensor]]:
-        """Weights of each layer, for `step`."""
-        return [layer.joint_weights() for layer in self.layers]  # type: ignore[operator]
+    def joint_weights(self, n: int) -> list[tuple[Tensor, Tensor]]:
+        """Weights of each layer, for `step` of `n` sequences."""
+        return [layer.joint_weights(n) for layer in self.layers]  # type: ignore[operator]
 
     def step(
         self,

@@ -64,7 +64,7 @@ def sample(
     sizes = torch.tensor([0 if contexts is None else len(contexts[i]) for i in range(n)])
     context = None if contexts is None else _pad(contexts)
     point, states = _prime(network, starts, context)
-    weights = network.joint_weights()
+    weights = network.joint_weights(n)
     rows = torch.arange(n)  # of the lines that are still being drawn
     limit = torch.tensor(most)
     drawn = torch.zeros(n, max(most), point.shape[1], dtype=point.dtype)

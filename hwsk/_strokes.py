@@ -40,7 +40,7 @@ def check_strokes(
         raise ValueError(
             "Found array with 0 sample(s) while a minimum of 1 is required: no strokes given"
         )
-    strokes = [check_sample(sample, row) for row, sample in enumerate(X)]
+    strokes = [check_sample(sample, f"strokes in row {row}") for row, sample in enumerate(X)]
     if reset:  # a table before, strokes now
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
@@ -62,27 +62,21 @@ def _is_table(X: Any) -> bool:
     return array.ndim < 3 and not (array.dtype == object and array.ndim == 1)
 
 
-def check_sample(sample: Any, row: int) -> NDArray[np.float32]:
-    """Validate one array of strokes, `(T, 3)`."""
+def check_sample(sample: Any, name: str) -> NDArray[np.float32]:
+    """Validate one `(T, 3)` array of strokes; the messages call it `name`."""
     try:
         array = np.asarray(sample, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"strokes in row {row} are no array of numbers: {error}") from None
+        raise ValueError(f"{name} are no array of numbers: {error}") from None
     if array.ndim != 2 or array.shape[1] != 3:
-        raise ValueError(
-            f"strokes in row {row} have shape {array.shape}; they are (T, 3): dx, dy, pen_up"
-        )
+        raise ValueError(f"{name} have shape {array.shape}; they are (T, 3): dx, dy, pen_up")
     if not len(array):
-        raise ValueError(
-            f"strokes in row {row} are empty, shape {array.shape}; give 1 point or more"
-        )
+        raise ValueError(f"{name} are empty, shape {array.shape}; give 1 point or more")
     if not np.isfinite(array).all():
         point = np.flatnonzero(~np.isfinite(array).all(axis=1))[0]
-        raise ValueError(f"strokes in row {row} hold NaN or infinity, first at point {point}")
+        raise ValueError(f"{name} hold NaN or infinity, first at point {point}")
     pen = array[:, 2]
     if (wrong := (pen != 0) & (pen != 1)).any():
         point = np.flatnonzero(wrong)[0]
-        raise ValueError(
-            f"strokes in row {row} have pen_up = {pen[point]} at point {point}; it is 0 or 1"
-        )
+        raise ValueError(f"{name} have pen_up = {pen[point]} at point {point}; it is 0 or 1")
     return array

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "_cedar_and": ["load_cedar_and"],
         "_signatures": ["load_bhsig260", "load_cedar_signatures"],
         "_sketches": ["load_sketches"],
+        "_stroke_files": ["load_strokes"],
         "_data_home": ["clear_data_home", "get_data_home"],
     },
 )
@@ -38,4 +39,5 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.datasets._signatures import load_bhsig260 as load_bhsig260
     from hwsk.datasets._signatures import load_cedar_signatures as load_cedar_signatures
     from hwsk.datasets._sketches import load_sketches as load_sketches
+    from hwsk.datasets._stroke_files import load_strokes as load_strokes
     from hwsk.datasets._writers import top_writers as top_writers

@@ -162,7 +162,7 @@ def pad(arrays: Sequence[NDArray[Any]], n: int = 0) -> Tensor:
 
 def _check_augmented(points: Any, row: int) -> Sequence2D:
     try:
-        points = check_sample(points, row)
+        points = check_sample(points, f"strokes in row {row}")
     except ValueError as error:
         raise ValueError(f"augment returned what are no strokes: {error}") from None
     if len(points) < 2:

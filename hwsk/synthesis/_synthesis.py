@@ -280,7 +280,7 @@ class HandwritingSynthesizer(StrokeDensity):
                     f"y is an array of shape {y.shape} and dtype {y.dtype}; texts are written by "
                     "strokes: a list or object array of (T, 3) arrays"
                 )
-            return [check_sample(sample, row) for row, sample in enumerate(y)]
+            return [check_sample(sample, f"strokes in row {i}") for i, sample in enumerate(y)]
         table = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if reset:
             self.target_ndim_ = table.ndim
@@ -450,7 +450,7 @@ class HandwritingSynthesizer(StrokeDensity):
         if isinstance(prime, tuple):
             return [self._prime(prime, "prime")] * n
         if not isinstance(prime, list) or len(prime) != n:
-            what = f"a list of {len(prime)}" if isinstance(prime, list) else f"{prime!r:.60}"
+            what = f"a list of {len(prime)}" if isinstance(prime, list) else type(prime).__name__
             raise ValueError(
                 f"prime is {what}; it is a pair (strokes, text), or a list of {n} such pairs, one "
                 "for each text"
@@ -464,7 +464,7 @@ class HandwritingSynthesizer(StrokeDensity):
                 "says"
             )
         try:
-            strokes = check_sample(pair[0], 0)
+            strokes = check_sample(pair[0], "strokes")
             check_lengths([strokes])
             (text,) = check_writable([pair[1]])
             self._one_hot(text)

@@ -1,0 +1,278 @@
+"""Strokes of one's own, from InkML and SVG: what is read, and what is refused in which words."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hwsk.datasets import load_strokes, make_handwriting
+from hwsk.preprocessing._text_line import fit_text_line, split_strokes
+from hwsk.synthesis import draw
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg">\n{}</svg>'
+INK = '<ink xmlns="http://www.w3.org/2003/InkML">\n{}</ink>'
+FUZZ = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+WHOLE = {
+    ".inkml": INK.format(
+        '<traceFormat><channel name="X"/><channel name="Y" orientation="-ve"/></traceFormat>'
+        "<trace>1125 18432,'23'43,\"7\"-8,3-5</trace><trace>1 2</trace>"
+    ),
+    ".svg": SVG.format(
+        '<g stroke="red" transform="rotate(3) scale(2 1)"><path d="M1 1q2 3 4 5a1 1 0 0 0 3 3z"/>'
+        '<polyline points="1,2 3,4"/><circle r="3" style="stroke:blue"/></g>'
+    ),
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads the text of a file, in the file's own units."""
+
+    def load(text, suffix=".svg", **options):
+        file = tmp_path / f"own{suffix}"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_strokes(file, **{"x_height": None} | options)
+
+    return load
+
+
+@pytest.fixture
+def load_ink(load):
+    return lambda body: load(INK.format(body), ".inkml", spacing=None)
+
+
+def positions(strokes):
+    """Where the pen goes, for each stroke, from where it is first set down."""
+    return [line.round(3).tolist() for line in split_strokes(strokes)]
+
+
+def extent(strokes):
+    return np.ptp(np.concatenate(split_strokes(strokes)), axis=0)
+
+
+def test_ink_is_offsets(load_ink):
+    strokes = load_ink("<trace>10 10, 13 14</trace><!-- a dot --><trace>20 5</trace>")
+    assert strokes.dtype == np.float32
+    assert strokes.tolist() == [[0, 0, 0], [3, 4, 1], [7, -9, 1]]
+
+
+def test_differences_are_added_up(load_ink):
+    """Values as in the example of the recommendation."""
+    strokes = load_ink("<trace>1125 18432,'23'43,\"7\"-8,3-5,7 -3,6 2,6 8</trace>")
+    x, y = np.array(positions(strokes)[0]).T
+    assert x.tolist() == [0, 23, 53, 86, 126, 172, 224]
+    assert y.tolist() == [0, 43, 78, 108, 135, 164, 201]
+
+
+def test_explicit_values_may_follow_differences(load_ink):
+    strokes = load_ink("<trace>1 1, '2 '2, !9 !9, 10 10</trace>")
+    assert positions(strokes) == [[[0, 0], [2, 2], [8, 8], [9, 9]]]
+
+
+def test_channels_are_found_by_name(load_ink):
+    strokes = load_ink(
+        '<traceFormat><channel name="T"/><channel name="Y" orientation="-ve"/><channel name="X"/>'
+        '<intermittentChannels><channel name="F"/></intermittentChannels></traceFormat>'
+        "<trace>1 5 10, 2 7 11 90</trace>"
+    )
+    assert positions(strokes) == [[[0, 0], [1, -2]]]
+
+
+def test_what_is_no_ink_is_left_out(load_ink):
+    strokes = load_ink(
+        "<definitions><trace>0 0, 9 9</trace></definitions><trace/>"
+        '<traceGroup><trace>0 0, 1 1</trace><trace type="penUp">5 5, 6 6</trace></traceGroup>'
+        '<trace continuation="begin">2 2</trace><trace continuation="end">3 3</trace>'
+    )
+    assert positions(strokes) == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]]
+
+
+def test_prefixed_elements_are_read(load):
+    text = '<i:ink xmlns:i="http://www.w3.org/2003/InkML"><i:trace>0 0, 1 2</i:trace></i:ink>'
+    assert positions(load(text, ".inkml", spacing=None)) == [[[0, 0], [1, 2]]]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "holds no ink: no trace"),
+        ("<trace> </trace>", "holds no ink"),
+        ("<trace>1 2, 3</trace>", "own.inkml, line 2: point 2 of a trace, '3', lacks X or Y"),
+        ("\n<trace>1 2, nan 3</trace>", "line 3: point 2 .*, holds 'nan', no number"),
+        ("<trace>1 2, #F 3</trace>", "point 2 .*, holds '#'"),
+        ("<trace>1 2, * 3</trace>", "point 2 of a trace has '\\*' for X or Y"),
+        ("<trace>1 2, 1e999 3</trace>", "coordinates are too large"),
+        ("<trace>1 2", "line 2: no well-formed XML: mismatched tag"),
+        (
+            '<traceFormat><channel name="X"/><channel name="F"/></traceFormat><trace>1 2</trace>',
+            r"line 2: a traceFormat of the channels \['X', 'F'\] has no X and Y",
+        ),
+        (
+            '<traceFormat><channel name="X"/><channel name="Y"/></traceFormat>'
+            '<traceFormat><channel name="Y"/><channel name="X"/></traceFormat>',
+            "more than one traceFormat",
+        ),
+    ],
+)
+def test_wrong_ink_is_named(load_ink, body, message):
+    with pytest.raises(ValueError, match=message):
+        load_ink(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "end"),
+    [
+        ('<path d="M1 1L4 5"/>', (3, 4)),
+        ('<path d="m1 1l3 4"/>', (3, 4)),
+        ('<path d="M1 1H4V5"/>', (3, 4)),
+        ('<path d="M0 0C0 1 2 3 3 4S5 5 6 8"/>', (6, 8)),
+        ('<path d="M0 0q1 0 2 3t4 5"/>', (6, 8)),
+        ('<path d="M0 0a5 5 0 0 1 6 8"/>', (6, 8)),
+        ('<path d="M0 0L3 4L6 0z"/>', (0, 0)),
+        ('<polyline points="1,1 2,3 4,5"/>', (3, 4)),
+        ('<line x1="1" y1="1" x2="4" y2="5"/>', (3, 4)),
+        ('<g transform="scale(2) translate(5 5)"><path d="M1 1L4 5"/></g>', (6, 8)),
+        ('<path transform="rotate(90)" d="M1 1L5 -2"/>', (3, 4)),
+        ('<defs><path id="p" d="M1 1L4 5"/></defs><use href="#p" x="7"/>', (3, 4)),
+    ],
+)
+def test_svg_elements_are_followed_to_their_end(load, body, end):
+    strokes = load(SVG.format(f'<g stroke="black" fill="none">{body}</g>'))
+    (line,) = positions(strokes)
+    assert line[0] == [0, 0]
+    np.testing.assert_allclose(line[-1], end, atol=1e-3)
+
+
+def test_curve_is_followed(load):
+    strokes = load(SVG.format('<path stroke="#000" d="M-5 0A5 5 0 0 1 5 0"/>'), spacing=0.1)
+    points = np.concatenate(split_strokes(strokes)) - [5, 0]
+    np.testing.assert_allclose(np.hypot(*points.T), 5, atol=0.05)
+    steps = np.hypot(*strokes[1:, :2].T)
+    np.testing.assert_allclose(steps, steps.mean(), rtol=0.02)
+
+
+def test_only_visible_lines_are_ink(load):
+    body = (
+        '<rect width="90" height="90"/><path d="M1 1L9 9" fill="red"/>'
+        '<g style="stroke:none"><path d="M2 2L3 3"/></g><path class="ink" d="M0 0L3 4M5 5L5 5"/>'
+        '<path class="ink" visibility="hidden" d="M0 0L3 4"/><g display="none">'
+        '<path class="ink" d="M0 0L3 4"/></g><style>.ink {stroke: navy}</style><text>no</text>'
+    )
+    style = "<style>.ink {stroke: navy}</style>"
+    first, dot = positions(load(SVG.format(style + body)))
+    np.testing.assert_allclose(first[-1], [3, 4], atol=1e-3)
+    assert dot == [[5, 5]]
+
+
+def test_millimetres_are_kept(load):
+    text = '<svg width="20mm" height="2cm" viewBox="0 0 200 200"><path stroke="red" {}/></svg>'
+    np.testing.assert_allclose(extent(load(text.format('d="M0 0L30 40"'))), [3, 4], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "own.svg holds no ink: nothing in it is drawn as a line$"),
+        ('<path d="M0 0L1 1"/><circle r="3"/>', "there are 2 filled shapes; a pen can't follow"),
+        ('\n<path id="p7" stroke="red" d="M0 0 L nan 1"/>', "line 3: <path> p7: can't be read"),
+        ('<path stroke="red" d="L 5 5, 3"/>', "line 2: <path>: can't be read: 'L 5 5, 3'"),
+        ('<polyline stroke="red" points="0 0 inf 3"/>', "line 2: <polyline>: can't be read"),
+        ('<path stroke="red" d="M0 0L1e999 1"/>', "coordinates are too large, or no numbers"),
+        ('<g transform="rotate(x)"><path stroke="red" d="M0 0L1 1"/></g>', "can't be read as SVG"),
+        ("<g>", "line 2: no well-formed XML"),
+    ],
+)
+def test_wrong_svg_is_named(load, body, message):
+    with pytest.raises(ValueError, match=message):
+        load(SVG.format(body))
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".inkml"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\x89PNG\r\n", "no well-formed XML"),
+        (b"<html></html>", "the root element is <html>, expected <"),
+        (
+            b'<!DOCTYPE x [\n<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>',
+            "line 2: declares the entity 'a'",
+        ),
+        (b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>', "entity 'a'"),
+    ],
+)
+def test_wrong_files_are_refused(load, suffix, text, message):
+    with pytest.raises(ValueError, match=message):
+        load(text, suffix)
+
+
+def test_doctype_alone_does_no_harm(load):
+    doctype = '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://nowhere.invalid/svg11.dtd">'
+    strokes = load(doctype + SVG.format('<path stroke="red" d="M0 0L3 4"/>'))
+    np.testing.assert_allclose(extent(strokes), [3, 4], atol=1e-3)
+
+
+def test_other_suffixes_and_missing_files(tmp_path):
+    with pytest.raises(ValueError, match=r"read from .inkml and .svg"):
+        load_strokes(tmp_path / "own.txt")
+    with pytest.raises(FileNotFoundError, match=r"none\.svg"):
+        load_strokes(tmp_path / "none.svg")
+    with pytest.raises(ValueError, match="an SVG has curves for points"):
+        load_strokes(tmp_path / "none.svg", spacing=None)
+
+
+def test_prime_has_size_and_density_of_iam(tmp_path):
+    made = make_handwriting(1, texts=["a line by my own hand"], random_state=0).strokes[0]
+    draw(made).save(tmp_path / "mine.svg")
+    strokes = load_strokes(tmp_path / "mine.svg")
+    lines = split_strokes(strokes)
+    assert fit_text_line(lines).x_height == pytest.approx(115, rel=0.1)
+    steps = [np.hypot(*np.diff(line, axis=0).T).mean() for line in lines if len(line) > 5]
+    assert np.mean(steps) == pytest.approx(0.17 * 115, rel=0.1)
+    assert strokes[0, :2].tolist() == [0, 0]
+    doubled = load_strokes(tmp_path / "mine.svg", x_height=230)
+    np.testing.assert_allclose(doubled[:, :2], 2 * strokes[:, :2], atol=1e-3)
+
+
+def test_dash_has_no_size_of_letters(load):
+    text = SVG.format('<path stroke="red" d="M0 0H30"/>')
+    with pytest.raises(ValueError, match=r"no letters to tell the size from.*x_height=None"):
+        load(text, x_height=115)
+    assert extent(load(text)).tolist() == [30, 0]
+
+
+def test_far_from_the_origin_shapes_are_kept(load_ink):
+    strokes = load_ink("<trace>1e9 1e9, 1000000001 1000000002</trace>")
+    assert positions(strokes) == [[[0, 0], [1, 2]]]
+
+
+def test_missing_library_is_named(load, monkeypatch):
+    monkeypatch.setitem(sys.modules, "svgelements", None)
+    with pytest.raises(ImportError, match=r"svgelements.*pip install 'hwsk\[write\]'"):
+        load(SVG.format(""))
+
+
+@FUZZ
+@given(
+    st.sampled_from(sorted(WHOLE)),
+    st.lists(st.tuples(st.integers(0, 400), st.sampled_from("0-.,'\" <>/=aMZ\x00")), max_size=4),
+)
+def test_damaged_files_load_or_are_refused(load, suffix, changes):
+    text = list(WHOLE[suffix])
+    for place, character in changes:
+        text[place % len(text)] = character
+    try:
+        strokes = load("".join(text), suffix)
+    except ValueError as error:
+        assert "own" in str(error)
+    else:
+        assert np.isfinite(strokes).all()

@@ -228,7 +228,7 @@ def test_bad_input_of_the_window(synthesizer, predictor, words):
             draw(synthesizer, text, several)
     broken = line.copy()
     broken[3, 0] = np.nan
-    with pytest.raises(ValueError, match="NaN or infinity, first at point 3"):
+    with pytest.raises(ValueError, match=r"^strokes hold NaN or infinity, first at point 3"):
         draw(synthesizer, text, broken)
     with pytest.raises(ValueError, match="single point"):
         draw(synthesizer, text, line[:1])
@@ -332,7 +332,7 @@ def test_bad_input_of_the_mixture(synthesizer, predictor, words):
         draw(predictor, words.strokes[:3])
     broken = line.copy()
     broken[3, 0] = np.nan
-    with pytest.raises(ValueError, match="NaN or infinity, first at point 3"):
+    with pytest.raises(ValueError, match=r"^strokes hold NaN or infinity, first at point 3"):
         draw(predictor, broken)
     with pytest.raises(ValueError, match="single point"):
         draw(predictor, line[:1])

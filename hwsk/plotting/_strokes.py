@@ -460,7 +460,7 @@ def _check_line(strokes: Any) -> Strokes:
             f"strokes is a collection of {len(strokes)} lines; one line is drawn: pass one of "
             "them, of shape (T, 3)"
         )
-    line = check_sample(strokes, 0)
+    line = check_sample(strokes, "strokes")
     if len(line) < 2:
         raise ValueError("strokes have a single point: there is no next one")
     return line

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "_pairs": ["PairDisplay"],
         "_comparison": ["ComparisonDisplay"],
         "_reconstruction": ["LatentTraversalDisplay", "ReconstructionDisplay"],
+        "_strokes": ["AttentionDisplay", "MixtureDisplay"],
     },
 )
 
@@ -26,4 +27,6 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.plotting._reconstruction import LatentTraversalDisplay as LatentTraversalDisplay
     from hwsk.plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
     from hwsk.plotting._retrieval import RetrievalDisplay as RetrievalDisplay
+    from hwsk.plotting._strokes import AttentionDisplay as AttentionDisplay
+    from hwsk.plotting._strokes import MixtureDisplay as MixtureDisplay
     from hwsk.plotting._writers import PatchMapDisplay as PatchMapDisplay

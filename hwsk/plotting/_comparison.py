@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._images import Image, check_images, paper_level
 from hwsk.comparison import SUPPORT, HandComparison, _front, _unfold, describe_feature
-from hwsk.plotting._matplotlib import NOTHING, RIGHT, import_pyplot
+from hwsk.plotting._matplotlib import NOTHING, RIGHT, import_pyplot, place_of
 
 __all__ = ["ComparisonDisplay"]
 
@@ -165,8 +165,7 @@ class ComparisonDisplay:
             grid = self.figure_.add_gridspec(2, 1, height_ratios=heights)
         else:
             self.figure_ = ax.figure
-            grid = ax.get_subplotspec().subgridspec(2, 1, height_ratios=heights)
-            ax.set_axis_off()
+            grid = place_of(ax).subgridspec(2, 1, height_ratios=heights)
         left, right = grid[0].subgridspec(1, 2, width_ratios=[2, 3])
         right = right.subgridspec(len(rows), 1, height_ratios=rows)
         left = left.subgridspec(2, 1)

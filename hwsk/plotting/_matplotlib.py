@@ -16,3 +16,12 @@ def import_pyplot() -> Any:
             "hwsk.plotting needs matplotlib; install it with: pip install hwsk[plot]"
         ) from error
     return pyplot
+
+
+def place_of(ax: Any) -> Any:
+    """Where axes stand in their figure's grid, to be divided among others; they are emptied."""
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError("ax stands free in its figure; take one made by plt.subplots")
+    ax.set_axis_off()
+    return place

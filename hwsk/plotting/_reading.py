@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._images import Image, check_images
-from hwsk.plotting._matplotlib import NOTHING, RIGHT, WRONG, import_pyplot
+from hwsk.plotting._matplotlib import NOTHING, RIGHT, WRONG, import_pyplot, place_of
 
 __all__ = ["ReadingDisplay"]
 
@@ -139,11 +139,7 @@ class ReadingDisplay:
             self.axes_ = self.figure_.subplots(count, squeeze=False)[:, 0]
         else:
             self.figure_ = ax.figure
-            ax.set_axis_off()
-            grid = ax.get_subplotspec()
-            if grid is None:
-                raise ValueError("ax stands free in its figure; take one made by plt.subplots")
-            rows = grid.subgridspec(count, 1)
+            rows = place_of(ax).subgridspec(count, 1)
             self.axes_ = np.array([self.figure_.add_subplot(row) for row in rows], object)
         truths = [None] * count if self.y_true is None else self.y_true
         for axes, image, pred, true in zip(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_scalar
+from sklearn.utils import Bunch, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from skorch.callbacks import Callback
 from torch import Tensor
@@ -341,6 +341,25 @@ class StrokeDensity(NetworkEstimator):
         for rows, outputs, target in self._densities(sequences, contexts):
             scores[rows] = self._log_likelihoods(outputs, *target).cpu().numpy()
         return scores
+
+    def _mixtures(
+        self, sequences: list[Sequence2D], contexts: list[NDArray[Any]] | None
+    ) -> list[Bunch]:
+        """The densities themselves, in the units of `fit`, as `predict_mixture` gives them."""
+        check_lengths(sequences)
+        mixtures = [Bunch()] * len(sequences)
+        for rows, outputs, (_, lengths) in self._densities(sequences, contexts):
+            for row, output, length in zip(rows, outputs, lengths.tolist(), strict=True):
+                mixture = make_mixture(output[:length].cpu().double(), self.n_mixtures)
+                rho, logits = mixture.correlations, mixture.lift_logits
+                mixtures[row] = Bunch(
+                    weights=mixture.log_weights.exp().numpy(),
+                    means=mixture.means.numpy() * self.scale_ + self.mean_,
+                    scales=mixture.log_scales.exp().numpy() * self.scale_,
+                    correlations=None if rho is None else rho.numpy(),
+                    lift=None if logits is None else logits.sigmoid().numpy(),
+                )
+        return mixtures
 
     @torch.inference_mode()
     def _densities(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import check_consistent_length, check_scalar
+from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._images import object_array
@@ -230,6 +230,37 @@ class StrokePredictor(StrokeDensity):
             In nats a line; higher is better. See `score_samples`.
         """
         return float(self.score_samples(X).mean())
+
+    def predict_mixture(self, X: Any) -> list[Bunch]:
+        """Density of each point given those before it: a mixture of K Gaussians.
+
+        Parameters
+        ----------
+        X : list or object array of ndarray of shape (T, 3)
+            Strokes, as in `fit`.
+
+        Returns
+        -------
+        mixtures : list of sklearn.utils.Bunch
+            One for each line, of all its points but the first, in float64 and the units of `fit`:
+
+            weights : ndarray of shape (T - 1, K)
+                Probability of each component.
+            means, scales : ndarray of shape (T - 1, K, 2)
+                Of dx and dy, scales being standard deviations.
+            correlations : ndarray of shape (T - 1, K)
+                Of dx with dy.
+            lift : ndarray of shape (T - 1,)
+                Probability that the pen is lifted after the point.
+
+            Of a fit on a 2-D array: means and scales of shape (T - 1, K, 1); the last two are None.
+
+        See Also
+        --------
+        hwsk.plotting.MixtureDisplay : A picture of it.
+        """
+        check_is_fitted(self)
+        return self._mixtures(self._sequences(X), None)
 
     def sample(
         self,

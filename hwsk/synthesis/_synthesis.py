@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import Bunch, check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -471,6 +471,30 @@ class HandwritingSynthesizer(StrokeDensity):
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         return torch.from_numpy(self._standardize(strokes)), text
+
+    def predict_mixture(self, X: Any, y: Any) -> list[Bunch]:
+        """Density of each point given those before it and the text: a mixture of Gaussians.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_samples,)
+            Texts.
+        y : list or object array of ndarray of shape (T, 3)
+            Their strokes.
+
+        Returns
+        -------
+        mixtures : list of sklearn.utils.Bunch
+            One for each line, as `StrokePredictor.predict_mixture` gives them.
+
+        See Also
+        --------
+        hwsk.plotting.MixtureDisplay : A picture of it.
+        """
+        check_is_fitted(self)
+        contexts, sequences = self._contexts(X), self._sequences(y)
+        check_consistent_length(contexts, sequences)
+        return self._mixtures(sequences, contexts)
 
     def attention(self, X: Any, y: Any) -> NDArray[Any]:
         """What the window sees while strokes are written: phi of equation 46.

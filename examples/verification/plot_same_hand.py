@@ -57,8 +57,8 @@ print(f"one hand from a score of {verifier.threshold_:.2f}")
 # %%
 # Test
 # ----
-# :func:`~hwsk.model_selection.make_pairs` makes pairs of the test writers' words, here as many by one
-# hand as by two. scikit-learn's displays draw what
+# :func:`~hwsk.model_selection.make_pairs` makes pairs of the test writers' words, here as many by
+# one hand as by two. scikit-learn's displays draw what
 # :meth:`~hwsk.verification.SiameseVerifier.pair_score` gives.
 # Beside it, the distance of the pixels: what a comparison is worth that has learnt nothing.
 import cv2

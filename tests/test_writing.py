@@ -301,7 +301,7 @@ def test_svg_has_size_text_and_pen(page, tmp_path):
     assert root.find(".//{*}title").text == "x<"
     assert root.find("{*}rect").get("fill") == "white"
     assert root.find("{*}g").get("stroke-linecap") == "round"
-    assert page._repr_svg_() == svg
+    assert page._repr_html_() == svg
 
 
 def test_smooth_curve_goes_through_all_points(tmp_path):
@@ -339,7 +339,7 @@ def test_sheets_get_files_of_their_own(page, tmp_path):
     files = two.save(tmp_path / "x.svg")
     assert [file.name for file in files] == ["x-1.svg", "x-2.svg"]
     assert all(file.exists() for file in files)
-    assert 'viewBox="0 0 40 60"' in two._repr_svg_()
+    assert 'viewBox="0 0 40 60"' in two._repr_html_()
 
 
 def test_png_has_ink_where_the_pen_was(page, tmp_path):

@@ -181,7 +181,7 @@ class Page:
             file.write_bytes(content)
         return files
 
-    def _repr_svg_(self) -> str:
+    def _repr_html_(self) -> str:
         """What a notebook shows: all sheets below each other."""
         return _formats.as_svg(self, self.sheets, "ink", seconds=0)
 

@@ -1,0 +1,47 @@
+"""
+================================
+How the synthesizer reads along
+================================
+
+The synthesizer looks at the text through a window that moves on as it writes. How far it moves at
+each point, it learns: nobody has told it which strokes make which letter.
+"""
+
+# %%
+# The window over the text
+# ------------------------
+# Time runs to the right: one column for each point of the pen. The darker, the more the window sees
+# of that character.
+from pathlib import Path
+
+import numpy as np
+
+import hwsk
+from hwsk.plotting import AttentionDisplay
+
+synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
+
+text = "reading while it writes"
+(strokes,) = synthesizer.sample([text], bias=0.75, random_state=0)
+display = AttentionDisplay.from_estimator(synthesizer, text, strokes)
+
+# %%
+# As numbers
+# ----------
+# ``attention`` gives the same as arrays, with a column for the place behind the text: where the
+# window sees most of that, a line is finished. So ink can be cut into letters, by no other teacher
+# than the text:
+(phi,) = synthesizer.attention([text], [strokes])
+where = phi.argmax(axis=1)
+for place in range(8):
+    points = np.flatnonzero(where == place)
+    told = f"points {points[0]:3} to {points[-1]:3}" if points.size else "no point of its own"
+    print(f"{text[place]!r}: {told}")
+
+# %%
+# It is sure of what it reads
+# ---------------------------
+# A line is more likely given its own text than given another one.
+texts = [text, "reading while he writes", "writing while it reads", "nothing of that kind at all"]
+for other in texts:
+    print(f"{synthesizer.score([other], [strokes]):7.1f} nats given {other!r}")

@@ -1,0 +1,69 @@
+"""
+==============
+A written page
+==============
+
+:func:`~hwsk.synthesis.write` breaks a text into lines, writes them in one hand, and sets them on
+paper: level baselines, even letters, margins. The page is saved as SVG, PNG, GIF or InkML.
+"""
+
+# %%
+# A letter
+# --------
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import matplotlib.pyplot as plt
+
+import hwsk
+from hwsk.synthesis import write
+
+synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
+
+text = """\
+Dear reader,
+
+this page has not been written by anybody. A network drew it, a point of the pen at a time, \
+and looked along the text while it did.
+
+It wrote each line in the hand of the first one, and all that was done afterwards was to make \
+the baselines level, and the letters of one size.
+
+Yours, the machine"""
+
+page = write(text, synthesizer, size=(148, 125), margin=14, bias=0.8, random_state=1)
+page
+
+# %%
+# Two hands
+# ---------
+# Hands given as ``prime`` take turns at each blank line. Here they are made up as well; ``size`` is
+# in millimetres, ``align`` centres.
+said = "a line to know them by"
+hands = [(synthesizer.sample([said], bias=0.6, random_state=seed)[0], said) for seed in (11, 12)]
+dialogue = "Who wrote this, you or me?\n\nI did, but you may sign it.\n\nThen let us both."
+both = write(
+    dialogue, synthesizer, prime=hands, size=(120, 70), margin=10, bias=0.7,
+    align="center", ink="black", paper="#fdf6e3", random_state=0,
+)  # fmt: skip
+both
+
+# %%
+# Files
+# -----
+# The suffix says what a page becomes. For a machine that holds a pen, ``style="plotter"`` leaves
+# out paper and widths, and keeps the order of writing.
+folder = TemporaryDirectory()
+for name, options in {
+    "letter.svg": {}, "moving.svg": {"style": "animated"}, "pen.svg": {"style": "plotter"},
+    "letter.png": {"dpi": 100}, "letter.gif": {"dpi": 60}, "letter.inkml": {},
+}.items():  # fmt: skip
+    (file,) = page.save(Path(folder.name, name), **options)
+    print(f"{name:13} {file.stat().st_size / 1000:5.0f} kB")
+
+image = cv2.imread(str(Path(folder.name, "letter.png")))
+plt.figure(figsize=(7, 6), layout="constrained")
+plt.imshow(image[..., ::-1])
+_ = plt.axis("off")
+folder.cleanup()

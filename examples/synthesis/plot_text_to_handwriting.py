@@ -1,0 +1,103 @@
+"""
+====================
+Text to handwriting
+====================
+
+:class:`~hwsk.synthesis.HandwritingSynthesizer` is a predictor: text in, pen strokes out. The model
+that lies in the repository has learnt on IAM-OnDB, lines of English that some two hundred people
+wrote on a whiteboard.
+"""
+
+# %%
+# Write
+# -----
+# A line is an array ``(T, 3)``: how far the pen goes to the right and down, and whether it is
+# lifted then. ``predict`` writes a text always in the same way.
+from pathlib import Path
+
+import hwsk
+
+model = Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk"
+synthesizer = hwsk.load(model)
+
+texts = [
+    "Handwriting made by a network,",
+    "one point of the pen after the other.",
+    "Is it hard to read? Then again,",
+    "so are most of us.",
+]
+lines = synthesizer.predict(texts)
+for text, strokes in zip(texts, lines, strict=True):
+    print(f"{len(strokes):4} points: {text}")
+
+# %%
+# Any transformer of strokes takes them; drawn as images they are what
+# :class:`~hwsk.recognition.CTCRecognizer` reads.
+import matplotlib.pyplot as plt
+
+from hwsk.preprocessing import StrokeRasterizer
+
+
+def show(lines, titles=None):
+    """Lines below each other, all at one scale."""
+    images = StrokeRasterizer(height=64).fit_transform(lines)
+    widest = max(image.shape[1] for image in images)
+    figure, axes = plt.subplots(
+        len(images), figsize=(8, 0.85 * len(images)), squeeze=False, layout="constrained"
+    )
+    for i, (ax, image) in enumerate(zip(axes[:, 0], images, strict=True)):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+        ax.set(xlim=(0, widest), xticks=[], yticks=[], anchor="W")
+        ax.spines[:].set_visible(False)
+        if titles is not None:
+            ax.set_ylabel(titles[i], rotation=0, ha="right", va="center")
+    return figure
+
+
+figure = show(lines)
+
+# %%
+# Chance
+# ------
+# ``sample`` draws anew each time, and in another hand: who is writing is decided by the first
+# strokes.
+text = "All of this is one text."
+figure = show(synthesizer.sample([text] * 5, random_state=1))
+
+# %%
+# Neatness
+# --------
+# ``bias`` makes the likely likelier. At 0 the network writes as its teachers did, slips of the pen
+# included; from 2 or so on, all hands become one.
+biases = [0, 0.25, 0.5, 1, 2, 4]
+figure = show(
+    [synthesizer.sample([text], bias=bias, random_state=2)[0] for bias in biases],
+    [f"bias {bias:g}" for bias in biases],
+)
+
+# %%
+# How neat it has to be is a matter of who reads. Here it is the model that reads lines
+# (:ref:`recognition`), over eight lines:
+from hwsk.metrics import character_error_rate
+
+reader = hwsk.load(model.with_name("iam-lines.hwsk"))
+written = [
+    "the weather was fine in the morning", "and they went out to see the river",
+    "nobody had told them of the bridge", "that was no longer there at all",
+    "so they sat down and had some tea", "before they went all the way home",
+    "where the letter had come at last", "with the answer that they wanted",
+]  # fmt: skip
+for bias in (0, 0.5, 1):
+    made = synthesizer.sample(written, bias=bias, random_state=3)
+    read = reader.predict(StrokeRasterizer(height=96).fit_transform(made))
+    print(f"bias {bias:3}: character error rate {character_error_rate(written, read):.1%}")
+
+# %%
+# What it can't write
+# -------------------
+# The synthesizer knows the characters of the texts that it has learnt from, and names any other.
+print(synthesizer.alphabet_)
+try:
+    synthesizer.predict(["50 € for a letter"])
+except ValueError as error:
+    print(error)

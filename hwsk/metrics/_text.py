@@ -386,6 +386,16 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def line_counts(
+    metric: Callable[..., float], y_true: Any, y_pred: Any
+) -> tuple[NDArray[np.float64], Callable[..., float]]:
+    """The sums of each line, (n_lines, 4), and the function that makes the metric of them."""
+    if metric not in _METRICS:
+        names = ", ".join(known.__name__ for known in _METRICS)
+        raise ValueError(f"metric is {metric!r}; it must be one of {names} of hwsk.metrics")
+    return _counts(metric, y_true, y_pred), _METRICS[metric][1]
+
+
 def _score(
     metric: Callable[..., float], y_true: Any, y_pred: Any, sample_weight: Any, **options: Any
 ) -> float:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "_lines": ["CTCRecognizer"],
         "_characters": ["CharacterClassifier"],
         "_decoding": ["CTCDecoder"],
+        "_details": ["predict_details"],
         "_language_model": ["NgramLanguageModel"],
     },
 )
@@ -17,5 +18,6 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.recognition._characters import CharacterClassifier as CharacterClassifier
     from hwsk.recognition._decoding import CTCDecoder as CTCDecoder
+    from hwsk.recognition._details import predict_details as predict_details
     from hwsk.recognition._language_model import NgramLanguageModel as NgramLanguageModel
     from hwsk.recognition._lines import CTCRecognizer as CTCRecognizer

@@ -242,6 +242,7 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
         )
     if recognizer is reader:
         return recognizer.predict_details(X)
+    images: Any
     images, is_table = check_images(X)
     details = []
     for start in range(0, len(images), _CHUNK):

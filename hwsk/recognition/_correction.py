@@ -46,8 +46,9 @@ class SpellingCorrector(BaseEstimator):
     Parameters
     ----------
     recognizer : estimator, default=None
-        What reads: a :class:`CTCRecognizer`, a Pipeline that ends in one, or another estimator that
-        predicts texts. None: X holds texts that have been read already.
+        What reads: a :class:`CTCRecognizer`, a Pipeline that ends in one, a :class:`CTCDecoder`
+        over the output of a network, or another estimator that predicts texts. None: X holds texts
+        that have been read already.
     lexicon : array-like of str, default=None
         Words that may be written. A word that stands there several times is likelier: the words of
         many texts, one after the other, make a good lexicon. None takes those of `y`. A word in

@@ -122,10 +122,12 @@ def fit_temperature(found: Sequence[Found], right: Sequence[NDArray[np.bool_]]) 
     return math.exp(best.x)
 
 
-def describe(text: str, found: Found, n_steps: int, image: Image, temperature: float) -> Details:
-    """A reading of an image as a record."""
+def describe(
+    text: str, found: Found, n_steps: int, width: float, temperature: float = 1.0
+) -> Details:
+    """A reading as a record, the time steps laid over a width."""
     probabilities = found.probabilities(temperature)
-    edges = _edges(found.steps, n_steps) * image.shape[1] / max(n_steps, 1)
+    edges = _edges(found.steps, n_steps) * width / max(n_steps, 1)
     characters = [
         {"text": c, "probability": float(p), "start": start, "stop": stop}
         for c, p, (start, stop) in zip(text, probabilities, edges.tolist(), strict=True)
@@ -142,12 +144,10 @@ def describe(text: str, found: Found, n_steps: int, image: Image, temperature: f
                 "stop": characters[place - 1]["stop"],
             }
         )
-    details = {"text": text, **_means(probabilities), "words": words, "characters": characters}
-    _trim(details, image)
-    return details
+    return {"text": text, **_means(probabilities), "words": words, "characters": characters}
 
 
-def _trim(details: Details, image: Image) -> None:
+def trim_to_ink(details: Details, image: Image) -> None:
     """Let words and characters begin and end where their ink does."""
     inked = np.flatnonzero(_ink_of_columns(image))
     for part in (*details["words"], *details["characters"]):
@@ -257,7 +257,7 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
             for part in (*record["words"], *record["characters"]):
                 for end in ("start", "stop"):
                     part[end] = min(max(scale * part[end] + shift, 0.0), float(image.shape[1]))
-            _trim(record, image)
+            trim_to_ink(record, image)
             details.append(record)
     return details
 

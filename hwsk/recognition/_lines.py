@@ -41,6 +41,7 @@ from hwsk.recognition._details import (
     find_characters,
     fit_temperature,
     matches,
+    trim_to_ink,
     with_gaps,
 )
 from hwsk.recognition._labels import as_labels, check_texts
@@ -541,7 +542,10 @@ class CTCRecognizer(NetworkEstimator):
     def _describer(self, images: Sequence[Image]) -> Callable[..., Details]:
         def finish(row: int, text: str, line: NDArray[np.float64]) -> Details:
             found = find_characters(line, text, self.alphabet_)
-            return describe(text, found, len(line), images[row], self.temperature_)
+            image = images[row]
+            details = describe(text, found, len(line), image.shape[1], self.temperature_)
+            trim_to_ink(details, image)
+            return details
 
         return finish
 

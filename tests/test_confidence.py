@@ -19,6 +19,7 @@ from hwsk.metrics import (
     character_error_rate,
     character_f1,
     expected_calibration_error,
+    read_right,
     risk_coverage_curve,
     word_error_rate,
 )
@@ -69,6 +70,21 @@ def test_calibration_error_at_its_ends():
 def test_bad_calibration_input(y_true, confidence, options, message):
     with pytest.raises(ValueError, match=message):
         expected_calibration_error(y_true, confidence, **options)
+
+
+# --- what is right
+
+
+def test_what_was_read_right():
+    characters = read_right(["the river", "", "ab"], ["the rivor", "x", ""])
+    expected = [[True] * 7 + [False, True], [False], []]
+    assert [right.tolist() for right in characters] == expected
+    (words,) = read_right(["one two three"], ["one too  three four"], unit="word")
+    assert words.tolist() == [True, False, True, False]
+    with pytest.raises(ValueError, match="unit is 'line'; it is 'char' or 'word'"):
+        read_right(TRUE, READ, unit="line")
+    with pytest.raises(ValueError, match="y_true has 4 lines and y_pred has 1"):
+        read_right(TRUE, READ[:1])
 
 
 # --- errors against coverage

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from rapidfuzz.distance import Levenshtein
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from hwsk.metrics._text import character_error_rate, line_counts
+from hwsk.metrics._text import character_error_rate, check_lines, line_counts
 
-__all__ = ["expected_calibration_error", "risk_coverage_curve"]
+__all__ = ["expected_calibration_error", "read_right", "risk_coverage_curve"]
 
 
 def expected_calibration_error(
@@ -61,6 +62,51 @@ def expected_calibration_error(
         raise ValueError(f"y_true holds {right[~np.isin(right, (0, 1))][0]:g}; it is 0 or 1, each")
     bins = np.minimum((sure * n_bins).astype(np.int64), n_bins - 1)
     return float(np.abs(np.bincount(bins, sure - right)).sum() / len(sure))
+
+
+def read_right(
+    y_true: ArrayLike, y_pred: ArrayLike, *, unit: str = "char"
+) -> list[NDArray[np.bool_]]:
+    """Which characters or words of the predictions are right.
+
+    Those are right that an alignment with the fewest edits finds in the reference.
+
+    Parameters
+    ----------
+    y_true : array-like of str of shape (n_lines,)
+        The references.
+    y_pred : array-like of str of shape (n_lines,)
+        The predictions.
+    unit : {"char", "word"}, default="char"
+        What to look at; words are what stands between white space.
+
+    Returns
+    -------
+    right : list of n_lines ndarray of bool
+        For each line an array as long as the prediction has characters, or words. What the
+        prediction misses does not show in it.
+
+    See Also
+    --------
+    expected_calibration_error : Compares it with how sure the recognizer was.
+
+    Examples
+    --------
+    >>> from hwsk.metrics import read_right
+    >>> read_right(["the river"], ["the rivor"], unit="word")[0].tolist()
+    [True, False]
+    """
+    if unit not in ("char", "word"):
+        raise ValueError(f"unit is {unit!r}; it is 'char' or 'word'")
+    truth, guess = check_lines(y_true, y_pred)
+    result = []
+    for true, read in zip(truth, guess, strict=True):
+        a, b = (true, read) if unit == "char" else (true.split(), read.split())
+        right = np.zeros(len(b), bool)
+        for block in Levenshtein.opcodes(b, a):
+            right[block.src_start : block.src_end] = block.tag == "equal"
+        result.append(right)
+    return result
 
 
 def risk_coverage_curve(

@@ -415,6 +415,15 @@ def _counts(
     """Edits, matches, reference length and predicted length of each line: (n_lines, 4)."""
     clean = _normalizer(normalize)
     split = _tokenizer(_METRICS[metric][0] if tokenizer is None else tokenizer)
+    truth, guess = check_lines(y_true, y_pred)
+    return np.array(
+        [_align(split(clean(a)), split(clean(b))) for a, b in zip(truth, guess, strict=True)],
+        np.float64,
+    )
+
+
+def check_lines(y_true: Any, y_pred: Any) -> tuple[list[str], list[str]]:
+    """References and predictions as strings, as many of each."""
     truth, guess = _texts(y_true, "y_true"), _texts(y_pred, "y_pred")
     if len(truth) != len(guess):
         raise ValueError(
@@ -422,10 +431,7 @@ def _counts(
         )
     if not truth:
         raise ValueError("y_true and y_pred are empty: there is no line to score")
-    return np.array(
-        [_align(split(clean(a)), split(clean(b))) for a, b in zip(truth, guess, strict=True)],
-        np.float64,
-    )
+    return truth, guess
 
 
 def _align(true: Sequence[Any], pred: Sequence[Any]) -> tuple[int, int, int, int]:

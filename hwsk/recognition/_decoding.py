@@ -268,7 +268,7 @@ class CTCDecoder(BaseEstimator):
             steps.
         """
         return [
-            describe(text, find_characters(line, text, self.alphabet_), len(line), len(line))
+            describe(text, find_characters(line, text, self.alphabet_), len(line))
             for line, ((text, _), *_) in self._read_lines(X, 1)
         ]
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import Levenshtein
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.pipeline import Pipeline
@@ -101,14 +100,6 @@ def _align(log_probs: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArra
     return np.searchsorted(path, np.column_stack([characters, characters + 1]))
 
 
-def matches(read: str, true: str) -> NDArray[np.bool_]:
-    """Which characters of a reading an alignment finds in the truth."""
-    right = np.zeros(len(read), bool)
-    for block in Levenshtein.opcodes(read, true):
-        right[block.src_start : block.src_end] = block.tag == "equal"
-    return right
-
-
 def fit_temperature(found: Sequence[Found], right: Sequence[NDArray[np.bool_]]) -> float:
     """The temperature at which the probabilities fit what was right: the least log loss."""
     truth = np.concatenate(right)
@@ -123,11 +114,16 @@ def fit_temperature(found: Sequence[Found], right: Sequence[NDArray[np.bool_]]) 
 
 
 def describe(
-    text: str, found: Found, n_steps: int, width: float, temperature: float = 1.0
+    text: str, found: Found, n_steps: int, image: Image | None = None, temperature: float = 1.0
 ) -> Details:
-    """A reading as a record, the time steps laid over a width."""
+    """A reading as a record; positions in pixels of an image or, without one, in time steps."""
     probabilities = found.probabilities(temperature)
-    edges = _edges(found.steps, n_steps) * width / max(n_steps, 1)
+    ink, scale = None, 1.0
+    if image is not None:
+        scale = image.shape[1] / max(n_steps, 1)
+        columns = np.flatnonzero(_ink_of_columns(image))
+        ink = (columns[0] / scale, (columns[-1] + 1) / scale) if len(columns) else None
+    edges = _edges(found.steps, n_steps, ink) * scale
     characters = [
         {"text": c, "probability": float(p), "start": start, "stop": stop}
         for c, p, (start, stop) in zip(text, probabilities, edges.tolist(), strict=True)
@@ -144,10 +140,13 @@ def describe(
                 "stop": characters[place - 1]["stop"],
             }
         )
-    return {"text": text, **_means(probabilities), "words": words, "characters": characters}
+    details = {"text": text, **_means(probabilities), "words": words, "characters": characters}
+    if image is not None:
+        _trim(details, image)
+    return details
 
 
-def trim_to_ink(details: Details, image: Image) -> None:
+def _trim(details: Details, image: Image) -> None:
     """Let words and characters begin and end where their ink does."""
     inked = np.flatnonzero(_ink_of_columns(image))
     for part in (*details["words"], *details["characters"]):
@@ -168,16 +167,24 @@ def _means(probabilities: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
-def _edges(steps: NDArray[np.int64], n_steps: int) -> NDArray[np.float64]:
+def _edges(
+    steps: NDArray[np.int64], n_steps: int, ink: tuple[float, float] | None
+) -> NDArray[np.float64]:
     """Where each character begins and ends, in time steps.
 
-    CTC shows a character for a step or two of its width. It reaches half way to its neighbours;
-    the first and the last, outwards as far as their neighbours stand.
+    CTC shows a character for a step or two of its width, and a network may do so early or late, by
+    up to a character. So the peaks are moved, by no more than the distance of two, until the first
+    and the last stand half of that from where the ink begins and ends. A character reaches half way
+    to its neighbours; the first and the last, outwards as far as their neighbours stand.
     """
     if len(steps) < 2:
         return np.tile([0.0, n_steps], (len(steps), 1))
-    between = (steps[:-1, 1] + steps[1:, 0]) / 2
     middle = steps.mean(axis=1)
+    apart = (middle[-1] - middle[0]) / (len(middle) - 1)
+    if ink is not None:
+        off = np.array([ink[0] + apart / 2 - middle[0], ink[1] - apart / 2 - middle[-1]])
+        middle = middle + np.interp(middle, middle[[0, -1]], np.clip(off, -apart, apart))
+    between = (middle[:-1] + middle[1:]) / 2
     first = max(0.0, 2 * middle[0] - middle[1])
     last = min(float(n_steps), 2 * middle[-1] - middle[-2])
     return np.array(list(pairwise([first, *between, last])))
@@ -257,7 +264,7 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
             for part in (*record["words"], *record["characters"]):
                 for end in ("start", "stop"):
                     part[end] = min(max(scale * part[end] + shift, 0.0), float(image.shape[1]))
-            trim_to_ink(record, image)
+            _trim(record, image)
             details.append(record)
     return details
 

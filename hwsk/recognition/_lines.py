@@ -32,7 +32,7 @@ from hwsk.base import (
     document_training,
     learn_levels,
 )
-from hwsk.metrics import character_error_rate
+from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode
 from hwsk.recognition._details import (
@@ -40,8 +40,6 @@ from hwsk.recognition._details import (
     describe,
     find_characters,
     fit_temperature,
-    matches,
-    trim_to_ink,
     with_gaps,
 )
 from hwsk.recognition._labels import as_labels, check_texts
@@ -488,7 +486,9 @@ class CTCRecognizer(NetworkEstimator):
         The text, whichever decoder read it, is aligned with the network's output. The probability
         of a character is that of the time step in which it is highest: of what the image shows,
         a language model having no part in it. CTC shows a character in a step or two of its width;
-        it is taken to reach half way to its neighbours, less where its ink ends before.
+        it is taken to reach half way to its neighbours, less where its ink ends before. How early
+        or late the network shows characters is taken from where the ink of the line begins and
+        ends.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -530,10 +530,11 @@ class CTCRecognizer(NetworkEstimator):
         texts, _ = check_texts(y, allow_empty=True)
         check_consistent_length(images, texts)
 
-        def compare(row: int, text: str, line: NDArray[np.float64]) -> Any:
-            return find_characters(line, text, self.alphabet_), matches(text, texts[row])
+        def find(row: int, text: str, line: NDArray[np.float64]) -> Any:
+            return text, find_characters(line, text, self.alphabet_)
 
-        found, right = zip(*self._read(images, compare), strict=True)
+        read, found = zip(*self._read(images, find), strict=True)
+        right = read_right(texts, read)
         if not any(map(len, right)):
             raise ValueError(f"nothing was read in any of {len(texts)} images: train further first")
         self.temperature_ = fit_temperature(found, right)
@@ -542,10 +543,7 @@ class CTCRecognizer(NetworkEstimator):
     def _describer(self, images: Sequence[Image]) -> Callable[..., Details]:
         def finish(row: int, text: str, line: NDArray[np.float64]) -> Details:
             found = find_characters(line, text, self.alphabet_)
-            image = images[row]
-            details = describe(text, found, len(line), image.shape[1], self.temperature_)
-            trim_to_ink(details, image)
-            return details
+            return describe(text, found, len(line), images[row], self.temperature_)
 
         return finish
 

@@ -34,7 +34,8 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
         "apart" makes a word of each punctuation mark, as the transcripts of IAM have it ("one ,
         two ."), but for full stops within words, apostrophes, hyphens, and commas and colons
         between digits. "attached" undoes that ("one, two."); straight double quotes are taken as
-        opening and closing in turn. None leaves it.
+        opening and closing in turn, which is wrong in a line that begins within a quotation. None
+        leaves it.
     case : {"lower", "upper", "casefold"}, default=None
         Whether case goes; None keeps it.
 
@@ -144,10 +145,10 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
 def _attach(words: list[str]) -> str:
     """Join words and the marks among them as they are printed."""
     text, quotes, open_ = "", 0, True
-    for word in words:
+    for i, word in enumerate(words, 1):
         is_quote = word == '"'
         quotes += is_quote
-        closes = _CLOSERS.issuperset(word) or (is_quote and quotes % 2 == 0)
+        closes = _CLOSERS.issuperset(word) or (is_quote and (quotes % 2 == 0 or i == len(words)))
         text += word if open_ or closes else f" {word}"
         open_ = word == "(" or (is_quote and not closes)
     return text

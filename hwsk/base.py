@@ -599,7 +599,12 @@ class NetworkEstimator(BaseEstimator):
         _hand_over_optimizer(net, self.net_)
 
     def _outputs(
-        self, dataset: RasterDataset, *, batch_size: int | None = None, warn: bool = True
+        self,
+        dataset: RasterDataset,
+        *,
+        batch_size: int | None = None,
+        warn: bool = True,
+        stacklevel: int = 4,
     ) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network) batch by batch, similar widths together.
 
@@ -621,7 +626,7 @@ class NetworkEstimator(BaseEstimator):
                 batch = dataset.collate([items[j] for j in chosen])
                 yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
         if warn:
-            self._warn_unlike(inverted, beyond, len(dataset), dataset.ink, stacklevel=4)
+            self._warn_unlike(inverted, beyond, len(dataset), dataset.ink, stacklevel)
 
     def _warn_unlike(
         self, inverted: list[int], beyond: list[int], n: int, ink: str, stacklevel: int

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,12 @@ def demo(output: Path, quick: bool) -> None:
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--json", "layout", flag_value="json", help="Print a JSON list of path and text.")
+@click.option(
+    "--json",
+    "layout",
+    flag_value="json",
+    help="Print a JSON list: path, text, and where each word and character stands and how sure.",
+)
 @click.option("--csv", "layout", flag_value="csv", help="Print CSV with a header.")
 def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
     """Read images of lines.
@@ -81,15 +86,13 @@ def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
         raise ValueError(f"{model} holds a {type(recognizer).__name__}, which reads nothing")
     check_is_fitted(recognizer)
     bad: list[str] = []
-    readings = _read(recognizer, images, bad)
     if layout == "json":
-        found = [{"path": path, "text": text} for path, text in readings]
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        click.echo(_as_json(_read(_detailed(recognizer), images, bad)))
     else:
         if layout == "csv":
             click.echo("path,text")
-        for path, text in readings:
-            click.echo(_csv_row(path, text) if layout == "csv" else f"{path}\t{text}")
+        for path, text in _read(recognizer.predict, images, bad):
+            click.echo(_csv_row(path, str(text)) if layout == "csv" else f"{path}\t{text}")
     for message in bad:
         click.echo(f"Error: {message}", err=True)
     if bad:
@@ -126,8 +129,28 @@ def info(model: Path) -> None:
             click.echo(f"  {name}: {value!r}")
 
 
-def _read(recognizer: Any, paths: Sequence[str], bad: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield path and reading; what is wrong with an image is added to `bad`."""
+def _detailed(recognizer: Any) -> Callable[[Any], list[dict[str, Any]]]:
+    """A function that reads images and gives records: with details, where the model has them."""
+    from sklearn.pipeline import Pipeline
+
+    from hwsk.recognition import predict_details
+
+    last = recognizer[-1] if isinstance(recognizer, Pipeline) else recognizer
+    if hasattr(last, "predict_details"):
+        return lambda images: predict_details(recognizer, images)
+    return lambda images: [{"text": str(text)} for text in recognizer.predict(images)]
+
+
+def _as_json(readings: Iterator[tuple[str, dict[str, Any]]]) -> str:
+    found = [{"path": path, **record} for path, record in readings]
+    short = json.loads(json.dumps(found), parse_float=lambda digits: round(float(digits), 4))
+    return json.dumps(short, ensure_ascii=False, indent=1)
+
+
+def _read(
+    read: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield path and what `read` gives; what is wrong with an image is added to `bad`."""
     from hwsk._images import read_image
 
     for start in range(0, len(paths), BATCH):
@@ -140,18 +163,18 @@ def _read(recognizer: Any, paths: Sequence[str], bad: list[str]) -> Iterator[tup
                 bad.append(_message(error))
         if good:
             try:
-                yield from zip(good, map(str, recognizer.predict(images)), strict=True)
+                yield from zip(good, read(images), strict=True)
             except ValueError:
-                yield from _read_singly(recognizer, good, bad)
+                yield from _read_singly(read, good, bad)
 
 
 def _read_singly(
-    recognizer: Any, paths: Sequence[str], bad: list[str]
-) -> Iterator[tuple[str, str]]:
+    read: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
+) -> Iterator[tuple[str, Any]]:
     """As `_read`, where an image can be decoded but the model can't take it."""
     for path in paths:
         try:
-            yield path, str(recognizer.predict([path])[0])
+            yield path, read([path])[0]
         except ValueError as error:
             bad.append(_message(error))
 

@@ -68,7 +68,19 @@ def test_recognize_prints_path_and_text(folder):
 
     result = run("recognize", "model.hwsk", *LINES, "--json")
     rows = json.loads(result.stdout)
-    assert rows == [{"path": p, "text": t} for p, t in zip(LINES, expected, strict=True)]
+    assert [(row["path"], row["text"]) for row in rows] == list(zip(LINES, expected, strict=True))
+    for row in rows:
+        assert {"path", "text", "mean", "minimum", "words", "characters"} <= row.keys()
+        assert "".join(character["text"] for character in row["characters"]) == row["text"]
+
+
+def test_json_of_a_model_without_details():
+    images = np.random.default_rng(0).integers(0, 256, (8, 12, 12)).astype(np.uint8)
+    classifier = hwsk.CharacterClassifier(hidden_units=4, num_layers=1, max_epochs=1)
+    hwsk.save(classifier.fit(images, list("ab" * 4)), "characters.hwsk")
+    cv2.imwrite("letter.png", images[0])
+    (row,) = json.loads(run("recognize", "characters.hwsk", "letter.png", "--json").stdout)
+    assert row == {"path": "letter.png", "text": row["text"]} and row["text"] in {"a", "b"}
 
 
 def test_recognize_csv_quotes(tmp_path):

@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
+from small_words import draw_words, small_recognizer
 
 import hwsk
+from hwsk.networks.crnn import CRNN
 from hwsk.recognition import CTCDecoder, NgramLanguageModel
 
 ALPHABET = "ab -"
@@ -251,6 +254,43 @@ def test_a_word_bonus_makes_words():
 
 
 # --- as an estimator
+
+
+@pytest.mark.parametrize("decoder", ["greedy", "beam", "lexicon"])
+def test_details_in_time_steps(decoder):
+    lines = [posterior("the cat", 0.7), posterior("", 0.7)]
+    reader = fitted("abcdehot '.", decoder, lexicon=["the", "cat"])
+    full, empty = reader.predict_details(lines)
+    assert full["text"] == "the cat"
+    assert [word["text"] for word in full["words"]] == ["the", "cat"]
+    assert full["minimum"] == pytest.approx(0.7)
+    for i, c in enumerate(full["characters"]):  # each has one step, and half the blank behind it
+        assert c["start"] <= 2 * i and 2 * i + 1 <= c["stop"]
+    assert empty["text"] == "" and empty["words"] == []
+    with pytest.raises(NotFittedError):
+        CTCDecoder("ab").predict_details(lines)
+
+
+def test_a_search_runs_the_network_once(monkeypatch):
+    """What `docs/decoding.rst` advises: the network is run before the search, and not in it."""
+    runs = []
+    forward = CRNN.forward
+    monkeypatch.setattr(CRNN, "forward", lambda *args, **x: runs.append(0) or forward(*args, **x))
+    X, y = draw_words(16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        recognizer = small_recognizer().fit(X, y)
+    runs.clear()
+    posteriors = recognizer.predict_log_proba(X)
+    once = len(runs)
+    assert once > 0
+    model = NgramLanguageModel(order=2).fit(y)
+    decoder = CTCDecoder(recognizer.alphabet_, "beam", language_model=model)
+    grid = {"lm_weight": [0.0, 0.3, 0.6, 1.0], "beam_width": [5, 10]}
+    search = GridSearchCV(decoder, grid, cv=2).fit(posteriors, y)
+    best = recognizer.set_params(decoder="beam", language_model=model, **search.best_params_)
+    assert len(runs) == once
+    assert best.score(X, y) == search.score(posteriors, y)  # and what it found holds for images
 
 
 def test_a_search_over_the_weight_needs_no_network():

@@ -491,3 +491,28 @@ def test_one_colour_photo_is_no_stack_of_images(reader):
     with pytest.raises(ValueError, match=r"looks like one colour image.* pass it in a list"):
         reader.predict(photo)
     assert len(reader.predict([photo])) == 1
+
+
+def test_score_counts_characters_outside_the_alphabet_as_errors(reader):
+    right = reader.predict(X[:4])
+    foreign = [text + "ü" for text in right]
+    lengths = sum(map(len, foreign))
+    assert reader.score(X[:4], foreign) == pytest.approx(1 - 4 / lengths)
+
+
+def test_an_image_without_pixels_is_named(reader):
+    for shape in ((0, 5), (5, 0), (0, 0)):
+        with pytest.raises(ValueError, match=r"image 1 has no pixels: shape \(\d, \d\)"):
+            reader.predict([X[0], np.zeros(shape, np.uint8)])
+
+
+def test_new_characters_are_learnt_and_the_others_hardly_forgotten(reader):
+    """Fine-tuned on words with a new letter, among them some of the old."""
+    old, new = draw_words(60, seed=5), draw_words(40, "abcd", seed=7)
+    recognizer = copy.deepcopy(reader).set_params(warm_start=True, max_epochs=10, lr=5e-3)
+    recognizer.fit(*new)
+    assert recognizer.alphabet_ == "abcd"
+    assert recognizer.score(*draw_words(40, "abcd", seed=8)) > reader.score(
+        *draw_words(40, "abcd", seed=8)
+    )
+    assert recognizer.score(*old) > reader.score(*old) - 0.02

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
             "bootstrap_interval",
         ],
         "_characters": ["confused_pairs"],
+        "_confidence": ["expected_calibration_error", "read_right", "risk_coverage_curve"],
         "_retrieval": ["mean_average_precision", "soft_top_k_accuracy", "hard_top_k_accuracy"],
         "_verification": [
             "equal_error_rate",
@@ -33,6 +34,9 @@ __getattr__, __dir__, __all__ = attach(
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.metrics._characters import confused_pairs as confused_pairs
+    from hwsk.metrics._confidence import expected_calibration_error as expected_calibration_error
+    from hwsk.metrics._confidence import read_right as read_right
+    from hwsk.metrics._confidence import risk_coverage_curve as risk_coverage_curve
     from hwsk.metrics._protocols import writer_dependent_report as writer_dependent_report
     from hwsk.metrics._protocols import writer_independent_report as writer_independent_report
     from hwsk.metrics._retrieval import hard_top_k_accuracy as hard_top_k_accuracy

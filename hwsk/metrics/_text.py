@@ -386,6 +386,16 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def line_counts(
+    metric: Callable[..., float], y_true: Any, y_pred: Any
+) -> tuple[NDArray[np.float64], Callable[..., float]]:
+    """The sums of each line, (n_lines, 4), and the function that makes the metric of them."""
+    if metric not in _METRICS:
+        names = ", ".join(known.__name__ for known in _METRICS)
+        raise ValueError(f"metric is {metric!r}; it must be one of {names} of hwsk.metrics")
+    return _counts(metric, y_true, y_pred), _METRICS[metric][1]
+
+
 def _score(
     metric: Callable[..., float], y_true: Any, y_pred: Any, sample_weight: Any, **options: Any
 ) -> float:
@@ -405,6 +415,15 @@ def _counts(
     """Edits, matches, reference length and predicted length of each line: (n_lines, 4)."""
     clean = _normalizer(normalize)
     split = _tokenizer(_METRICS[metric][0] if tokenizer is None else tokenizer)
+    truth, guess = check_lines(y_true, y_pred)
+    return np.array(
+        [_align(split(clean(a)), split(clean(b))) for a, b in zip(truth, guess, strict=True)],
+        np.float64,
+    )
+
+
+def check_lines(y_true: Any, y_pred: Any) -> tuple[list[str], list[str]]:
+    """References and predictions as strings, as many of each."""
     truth, guess = _texts(y_true, "y_true"), _texts(y_pred, "y_pred")
     if len(truth) != len(guess):
         raise ValueError(
@@ -412,10 +431,7 @@ def _counts(
         )
     if not truth:
         raise ValueError("y_true and y_pred are empty: there is no line to score")
-    return np.array(
-        [_align(split(clean(a)), split(clean(b))) for a, b in zip(truth, guess, strict=True)],
-        np.float64,
-    )
+    return truth, guess
 
 
 def _align(true: Sequence[Any], pred: Sequence[Any]) -> tuple[int, int, int, int]:

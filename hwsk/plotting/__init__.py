@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_reading": ["ReadingDisplay"],
+        "_risk": ["RiskCoverageDisplay"],
         "_confusion": ["ConfusionDisplay", "ConfusedPairsDisplay"],
         "_writers": ["PatchMapDisplay"],
         "_retrieval": ["RetrievalDisplay"],
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.plotting._reconstruction import LatentTraversalDisplay as LatentTraversalDisplay
     from hwsk.plotting._reconstruction import ReconstructionDisplay as ReconstructionDisplay
     from hwsk.plotting._retrieval import RetrievalDisplay as RetrievalDisplay
+    from hwsk.plotting._risk import RiskCoverageDisplay as RiskCoverageDisplay
     from hwsk.plotting._strokes import AttentionDisplay as AttentionDisplay
     from hwsk.plotting._strokes import MixtureDisplay as MixtureDisplay
     from hwsk.plotting._writers import PatchMapDisplay as PatchMapDisplay

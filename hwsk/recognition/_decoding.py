@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._images import looks_like_table
 from hwsk.metrics import character_error_rate
+from hwsk.recognition._details import Details, describe, find_characters
 from hwsk.recognition._labels import as_labels, check_texts
 from hwsk.recognition._language_model import NgramLanguageModel, symbols_of
 from hwsk.recognition._ngrams import START, UNKNOWN, Ngrams
@@ -252,6 +253,25 @@ class CTCDecoder(BaseEstimator):
         check_scalar(n_best, "n_best", Integral, min_val=1)
         return list(self._read(X, n_best))
 
+    def predict_details(self, X: Any) -> list[Details]:
+        """Read lines, and say where each character and word stands and how sure it is.
+
+        Parameters
+        ----------
+        X : array-like of n_samples ndarray of shape (time, n_classes)
+            As in `predict`.
+
+        Returns
+        -------
+        details : list of dict
+            As :meth:`CTCRecognizer.predict_details` gives them, but `start` and `stop` are time
+            steps.
+        """
+        return [
+            describe(text, find_characters(line, text, self.alphabet_), len(line))
+            for line, ((text, _), *_) in self._read_lines(X, 1)
+        ]
+
     def score(self, X: Any, y: Any) -> float:
         """Character accuracy: 1 - character error rate (micro average); can be negative.
 
@@ -273,12 +293,19 @@ class CTCDecoder(BaseEstimator):
         return 1 - character_error_rate(texts, read)
 
     def _read(self, X: Any, n_best: int) -> Iterator[list[Reading]]:
+        return (readings for _, readings in self._read_lines(X, n_best))
+
+    def _read_lines(
+        self, X: Any, n_best: int
+    ) -> Iterator[tuple[NDArray[np.float64], list[Reading]]]:
+        """The log-probabilities of each line, and its readings."""
         check_is_fitted(self)
         self._validate_params()
         lines, is_table = self._check_lines(X, reset=False)
         read = self._reader(self.alphabet_)
         for row, line in enumerate(lines):
-            yield read(_check_line(line, row, len(self.alphabet_) + 1, is_table), n_best)
+            checked = _check_line(line, row, len(self.alphabet_) + 1, is_table)
+            yield checked, read(checked, n_best)
 
     def _check_lines(self, X: Any, *, reset: bool) -> tuple[Any, bool]:
         """Lines that are not yet looked at, and whether X was a 2-D array."""

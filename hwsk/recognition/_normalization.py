@@ -1,0 +1,154 @@
+"""`TextNormalizer`: one way to write what can be written in several."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import validate_data
+
+from hwsk._images import looks_like_table, object_array
+
+# Marks that stand apart wherever they are, but not between digits: 7:45, 1,000.
+_MARK = re.compile(r'(?<!\d)[,;:]|[,;:](?!\d)|[!?()"]')
+_FULL_STOP = re.compile(r"\.+(?=\s|$)")
+_CLOSERS = frozenset(",.;:!?)")
+
+
+class TextNormalizer(TransformerMixin, BaseEstimator):
+    """Bring texts into one form: Unicode, blanks, punctuation, case.
+
+    Transcripts of several sources differ in what no reader sees: an accent as a character of its
+    own or not, blanks around punctuation. Text that has the form already stays as it is.
+
+    Parameters
+    ----------
+    form : {"NFC", "NFD", "NFKC", "NFKD"}, default="NFC"
+        The Unicode normal form. The recognizers use NFC.
+    punctuation : {"apart", "attached"}, default=None
+        "apart" makes a word of each punctuation mark, as the transcripts of IAM have it ("one ,
+        two ."), but for full stops within words, apostrophes, hyphens, and commas and colons
+        between digits. "attached" undoes that ("one, two."); straight double quotes are taken as
+        opening and closing in turn, which is wrong in a line that begins within a quotation. None
+        leaves it.
+    case : {"lower", "upper", "casefold"}, default=None
+        Whether case goes; None keeps it.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of X, where X was a 2-D array.
+
+    See Also
+    --------
+    hwsk.metrics.character_error_rate : Its `normalize` takes a function of a text.
+    SpellingCorrector : Corrects words.
+
+    Notes
+    -----
+    Runs of white space become one blank, and none stands at the ends. A 2-D X of numbers holds no
+    text, and stays as it is.
+
+    Examples
+    --------
+    >>> from hwsk.recognition import TextNormalizer
+    >>> TextNormalizer(punctuation="attached").fit_transform(['He said , "  yes " .'])
+    array(['He said, "yes".'], dtype=object)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "form": [StrOptions({"NFC", "NFD", "NFKC", "NFKD"})],
+        "punctuation": [StrOptions({"apart", "attached"}), None],
+        "case": [StrOptions({"lower", "upper", "casefold"}), None],
+    }
+
+    def __init__(
+        self, form: str = "NFC", *, punctuation: str | None = None, case: str | None = None
+    ) -> None:
+        self.form = form
+        self.punctuation = punctuation
+        self.case = case
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> TextNormalizer:
+        """Check the parameters and the texts; nothing is learnt.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_texts,)
+            Texts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : TextNormalizer
+            The normalizer.
+        """
+        self._check(X, reset=True)
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Bring texts into the form.
+
+        Parameters
+        ----------
+        X : array-like of str of shape (n_texts,)
+            Texts.
+
+        Returns
+        -------
+        texts : ndarray of object of shape (n_texts,)
+            The texts.
+        """
+        self._validate_params()
+        texts, table = self._check(X, reset=False)
+        return table if table is not None else object_array([self._normalize(t) for t in texts])
+
+    def _check(self, X: Any, *, reset: bool) -> tuple[list[str], NDArray[Any] | None]:
+        """Texts; or, of a 2-D X, the numbers."""
+        if isinstance(X, str):
+            raise ValueError(f"X is one string ({X!r:.60}); pass a list of texts")
+        if hasattr(X, "toarray") or looks_like_table(X):
+            return [], validate_data(self, X, reset=reset)
+        if reset and hasattr(self, "n_features_in_"):
+            del self.n_features_in_
+        for row, text in enumerate(X):
+            if not isinstance(text, str):
+                raise ValueError(
+                    f"X holds {text!r:.60} ({type(text).__name__}) in row {row}, no str"
+                )
+        return list(X), None
+
+    def _normalize(self, text: str) -> str:
+        text = " ".join(text.split())
+        if self.case is not None:
+            text = getattr(text, self.case)()
+        if self.punctuation == "apart":
+            text = _FULL_STOP.sub(r" \g<0>", _MARK.sub(r" \g<0> ", text))
+        elif self.punctuation == "attached":
+            text = _attach(text.split())
+        return unicodedata.normalize(self.form, " ".join(text.split()))  # type: ignore[arg-type]
+
+
+def _attach(words: list[str]) -> str:
+    """Join words and the marks among them as they are printed."""
+    text, quotes, open_ = "", 0, True
+    for i, word in enumerate(words, 1):
+        is_quote = word == '"'
+        quotes += is_quote
+        closes = _CLOSERS.issuperset(word) or (is_quote and (quotes % 2 == 0 or i == len(words)))
+        text += word if open_ or closes else f" {word}"
+        open_ = word == "(" or (is_quote and not closes)
+    return text

@@ -1,0 +1,304 @@
+"""Confidence and positions of what a recognizer reads: alignment, records, calibration, gaps."""
+
+import copy
+import itertools
+import json
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import log_softmax
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from small_words import draw_words, small_recognizer
+
+import hwsk
+from hwsk.metrics import expected_calibration_error, read_right
+from hwsk.preprocessing import HeightNormalizer
+from hwsk.recognition import NgramLanguageModel, predict_details
+from hwsk.recognition._details import find_characters
+from hwsk.recognition._lines import _tilt
+
+pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
+CELL = 8  # pixels of a letter of `draw_words`
+X, Y = draw_words(40)
+UNSEEN, TRUTH = draw_words(60, seed=5)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return small_recognizer(max_epochs=15).fit(X, Y)
+
+
+# --- alignment
+
+
+def best_path(line, classes):
+    """The most probable path that reads `classes`, of all there are."""
+    best, score = None, -np.inf
+    for path in itertools.product(range(line.shape[1]), repeat=len(line)):
+        read = [c for c, before in zip(path, (0, *path), strict=False) if c not in (0, before)]
+        total = sum(line[t, c] for t, c in enumerate(path))
+        if read == classes and total > score:
+            best, score = path, total
+    return best, score
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from([1, 2]), max_size=3), st.integers(0, 2**32 - 1))
+def test_the_alignment_is_the_most_probable_of_all(classes, seed):
+    line = log_softmax(3 * np.random.default_rng(seed).normal(size=(6, 3)), axis=1)
+    found = find_characters(line, "".join("ab"[c - 1] for c in classes), "ab")
+    path = np.zeros(len(line), int)
+    for c, (start, stop) in zip(classes, found.steps, strict=True):
+        assert start < stop
+        path[start:stop] = c
+    expected, _ = best_path(line, classes)
+    assert_array_equal(path, expected)
+
+
+def test_an_impossible_text_is_aligned_all_the_same():
+    """A lexicon may leave no text that the network holds possible."""
+    line = np.full((4, 3), -np.inf)
+    line[:, 0] = 0.0
+    found = find_characters(line, "ab", "ab")
+    assert (np.diff(found.steps, axis=1) > 0).all()
+    assert found.probabilities().max() < 1e-9
+
+
+def test_no_text_and_no_time_step():
+    for line in (np.zeros((3, 3)), np.zeros((0, 3))):
+        found = find_characters(line, "", "ab")
+        assert found.steps.shape == (0, 2)
+        assert found.probabilities().shape == (0,)
+
+
+def test_probabilities_are_those_of_the_peak_and_flatter_when_hotter():
+    line = np.log([[0.1, 0.6, 0.3], [0.05, 0.9, 0.05], [0.8, 0.1, 0.1]])
+    found = find_characters(line, "a", "ab")
+    assert found.steps.tolist() == [[0, 2]]
+    assert found.probabilities() == pytest.approx([0.9])
+    assert found.probabilities(1e6) == pytest.approx([1 / 3], abs=1e-3)
+
+
+# --- records
+
+
+def test_records(reader):
+    records = reader.predict_details(UNSEEN)
+    assert [record["text"] for record in records] == reader.predict(UNSEEN).tolist()
+    assert json.loads(json.dumps(records)) == records
+    for image, record in zip(UNSEEN, records, strict=True):
+        p = np.array([c["probability"] for c in record["characters"]])
+        assert "".join(c["text"] for c in record["characters"]) == record["text"]
+        assert ((p > 0) & (p <= 1)).all()
+        if record["text"]:
+            (word,) = record["words"]
+            assert word["text"] == record["text"]
+            assert word["minimum"] == pytest.approx(p.min())
+            assert word["mean"] == record["mean"] == pytest.approx(p.mean())
+            assert word["geometric_mean"] == pytest.approx(np.exp(np.log(p).mean()))
+            edges = [e for c in record["characters"] for e in (c["start"], c["stop"])]
+            assert edges == sorted(edges)
+            assert edges[0] >= 0 and edges[-1] <= image.shape[1]
+            assert edges[0] <= word["start"] < word["stop"] <= edges[-1]
+
+
+def errors_of_edges(records, texts, left, cell):
+    """Distances from where each letter is known to stand; of lines that are read right."""
+    return [
+        abs(found - true)
+        for record, text in zip(records, texts, strict=True)
+        if record["text"] == text
+        for i, c in enumerate(record["characters"])
+        for found, true in ((c["start"], left + cell * i), (c["stop"], left + cell * (i + 1)))
+    ]
+
+
+def test_positions_are_those_of_the_image(reader):
+    errors = errors_of_edges(reader.predict_details(UNSEEN), TRUTH, 0, CELL)
+    assert len(errors) > 100
+    assert np.median(errors) <= CELL / 2
+    large = [image.repeat(3, axis=0).repeat(3, axis=1) for image in UNSEEN]
+    errors = errors_of_edges(reader.predict_details(large), TRUTH, 0, 3 * CELL)
+    assert np.median(errors) <= 3 * CELL / 2
+
+
+def test_positions_through_a_pipeline_are_those_of_its_own_images(reader):
+    """Cropped and scaled, light and dark exchanged."""
+    images = [
+        255 - np.pad(image.repeat(2, axis=0).repeat(2, axis=1), ((0, 0), (40, 10)), "edge")
+        for image in UNSEEN
+    ]
+    for image in images:
+        image[:, :40] = image[:, -10:] = 0
+    pipeline = make_pipeline(FunctionTransformer(_dark_and_cut), HeightNormalizer(16), reader)
+    records = predict_details(pipeline, images)
+    assert [record["text"] for record in records] == pipeline.predict(images).tolist()
+    errors = errors_of_edges(records, TRUTH, 40, 2 * CELL)
+    assert len(errors) > 60
+    assert np.median(errors) <= CELL
+
+
+def _dark_and_cut(images):
+    return [255 - image[:, 39:-9] for image in images]
+
+
+def test_an_image_without_ink_has_places_too(reader):
+    pipeline = make_pipeline(HeightNormalizer(16), reader)
+    for record in predict_details(pipeline, [np.full((32, 60), 255, np.uint8)] * 2):
+        assert all(0 <= c["start"] <= c["stop"] <= 60 for c in record["characters"])
+
+
+def test_a_reader_without_details():
+    with pytest.raises(TypeError, match="DummyClassifier has no predict_details; a CTCRecognizer"):
+        predict_details(make_pipeline(DummyClassifier()), X)
+
+
+def test_before_fit():
+    for method in ("predict_details", "calibrate_temperature"):
+        with pytest.raises(NotFittedError):
+            getattr(small_recognizer(), method)(X, *[Y] * (method != "predict_details"))
+
+
+def test_details_of_a_table():
+    table = np.random.default_rng(0).random((6, 24))
+    recognizer = small_recognizer(height=8).fit(table, list("ababab"))
+    records = make_pipeline(FunctionTransformer(), recognizer)
+    assert len(recognizer.predict_details(table)) == len(predict_details(records, table)) == 6
+
+
+def test_details_of_other_decoders(reader):
+    model = NgramLanguageModel(order=2).fit(["cb", "bc"])
+    for params in (
+        {"decoder": "beam", "language_model": model, "lm_weight": 3.0},
+        {"decoder": "lexicon", "lexicon": ["ab", "bca"]},
+    ):
+        decoding = copy.copy(reader).set_params(**params)
+        records = decoding.predict_details(UNSEEN)
+        assert [record["text"] for record in records] == decoding.predict(UNSEEN).tolist()
+    # what the lexicon has made of a word is not what the network saw
+    changed = [i for i, r in enumerate(records) if r["text"] != reader.predict(UNSEEN[i : i + 1])]
+    assert np.mean([records[i]["minimum"] for i in changed]) < 0.5
+
+
+# --- calibration
+
+
+def confidences(recognizer, images, truth):
+    records = recognizer.predict_details(images)
+    right = np.concatenate(read_right(truth, [record["text"] for record in records]))
+    return right, np.array([c["probability"] for r in records for c in r["characters"]])
+
+
+def test_calibration_mends_confidence_and_changes_no_reading():
+    """Trained on few words until it is too sure of them."""
+    recognizer = small_recognizer(max_epochs=8).fit(X[:12], Y[:12])
+    assert recognizer.temperature_ == 1.0
+    before = recognizer.predict(UNSEEN)
+    right, confidence = confidences(recognizer, UNSEEN, TRUTH)
+    recognizer.calibrate_temperature(*draw_words(150, seed=9))
+    assert recognizer.temperature_ != 1.0
+    _, calibrated = confidences(recognizer, UNSEEN, TRUTH)
+    assert expected_calibration_error(right, calibrated) < expected_calibration_error(
+        right, confidence
+    )
+    assert_array_equal(recognizer.predict(UNSEEN), before)
+
+
+def test_temperature_is_kept_by_save_and_forgotten_by_fit(reader, tmp_path):
+    recognizer = copy.deepcopy(reader).calibrate_temperature(UNSEEN, TRUTH)
+    hwsk.save(recognizer, tmp_path / "reader.hwsk")
+    assert hwsk.load(tmp_path / "reader.hwsk").temperature_ == recognizer.temperature_
+    recognizer.partial_fit(X[:8], Y[:8])
+    assert recognizer.temperature_ == 1.0
+    del recognizer.__dict__["temperature_"]  # as in a model that was saved by an older version
+    assert recognizer.predict_details(X[:1])[0]["words"]
+
+
+def test_calibration_that_can_not_be(reader):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        reader.calibrate_temperature(X, Y[:3])
+    blank = copy.deepcopy(reader)
+    blank.net_.module_.head.bias.data[0] = 100
+    with pytest.raises(ValueError, match="nothing was read in any of 40 images"):
+        blank.calibrate_temperature(X, Y)
+    (record, *_) = blank.predict_details(X)
+    assert record == {
+        "text": "", "mean": 0.0, "minimum": 0.0, "geometric_mean": 0.0, "words": [],
+        "characters": [],
+    }  # fmt: skip
+
+
+# --- gaps
+
+
+def test_unsure_words_are_left_out(reader):
+    read = reader.predict(UNSEEN)
+    minimum = np.array([record["minimum"] for record in reader.predict_details(UNSEEN)])
+    limit = float(np.median(minimum))
+    assert 0 < limit < 1
+    with_gaps = make_pipeline(FunctionTransformer(), reader).predict(UNSEEN, min_confidence=limit)
+    nothing = read == ""
+    assert_array_equal(with_gaps[(minimum >= limit) | nothing], read[(minimum >= limit) | nothing])
+    assert set(with_gaps[(minimum < limit) & ~nothing]) == {"[…]"}
+    assert_array_equal(reader.predict(UNSEEN, min_confidence=0), read)
+    with pytest.raises(ValueError, match=r"min_confidence == 1\.5, must be <= 1"):
+        reader.predict(UNSEEN, min_confidence=1.5)
+
+
+def test_an_unsure_number_is_none():
+    recognizer = small_recognizer(max_epochs=15).fit(X, [t.translate(_DIGITS) for t in Y])
+    recognizer.label_type_ = "int"
+    assert recognizer.predict(X).max() > 0
+    assert (recognizer.predict(X, min_confidence=1.0) == -1).any()
+
+
+_DIGITS = str.maketrans("abc", "123")
+
+
+# --- test-time augmentation
+
+
+def test_test_augmentations_average_over_versions(reader):
+    augmented = copy.copy(reader).set_params(test_augmentations=4)
+    one, several = reader.predict_log_proba(UNSEEN), augmented.predict_log_proba(UNSEEN)
+    for a, b in zip(one, several, strict=True):
+        assert a.shape == b.shape and b.dtype == np.float32
+        assert_allclose(np.exp(b).sum(axis=1), 1, rtol=1e-5)
+    assert max(np.abs(a - b).max() for a, b in zip(one, several, strict=True)) > 1e-3
+    alone = augmented.predict_log_proba(UNSEEN[7:8])[0]  # whatever else is read
+    assert_allclose(alone, several[7], atol=1e-4)
+    assert augmented.score(UNSEEN, TRUTH) > 0.6
+
+
+def test_the_versions_lean_and_lie_otherwise():
+    image = np.full((40, 60), 255, np.uint8)
+    image[:, 30] = 0
+    leaning = _tilt(image, None, 0.1, 0.0)
+    assert leaning.shape == image.shape
+    ink = [np.flatnonzero(row < 200) for row in leaning]
+    assert ink[0].mean() - ink[-1].mean() == pytest.approx(3.9, abs=0.6)
+    image = np.full((40, 60), 255, np.uint8)
+    image[20] = 0
+    assert (_tilt(image, None, 0.0, 1 / 40)[21] == 0).all()
+
+
+def test_warnings_name_the_caller(reader):
+    inverted = [255 - image for image in X[:3]]
+    for read in (
+        lambda: reader.predict(inverted),
+        lambda: reader.predict_log_proba(inverted),
+        lambda: reader.score(inverted, Y[:3]),
+        lambda: reader.predict_details(inverted),
+        lambda: reader.predict(inverted, min_confidence=0.5),
+    ):
+        with warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always")
+            read()
+        assert [warning.filename for warning in noted] == [__file__]

@@ -21,7 +21,7 @@ import hwsk
 from hwsk.metrics import expected_calibration_error, read_right
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import NgramLanguageModel, predict_details
-from hwsk.recognition._details import find_characters
+from hwsk.recognition._details import Found, describe, find_characters
 from hwsk.recognition._lines import _tilt
 
 pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
@@ -107,6 +107,25 @@ def test_records(reader):
             assert edges == sorted(edges)
             assert edges[0] >= 0 and edges[-1] <= image.shape[1]
             assert edges[0] <= word["start"] < word["stop"] <= edges[-1]
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    st.integers(0, 29),
+    st.integers(1, 30),
+)
+def test_characters_keep_their_order_wherever_the_ink_is(gaps, left, width):
+    starts = np.cumsum(gaps)
+    steps = np.column_stack([starts, starts + 1])
+    at_peak = np.zeros((len(gaps), 2))
+    found = Found(steps, at_peak, np.ones(len(gaps), np.int64))
+    image = np.full((8, 60), 255, np.uint8)
+    image[2:4, 2 * left : 2 * left + width] = 0
+    record = describe("a" * len(gaps), found, 32, image)
+    edges = [e for c in record["characters"] for e in (c["start"], c["stop"])]
+    assert edges == sorted(edges)
+    assert all(c["start"] < c["stop"] for c in (*record["characters"], *record["words"]))
+    assert edges[0] >= 0 and edges[-1] <= 60
 
 
 def errors_of_edges(records, texts, left, cell):

@@ -150,7 +150,7 @@ def _trim(details: Details, image: Image) -> None:
     """Let words and characters begin and end where their ink does."""
     inked = np.flatnonzero(_ink_of_columns(image))
     for part in (*details["words"], *details["characters"]):
-        inside = inked[(inked + 1 > part["start"]) & (inked < part["stop"])]
+        inside = inked[(inked + 0.5 > part["start"]) & (inked + 0.5 < part["stop"])]
         if len(inside) and not part["text"].isspace():
             part["start"] = max(part["start"], float(inside[0]))
             part["stop"] = min(part["stop"], float(inside[-1] + 1))
@@ -183,7 +183,8 @@ def _edges(
     apart = (middle[-1] - middle[0]) / (len(middle) - 1)
     if ink is not None:
         off = np.array([ink[0] + apart / 2 - middle[0], ink[1] - apart / 2 - middle[-1]])
-        middle = middle + np.interp(middle, middle[[0, -1]], np.clip(off, -apart, apart))
+        most = apart * min(1.0, 0.4 * (len(middle) - 1))  # so that they stay in order
+        middle = middle + np.interp(middle, middle[[0, -1]], np.clip(off, -most, most))
     between = (middle[:-1] + middle[1:]) / 2
     first = max(0.0, 2 * middle[0] - middle[1])
     last = min(float(n_steps), 2 * middle[-1] - middle[-2])

@@ -102,6 +102,45 @@ def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
+@click.argument("text")
+@click.option("-o", "--output", required=True, help="A .svg, .png, .gif or .inkml file.")
+@click.option("--bias", type=float, help="How neatly: 0 as people do, 1 tidily.")
+@click.option("--seed", type=int, help="The same seed, the same writing.")
+@click.option(
+    "--hand",
+    type=(click.Path(), str),
+    metavar="FILE SAYS",
+    help="Write in the hand of a line in a .svg or .inkml file; and what that line says.",
+)
+def write(
+    model: Path,
+    text: str,
+    output: str,
+    bias: float | None,
+    seed: int | None,
+    hand: tuple[str, str] | None,
+) -> None:
+    """Write TEXT by hand, on A4 sheets.
+
+    "-" reads the text from standard input.
+    """
+    from hwsk.datasets import load_strokes
+    from hwsk.synthesis import write as write_page
+
+    synthesizer = hwsk.load(model)
+    if not hasattr(synthesizer, "sample") or not hasattr(synthesizer, "alphabet_"):
+        raise ValueError(f"{model} holds a {type(synthesizer).__name__}, which writes no text")
+    text = sys.stdin.read() if text == "-" else text
+    prime = None if hand is None else (load_strokes(hand[0]), hand[1])
+    page = write_page(
+        text, synthesizer, prime=prime, bias=bias, random_state=seed, verbose=sys.stderr.isatty()
+    )
+    for file in page.save(output):
+        click.echo(file)
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
 def info(model: Path) -> None:
     """Say what a model file holds.
 
@@ -120,7 +159,7 @@ def info(model: Path) -> None:
     click.echo(f"written by: {versions}")
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
     if alphabet := getattr(last, "alphabet_", ""):
-        click.echo(f"reads: {alphabet!r}")
+        click.echo(f"characters: {alphabet!r}")
     click.echo("parameters:")
     for name, value in estimator.get_params().items():
         if isinstance(value, BaseEstimator) and value.get_params():

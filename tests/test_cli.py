@@ -145,7 +145,7 @@ def test_info():
     result = run("info", "model.hwsk")
     assert result.exit_code == 0
     for part in (
-        "model.hwsk: Pipeline", "reads: 'no'", f"hwsk {hwsk.__version__}", "scikit-learn",
+        "model.hwsk: Pipeline", "characters: 'no'", f"hwsk {hwsk.__version__}", "scikit-learn",
         "ctcrecognizer: CTCRecognizer", "ctcrecognizer__height: 16", "numbers",
     ):  # fmt: skip
         assert part in result.stdout
@@ -215,3 +215,44 @@ def test_demo_goes_on_without_matplotlib(monkeypatch, capsys):
 def test_demo_into_a_file_is_refused():
     result = run("demo", "--quick", "--output", "notes.txt")
     assert result.exit_code == 2 and "notes.txt" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def synthesizer(folder):
+    data = make_handwriting(12, texts=["on no", "no on"], n_writers=2, random_state=0)
+    model = hwsk.HandwritingSynthesizer(hidden_units=8, num_layers=1, max_epochs=1, random_state=0)
+    hwsk.save(model.fit(data.text, data.strokes), folder / "synthesizer.hwsk")
+    hwsk.synthesis.draw(data.strokes[0]).save(folder / "hand.svg")
+    return "synthesizer.hwsk"
+
+
+@pytest.mark.filterwarnings("ignore:.* lines were cut")
+def test_write(synthesizer):
+    result = run("write", synthesizer, "on no", "-o", "page.svg", "--seed", 1)
+    assert (result.exit_code, result.stdout) == (0, "page.svg\n")
+    first = Path("page.svg").read_text()
+    assert "on no" in first
+    run("write", synthesizer, "on no", "-o", "page.svg", "--seed", 1)
+    assert Path("page.svg").read_text() == first
+    options = ["--hand", "hand.svg", "on no", "--bias", 2]
+    assert run("write", synthesizer, "no", "-o", "page.png", *options).exit_code == 0
+    assert cv2.imread("page.png") is not None
+    read = CliRunner().invoke(main, ["write", synthesizer, "-", "-o", "page.svg"], input="no on")
+    assert read.exit_code == 0 and "no on" in Path("page.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model.hwsk", "on", "-o", "page.svg"], "holds a Pipeline, which writes no text"),
+        (["synthesizer.hwsk", "Q", "-o", "page.svg"], "has no 'Q' (line 1, column 1)"),
+        (["synthesizer.hwsk", "on", "-o", "page.txt"], "a page is saved as .gif"),
+        (["synthesizer.hwsk", "on", "-o", "page.svg", "--bias", "-1"], "bias"),
+        (["synthesizer.hwsk", "on", "-o", "p.svg", "--hand", "none.svg", "on"], "none.svg"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.* lines were cut")
+def test_what_can_not_be_written(synthesizer, arguments, words):
+    result = run("write", *arguments)
+    assert result.exit_code == 1
+    assert words in result.stderr

@@ -80,9 +80,9 @@ print(f"temperature: {reader.temperature_:.2f}")
 # Where is what?
 # --------------
 # ``predict_details`` gives a record for each line: the text, its words and characters, each with
-# its span in pixels of the image. Here each character stands above its span, yellow if it is sure, red if not.
-# Of a Pipeline, :func:`hwsk.recognition.predict_details` gives the spans in the images that it was
-# given, before they were cropped and scaled.
+# its span in pixels of the image. Here each character stands above its span, yellow if it is sure,
+# red if not. Of a Pipeline, :func:`hwsk.recognition.predict_details` gives the spans in the images
+# that it was given, before they were cropped and scaled.
 records = reader.predict_details(test.images)
 wrong = [row for row, record in enumerate(records) if record["text"] != test.text[row]]
 shown = sorted(wrong, key=lambda row: -len(test.text[row]))[:4]

@@ -8,10 +8,17 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 import hwsk
-from hwsk.datasets import load_cedar_and, load_emnist, load_iam, make_handwriting, make_signatures
+from hwsk.datasets import (
+    load_cedar_and,
+    load_emnist,
+    load_iam,
+    load_iam_online,
+    make_handwriting,
+    make_signatures,
+)
 from hwsk.metrics import character_error_rate
 from hwsk.model_selection import make_pairs
-from hwsk.preprocessing import CharacterNormalizer
+from hwsk.preprocessing import CharacterNormalizer, StrokeRasterizer
 
 FOLDER = Path(__file__).parents[1] / "models"
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -27,6 +34,8 @@ def test_the_models_are_there():
         "iam-lines",
         "iam-writers",
         "signature-verifier",
+        "stroke-predictor",
+        "synthesizer",
     }
 
 
@@ -126,3 +135,37 @@ def test_and_models_are_as_good_as_their_cards_say(tmp_path):
     assert Z.shape == (len(rows), 32)
     drawn = vae.inverse_transform(Z)
     assert drawn.shape == images.shape and drawn.min() >= 0 and drawn.max() <= 1
+
+
+TEXTS = ["the weather was fine that day", "and they went down to the sea", "where it rained again"]
+
+
+def test_synthesizer_writes_what_the_reader_reads():
+    synthesizer = hwsk.load(FOLDER / "synthesizer.hwsk")
+    lines = synthesizer.sample(TEXTS * 2, bias=1.0, random_state=0)
+    assert all(np.isfinite(strokes).all() for strokes in lines)
+    reader = hwsk.load(FOLDER / "iam-lines.hwsk")
+    read = reader.predict(StrokeRasterizer(height=96).fit_transform(lines))
+    assert character_error_rate(TEXTS * 2, read) < 0.4
+    phi = synthesizer.attention(TEXTS, lines[:3])
+    assert all(abs(p[-1].argmax() - len(t)) <= 2 for p, t in zip(phi, TEXTS, strict=True))
+    right, wrong = (synthesizer.score(texts, lines[:3]) for texts in (TEXTS, TEXTS[::-1]))
+    assert right > wrong
+
+
+def test_predictor_knows_writing():
+    predictor = hwsk.load(FOLDER / "stroke-predictor.hwsk")
+    lines = predictor.sample(3, n_points=300, random_state=0)
+    turned = [line * np.float32([-1, -1, 1]) for line in lines]
+    assert predictor.score(lines) > predictor.score(turned) + 100
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+def test_stroke_models_are_as_good_as_their_cards_say(tmp_path):
+    lines = load_iam_online(DATA / "iamondb", subset="test_t", data_home=tmp_path)
+    text, strokes = lines.text[::40], lines.strokes[::40]
+    predictor = hwsk.load(FOLDER / "stroke-predictor.hwsk")
+    synthesizer = hwsk.load(FOLDER / "synthesizer.hwsk")
+    free, told = predictor.score(strokes), synthesizer.score(text, strokes)
+    assert free > 900
+    assert told > free + 30

@@ -38,8 +38,8 @@ written = [
 def draw(ax, strokes, color):
     """A line in its place on the axes."""
     image = StrokeRasterizer(height=64).fit_transform([strokes])[0]
-    shade = 1 - image[..., None] / 255 * (1 - np.array(color))
-    ax.imshow(1 - shade * (1 - np.array(color)))
+    ink = 1 - image[..., np.newaxis] / 255
+    ax.imshow(1 - ink * (1 - np.array(color)))
     ax.set(xlim=(0, 700), xticks=[], yticks=[], anchor="W")
     ax.spines[:].set_visible(False)
 

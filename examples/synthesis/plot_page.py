@@ -32,7 +32,7 @@ the baselines level, and the letters of one size.
 
 Yours, the machine"""
 
-page = write(text, synthesizer, size=(148, 125), margin=14, bias=0.8, random_state=1)
+page = write(text, synthesizer, size=(148, 210), margin=14, bias=0.8, random_state=1)
 page
 
 # %%
@@ -59,11 +59,12 @@ for name, options in {
     "letter.svg": {}, "moving.svg": {"style": "animated"}, "pen.svg": {"style": "plotter"},
     "letter.png": {"dpi": 100}, "letter.gif": {"dpi": 60}, "letter.inkml": {},
 }.items():  # fmt: skip
-    (file,) = page.save(Path(folder.name, name), **options)
-    print(f"{name:13} {file.stat().st_size / 1000:5.0f} kB")
+    files = page.save(Path(folder.name, name), **options)  # one for each sheet
+    print(f"{name:13} {files[0].stat().st_size / 1000:5.0f} kB")
+    if files[0].suffix == ".png":
+        image = cv2.imread(str(files[0]))
 
-image = cv2.imread(str(Path(folder.name, "letter.png")))
-plt.figure(figsize=(7, 6), layout="constrained")
+plt.figure(figsize=(6, 8.5), layout="constrained")
 plt.imshow(image[..., ::-1])
 _ = plt.axis("off")
 folder.cleanup()

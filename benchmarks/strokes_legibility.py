@@ -102,14 +102,15 @@ def report_style(synthesizer: Any, lines: Any, known: list[bool], n_writers: int
     train, held, primes = [], [], []
     for writer in writers:
         rows = np.flatnonzero(usable & (lines.writer == writer))
-        held += rows[:8].tolist()
-        primes += rows[8:9].tolist()
-        train += rows[9:].tolist()
+        n_held = min(8, len(rows) // 3)
+        held += rows[:n_held].tolist()
+        primes += [int(rows[n_held])] * n_held
+        train += rows[n_held + 1 :].tolist()
     draw = make_pipeline(StrokeRasterizer(height=HEIGHT), LocalDescriptors("sift"))
     classifier = make_pipeline(draw, VLADEncoder(random_state=SEED), LinearSVC(random_state=SEED))
     classifier.fit(lines.strokes[train], lines.writer[train].astype(str))
     texts, truth = list(lines.text[held]), lines.writer[held].astype(str)
-    hands = [(lines.strokes[i], lines.text[i]) for i in np.repeat(primes, 8)]
+    hands = [(lines.strokes[i], lines.text[i]) for i in primes]
     kinds = {"real lines": lines.strokes[held]}
     for bias in (0.0, 0.5, 1.0):
         made = synthesizer.sample(texts, prime=hands, bias=bias, random_state=SEED)

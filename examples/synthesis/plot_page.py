@@ -32,7 +32,7 @@ the baselines level, and the letters of one size.
 
 Yours, the machine"""
 
-page = write(text, synthesizer, size=(148, 210), margin=14, bias=0.8, random_state=1)
+page = write(text, synthesizer, size=(148, 210), margin=14, random_state=1)
 page
 
 # %%
@@ -41,10 +41,10 @@ page
 # Hands given as ``prime`` take turns at each blank line. Here they are made up as well; ``size`` is
 # in millimetres, ``align`` centres.
 said = "a line to know them by"
-hands = [(synthesizer.sample([said], bias=0.6, random_state=seed)[0], said) for seed in (11, 12)]
+hands = [(synthesizer.sample([said], random_state=seed)[0], said) for seed in (11, 12)]
 dialogue = "Who wrote this, you or me?\n\nI did, but you may sign it.\n\nThen let us both."
 both = write(
-    dialogue, synthesizer, prime=hands, size=(120, 70), margin=10, bias=0.7,
+    dialogue, synthesizer, prime=hands, size=(120, 70), margin=10,
     align="center", ink="black", paper="#fdf6e3", random_state=0,
 )  # fmt: skip
 both

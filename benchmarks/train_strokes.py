@@ -58,8 +58,17 @@ def main() -> None:
 @click.option("--hidden", default=400)
 @click.option("--lr", default=2e-3)
 @click.option("--seed", default=0)
+@click.option("--start", type=click.Path(exists=True), help="Go on with the weights of this model.")
 def train(
-    kind: str, data: str, data_home: str, out: Path, epochs: int, hidden: int, lr: float, seed: int
+    kind: str,
+    data: str,
+    data_home: str,
+    out: Path,
+    epochs: int,
+    hidden: int,
+    lr: float,
+    seed: int,
+    start: str | None,
 ) -> None:
     """Train, save."""
     out.mkdir(parents=True, exist_ok=True)
@@ -74,16 +83,18 @@ def train(
         random_state=seed,
         verbose=2,
     )
+    if start is not None:
+        model = hwsk.load(start).set_params(**model.get_params(deep=False), warm_start=True)
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; IAM-OnDB "
         f"trainset and testset_f: {len(lines.strokes)} lines; seed {seed}; {model}",
         flush=True,
     )
-    start = time.time()
+    began = time.time()
     model.fit(*arguments(model, lines))
     weights = sum(weight.numel() for weight in model.net_.module_.parameters())
-    print(f"{model.n_iter_} epochs, {time.time() - start:.0f} s, {weights:,} weights", flush=True)
-    model.set_params(callbacks=None, verbose=0)
+    print(f"{model.n_iter_} epochs, {time.time() - began:.0f} s, {weights:,} weights", flush=True)
+    model.set_params(callbacks=None, verbose=0, warm_start=False)
     hwsk.save(model, out / f"{kind}-seed{seed}.hwsk", half_precision=True)
 
 

@@ -69,19 +69,20 @@ def fit(recognizer, images, texts, watch, out, stage):
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/iam-lines", type=click.Path(path_type=Path))
 @click.option("--pretrain", type=click.Choice(["none", "online", "generated"]), default="online")
-@click.option("--pretrained", type=click.Path(exists=True), help="Start from this, pretrain not.")
+@click.option("--start", type=click.Path(exists=True), help="Go on with this model's weights.")
 @click.option("--pretrain-lines", default=84_000, help="Lines of pretraining, repeats counted.")
 @click.option("--lines", default=80_000, help="IAM lines after it, repeats counted.")
 @click.option("--pretrain-lr", default=1e-3)
 @click.option("--lr", default=7e-4)
 @click.option("--augment", default=0.7, help="Strength of augmentation after pretraining (1).")
+@click.option("--ema", default=0.999, help="Decay of the average of the weights.")
 @click.option("--seed", default=0)
 def main(
-    data, out, pretrain, pretrained, pretrain_lines, lines, pretrain_lr, lr, augment, seed
+    data, out, pretrain, start, pretrain_lines, lines, pretrain_lr, lr, augment, ema, seed
 ) -> None:
     """Pretrain on IAM and other lines together, then train on IAM alone."""
     out.mkdir(parents=True, exist_ok=True)
-    start = time.time()
+    began = time.time()
     prepare_once = joblib.Memory(get_data_home() / "cache", verbose=0).cache(prepare)
     bunch, train, valid = load_split(data)
     images = prepare_once([read_image(path) for path in bunch.images], preprocessing())
@@ -97,34 +98,35 @@ def main(
     sample = np.random.default_rng(0).permutation(valid)[:150]
     watch = (images[sample], [texts[i] for i in sample])
     iam_images, iam_texts = images[train], [texts[i] for i in train]
-    recognizer = CTCRecognizer(
-        lr=pretrain_lr, augment=default_augmentation(), random_state=seed, verbose=2
-    )
-    if pretrained is not None:
-        recognizer = hwsk.load(pretrained)
-    elif pretrain != "none":
+    recognizer = CTCRecognizer()
+    if start is not None:
+        recognizer = hwsk.load(start)
+        recognizer = recognizer[-1] if isinstance(recognizer, Pipeline) else recognizer
+    recognizer.set_params(warm_start=True, ema_decay=ema, random_state=seed, verbose=2)
+    if pretrain != "none":
         if pretrain == "online":
             more, more_texts = load_online(data, {prompt(bunch.form[i]) for i in valid})
         else:
             made = make_handwriting(10_000, level="line", n_writers=500, random_state=seed)
             more, more_texts = made.images, list(made.text)
         more_images = object_array([*iam_images, *prepare_once(more, preprocessing())])
-        recognizer.set_params(max_epochs=max(1, round(pretrain_lines / len(more_images))))
+        recognizer.set_params(
+            lr=pretrain_lr,
+            augment=default_augmentation(),
+            max_epochs=max(1, round(pretrain_lines / len(more_images))),
+        )
         fit(recognizer, more_images, iam_texts + more_texts, watch, out, "pretrain")
         hwsk.save(recognizer, out / "pretrained.hwsk")
     recognizer.set_params(
         lr=lr,
         augment=default_augmentation(augment),
         max_epochs=max(1, round(lines / len(train))),
-        warm_start=True,
-        random_state=seed,
-        verbose=2,
     )
     fit(recognizer, iam_images, iam_texts, watch, out, "train")
     recognizer.set_params(warm_start=False, verbose=0)
     model = Pipeline([*preprocessing(), ("recognize", recognizer)])
     hwsk.save(model, out / "iam-lines.hwsk")
-    report(hwsk.load(out / "iam-lines.hwsk"), data, bunch, valid, out, time.time() - start)
+    report(hwsk.load(out / "iam-lines.hwsk"), data, bunch, valid, out, time.time() - began)
 
 
 def report(model, data, bunch, valid, out, seconds):

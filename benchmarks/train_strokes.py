@@ -44,6 +44,35 @@ def arguments(model: Any, lines: Bunch, rows: Any = slice(None)) -> tuple[Any, .
     return (strokes,) if isinstance(model, StrokePredictor) else (lines.text[rows], strokes)
 
 
+def with_pairs(lines: Bunch, seed: int) -> Bunch:
+    """The lines, and pairs of lines of one form as one: what goes on in a hand, to learn to."""
+    forms: dict[str, list[int]] = {}
+    for row in np.random.default_rng(seed).permutation(len(lines.ids)):
+        forms.setdefault(lines.ids[row].rsplit("-", 1)[0], []).append(row)
+    pairs = [pair for rows in forms.values() for pair in zip(rows[::2], rows[1::2], strict=False)]
+    strokes = [join(*(lines.strokes[i] for i in pair), lines.text[pair[0]]) for pair in pairs]
+    text = [f"{lines.text[i]} {lines.text[k]}" for i, k in pairs]
+    return Bunch(
+        strokes=np.array([*lines.strokes, *strokes], dtype=object),
+        text=np.array([*lines.text, *text], dtype=object),
+    )
+
+
+def join(one: np.ndarray, other: np.ndarray, text: str) -> np.ndarray:
+    """Two lines side by side, a blank of the first apart, the ends level."""
+    jumps = np.sort(one[1:, 0][one[:-1, 2] == 1])
+    blank = jumps[-max(1, text.count(" ")) :].mean() if len(jumps) else 10 * np.abs(one[:, 0]).mean()
+    ink, after = (np.cumsum(points[:, :2], axis=0, dtype=np.float64) for points in (one, other))
+    start = (
+        ink[:, 0].max() + blank + after[0, 0] - after[:, 0].min(),
+        np.median(ink[-100:, 1]) + after[0, 1] - np.median(after[:100, 1]),
+    )
+    joined = np.concatenate([one, other])
+    joined[len(one) - 1, 2] = 1
+    joined[len(one), :2] = start - ink[-1]
+    return joined
+
+
 @click.group()
 def main() -> None:
     """Train and judge."""
@@ -59,6 +88,7 @@ def main() -> None:
 @click.option("--lr", default=2e-3)
 @click.option("--seed", default=0)
 @click.option("--start", type=click.Path(exists=True), help="Go on with the weights of this model.")
+@click.option("--pairs", is_flag=True, help="Learn from pairs of lines as one, too.")
 def train(
     kind: str,
     data: str,
@@ -69,10 +99,13 @@ def train(
     lr: float,
     seed: int,
     start: str | None,
+    pairs: bool,
 ) -> None:
     """Train, save."""
     out.mkdir(parents=True, exist_ok=True)
     lines = load(data, data_home, "train", "test_f")
+    if pairs:
+        lines = with_pairs(lines, seed)
     model = KINDS[kind](
         hidden_units=hidden,
         max_epochs=epochs,
@@ -84,7 +117,8 @@ def train(
         verbose=2,
     )
     if start is not None:
-        model = hwsk.load(start).set_params(**model.get_params(deep=False), warm_start=True)
+        parameters = {**model.get_params(deep=False), "warm_start": True}
+        model = hwsk.load(start).set_params(**parameters)
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; IAM-OnDB "
         f"trainset and testset_f: {len(lines.strokes)} lines; seed {seed}; {model}",

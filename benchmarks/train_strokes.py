@@ -61,7 +61,9 @@ def with_pairs(lines: Bunch, seed: int) -> Bunch:
 def join(one: np.ndarray, other: np.ndarray, text: str) -> np.ndarray:
     """Two lines side by side, a blank of the first apart, the ends level."""
     jumps = np.sort(one[1:, 0][one[:-1, 2] == 1])
-    blank = jumps[-max(1, text.count(" ")) :].mean() if len(jumps) else 10 * np.abs(one[:, 0]).mean()
+    blank = (
+        jumps[-max(1, text.count(" ")) :].mean() if len(jumps) else 10 * np.abs(one[:, 0]).mean()
+    )
     ink, after = (np.cumsum(points[:, :2], axis=0, dtype=np.float64) for points in (one, other))
     start = (
         ink[:, 0].max() + blank + after[0, 0] - after[:, 0].min(),

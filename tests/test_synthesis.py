@@ -13,6 +13,8 @@ import hwsk
 from hwsk.callbacks import Checkpoint
 from hwsk.synthesis import HandwritingSynthesizer, StrokePredictor
 from hwsk.synthesis._density import MAX_POINTS
+from hwsk.synthesis._sampling import Sample
+from hwsk.synthesis._synthesis import _own
 
 MOVES = {"a": (10, 0), "b": (0, 10), "c": (0, -10)}  # a letter is four such steps, and a lift
 
@@ -281,6 +283,29 @@ def test_a_prime_is_not_in_the_result(synthesizer):
     written = synthesizer.sample(["bac", "ab"], prime=one_each, random_state=0)
     assert [read(strokes) for strokes in written] == ["bac", "ab"]
     assert (written[0][0] == 0).all()
+
+
+def test_what_of_a_line_is_its_own():
+    """The prime "a", a blank, "bc": the pen finishes the prime, jumps, writes, rests in a dot."""
+    points = np.array(
+        [
+            [0.1, 0.5, 0], [0.1, 0.5, 1],  # what the prime had left out
+            [4, 0, 0], [0.5, 0.5, 1],  # b, begun while the window is at the blank
+            [1, 0, 0], [2, 1, 1],  # c
+            [-1, 1, 0], [0.1, 0.1, 1],  # a dot of c
+            [0.5, 0, 0], [0.1, 0.1, 1],  # the pen rests
+            [0.2, 0, 1],
+        ],
+        np.float32,
+    )  # fmt: skip
+    places = np.array([0, 0.2, 1.0, 1.9, 2.4, 2.8, 3.0, 3.1, 3.3, 3.3, 3.4], np.float32)
+    line = Sample(points, places, True)
+    assert _own(line, n_before=2, n_characters=4) == slice(2, 8)
+    assert _own(line, n_before=0, n_characters=4) == slice(0, 8)
+    assert _own(line, n_before=0, n_characters=5) == slice(0, 11)
+    long = points.copy()
+    long[9] = [3, 0, 1]  # a stroke, though the window has passed
+    assert _own(Sample(long, places, True), n_before=0, n_characters=4) == slice(0, 10)
 
 
 def test_saved_and_loaded_they_write_the_same(synthesizer, predictor, tmp_path):

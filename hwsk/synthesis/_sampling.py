@@ -21,7 +21,7 @@ class Sample(NamedTuple):
     """A line as it was drawn, on the network's scale."""
 
     points: NDArray[np.float32]  # (T, n_channels)
-    places: NDArray[np.int64]  # (T,), the character that the window saw most of; empty without text
+    places: NDArray[np.float32]  # (T,), the middle of what the window saw; empty without text
     finished: bool  # whether the window passed the text's end
 
 
@@ -68,7 +68,7 @@ def sample(
     rows = torch.arange(n)  # of the lines that are still being drawn
     limit = torch.tensor(most)
     drawn = torch.zeros(n, max(most), point.shape[1], dtype=point.dtype)
-    places = torch.zeros(n, max(most) if context is not None else 0, dtype=torch.int64)
+    places = torch.zeros(n, max(most) if context is not None else 0)
     lengths, finished = torch.zeros(n, dtype=torch.int64), torch.zeros(n, dtype=torch.bool)
     while len(rows):
         step = int(lengths[rows[0]])
@@ -81,10 +81,10 @@ def sample(
         lengths[rows] += 1
         ended = limit <= step + 1
         if phi is not None:
-            place = phi.argmax(dim=1).cpu()
-            places[rows, step] = place
+            along = torch.arange(phi.shape[1], dtype=phi.dtype, device=phi.device)
+            places[rows, step] = (phi @ along / phi.sum(dim=1).clamp(min=1e-9)).float().cpu()
             if stop:
-                finished[rows] = passed = place >= sizes
+                finished[rows] = passed = phi.argmax(dim=1).cpu() >= sizes
                 ended |= passed
         if ended.any():
             left = torch.nonzero(~ended)[:, 0]

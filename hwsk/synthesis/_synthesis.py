@@ -33,6 +33,7 @@ from hwsk.synthesis._density import (
 from hwsk.synthesis._sampling import Sample
 
 _POINTS_A_CHARACTER = 60  # at most: text is about 25 times shorter than ink
+_BEYOND = 0.2  # characters beyond the middle of the last one
 
 
 @document_training
@@ -438,8 +439,8 @@ class HandwritingSynthesizer(StrokeDensity):
             )
         return object_array(
             [
-                self._restore_strokes(line.points[_first_own(line, len(prefix)) :])
-                for line, prefix in zip(lines, before, strict=True)
+                self._restore_strokes(line.points[_own(line, len(prefix), len(text))])
+                for line, prefix, text in zip(lines, before, whole, strict=True)
             ]
         )
 
@@ -530,20 +531,25 @@ class HandwritingSynthesizer(StrokeDensity):
         return object_array(phis)
 
 
-def _first_own(line: Sample, n_before: int) -> int:
-    """The first point of a primed line that belongs to its own text.
+def _own(line: Sample, n_before: int, n_characters: int) -> slice:
+    """Which points of a line are its own text: not the end of the prime, nor a resting pen.
 
-    The window's place tells; and where the pen was lifted while the window was at the end of the
-    prime, all that comes after it belongs to the text, too.
+    Up to where the window sees the text's first character, the widest jump of the lifted pen is
+    the blank between the prime and the text. Between the last character and the end of the line
+    the pen has nothing more to write, and may leave a dot or two.
     """
-    if not n_before:
-        return 0
-    own = np.flatnonzero(line.places >= n_before)
-    if not own.size:
-        return 0
-    last = line.places[: own[0]] >= n_before - 2
-    lifts = np.flatnonzero(last & (line.points[: own[0], 2] == 1))
-    return int(lifts[-1] + 1) if lifts.size else int(own[0])
+    after_lifts = np.flatnonzero(line.points[:-1, 2] == 1) + 1
+    start = 0
+    if n_before and (own := np.flatnonzero(line.places >= n_before - 0.5)).size:
+        strokes = np.append(0, after_lifts[after_lifts <= own[0]])  # the prime's last point lifts
+        start = int(strokes[line.points[strokes, 0].argmax()])
+    end = len(line.points)
+    for stroke in after_lifts[after_lifts > start][::-1]:
+        travel = np.abs(line.points[stroke + 1 : end, :2]).sum()
+        if travel > 1 or line.places[stroke] < n_characters - 1 + _BEYOND:
+            break  # more than a dot, or the last character's own
+        end = int(stroke)
+    return slice(start, end)
 
 
 def check_writable(texts: Any) -> list[str]:

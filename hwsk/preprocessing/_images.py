@@ -321,6 +321,10 @@ class HeightNormalizer(_ImageTransformer):
     max_aspect : float, default=100
         Largest width that comes out, in heights. A wider image (a row of noise scaled up, say) is
         squeezed to that, so that it can't fill the memory.
+    min_height : int, default=None
+        Images less high than this, in their own pixels, are laid on paper of this height first,
+        so that a full stop does not become as large as a letter: for single words of one
+        resolution, with "box".
 
     See Also
     --------
@@ -345,6 +349,7 @@ class HeightNormalizer(_ImageTransformer):
         "method": [StrOptions({"box", "moments"})],
         "stroke_spacing": [Interval(Real, 0, None, closed="neither"), None],
         "max_aspect": [Interval(Real, 0, None, closed="neither")],
+        "min_height": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     def __init__(
@@ -354,13 +359,23 @@ class HeightNormalizer(_ImageTransformer):
         method: str = "box",
         stroke_spacing: float | None = None,
         max_aspect: float = 100.0,
+        min_height: int | None = None,
     ) -> None:
         self.height = height
         self.method = method
         self.stroke_spacing = stroke_spacing
         self.max_aspect = max_aspect
+        self.min_height = min_height
 
     def _transform_one(self, image: Image) -> Image:
+        lacks = (self.min_height or 0) - image.shape[0]
+        if lacks > 0:
+            image = cv2.copyMakeBorder(
+                image,
+                *(lacks // 2, lacks - lacks // 2, 0, 0),
+                cv2.BORDER_CONSTANT,
+                value=paper_color(image),
+            )
         if self.method == "moments":
             image = _ink_window(image)
         height, width = image.shape

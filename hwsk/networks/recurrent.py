@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from hwsk.networks._products import linear, multiply, pack, weight_gradient
 
 _ORDER = 4  # gates: input, forget, cell, output, as in torch.nn.LSTM
 # The cell gate's tanh(x) is 2 sigmoid(2x) - 1: one sigmoid serves all gates, and is faster, too.
 _CELL = 2
-_FEW = 4  # sequences; for more, oneDNN's product is the faster one: on AMD, twice as fast as MKL's
 _BLOCK = 16  # steps back whose factors are made at once: more than a few MB leave the cache
 
 
@@ -148,7 +148,7 @@ class LSTMLayer(nn.Module):
         if torch.is_autocast_enabled(inputs.device.type):
             dtype = torch.get_autocast_dtype(inputs.device.type)
         with torch.autocast(inputs.device.type, enabled=False):
-            into_gates = F.linear(
+            into_gates = linear(
                 inputs.to(dtype),
                 (self.weight_input * self.factors).to(dtype),
                 (self.bias * self.factors[:, 0]).to(dtype),
@@ -171,10 +171,7 @@ class LSTMLayer(nn.Module):
         """Weight and bias of inputs and state in one product, for `step` of `n` sequences."""
         weight = torch.cat([self.weight_input, self.weight_hidden], dim=1) * self.factors
         bias = self.bias * self.factors[:, 0]
-        plain = weight.device.type == "cpu" and weight.dtype == torch.float32
-        if plain and n > _FEW and torch.backends.mkldnn.is_available():
-            return weight.to_mkldnn(), bias.to_mkldnn()
-        return weight, bias
+        return pack(weight, n), bias
 
     def step(
         self,
@@ -203,10 +200,7 @@ class LSTMLayer(nn.Module):
         """
         seen = [] if state.window is None else [state.window]
         into = torch.cat([*inputs, state.hidden, *seen], dim=1)
-        if joint_weights[0].is_mkldnn:
-            gates = F.linear(into.to_mkldnn(), *joint_weights).to_dense().sigmoid_()
-        else:
-            gates = F.linear(into, *joint_weights).sigmoid_()
+        gates = multiply(into, *joint_weights).sigmoid_()
         enter, keep, new, show = gates.chunk(_ORDER, dim=1)
         cell = torch.addcmul(keep * state.cell, enter, new.mul_(2).sub_(1))
         hidden = show * cell.tanh()
@@ -250,14 +244,13 @@ class _Recurrence(torch.autograd.Function):
         n_steps, n, _ = into_gates.shape
         n_hidden = hidden.shape[1]
         dtype, exact = into_gates.dtype, weight.dtype
-        across = weight.to(dtype).t()
+        across = pack(weight.to(dtype), n)
         gates = weight.new_empty(n_steps, n, _ORDER, n_hidden)
         cells = torch.cat([cell[None], weight.new_empty(n_steps, n, n_hidden)])
         hiddens = torch.cat([hidden[None], weight.new_empty(n_steps, n, n_hidden)])
         tanh = torch.empty_like(cell)
         carried = torch.empty(n, weight.shape[1], dtype=dtype, device=weight.device)
         carried[:, :n_hidden] = hidden
-        product = torch.empty(n, _ORDER * n_hidden, dtype=dtype, device=weight.device)
         windows = positions = shapes = None
         if context is not None:
             assert window_weight is not None and window_bias is not None
@@ -269,8 +262,7 @@ class _Recurrence(torch.autograd.Function):
             to_window = window_weight.t()
         steps = zip(into_gates, gates, cells, cells[1:], hiddens[1:], strict=False)
         for t, (into, gate, before, after, out) in enumerate(steps):
-            torch.addmm(into, carried, across, out=product)
-            gate.view(n, -1).copy_(product).sigmoid_()
+            torch.add(into, multiply(carried, across), out=gate.view(n, -1)).sigmoid_()
             enter, keep, new, show = gate.unbind(1)
             new.mul_(2).sub_(1)
             torch.mul(keep, before, out=after).addcmul_(enter, new)
@@ -303,7 +295,7 @@ class _Recurrence(torch.autograd.Function):
         )
         n_steps, n, _, n_hidden = gates.shape
         by_hidden, by_window = gradients[:2]
-        back = weight.to(ctx.dtype)
+        back = pack(weight.to(ctx.dtype).t().contiguous(), n)
         by_gates = torch.empty(n_steps, n, _ORDER * n_hidden, dtype=ctx.dtype, device=weight.device)
         by_carried = weight.new_zeros(n, weight.shape[1])
         by_cell = weight.new_zeros(n, n_hidden)
@@ -344,10 +336,11 @@ class _Recurrence(torch.autograd.Function):
                     flat.clamp_(-limit, limit)
                 by_gate = by_gates[t].copy_(flat)
                 by_cell.mul_(gates[t, :, 1])
-                by_carried = torch.mm(by_gate, back).to(ctx.exact)
+                by_carried = multiply(by_gate, back).to(ctx.exact)
         flat = by_gates.view(n_steps * n, -1)
         carried = hiddens[:-1] if windows is None else torch.cat([hiddens[:-1], windows[:-1]], 2)
-        by_weight = flat.t() @ carried.reshape(n_steps * n, -1).to(ctx.dtype)
+        carried = carried.reshape(n_steps * n, -1).to(ctx.dtype)
+        by_weight = weight_gradient(flat, carried)
         by_window_weight = by_window_bias = None
         if context is not None:
             flat_shapes = by_shapes.view(n_steps * n, -1)

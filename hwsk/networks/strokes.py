@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
+from hwsk.networks._products import linear, multiply, pack
 from hwsk.networks.mixture import n_outputs
 from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
 
@@ -70,7 +73,7 @@ class StrokeNetwork(nn.Module):
 
     def initial_states(self, n: int, context: Tensor | None = None) -> list[LSTMState]:
         """State of each layer before the first point of `n` sequences."""
-        return [layer.initial_state(n, context) for layer in self.layers]  # type: ignore[operator]
+        return [layer.initial_state(n, context) for layer in self._lstms]
 
     def forward(
         self,
@@ -101,7 +104,7 @@ class StrokeNetwork(nn.Module):
         window: Tensor | None = None
         hiddens: list[Tensor] = []
         last = []
-        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+        for i, (layer, state) in enumerate(zip(self._lstms, states, strict=True)):
             below = [] if not i else [hiddens[-1]] if window is None else [hiddens[-1], window]
             text = None if i else context
             hidden, seen, after = layer(torch.cat([points, *below], 2), state, text)
@@ -110,11 +113,13 @@ class StrokeNetwork(nn.Module):
             last.append(after)
         # Not in bfloat16: where the pen goes is told to more than three digits.
         with torch.autocast(points.device.type, enabled=False):
-            return self.head(torch.cat(hiddens, dim=2)).transpose(0, 1), last
+            hidden = torch.cat(hiddens, dim=2)
+            return linear(hidden, self.head.weight, self.head.bias).transpose(0, 1), last
 
     def joint_weights(self, n: int) -> list[tuple[Tensor, Tensor]]:
-        """Weights of each layer, for `step` of `n` sequences."""
-        return [layer.joint_weights(n) for layer in self.layers]  # type: ignore[operator]
+        """Weights of each layer and of the head, for `step` of `n` sequences."""
+        layers = [layer.joint_weights(n) for layer in self._lstms]
+        return [*layers, (pack(self.head.weight, n), self.head.bias)]
 
     def step(
         self,
@@ -142,19 +147,20 @@ class StrokeNetwork(nn.Module):
         """
         after: list[LSTMState] = []
         phi: Tensor | None = None
-        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+        for i, (layer, state) in enumerate(zip(self._lstms, states, strict=True)):
             inputs = [point] if not i else [point, after[-1].hidden]
             if i and after[0].window is not None:
                 inputs.append(after[0].window)
             text = None if i else context
-            now, seen = layer.step(inputs, state, joint_weights[i], text)  # type: ignore[operator]
+            now, seen = layer.step(inputs, state, joint_weights[i], text)
             phi = phi if i else seen
             after.append(now)
-        return self.head(torch.cat([state.hidden for state in after], dim=1)), after, phi
+        hidden = torch.cat([state.hidden for state in after], dim=1)
+        return multiply(hidden, *joint_weights[-1]), after, phi
 
     def attention_over(self, points: Tensor, context: Tensor) -> Tensor:
         """What the window sees after each point of sequences, `(n, n_steps, n_characters)`."""
-        reader = self._reader
+        reader = self._lstms[0]
         start = reader.initial_state(len(context), context)
         hidden, _, _ = reader(points.transpose(0, 1), start, context)
         weights, precisions, steps = reader.window_parameters(hidden)
@@ -162,8 +168,5 @@ class StrokeNetwork(nn.Module):
         return phi.transpose(0, 1)
 
     @property
-    def _reader(self) -> LSTMLayer:
-        """The layer that moves the window."""
-        layer = self.layers[0]
-        assert isinstance(layer, LSTMLayer)
-        return layer
+    def _lstms(self) -> list[LSTMLayer]:
+        return cast("list[LSTMLayer]", list(self.layers))

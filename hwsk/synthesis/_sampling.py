@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwsk.networks.mixture import draw, make_mixture
+from hwsk.networks.mixture import draw
 from hwsk.networks.recurrent import LSTMState
 from hwsk.networks.strokes import StrokeNetwork
 
@@ -61,40 +61,43 @@ def sample(
     """
     n = len(starts)
     stop = stop and contexts is not None
-    sizes = torch.tensor([0 if contexts is None else len(contexts[i]) for i in range(n)])
+    sizes = np.array([0 if contexts is None else len(contexts[i]) for i in range(n)])
     context = None if contexts is None else _pad(contexts)
     point, states = _prime(network, starts, context)
     weights = network.joint_weights(n)
-    rows = torch.arange(n)  # of the lines that are still being drawn
-    limit = torch.tensor(most)
-    drawn = torch.zeros(n, max(most), point.shape[1], dtype=point.dtype)
-    places = torch.zeros(n, max(most) if context is not None else 0)
-    lengths, finished = torch.zeros(n, dtype=torch.int64), torch.zeros(n, dtype=torch.bool)
+    rows: NDArray[np.int64] = np.arange(n)  # of the lines that are still being drawn
+    limit = np.array(most)
+    drawn = point.new_zeros(n, max(most), point.shape[1], device="cpu").numpy()
+    places = np.zeros((n, max(most) if context is not None else 0), np.float32)
+    lengths, finished = np.zeros(n, np.int64), np.zeros(n, bool)
+    step = 0
     while len(rows):
-        step = int(lengths[rows[0]])
         if step % _RANDOM_STEPS == 0:
-            chances = torch.from_numpy(np.stack([_chances(rngs[row]) for row in rows])).to(point)
+            chances = np.stack([_chances(rngs[row]) for row in rows])
         outputs, states, phi = network.step(point, states, weights, context)
-        mixture = make_mixture(outputs, network.n_mixtures, bias)
-        point = draw(mixture, chances[:, step % _RANDOM_STEPS])
-        drawn[rows, step] = point.cpu()
-        lengths[rows] += 1
-        ended = limit <= step + 1
+        drawn[rows, step] = points = draw(
+            outputs.cpu().numpy(), network.n_mixtures, bias, chances[:, step % _RANDOM_STEPS]
+        )
+        point = torch.from_numpy(points).to(point.device)
+        step += 1
+        lengths[rows] = step
+        ended = limit <= step
         if phi is not None:
-            along = torch.arange(phi.shape[1], dtype=phi.dtype, device=phi.device)
-            places[rows, step] = (phi @ along / phi.sum(dim=1).clamp(min=1e-9)).float().cpu()
+            seen = phi.cpu().numpy()
+            places[rows, step - 1] = seen @ np.arange(seen.shape[1]) / seen.sum(axis=1).clip(1e-9)
             if stop:
-                finished[rows] = passed = phi.argmax(dim=1).cpu() >= sizes
+                finished[rows] = passed = seen.argmax(axis=1) >= sizes
                 ended |= passed
         if ended.any():
-            left = torch.nonzero(~ended)[:, 0]
-            rows, limit, sizes = rows[left], limit[left], sizes[left]
-            point, chances = point[left], chances[left]
+            kept = ~ended
+            rows, limit, sizes, chances = rows[kept], limit[kept], sizes[kept], chances[kept]
+            left = torch.from_numpy(np.flatnonzero(kept)).to(point.device)
+            point = point[left]
             context = None if context is None else context[left]
             states = [state.rows(left) for state in states]
     return [
-        Sample(drawn[i, :length].numpy(), places[i, :length].numpy(), bool(finished[i]))
-        for i, length in enumerate(lengths.tolist())
+        Sample(drawn[i, :length], places[i, :length], bool(finished[i]))
+        for i, length in enumerate(lengths)
     ]
 
 

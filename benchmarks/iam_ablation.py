@@ -1,12 +1,13 @@
-"""What each part of the reader of lines is worth: one change each, the same budget, from scratch.
+"""What each part of the reader is worth: one change each, the same budget.
 
-    python benchmarks/iam_ablation.py all --lines 24000 --out runs/ablation
-    python benchmarks/iam_ablation.py "no shortcut head"
+    python benchmarks/iam_ablation.py --out runs/ablation
 
-Each run learns from as many lines (IAM and IAM-OnDB mixed, repeats counted), with one seed, and is
-judged on IAM's validation writers, greedy. Prints CER with a 95% interval over writers, and its
-difference to the base run with the interval of the difference. A budget so small says what helps
-to begin with; what averaging, masks and augmentation give at the end of a long training is more.
+On single words of IAM, where a run takes minutes, with the network of the lines. Each run learns
+as many epochs from scratch (but for "start from the lines"), with one seed, and is judged on the
+words of the validation writers, greedy. Prints CER with a 95% interval over writers, and its
+difference to the base run with the interval of that difference. A budget so small says what helps
+to begin with; what regularises (averaging, masks, augmentation) is worth more the longer one
+trains.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ import json
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
-import joblib
-import numpy as np
 import torch
-from iam import SPLIT_SEED, load_online, load_split, prepare, preprocessing, prompt
+from iam import SPLIT_SEED
 from train_iam_lines import feasible
+from train_iam_words import load_words
 
-from hwsk._images import object_array, read_image
-from hwsk.datasets import get_data_home
+import hwsk
 from hwsk.metrics import bootstrap_interval, character_error_rate
 from hwsk.networks.crnn import CRNN
 from hwsk.preprocessing.augmentation import Compose, RandomMask, default_augmentation
@@ -40,92 +40,86 @@ class MeanPooledRecognizer(CTCRecognizer):
         return module
 
 
-def with_masks() -> Compose:
+def with_masks(augment: Compose) -> Compose:
     """The augmentation, and a step that blots out spans."""
-    whole = default_augmentation()
-    return Compose([*whole.steps, RandomMask(n_strips=8)], p=[*whole.p, 0.5])
+    return Compose([*augment.steps, RandomMask()], p=[*augment.p, 0.5])
 
 
-BASE = {"ema_decay": 0.995, "augment": default_augmentation()}
-CHANGES = {
+AUGMENT = default_augmentation(0.7)
+BASE: dict[str, Any] = {"batch_size": 32, "ema_decay": 0.998, "augment": AUGMENT}
+CHANGES: dict[str, dict[str, Any]] = {
     "base": {},
     "no shortcut head": {"shortcut_weight": 0.0},
-    "mean-pooling": {},
+    "mean-pooling of columns": {},
     "no averaged weights": {"ema_decay": 0.0},
     "constant rate": {"lr_schedule": "constant"},
-    "span masking": {"augment": with_masks()},
+    "span masking": {"augment": with_masks(AUGMENT)},
     "no augmentation": {"augment": None},
-    "IAM alone": {},
+    "start from the lines": {"warm_start": True},
 }
+VERSIONS = 4  # at test, beside the base run as it is
+
+
+def make(change: str, start: str, parameters: dict[str, Any]) -> CTCRecognizer:
+    """An untrained recognizer with one change, or the one of the lines."""
+    if change == "mean-pooling of columns":
+        return MeanPooledRecognizer(**parameters)
+    if change == "start from the lines":
+        return hwsk.load(start)[-1].set_params(**parameters)
+    return CTCRecognizer(**parameters)
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*CHANGES, "all"]))
-@click.option("--lines", "n_lines", default=24_000, help="Lines of training, repeats counted.")
+@click.option("--epochs", default=4)
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/ablation", type=click.Path(path_type=Path))
+@click.option("--start", default="models/iam-lines.hwsk", type=click.Path(exists=True))
 @click.option("--seed", default=0)
-def main(name: str, n_lines: int, data: str, out: Path, seed: int) -> None:
+def main(epochs: int, data: str, out: Path, start: str, seed: int) -> None:
     """Train and judge; what was judged before is read from OUT."""
     out.mkdir(parents=True, exist_ok=True)
-    prepare_once = joblib.Memory(get_data_home() / "cache", verbose=0).cache(prepare)
-    bunch, train, valid = load_split(data)
-    images = prepare_once([read_image(path) for path in bunch.images], preprocessing())
-    more, more_texts = load_online(data, {prompt(bunch.form[i]) for i in valid})
-    texts = [*bunch.text[train], *more_texts]
-    mixed = object_array([*images[train], *prepare_once(more, preprocessing())])
+    words, images, train, valid = load_words(data)
+    train = train[feasible(images[train], words.text[train])]
     print(
-        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {n_lines} "
-        f"lines of training; {len(valid)} lines of {len(set(bunch.writer[valid]))} writers to "
+        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {len(train)} "
+        f"words, {epochs} epochs; {len(valid)} words of {len(set(words.writer[valid]))} writers to "
         f"judge; split seed {SPLIT_SEED}, seed {seed}",
         flush=True,
     )
-    read = {}
-    for change in CHANGES if name == "all" else dict.fromkeys(["base", name]):
+    truth, writers = words.text[valid], words.writer[valid]
+    base: list[str] = []
+    for change, parameters in CHANGES.items():
         file = out / f"{change}-{seed}.json"
         if not file.exists():
-            n_first = len(train) if change == "IAM alone" else len(texts)
-            rows = feasible(mixed[:n_first], texts[:n_first])
-            start = time.time()
-            recognizer = fitted(change, mixed[rows], [texts[i] for i in rows], n_lines, seed)
-            told = {"0": list(recognizer.predict(images[valid])), "seconds": time.time() - start}
+            began = time.time()
+            parameters = BASE | parameters | {"max_epochs": epochs, "random_state": seed}
+            recognizer = make(change, start, parameters)
+            recognizer.fit(images[train], list(words.text[train]))
+            told = {change: list(recognizer.predict(images[valid])), "seconds": time.time() - began}
             if change == "base":
-                recognizer.set_params(test_augmentations=4)
-                told["4"] = list(recognizer.predict(images[valid]))
+                recognizer.set_params(test_augmentations=VERSIONS)
+                told[f"base, {VERSIONS} versions at test"] = list(recognizer.predict(images[valid]))
             file.write_text(json.dumps(told))
         told = json.loads(file.read_text())
-        read |= {change: told["0"]} | (
-            {"base, 4 versions at test": told["4"]} if "4" in told else {}
-        )
-        for label in list(read)[-2 if change == "base" else -1 :]:
-            report(label, bunch.text[valid], read["base"], read[label], bunch.writer[valid])
-        print(f"    {told['seconds']:.0f} s", flush=True)
+        seconds = told.pop("seconds")
+        base = base or told["base"]
+        for label, read in told.items():
+            report(label, truth, base, read, writers)
+        print(f"    {seconds:.0f} s", flush=True)
 
 
-def fitted(change: str, images: np.ndarray, texts: list[str], n_lines: int, seed: int):
-    """A recognizer, trained with one change."""
-    kind = MeanPooledRecognizer if change == "mean-pooling" else CTCRecognizer
-    epochs = max(1, round(n_lines / len(texts)))
-    order = np.random.default_rng(seed).permutation(len(texts))
-    rows = np.resize(order, n_lines)  # one pass over them: the budget is the same to a line
-    print(f"{change}: {n_lines} lines, {epochs} of each", flush=True)
-    recognizer = kind(max_epochs=1, random_state=seed, **BASE | CHANGES[change])
-    return recognizer.fit(images[rows], [texts[i] for i in rows])
-
-
-def report(label: str, truth: np.ndarray, base: list[str], told: list[str], writers) -> None:
+def report(label: str, truth: Any, base: list[str], read: list[str], writers: Any) -> None:
     """Print the error rate, and how it differs from the base's."""
 
-    def difference(truth, pairs):
+    def difference(truth: Any, pairs: Any) -> float:
         before, after = zip(*pairs, strict=True)
         return character_error_rate(truth, after) - character_error_rate(truth, before)
 
-    pairs = list(zip(base, told, strict=True))
-    cer = character_error_rate(truth, told)
+    pairs = list(zip(base, read, strict=True))
     low, high = bootstrap_interval(
-        character_error_rate, truth, told, groups=writers, random_state=0
+        character_error_rate, truth, read, groups=writers, random_state=0
     )
-    text = f"{label}: CER {cer:.4f} [{low:.4f}, {high:.4f}]"
+    text = f"{label}: CER {character_error_rate(truth, read):.4f} [{low:.4f}, {high:.4f}]"
     if label != "base":
         low, high = bootstrap_interval(difference, truth, pairs, groups=writers, random_state=0)
         text += f", {difference(truth, pairs):+.4f} [{low:+.4f}, {high:+.4f}] to the base"

@@ -19,6 +19,7 @@ import torch
 from iam import HEIGHT, SPLIT_SEED, load_split, prepare, preprocessing
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
 from train_iam_lines import fit
 
 import hwsk
@@ -38,6 +39,16 @@ def word_preprocessing() -> list[tuple[str, object]]:
     return [*preprocessing()[:-1], ("height", height)]
 
 
+def load_words(data: str) -> tuple[Bunch, np.ndarray, np.ndarray, np.ndarray]:
+    """The words, their prepared images, and the rows of training and validation."""
+    lines, _, line_rows = load_split(data)
+    words = load_iam(f"{data}/iam", level="word", segmentation="all")
+    held = np.isin(words.writer.astype(str), lines.writer[line_rows].astype(str))
+    prepare_once = joblib.Memory(get_data_home() / "cache", verbose=0).cache(prepare)
+    images = prepare_once([read_image(path) for path in words.images], word_preprocessing())
+    return words, images, np.flatnonzero(~held), np.flatnonzero(held)
+
+
 @click.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/iam-words", type=click.Path(path_type=Path))
@@ -50,12 +61,7 @@ def main(data, out, start, epochs, lr, augment, seed) -> None:
     """Train, judge, save."""
     out.mkdir(parents=True, exist_ok=True)
     began = time.time()
-    lines, _, line_rows = load_split(data)
-    words = load_iam(f"{data}/iam", level="word", segmentation="all")
-    held = np.isin(words.writer.astype(str), lines.writer[line_rows].astype(str))
-    train, valid = np.flatnonzero(~held), np.flatnonzero(held)
-    prepare_once = joblib.Memory(get_data_home() / "cache", verbose=0).cache(prepare)
-    images = prepare_once([read_image(path) for path in words.images], word_preprocessing())
+    words, images, train, valid = load_words(data)
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; IAM words: "
         f"{len(train)} of {len(set(words.writer[train]))} writers to train, {len(valid)} of "

@@ -81,9 +81,9 @@ def main(epochs: int, data: str, out: Path, start: str, seed: int) -> None:
     words, images, train, valid = load_words(data)
     train = train[feasible(images[train], words.text[train])]
     print(
-        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {len(train)} "
-        f"words, {epochs} epochs; {len(valid)} words of {len(set(words.writer[valid]))} writers to "
-        f"judge; split seed {SPLIT_SEED}, seed {seed}",
+        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; "
+        f"{len(train)} words, {epochs} epochs; {len(valid)} words of "
+        f"{len(set(words.writer[valid]))} writers to judge; split seed {SPLIT_SEED}, seed {seed}",
         flush=True,
     )
     truth, writers = words.text[valid], words.writer[valid]

@@ -180,6 +180,17 @@ def test_height_normalizer_keeps_thin_strokes():
     assert 180 < one(HeightNormalizer(40), image).min(axis=1).max() < 200  # a quarter of black
 
 
+def test_a_full_stop_does_not_become_a_letter():
+    stop = np.full((8, 10), 250, np.uint8)
+    stop[2:6, 3:7] = 0
+    image = one(HeightNormalizer(40, min_height=64), stop)
+    assert image.shape == (40, round(10 * 40 / 64))
+    assert (image < 128).sum() <= 9 and image[0].min() == image[-1].min() == 250
+    assert one(HeightNormalizer(40), stop).shape == (40, 50)
+    tall = np.full((80, 100), 255, np.uint8)
+    assert one(HeightNormalizer(40, min_height=64), tall).shape == (40, 50)
+
+
 def test_moments_make_writing_one_size(rng):
     """Margins and paper don't change the size of letters, and an ascender changes it little."""
     letters = np.full((80, 400), 255, np.uint8)

@@ -300,7 +300,7 @@ def test_what_of_a_line_is_its_own():
     )  # fmt: skip
     places = np.array([0, 0.2, 1.0, 1.9, 2.4, 2.8, 3.0, 3.1, 3.3, 3.3, 3.4], np.float32)
     line = Sample(points, places, True)
-    assert _own(line, n_before=2, n_characters=4) == slice(2, 8)
+    assert _own(line, n_before=2, n_characters=4) == slice(3, 8)
     assert _own(line, n_before=0, n_characters=4) == slice(0, 8)
     assert _own(line, n_before=0, n_characters=5) == slice(0, 11)
     long = points.copy()

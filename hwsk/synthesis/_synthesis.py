@@ -543,6 +543,9 @@ def _own(line: Sample, n_before: int, n_characters: int) -> slice:
     if n_before and (own := np.flatnonzero(line.places >= n_before - 0.5)).size:
         strokes = np.append(0, after_lifts[after_lifts <= own[0]])  # the prime's last point lifts
         start = int(strokes[line.points[strokes, 0].argmax()])
+        while line.points[start, 2] == 1 and start < own[0]:
+            start += 1  # a single point
+        start += 1  # where the jump ends is where the text begins
     end = len(line.points)
     for stroke in after_lifts[after_lifts > start][::-1]:
         travel = np.abs(line.points[stroke + 1 : end, :2]).sum()

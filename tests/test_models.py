@@ -1,8 +1,11 @@
 """The models of the repository: they load, are small, have a card, and read."""
 
+import csv
+import tarfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -51,6 +54,39 @@ def test_iam_lines_reads_handwriting_it_was_not_trained_on():
     lines = make_handwriting(20, level="line", n_writers=20, random_state=0)
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     assert character_error_rate(lines.text, reader.predict(list(lines.images))) < 0.25
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+def test_iam_lines_learns_accents_and_forgets_little(tmp_path):
+    """As docs/recognition.rst advises: old lines beside the new ones."""
+    rng = np.random.default_rng(0)
+    words = "été déjà forêt garçon Noël über für schön Mädchen Tür le la und der"
+    texts = [" ".join(rng.choice(words.split(), 5)) for _ in range(120)]
+    new, told = (
+        make_handwriting(len(part), texts=part, n_writers=30, random_state=seed)
+        for seed, part in enumerate((texts[:90], texts[90:]))
+    )
+    lines = load_iam(DATA / "iam", data_home=tmp_path)
+    old = rng.choice(len(lines.text), 180, replace=False)
+    gray, truth = load_gray(tmp_path)
+    reader = hwsk.load(FOLDER / "iam-lines.hwsk")
+    prepare, recognizer = reader[:-1], reader[-1]
+    before = [character_error_rate(y, reader.predict(X))
+              for X, y in ((told.images, told.text), (gray, truth))]  # fmt: skip
+    recognizer.set_params(warm_start=True, max_epochs=6, batch_size=8, lr=4e-4, random_state=0)
+    images = [*prepare.transform(new.images), *prepare.transform(lines.images[old])]
+    recognizer.fit(images, [*new.text, *lines.text[old]])
+    assert set("éàêçëüöä") <= set(recognizer.alphabet_)
+    assert character_error_rate(told.text, reader.predict(told.images)) < before[0] / 2
+    assert character_error_rate(truth, reader.predict(gray)) < before[1] + 0.02
+
+
+def load_gray(folder):
+    """Grey lines of writers that no training saw, and their texts."""
+    with tarfile.open(DATA / "iam" / "gray_lines.tgz") as archive:
+        archive.extractall(folder / "gray", filter="data")
+    table = pd.read_csv(DATA / "iam" / "gray_lines.tsv", sep="\t", quoting=csv.QUOTE_NONE)
+    return [str(next((folder / "gray").rglob(f"{name}.*"))) for name in table["id"]], table["text"]
 
 
 def test_emnist_characters_reads_characters_it_was_not_trained_on():

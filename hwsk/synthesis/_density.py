@@ -57,8 +57,8 @@ DENSITY_DOC = """\
         the LSTM's gates.
     bptt_steps : int, default=None
         Truncated backpropagation through time: lines are learnt in pieces of so many points, the
-        state is carried from piece to piece, the gradient is not. Memory then does not grow with
-        the length of the lines. None goes back to the start of each line."""
+        state is carried from piece to piece, the gradient is not, and what is kept for the way
+        back is that of a piece. None goes back to the start of each line."""
 
 
 def document_density(cls: type) -> type:

@@ -35,6 +35,7 @@ def test_the_models_are_there():
         "and-verifier",
         "emnist-characters",
         "iam-lines",
+        "iam-words",
         "iam-writers",
         "signature-verifier",
         "stroke-predictor",
@@ -54,6 +55,15 @@ def test_iam_lines_reads_handwriting_it_was_not_trained_on():
     lines = make_handwriting(20, level="line", n_writers=20, random_state=0)
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     assert character_error_rate(lines.text, reader.predict(list(lines.images))) < 0.25
+
+
+def test_iam_words_reads_words_and_stops():
+    words = make_handwriting(60, n_writers=30, random_state=0)
+    reader = hwsk.load(FOLDER / "iam-words.hwsk")
+    assert character_error_rate(words.text, reader.predict(words.images)) < 0.3
+    stop = np.full((12, 12), 255, np.uint8)
+    stop[3:9, 3:9] = 0
+    assert list(reader.predict([stop])) == ["."]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")

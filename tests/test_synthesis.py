@@ -450,6 +450,6 @@ def test_lines_that_never_end_are_cut_with_a_warning():
     model = tiny(HandwritingSynthesizer, n_windows=1).fit(TEXTS, STROKES)
     with torch.no_grad():
         model.net_.module_.layers[0].to_window.bias[2] = -20.0  # the window stands still
-    with pytest.warns(UserWarning, match="2 of 2 lines were cut after 60 points a character"):
+    with pytest.warns(UserWarning, match="2 of 2 lines were cut, rows 0, 1: in 4 tries"):
         lines = model.predict(["ab", "abc"])
     assert [len(line) for line in lines] == [1 + 60 * 3, 1 + 60 * 4]

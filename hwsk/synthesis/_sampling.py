@@ -15,6 +15,8 @@ from hwsk.networks.recurrent import LSTMState
 from hwsk.networks.strokes import StrokeNetwork
 
 _RANDOM_STEPS = 256  # for which random numbers are drawn at once
+_PATIENCE = 300  # points in which the window should move by a character; it doesn't where the
+# network has lost its way
 
 
 class Sample(NamedTuple):
@@ -52,7 +54,7 @@ def sample(
         The texts.
     stop : bool, default=True
         Whether a line ends where the window sees more of the place after the text than of any
-        character [1]_.
+        character [1]_; or, unfinished, where it comes no further.
 
     References
     ----------
@@ -84,10 +86,13 @@ def sample(
         ended = limit <= step
         if phi is not None:
             seen = phi.cpu().numpy()
-            places[rows, step - 1] = seen @ np.arange(seen.shape[1]) / seen.sum(axis=1).clip(1e-9)
+            place = seen @ np.arange(seen.shape[1]) / seen.sum(axis=1).clip(1e-9)
+            places[rows, step - 1] = place
             if stop:
                 finished[rows] = passed = seen.argmax(axis=1) >= sizes
                 ended |= passed
+                if step > _PATIENCE:
+                    ended |= place < places[rows, step - 1 - _PATIENCE] + 1
         if ended.any():
             kept = ~ended
             rows, limit, sizes, chances = rows[kept], limit[kept], sizes[kept], chances[kept]

@@ -33,6 +33,7 @@ from hwsk.synthesis._density import (
 from hwsk.synthesis._sampling import Sample
 
 _POINTS_A_CHARACTER = 60  # at most: text is about 25 times shorter than ink
+_TRIES = 4  # of a line whose text does not come to its end
 _BEYOND = 0.2  # characters beyond the middle of the last one
 
 
@@ -394,7 +395,8 @@ class HandwritingSynthesizer(StrokeDensity):
         Warns
         -----
         UserWarning
-            If a line was cut: after 60 points a character, the window had not come to its end.
+            If a line was cut: each time, the window had stopped before the text's end, or had not
+            come there after 60 points a character. Such a line is tried four times.
 
         References
         ----------
@@ -430,17 +432,30 @@ class HandwritingSynthesizer(StrokeDensity):
             np.concatenate([self._one_hot(prefix).reshape(-1, text.shape[1]), text])
             for prefix, text in zip(before, contexts, strict=True)
         ]
-        lines = self._sample(starts, rngs, most, bias, whole)
-        if cut := [row for row, line in enumerate(lines) if not line.finished]:
+        lines: dict[int, Sample] = {}
+        cut = list(range(n))
+        for _ in range(_TRIES):
+            drawn = self._sample(
+                [starts[row] for row in cut],
+                [rngs[row] for row in cut],
+                [most[row] for row in cut],
+                bias,
+                [whole[row] for row in cut],
+            )
+            lines.update(zip(cut, drawn, strict=True))
+            cut = [row for row in cut if not lines[row].finished]
+            if not cut:
+                break
+        else:
             warnings.warn(
-                f"{len(cut)} of {n} lines were cut after {_POINTS_A_CHARACTER} points a character: "
-                f"the window had not come to the text's end, rows {some_rows(cut)}",
+                f"{len(cut)} of {n} lines were cut, rows {some_rows(cut)}: in {_TRIES} tries the "
+                "window did not come to the text's end",
                 stacklevel=stacklevel,
             )
         return object_array(
             [
-                self._restore_strokes(line.points[_own(line, len(prefix), len(text))])
-                for line, prefix, text in zip(lines, before, whole, strict=True)
+                self._restore_strokes(lines[row].points[_own(lines[row], len(prefix), len(text))])
+                for row, (prefix, text) in enumerate(zip(before, whole, strict=True))
             ]
         )
 

@@ -15,8 +15,8 @@ from hwsk.networks.recurrent import LSTMState
 from hwsk.networks.strokes import StrokeNetwork
 
 _RANDOM_STEPS = 256  # for which random numbers are drawn at once
-_PATIENCE = 300  # points in which the window should move by a character; it doesn't where the
-# network has lost its way
+_PATIENCE = 300  # points in which the window should move by two characters, some 50 points' way; it
+# doesn't where the network has lost its own
 
 
 class Sample(NamedTuple):
@@ -71,6 +71,7 @@ def sample(
     limit = np.array(most)
     drawn = point.new_zeros(n, max(most), point.shape[1], device="cpu").numpy()
     places = np.zeros((n, max(most) if context is not None else 0), np.float32)
+    peaks = np.zeros((n, _PATIENCE), np.int64)  # of the window, in the last steps
     lengths, finished = np.zeros(n, np.int64), np.zeros(n, bool)
     step = 0
     while len(rows):
@@ -86,13 +87,14 @@ def sample(
         ended = limit <= step
         if phi is not None:
             seen = phi.cpu().numpy()
-            place = seen @ np.arange(seen.shape[1]) / seen.sum(axis=1).clip(1e-9)
-            places[rows, step - 1] = place
+            places[rows, step - 1] = seen @ np.arange(seen.shape[1]) / seen.sum(axis=1).clip(1e-9)
+            peak, before = seen.argmax(axis=1), peaks[rows, step % _PATIENCE]
+            peaks[rows, step % _PATIENCE] = peak
             if stop:
-                finished[rows] = passed = seen.argmax(axis=1) >= sizes
+                finished[rows] = passed = peak >= sizes
                 ended |= passed
                 if step > _PATIENCE:
-                    ended |= place < places[rows, step - 1 - _PATIENCE] + 1
+                    ended |= peak < before + 2
         if ended.any():
             kept = ~ended
             rows, limit, sizes, chances = rows[kept], limit[kept], sizes[kept], chances[kept]

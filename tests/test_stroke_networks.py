@@ -17,7 +17,6 @@ from torch.distributions import (
 
 from hwsk.networks.mixture import (
     MixtureLoss,
-    draw,
     log_density,
     make_mixture,
     mask,
@@ -27,6 +26,7 @@ from hwsk.networks.noise import WeightNoise
 from hwsk.networks.optim import CentredRMSprop
 from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
 from hwsk.networks.strokes import StrokeNetwork
+from hwsk.synthesis._sampling import draw
 
 
 @pytest.fixture(autouse=True)

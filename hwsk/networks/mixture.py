@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from scipy.special import expit
 from torch import Tensor, nn
 
 from hwsk.networks.noise import WeightNoise
 
-_LOG_SCALES = (-7.0, 5.0)  # e^-7 of a deviation is far below the tablet's resolution
-_CORRELATION = 0.9999
+LOG_SCALES = (-7.0, 5.0)  # e^-7 of a deviation is far below the tablet's resolution
+CORRELATION = 0.9999
 
 
 class Mixture(NamedTuple):
@@ -56,12 +53,12 @@ def make_mixture(outputs: Tensor, n_mixtures: int, bias: float | Tensor = 0.0) -
     logits, means, log_scales, rest = outputs.split(
         [K, 2 * K, 2 * K, K + 1] if outputs.shape[-1] > 3 * K else [K, K, K, 0], dim=-1
     )
-    log_scales = log_scales.unflatten(-1, (K, -1)).clamp(*_LOG_SCALES) - bias
+    log_scales = log_scales.unflatten(-1, (K, -1)).clamp(*LOG_SCALES) - bias
     return Mixture(
         torch.log_softmax(logits * (1 + bias), dim=-1),
         means.unflatten(-1, (K, -1)),
         log_scales,
-        _CORRELATION * torch.tanh(rest[..., :K]) if rest.shape[-1] else None,
+        CORRELATION * torch.tanh(rest[..., :K]) if rest.shape[-1] else None,
         rest[..., K] if rest.shape[-1] else None,
     )
 
@@ -82,47 +79,6 @@ def log_density(mixture: Mixture, points: Tensor) -> Tensor:
             mixture.lift_logits, points[..., 2], reduction="none"
         )
     return log_p
-
-
-def draw(
-    outputs: NDArray[np.floating[Any]],
-    n_mixtures: int,
-    bias: float,
-    chances: NDArray[np.float64],
-) -> NDArray[np.floating[Any]]:
-    """A point of each density; in numpy, whose many small steps take a quarter of torch's time.
-
-    Parameters
-    ----------
-    outputs : ndarray of shape (n, n_outputs)
-        As `make_mixture` has them.
-    n_mixtures : int
-    bias : float
-    chances : ndarray of shape (n, 4)
-        Two uniform random numbers in [0, 1), for the component and the pen, and two normal ones.
-
-    Returns
-    -------
-    points : ndarray of shape (n, 3) or (n, 1)
-        Of the dtype of `outputs`.
-    """
-    K, n = n_mixtures, len(outputs)
-    n_channels = 2 if outputs.shape[1] > 3 * K else 1
-    logits = outputs[:, :K] * (1 + bias)
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
-    chosen = (weights <= chances[:, :1] * weights[:, -1:]).sum(axis=1).clip(max=K - 1)
-    rows = np.arange(n)
-    of_means, of_scales = (K + i * n_channels * K for i in (0, 1))
-    means = outputs[:, of_means:of_scales].reshape(n, K, -1)[rows, chosen]
-    scales = outputs[:, of_scales : of_scales + n_channels * K].reshape(n, K, -1)[rows, chosen]
-    scales = np.exp(scales.clip(*_LOG_SCALES) - bias)
-    z = chances[:, 2 : 2 + n_channels].astype(outputs.dtype)
-    if n_channels == 1:
-        return means + scales * z
-    rho = _CORRELATION * np.tanh(outputs[rows, 5 * K + chosen])
-    z[:, 1] = rho * z[:, 0] + np.sqrt(1 - rho**2) * z[:, 1]
-    lifted = chances[:, 1] < expit(outputs[:, 6 * K])
-    return np.column_stack([means + scales * z, lifted]).astype(outputs.dtype, copy=False)
 
 
 class MixtureLoss(nn.Module):

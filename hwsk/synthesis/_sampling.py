@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
-from hwsk.networks.mixture import draw
+from hwsk.networks.mixture import CORRELATION, LOG_SCALES
 from hwsk.networks.recurrent import LSTMState
 from hwsk.networks.strokes import StrokeNetwork
 
@@ -106,6 +107,47 @@ def sample(
         Sample(drawn[i, :length], places[i, :length], bool(finished[i]))
         for i, length in enumerate(lengths)
     ]
+
+
+def draw(
+    outputs: NDArray[np.floating[Any]],
+    n_mixtures: int,
+    bias: float,
+    chances: NDArray[np.float64],
+) -> NDArray[np.floating[Any]]:
+    """A point of each density; in numpy, whose many small steps take a quarter of torch's time.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n, n_outputs)
+        As `hwsk.networks.mixture.make_mixture` has them.
+    n_mixtures : int
+    bias : float
+    chances : ndarray of shape (n, 4)
+        Two uniform random numbers in [0, 1), for the component and the pen, and two normal ones.
+
+    Returns
+    -------
+    points : ndarray of shape (n, 3) or (n, 1)
+        Of the dtype of `outputs`.
+    """
+    K, n = n_mixtures, len(outputs)
+    n_channels = 2 if outputs.shape[1] > 3 * K else 1
+    logits = outputs[:, :K] * (1 + bias)
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
+    chosen = (weights <= chances[:, :1] * weights[:, -1:]).sum(axis=1).clip(max=K - 1)
+    rows = np.arange(n)
+    of_means, of_scales = (K + i * n_channels * K for i in (0, 1))
+    means = outputs[:, of_means:of_scales].reshape(n, K, -1)[rows, chosen]
+    scales = outputs[:, of_scales : of_scales + n_channels * K].reshape(n, K, -1)[rows, chosen]
+    scales = np.exp(scales.clip(*LOG_SCALES) - bias)
+    z = chances[:, 2 : 2 + n_channels].astype(outputs.dtype)
+    if n_channels == 1:
+        return means + scales * z
+    rho = CORRELATION * np.tanh(outputs[rows, 5 * K + chosen])
+    z[:, 1] = rho * z[:, 0] + np.sqrt(1 - rho**2) * z[:, 1]
+    lifted = chances[:, 1] < expit(outputs[:, 6 * K])
+    return np.column_stack([means + scales * z, lifted]).astype(outputs.dtype, copy=False)
 
 
 def _pad(contexts: Sequence[Tensor]) -> Tensor:

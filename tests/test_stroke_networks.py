@@ -15,6 +15,7 @@ from torch.distributions import (
     Normal,
 )
 
+from hwsk.networks import _products
 from hwsk.networks.mixture import (
     MixtureLoss,
     log_density,
@@ -360,3 +361,32 @@ def test_window_weights_sum_gaussians():
     )
     expected = [np.exp(-((1 - u) ** 2)) + 2 * np.exp(-0.5 * (3 - u) ** 2) for u in (1, 2, 3)]
     np.testing.assert_allclose(phi, expected, rtol=1e-6)
+
+
+# The products
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_products_are_those_of_torch(fused, n, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(_products, "_is_fused", lambda: False)
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (
+        torch.randn(shape, generator=generator, requires_grad=True)
+        for shape in ((n, 3, 5), (4, 5), (4,))
+    )
+    ours, theirs = _products.linear(x, weight, bias), F.linear(x, weight, bias)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    by = torch.randn(ours.shape, generator=generator)
+    for a, b in zip(
+        torch.autograd.grad(ours, (x, weight, bias), by),
+        torch.autograd.grad(theirs, (x, weight, bias), by),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_the_fused_product_is_there():
+    """Else float32 is slower than it could be: look at what became of it in torch."""
+    assert _products._is_fused() or not torch.backends.mkldnn.is_available()

@@ -5,28 +5,50 @@ For matrices of float32 torch takes MKL's product, which leaves half of an AMD p
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_FEW = 4  # rows; of fewer, the rearrangement costs more than it saves
-
 
 def pack(weight: Tensor, n_rows: int) -> Tensor:
     """A weight as `multiply` wants it for `n_rows` vectors at a time."""
     plain = weight.device.type == "cpu" and weight.dtype == torch.float32
-    suits = plain and n_rows > _FEW and torch.backends.mkldnn.is_available()
-    return weight.to_mkldnn() if suits else weight
+    if n_rows == 1 or not plain or not torch.backends.mkldnn.is_available():
+        return weight
+    if _is_fused():
+        return torch.ops.mkldnn._reorder_linear_weight(weight, n_rows)
+    return weight.to_mkldnn()
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x @ weight.T + bias`, of a weight that was packed; no gradient is kept."""
     if not weight.is_mkldnn:
         return F.linear(x, weight, bias)
+    if _is_fused():
+        return _fused(x, weight, bias)
     product = F.linear(x.to_mkldnn(), weight).to_dense()
     return product if bias is None else product.add_(bias)
+
+
+def _fused(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+@cache
+def _is_fused() -> bool:
+    """Whether this torch has the product that its compiler takes, which copies nothing.
+
+    It isn't part of torch's interface, so what it gives is looked at.
+    """
+    x, weight = torch.arange(12.0).view(3, 4), torch.arange(20.0).view(5, 4)
+    try:
+        product = _fused(x, torch.ops.mkldnn._reorder_linear_weight(weight, 3), None)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return torch.allclose(product, x @ weight.t())
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

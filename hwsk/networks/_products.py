@@ -12,11 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_PIECE = 512  # rows; what a piece of a gradient needs stays in the cache
+
+
+def _suits_onednn(x: Tensor) -> bool:
+    plain = x.device.type == "cpu" and x.dtype == torch.float32
+    return plain and torch.backends.mkldnn.is_available()
+
 
 def pack(weight: Tensor, n_rows: int) -> Tensor:
     """A weight as `multiply` wants it for `n_rows` vectors at a time."""
-    plain = weight.device.type == "cpu" and weight.dtype == torch.float32
-    if n_rows == 1 or not plain or not torch.backends.mkldnn.is_available():
+    if n_rows == 1 or not _suits_onednn(weight):
         return weight
     if _is_fused():
         return torch.ops.mkldnn._reorder_linear_weight(weight, n_rows)
@@ -74,4 +80,9 @@ class _Linear(torch.autograd.Function):
 
 def weight_gradient(by_out: Tensor, x: Tensor) -> Tensor:
     """Derivative by a weight, of those by its products with `x`: `by_out.T @ x`."""
-    return multiply(by_out.t(), pack(x.t().contiguous(), by_out.shape[1]))
+    if not _suits_onednn(x):
+        return by_out.t() @ x
+    total = by_out.new_zeros(by_out.shape[1], x.shape[1])
+    for piece, of_x in zip(by_out.split(_PIECE), x.split(_PIECE), strict=True):
+        total += multiply(piece.t(), pack(of_x.t().contiguous(), by_out.shape[1]))
+    return total

@@ -69,7 +69,8 @@ class _Linear(torch.autograd.Function):
         return multiply(x, pack(weight, x[..., 0].numel()), bias)
 
     @staticmethod
-    def backward(ctx: Any, by_out: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (by_out,) = gradients
         x, weight = ctx.saved_tensors
         by_x = None
         if ctx.needs_input_grad[0]:

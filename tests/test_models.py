@@ -1,11 +1,9 @@
 """The models of the repository: they load, are small, have a card, and read."""
 
-import csv
-import tarfile
+import importlib
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -67,7 +65,7 @@ def test_iam_words_reads_words_and_stops():
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_iam_lines_learns_accents_and_forgets_little(tmp_path):
+def test_iam_lines_learns_accents_and_forgets_little(tmp_path, monkeypatch):
     """As docs/recognition.rst advises: old lines beside the new ones."""
     rng = np.random.default_rng(0)
     words = "été déjà forêt garçon Noël über für schön Mädchen Tür le la und der"
@@ -78,7 +76,9 @@ def test_iam_lines_learns_accents_and_forgets_little(tmp_path):
     )
     lines = load_iam(DATA / "iam", data_home=tmp_path)
     old = rng.choice(len(lines.text), 180, replace=False)
-    gray, truth = load_gray(tmp_path)
+    monkeypatch.syspath_prepend(FOLDER.parent / "benchmarks")
+    monkeypatch.setenv("HWSK_DATA", str(tmp_path))
+    gray, truth, _ = importlib.import_module("train_iam_lines").load_gray(DATA)
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     prepare, recognizer = reader[:-1], reader[-1]
     before = [character_error_rate(y, reader.predict(X))
@@ -89,14 +89,6 @@ def test_iam_lines_learns_accents_and_forgets_little(tmp_path):
     assert set("éàêçëüöä") <= set(recognizer.alphabet_)
     assert character_error_rate(told.text, reader.predict(told.images)) < before[0] / 2
     assert character_error_rate(truth, reader.predict(gray)) < before[1] + 0.02
-
-
-def load_gray(folder):
-    """Grey lines of writers that no training saw, and their texts."""
-    with tarfile.open(DATA / "iam" / "gray_lines.tgz") as archive:
-        archive.extractall(folder / "gray", filter="data")
-    table = pd.read_csv(DATA / "iam" / "gray_lines.tsv", sep="\t", quoting=csv.QUOTE_NONE)
-    return [str(next((folder / "gray").rglob(f"{name}.*"))) for name in table["id"]], table["text"]
 
 
 def test_emnist_characters_reads_characters_it_was_not_trained_on():

@@ -26,6 +26,7 @@ from hwsk.networks.mixture import (
 from hwsk.networks.noise import WeightNoise
 from hwsk.networks.optim import CentredRMSprop
 from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
+from hwsk.networks.stepper import Stepper
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._sampling import draw
 
@@ -143,25 +144,26 @@ def make_network(**arguments):
 
 
 @pytest.mark.parametrize("n_context", [0, 4])
+@pytest.mark.parametrize("num_layers", [1, 3])
 @torch.no_grad()
-def test_step_by_step_or_at_once_or_in_pieces(n_context):
-    network = make_network(n_context=n_context, n_windows=2)
+def test_step_by_step_or_at_once_or_in_pieces(n_context, num_layers):
+    network = make_network(n_context=n_context, n_windows=2, num_layers=num_layers)
     points = torch.randn(3, 11, 3, dtype=torch.float64)
     context = torch.rand(3, 5, n_context, dtype=torch.float64) if n_context else None
     at_once, last = network(points, context)
     assert at_once.shape == (3, 11, n_outputs(2))
-    states, weights = network.initial_states(3, context), network.joint_weights(3)
-    for t in range(11):
-        outputs, states, _ = network.step(points[:, t], states, weights, context)
-        torch.testing.assert_close(outputs, at_once[:, t])
     first, between = network(points[:, :4], context)
-    second, end = network(points[:, 4:], context, between)
+    for start, states in ((0, network.initial_states(3, context)), (4, between)):
+        stepper = Stepper(network, states, context)
+        for t in range(start, 11):
+            outputs, _ = stepper.step(points[:, t].numpy())
+            np.testing.assert_allclose(outputs, at_once[:, t])
+    second, end = network(points[:, 4:], context, between)  # the steps have left `between` alone
     torch.testing.assert_close(torch.cat([first, second], dim=1), at_once)
-    for of_layer in zip(last, end, states, strict=True):
+    for of_layer in zip(last, end, strict=True):
         for parts in zip(*of_layer, strict=True):
             if parts[0] is not None:
                 torch.testing.assert_close(parts[0], parts[1])
-                torch.testing.assert_close(parts[0], parts[2])
 
 
 @torch.no_grad()
@@ -170,19 +172,30 @@ def test_attention_over_a_line_is_that_of_its_steps():
     points = torch.randn(2, 9, 3, dtype=torch.float64)
     context = torch.rand(2, 5, 4, dtype=torch.float64)
     phi = network.attention_over(points, context)
-    states, weights = network.initial_states(2, context), network.joint_weights(2)
+    stepper = Stepper(network, network.initial_states(2, context), context)
     for t in range(9):
-        _, states, now = network.step(points[:, t], states, weights, context)
-        torch.testing.assert_close(phi[:, t], now)
+        _, now = stepper.step(points[:, t].numpy())
+        np.testing.assert_allclose(now, phi[:, t])
 
 
+@pytest.mark.parametrize("n_context", [0, 4])
 @torch.no_grad()
-def test_many_sequences_step_as_few_do():
-    network = make_network(n_context=4, n_windows=2).float()
-    point, context = torch.randn(9, 3), torch.rand(9, 5, 4)
-    states = network.initial_states(9, context)
-    few, many = (network.step(point, states, network.joint_weights(n), context) for n in (1, 9))
-    torch.testing.assert_close(few[0], many[0], rtol=0, atol=1e-5)
+def test_sequences_step_in_float32_as_at_once_while_others_end(n_context):
+    """From 32 to a single one, so through each way to multiply."""
+    network = make_network(n_context=n_context, n_windows=2, hidden_units=40).float()
+    points = torch.randn(32, 40, 3)
+    context = torch.rand(32, 5, n_context) if n_context else None
+    at_once, _ = network(points, context)
+    stepper = Stepper(network, network.initial_states(32, context), context)
+    rows = np.arange(32)
+    for t in range(40):
+        outputs, _ = stepper.step(points[rows, t].numpy())
+        np.testing.assert_allclose(outputs, at_once[rows, t], rtol=0, atol=1e-5)
+        if len(rows) > 1:
+            kept = np.arange(len(rows)) != t % len(rows)
+            rows = rows[kept]
+            stepper.keep(kept)
+    assert len(rows) == 1
 
 
 def test_what_comes_later_or_is_padding_changes_nothing():
@@ -385,6 +398,19 @@ def test_products_are_those_of_torch(fused, n, monkeypatch):
         strict=True,
     ):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 14, 16, 33])
+def test_products_with_columns_are_those_of_numpy(fused, dtype, n, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(_products, "_is_fused", lambda: False)
+    rng = np.random.default_rng(0)
+    weight, columns = (rng.normal(size=shape).astype(dtype) for shape in ((5, 7), (7, n)))
+    product = _products.ColumnProduct(weight)(columns)
+    assert product.dtype == dtype and product.flags.c_contiguous
+    np.testing.assert_allclose(product, weight @ columns, rtol=1e-5, atol=1e-5)
 
 
 def test_the_fused_product_is_there():

@@ -167,51 +167,6 @@ class LSTMLayer(nn.Module):
         weights, precisions, steps = self.to_window(hidden).exp().chunk(3, dim=-1)
         return weights, precisions, steps
 
-    def joint_weights(self, n: int) -> tuple[Tensor, Tensor]:
-        """Weight and bias of inputs and state in one product, for `step` of `n` sequences."""
-        weight = torch.cat([self.weight_input, self.weight_hidden], dim=1) * self.factors
-        bias = self.bias * self.factors[:, 0]
-        return pack(weight, n), bias
-
-    def step(
-        self,
-        inputs: Sequence[Tensor],
-        state: LSTMState,
-        joint_weights: tuple[Tensor, Tensor],
-        context: Tensor | None = None,
-    ) -> tuple[LSTMState, Tensor | None]:
-        """One step, in sampling: no gradient is wanted.
-
-        Parameters
-        ----------
-        inputs : sequence of Tensor of shape (n, n_inputs)
-            Together what `forward` takes at a step.
-        state : LSTMState
-        joint_weights : (Tensor, Tensor)
-            As `joint_weights` gives them.
-        context : Tensor of shape (n, n_characters, n_context), optional
-
-        Returns
-        -------
-        state : LSTMState
-            After the step.
-        phi : Tensor of shape (n, n_characters) or None
-            What the window sees of each character (equation 46).
-        """
-        seen = [] if state.window is None else [state.window]
-        into = torch.cat([*inputs, state.hidden, *seen], dim=1)
-        gates = multiply(into, *joint_weights).sigmoid_()
-        enter, keep, new, show = gates.chunk(_ORDER, dim=1)
-        cell = torch.addcmul(keep * state.cell, enter, new.mul_(2).sub_(1))
-        hidden = show * cell.tanh()
-        if context is None or state.position is None:
-            return LSTMState(hidden, cell), None
-        weights, precisions, steps = self.window_parameters(hidden)
-        position = state.position + steps
-        phi = window_weights(weights, precisions, position, context.shape[1])
-        window = torch.bmm(phi[:, None], context)[:, 0]
-        return LSTMState(hidden, cell, window, position), phi
-
 
 def window_weights(weights: Tensor, precisions: Tensor, position: Tensor, n: int) -> Tensor:
     """How much the window sees of each of `n` characters, `(..., n)` (equation 46; u from 1)."""

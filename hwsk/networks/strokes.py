@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from hwsk.networks._products import linear, multiply, pack
+from hwsk.networks._products import linear
 from hwsk.networks.mixture import n_outputs
 from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
 
@@ -73,7 +73,7 @@ class StrokeNetwork(nn.Module):
 
     def initial_states(self, n: int, context: Tensor | None = None) -> list[LSTMState]:
         """State of each layer before the first point of `n` sequences."""
-        return [layer.initial_state(n, context) for layer in self._lstms]
+        return [layer.initial_state(n, context) for layer in self.lstms]
 
     def forward(
         self,
@@ -104,7 +104,7 @@ class StrokeNetwork(nn.Module):
         window: Tensor | None = None
         hiddens: list[Tensor] = []
         last = []
-        for i, (layer, state) in enumerate(zip(self._lstms, states, strict=True)):
+        for i, (layer, state) in enumerate(zip(self.lstms, states, strict=True)):
             below = [] if not i else [hiddens[-1]] if window is None else [hiddens[-1], window]
             text = None if i else context
             hidden, seen, after = layer(torch.cat([points, *below], 2), state, text)
@@ -116,51 +116,9 @@ class StrokeNetwork(nn.Module):
             hidden = torch.cat(hiddens, dim=2)
             return linear(hidden, self.head.weight, self.head.bias).transpose(0, 1), last
 
-    def joint_weights(self, n: int) -> list[tuple[Tensor, Tensor]]:
-        """Weights of each layer and of the head, for `step` of `n` sequences."""
-        layers = [layer.joint_weights(n) for layer in self._lstms]
-        return [*layers, (pack(self.head.weight, n), self.head.bias)]
-
-    def step(
-        self,
-        point: Tensor,
-        states: list[LSTMState],
-        joint_weights: list[tuple[Tensor, Tensor]],
-        context: Tensor | None = None,
-    ) -> tuple[Tensor, list[LSTMState], Tensor | None]:
-        """Densities of the next points after one of each of `n` sequences.
-
-        Parameters
-        ----------
-        point : Tensor of shape (n, n_channels)
-        states : list of LSTMState
-        joint_weights : list of (Tensor, Tensor)
-            As `joint_weights` gives them.
-        context : Tensor of shape (n, n_characters, n_context), optional
-
-        Returns
-        -------
-        outputs : Tensor of shape (n, n_outputs)
-        states : list of LSTMState
-        phi : Tensor of shape (n, n_characters) or None
-            What the window sees now.
-        """
-        after: list[LSTMState] = []
-        phi: Tensor | None = None
-        for i, (layer, state) in enumerate(zip(self._lstms, states, strict=True)):
-            inputs = [point] if not i else [point, after[-1].hidden]
-            if i and after[0].window is not None:
-                inputs.append(after[0].window)
-            text = None if i else context
-            now, seen = layer.step(inputs, state, joint_weights[i], text)
-            phi = phi if i else seen
-            after.append(now)
-        hidden = torch.cat([state.hidden for state in after], dim=1)
-        return multiply(hidden, *joint_weights[-1]), after, phi
-
     def attention_over(self, points: Tensor, context: Tensor) -> Tensor:
         """What the window sees after each point of sequences, `(n, n_steps, n_characters)`."""
-        reader = self._lstms[0]
+        reader = self.lstms[0]
         start = reader.initial_state(len(context), context)
         hidden, _, _ = reader(points.transpose(0, 1), start, context)
         weights, precisions, steps = reader.window_parameters(hidden)
@@ -168,5 +126,6 @@ class StrokeNetwork(nn.Module):
         return phi.transpose(0, 1)
 
     @property
-    def _lstms(self) -> list[LSTMLayer]:
+    def lstms(self) -> list[LSTMLayer]:
+        """`layers`, as what they are."""
         return cast("list[LSTMLayer]", list(self.layers))

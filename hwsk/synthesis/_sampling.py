@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hwsk.networks.mixture import CORRELATION, LOG_SCALES
 from hwsk.networks.recurrent import LSTMState
+from hwsk.networks.stepper import Stepper
 from hwsk.networks.strokes import StrokeNetwork
 
 _RANDOM_STEPS = 256  # for which random numbers are drawn at once
@@ -66,11 +67,11 @@ def sample(
     stop = stop and contexts is not None
     sizes = np.array([0 if contexts is None else len(contexts[i]) for i in range(n)])
     context = None if contexts is None else _pad(contexts)
-    point, states = _prime(network, starts, context)
-    weights = network.joint_weights(n)
+    stepper = Stepper(network, _prime(network, starts, context), context)
+    points = np.stack([start[-1].cpu().numpy() for start in starts])
     rows: NDArray[np.int64] = np.arange(n)  # of the lines that are still being drawn
     limit = np.array(most)
-    drawn = point.new_zeros(n, max(most), point.shape[1], device="cpu").numpy()
+    drawn = np.zeros((n, max(most), points.shape[1]), points.dtype)
     places = np.zeros((n, max(most) if context is not None else 0), np.float32)
     peaks = np.zeros((n, _PATIENCE), np.int64)  # of the window, in the last steps
     lengths, finished = np.zeros(n, np.int64), np.zeros(n, bool)
@@ -78,18 +79,15 @@ def sample(
     while len(rows):
         if step % _RANDOM_STEPS == 0:
             chances = np.stack([_chances(rngs[row]) for row in rows])
-        outputs, states, phi = network.step(point, states, weights, context)
-        drawn[rows, step] = points = draw(
-            outputs.cpu().numpy(), network.n_mixtures, bias, chances[:, step % _RANDOM_STEPS]
-        )
-        point = torch.from_numpy(points).to(point.device)
+        outputs, phi = stepper.step(points)
+        points = draw(outputs, network.n_mixtures, bias, chances[:, step % _RANDOM_STEPS])
+        drawn[rows, step] = points
         step += 1
         lengths[rows] = step
         ended = limit <= step
         if phi is not None:
-            seen = phi.cpu().numpy()
-            places[rows, step - 1] = seen @ np.arange(seen.shape[1]) / seen.sum(axis=1).clip(1e-9)
-            peak, before = seen.argmax(axis=1), peaks[rows, step % _PATIENCE]
+            places[rows, step - 1] = phi @ np.arange(phi.shape[1]) / phi.sum(axis=1).clip(1e-9)
+            peak, before = phi.argmax(axis=1), peaks[rows, step % _PATIENCE]
             peaks[rows, step % _PATIENCE] = peak
             if stop:
                 finished[rows] = passed = peak >= sizes
@@ -99,10 +97,8 @@ def sample(
         if ended.any():
             kept = ~ended
             rows, limit, sizes, chances = rows[kept], limit[kept], sizes[kept], chances[kept]
-            left = torch.from_numpy(np.flatnonzero(kept)).to(point.device)
-            point = point[left]
-            context = None if context is None else context[left]
-            states = [state.rows(left) for state in states]
+            points = points[kept]
+            stepper.keep(kept)
     return [
         Sample(drawn[i, :length], places[i, :length], bool(finished[i]))
         for i, length in enumerate(lengths)
@@ -161,18 +157,17 @@ def _pad(contexts: Sequence[Tensor]) -> Tensor:
 
 def _prime(
     network: StrokeNetwork, starts: Sequence[Tensor], context: Tensor | None
-) -> tuple[Tensor, list[LSTMState]]:
-    """The last points that are given, and the states before them."""
+) -> list[LSTMState]:
+    """The states before the last points that are given."""
     states = network.initial_states(len(starts), context)
-    point = torch.stack([start[-1] for start in starts])
     if all(len(start) == 1 for start in starts):
-        return point, states
+        return states
     after = []
     for i, start in enumerate(starts):  # of different lengths
         row = torch.tensor([i])
         text = None if context is None else context[row]
         after.append(network(start[None, :-1], text, [state.rows(row) for state in states])[1])
-    return point, [LSTMState.join(of_layer) for of_layer in zip(*after, strict=True)]
+    return [LSTMState.join(of_layer) for of_layer in zip(*after, strict=True)]
 
 
 def _chances(rng: np.random.Generator) -> NDArray[np.float64]:

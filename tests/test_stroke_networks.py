@@ -144,16 +144,16 @@ def make_network(**arguments):
 
 
 @pytest.mark.parametrize("n_context", [0, 4])
-@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize(("n", "num_layers"), [(1, 3), (3, 1), (3, 3)])
 @torch.no_grad()
-def test_step_by_step_or_at_once_or_in_pieces(n_context, num_layers):
+def test_step_by_step_or_at_once_or_in_pieces(n_context, n, num_layers):
     network = make_network(n_context=n_context, n_windows=2, num_layers=num_layers)
-    points = torch.randn(3, 11, 3, dtype=torch.float64)
-    context = torch.rand(3, 5, n_context, dtype=torch.float64) if n_context else None
+    points = torch.randn(n, 11, 3, dtype=torch.float64)
+    context = torch.rand(n, 5, n_context, dtype=torch.float64) if n_context else None
     at_once, last = network(points, context)
-    assert at_once.shape == (3, 11, n_outputs(2))
+    assert at_once.shape == (n, 11, n_outputs(2))
     first, between = network(points[:, :4], context)
-    for start, states in ((0, network.initial_states(3, context)), (4, between)):
+    for start, states in ((0, network.initial_states(n, context)), (4, between)):
         stepper = Stepper(network, states, context)
         for t in range(start, 11):
             outputs, _ = stepper.step(points[:, t].numpy())

@@ -71,7 +71,7 @@ class ColumnProduct:
     def __call__(self, columns: NDArray[Any]) -> NDArray[Any]:
         n = columns.shape[1]
         if n == 1 or columns.dtype != np.float32 or not _is_fused():
-            return self._weight @ columns  # a single one as fast as the weight is read; torch isn't
+            return self._weight @ columns  # of one, as fast as the weight is read; torch is slower
         x = torch.from_numpy(columns).t()
         if -n % _LANES < _LANES // 4:  # columns fill the lanes, and nothing need be packed
             return _fused(torch.from_numpy(self._weight), x, None).numpy()

@@ -39,7 +39,8 @@ from hwsk.preprocessing.augmentation import (
 )
 from hwsk.verification import SiameseVerifier
 
-VIEWS, VIEW_STRENGTH = 8, 0.75  # of the changed versions in prediction
+STRENGTH = 1.0  # of what changes the images in training
+VIEWS, VIEW_STRENGTH = 4, 0.5  # of the changed versions in prediction
 
 
 def augmentation(strength: float) -> Compose:
@@ -70,8 +71,8 @@ def main() -> None:
 @main.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/signatures", type=click.Path(path_type=Path))
-@click.option("--epochs", default=10)
-@click.option("--own-epochs", default=10, help="Of the second part.")
+@click.option("--epochs", default=3)
+@click.option("--own-epochs", default=20, help="Of the second part.")
 @click.option("--seed", default=0)
 @click.option("--final", is_flag=True, help="Learn from the test writers, too.")
 def train(data: str, out: Path, epochs: int, own_epochs: int, seed: int, final: bool) -> None:
@@ -96,6 +97,7 @@ def train(data: str, out: Path, epochs: int, own_epochs: int, seed: int, final: 
     start = time.time()
     verifier = SiameseVerifier(
         "multi_similarity",
+        matching=True,
         texture=True,
         image_size=SIZE,
         preprocessor=cleaner(),
@@ -103,7 +105,7 @@ def train(data: str, out: Path, epochs: int, own_epochs: int, seed: int, final: 
         batch_size=64,
         lr=2e-3,
         ema_decay=0.998,
-        augment=augmentation(1.5),
+        augment=augmentation(STRENGTH),
         callbacks=[Checkpoint(out / f"seed{seed}-all.ckpt")],
         random_state=seed,
         verbose=2,
@@ -150,16 +152,28 @@ def judge(model: Path, data: str) -> None:
         verifier.set_params(test_augmentations=n_views)
         for part, rows in (("validation", valid), ("test", test)):
             if not ("final" in model.name and part == "test"):
-                vectors = verifier.transform(signatures.images[rows])
-                name = f"{part} writers, {n_views} changed versions"
-                print_report(name, vectors, signatures, rows)
+                print_report(
+                    f"{part} writers, {n_views} changed versions",
+                    verifier.transform(signatures.images[rows]),
+                    signatures,
+                    rows,
+                    distances_of(verifier, signatures, rows),
+                )
     pairs, same = make_pairs(
         signatures.writer[rows], forged=signatures.forged[rows], negatives="skilled"
     )
-    scores = -np.linalg.norm(vectors[pairs[:, 0]] - vectors[pairs[:, 1]], axis=1)
+    scores = verifier.decision_function(signatures.images[rows][pairs])
     for label, rate in (("FAR", false_acceptance_rate), ("FRR", false_rejection_rate)):
         value = rate(same, scores, threshold=verifier.threshold_)
         print(f"{part} writers, skilled: {label} {value:.4f} at the validation writers' threshold")
+
+
+def distances_of(verifier, signatures, rows: np.ndarray) -> np.ndarray:
+    """Distance of each two signatures."""
+    pairs = np.column_stack(np.triu_indices(len(rows), 1))
+    distances = np.zeros((len(rows), len(rows)))
+    distances[tuple(pairs.T)] = verifier.pair_distance(signatures.images[rows][pairs])
+    return distances + distances.T
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
-from scipy.spatial.distance import pdist
 from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -34,13 +35,18 @@ from hwsk._pairs import ContextBatches, FellowBatches, nearest_errors, unit
 from hwsk._tasks import Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
 from hwsk.multitask import MultiTaskClassifier
-from hwsk.networks.hands import HandLoss, HandNetwork
+from hwsk.networks.hands import HandLoss, HandNetwork, out_of_reach_on
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
+from hwsk.networks.matching import MatchingLoss, Places, match
 
 __all__ = ["SiameseVerifier"]
 
 _OF_PAIRS = ("contrastive", "multi_similarity")  # losses that need no writers
-_REMEMBERED = 10_000  # vectors that a metric keeps
+_DESCRIPTOR_DIM = 64
+_EMBEDDING_WEIGHT = 0.3  # of the vectors' loss, where pairs are matched
+_REMEMBERED = 10_000  # images whose vectors a metric keeps
+_PLACES_REMEMBERED = 200  # images whose places it does
+_AT_ONCE = {True: 256, False: 65_536}  # pairs that are compared at once, matched or not
 
 
 def _compares_pairs(self: SiameseVerifier) -> bool:
@@ -77,9 +83,14 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         Before the last layer.
     feature_weight : float, default=1.0
         Weight of the loss of the features, where `fit` is given some.
+    matching : bool, default=False
+        Whether the images of a pair are compared place by place: each place of one with the likest
+        of those near it in the other. Better where both say the same, as a signature and its
+        forgery do, and slower. `transform` gives vectors all the same.
     test_augmentations : int, default=0
         A vector is the mean of those of the image and of as many versions of it changed by
-        `augment`, all images in the same ways. Needs no new fit.
+        `augment`, all images in the same ways; with `matching`, so is how alike two images are.
+        Needs no new fit.
     preprocessor : transformer, callable or array-like, default=None
         What makes images of the entries of X. A transformer of images, such as a Pipeline that
         cleans scans, is cloned and fitted. A callable takes a list of entries, and gives images.
@@ -168,6 +179,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_weight": [Interval(Real, 0, None, closed="left")],
+        "matching": ["boolean"],
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
@@ -186,6 +198,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         embedding_dim: int = 128,
         dropout: float = 0.0,
         feature_weight: float = 1.0,
+        matching: bool = False,
         test_augmentations: int = 0,
         preprocessor: Any = None,
         channels: tuple[int, ...] = (32, 64, 128, 128),
@@ -217,6 +230,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.feature_weight = feature_weight
+        self.matching = matching
         self.test_augmentations = test_augmentations
         self.preprocessor = preprocessor
         self.channels = channels
@@ -342,7 +356,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             self.feature_names_ = list(self.tasks_["names"])
             codes = encode_tasks(features, self.tasks_)
             self._feature_counts = count_classes(codes, self.tasks_)
-        parts: list[Any] = [writers, np.arange(len(writers)), codes]
+        parts: list[Any] = [writers, np.arange(len(writers)), codes, counts[writers] == 1]
         if contexts is not None:
             parts.append(np.unique(column_or_1d(contexts), return_inverse=True)[1])
         targets = list(zip(*parts, strict=True))
@@ -352,8 +366,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return _SampleDataset(stack[rows], chosen, self.augment if training else None, seed)
 
         def judge(rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-            vectors = _vectors(self._outputs(CanvasDataset(stack[rows], None), warn=False))
-            return _all_pairs(vectors, writers[rows])
+            pairs, same = _all_pairs(writers[rows])
+            return -self._distances(self._looks_of(stack[rows]), pairs), same
 
         self._learn(make_dataset, len(stack), writers if groups is None else groups, further, judge)
 
@@ -385,9 +399,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return _PairDataset(stack, rows[chosen], same[chosen], augment, seed)
 
         def judge(chosen: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-            images = stack[rows[chosen].ravel()]
-            vectors = _vectors(self._outputs(CanvasDataset(images, None), warn=False))
-            return -np.linalg.norm(vectors[::2] - vectors[1::2], axis=1), same[chosen]
+            looks = self._looks_of(stack[rows[chosen].ravel()])
+            pairs = np.arange(2 * len(chosen)).reshape(-1, 2)
+            return -self._distances(looks, pairs), same[chosen]
 
         self._learn(make_dataset, len(rows), groups, further, judge)
 
@@ -424,18 +438,21 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             sizes,
             self.dropout,
             self.texture,
+            _DESCRIPTOR_DIM if self.matching else None,
         )
 
     def _make_criterion(self) -> nn.Module:
+        matching = MatchingLoss(out_of_reach_on(self.image_size_)) if self.matching else None
+        weight = _EMBEDDING_WEIGHT if self.matching else 1.0
         if not self._n_writers:
-            return PairsLoss(self.loss, self.margin)
+            return PairsLoss(self.loss, self.margin, matching, weight)
         tasks = None
         if self.tasks_ is not None:
             tasks = TaskLoss([np.ones(len(c)) for c in self.tasks_["classes"]])
         embedding = EmbeddingLoss(
             self.loss, self.margin, self.scale, self._n_writers, self.embedding_dim
         )
-        return HandLoss(embedding, tasks, task_weight=self.feature_weight)
+        return HandLoss(embedding, tasks, matching, weight, self.feature_weight)
 
     def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
         vectors = output[0].detach().cpu().numpy()
@@ -466,9 +483,39 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         return self._embed(X)
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
+        return _mean_vectors(self._views(X, stacklevel=5))
+
+    def _views(self, X: Any, stacklevel: int) -> Iterator[Iterator[tuple[list[int], Any]]]:
+        """What the network gives, of the images and of changed versions."""
         images = self._images(X, reset=False)
-        views = self._encode_views(images, self.test_augmentations, stacklevel=4)
-        return unit(np.sum([_vectors(outputs) for outputs in views], axis=0))
+        return self._encode_views(images, self.test_augmentations, stacklevel)
+
+    def _looks(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Iterator[Any]:
+        """What images are compared by: their mean vectors, or the places of each version."""
+        if self.matching:
+            return (_places(outputs) for outputs in views)
+        return iter([torch.from_numpy(_mean_vectors(views)).double()])
+
+    def _looks_of(self, canvases: NDArray[Any]) -> Iterator[Any]:
+        """The same of images in training, as they are."""
+        return self._looks([self._outputs(CanvasDataset(canvases, None), warn=False)])
+
+    def _distances(self, looks: Iterable[Any], pairs: NDArray[Any]) -> NDArray[np.float64]:
+        """Distance of each pair of rows, the root of the mean square over what is compared."""
+        squares = []
+        for look in looks:
+            chunks = np.array_split(pairs, -(-len(pairs) // _AT_ONCE[self.matching]) or 1)
+            squares.append(np.concatenate([self._squares(look, rows) for rows in chunks]))
+        return np.sqrt(np.mean(squares, axis=0))
+
+    @torch.inference_mode()
+    def _squares(self, look: Any, pairs: NDArray[Any]) -> NDArray[np.float64]:
+        first, second = torch.from_numpy(np.ascontiguousarray(pairs.T))
+        if not self.matching:
+            return (look[first] - look[second]).square().sum(dim=1).numpy()
+        sides = [Places(*(part[rows] for part in look)) for rows in (first, second)]
+        alike = match(sides[0], sides[1], out_of_reach_on(self.image_size_))
+        return (2 - 2 * alike.double()).clamp_min(0).numpy()
 
     def feature_classifier(self) -> MultiTaskClassifier:
         """The features that were trained along, as an estimator of their own with this network.
@@ -492,11 +539,12 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     def pair_distance(self, pairs: Any) -> NDArray[np.float64]:
         """Euclidean distance of the vectors of each pair.
 
+        With `matching` it is the root of the mean square of the distances of matched places.
+
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, ...)
-            As in `fit`. An entry that comes in several pairs is looked at once where entries are
-            paths or ids.
+            As in `fit`. An image, path or id that comes in several pairs is looked at once.
 
         Returns
         -------
@@ -510,8 +558,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
                 "hwsk.model_selection.make_pairs makes pairs of samples"
             )
         entries, rows = _split_pairs(pairs)
-        vectors = self._embed(entries).astype(np.float64)
-        return np.linalg.norm(vectors[rows[:, 0]] - vectors[rows[:, 1]], axis=1)
+        return self._distances(self._looks(self._views(entries, stacklevel=4)), rows)
 
     @available_if(_compares_pairs)
     def pair_score(self, pairs: Any) -> NDArray[np.float64]:
@@ -742,10 +789,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         if self._holds_pairs(X):
             same = self._check_same(y, len(X), reset=False)
             return self.pair_score(X), same
-        vectors = self._embed(X)
-        check_consistent_length(vectors, y)
-        _, writers = np.unique(column_or_1d(y), return_inverse=True)
-        return _all_pairs(vectors, writers)
+        check_consistent_length(X, y)
+        pairs, same = _all_pairs(column_or_1d(y))
+        return -self._distances(self._looks(self._views(X, stacklevel=5)), pairs), same
 
     def _check_same(self, y: Any, n: int, *, reset: bool = True) -> NDArray[np.bool_]:
         labels = column_or_1d(y)
@@ -815,8 +861,23 @@ def _vectors(outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
     return in_order(done, parts)
 
 
+def _mean_vectors(views: Iterable[Iterator[tuple[list[int], Any]]]) -> NDArray[np.float32]:
+    return unit(np.sum([_vectors(outputs) for outputs in views], axis=0))
+
+
+def _places(outputs: Iterable[tuple[list[int], Any]]) -> Places:
+    """The places of all images, from what the network gives batch by batch."""
+    done: list[int] = []
+    parts = []
+    for rows, (*_, places) in outputs:
+        done += rows
+        parts.append([part.cpu() for part in places])
+    order = torch.from_numpy(np.argsort(done))
+    return Places(*(torch.cat(part)[order] for part in zip(*parts, strict=True)))
+
+
 def _split_pairs(X: Any) -> tuple[Any, NDArray[np.int64]]:
-    """Entries, and for each pair the numbers of its two; paths and ids are taken once."""
+    """Entries, each once, and for each pair the numbers of its two."""
     if isinstance(X, pd.DataFrame):
         X = X.to_numpy()
     if hasattr(X, "__array__"):
@@ -826,24 +887,28 @@ def _split_pairs(X: Any) -> tuple[Any, NDArray[np.int64]]:
         if odd:
             raise ValueError(f"row {odd[0]} of X holds {len(X[odd[0]])} entries; a pair has two")
         array = object_array([entry for pair in X for entry in pair]).reshape(-1, 2)
-    if array.ndim == 2:
-        flat = array.ravel()
-        if array.dtype == object:
-            kinds = {type(entry) for entry in flat}
-            if not kinds <= {str, int}:
-                return flat, np.arange(flat.size).reshape(-1, 2)
-            flat = np.array(flat.tolist())
-        entries, rows = np.unique(flat, return_inverse=True)
-        return entries, rows.reshape(-1, 2)
-    return array.reshape(-1, *array.shape[2:]), np.arange(2 * len(array)).reshape(-1, 2)
+    entries = array.reshape(-1, *array.shape[2:])
+    numbers: dict[Any, int] = {}
+    rows = [numbers.setdefault(_key(entry), len(numbers)) for entry in entries]
+    _, firsts = np.unique(rows, return_index=True)
+    return entries[firsts], np.array(rows, np.int64).reshape(-1, 2)
 
 
-def _all_pairs(
-    vectors: NDArray[Any], writers: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Score of all pairs of samples, and whether each is by one writer."""
+def _key(entry: Any) -> Any:
+    """What tells an entry of pairs from others."""
+    if isinstance(entry, np.ndarray):
+        return entry.shape, entry.dtype, sha256(np.ascontiguousarray(entry)).digest()
+    try:
+        hash(entry)
+    except TypeError:
+        return id(entry)
+    return type(entry), entry
+
+
+def _all_pairs(writers: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """All pairs of rows, and whether each is by one writer."""
     first, second = np.triu_indices(len(writers), 1)
-    return -pdist(vectors.astype(np.float64)), writers[first] == writers[second]
+    return np.column_stack([first, second]), writers[first] == writers[second]
 
 
 def _find_threshold(
@@ -932,24 +997,33 @@ class _Metric:
 
     def __init__(self, verifier: SiameseVerifier) -> None:
         self.verifier = verifier
-        self.known: dict[bytes, NDArray[np.float32]] = {}
+        self.known: dict[bytes, list[Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"verifier": self.verifier, "known": {}}
 
     def __call__(self, row: Any, other: Any) -> float:
-        return float(np.linalg.norm(self._vector(row) - self._vector(other)))
+        looks = zip(self._looks(row), self._looks(other), strict=True)
+        return float(self.verifier._distances(map(_join, looks), np.array([[0, 1]]))[0])
 
-    def _vector(self, row: Any) -> NDArray[np.float32]:
+    def _looks(self, row: Any) -> list[Any]:
         row = np.ascontiguousarray(row)
         key = row.tobytes()
         if key not in self.known:
-            if len(self.known) >= _REMEMBERED:
+            if len(self.known) >= (_PLACES_REMEMBERED if self.verifier.matching else _REMEMBERED):
                 self.known.clear()
             if hasattr(self.verifier, "n_features_in_"):
                 X = row[None]
             else:
                 X = row.reshape(1, *self.verifier.image_size_)
                 X = X.astype(np.uint8) if X.max() > 1 else X
-            self.known[key] = self.verifier._embed(X)[0]
+            self.known[key] = list(self.verifier._looks(self.verifier._views(X, stacklevel=5)))
         return self.known[key]
+
+
+def _join(looks: Iterable[Any]) -> Any:
+    """What is compared of one image, and of another, as that of two."""
+    one, other = looks
+    if isinstance(one, Places):
+        return Places(*map(torch.cat, zip(one, other, strict=True)))
+    return torch.cat([one, other])

@@ -38,9 +38,10 @@ def words():
     return make_handwriting(120, texts=["and"], n_writers=10, random_state=0)
 
 
-@pytest.fixture(scope="module")
-def fitted(words):
-    return SiameseVerifier(**SMALL).fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+@pytest.fixture(scope="module", params=[False, True], ids=["vectors", "places"])
+def fitted(words, request):
+    verifier = SiameseVerifier(**SMALL, matching=request.param)
+    return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
 
 @pytest.fixture(scope="module")

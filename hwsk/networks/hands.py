@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +13,10 @@ from torch import Tensor, nn
 from hwsk.networks._blocks import at_least_float32
 from hwsk.networks.encoder import ConvEncoder, pool
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
+from hwsk.networks.matching import MatchingLoss, PlaceDescriptors, out_of_reach
 
 _LEAST_SIDE = 32  # smaller images are padded: a map of one place has no statistics
+_PLACE_SIDE = 8  # pixels of a place that is described: of one on the last map but one
 
 
 class HandNetwork(nn.Module):
@@ -37,6 +41,8 @@ class HandNetwork(nn.Module):
     texture : bool
         Whether the dense layer also sees mean and maximum of each feature of the last two stages:
         what there is, wherever it is.
+    descriptor_dim : int or None
+        Length of descriptors of each place, for `match`; None leaves them out.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class HandNetwork(nn.Module):
         task_sizes: tuple[int, ...] = (),
         dropout: float = 0.0,
         texture: bool = False,
+        descriptor_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.encoder = ConvEncoder(channels)
@@ -61,8 +68,11 @@ class HandNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.embedding = None if embedding_dim is None else nn.Linear(hidden_units, embedding_dim)
         self.heads = nn.ModuleList(nn.Linear(hidden_units, size) for size in task_sizes)
+        self.places: PlaceDescriptors | None = None
+        if descriptor_dim is not None:
+            self.places = PlaceDescriptors(channels[-2:], descriptor_dim)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
+    def forward(self, images: Tensor) -> tuple[Any, ...]:
         """Vectors and logits of images.
 
         Parameters
@@ -78,8 +88,11 @@ class HandNetwork(nn.Module):
             Of each task.
         features : Tensor of shape (n, hidden_units)
             What embedding and heads see.
+        places : Places
+            If there are descriptors.
         """
-        maps = self.encoder.all_maps(F.pad(images, self.padding))
+        images = F.pad(images, self.padding)
+        maps = self.encoder.all_maps(images)
         seen = [maps[-1].flatten(1)]
         if self.texture:
             seen += [pool(maps[-2]), pool(maps[-1])]
@@ -87,41 +100,55 @@ class HandNetwork(nn.Module):
         x = self.dropout(features)
         vectors = features if self.embedding is None else self.embedding(x)
         logits = tuple(at_least_float32(head(x)) for head in self.heads)
-        return at_least_float32(vectors), logits, at_least_float32(features)
+        output = at_least_float32(vectors), logits, at_least_float32(features)
+        return output if self.places is None else (*output, self.places(images, *maps[-2:]))
+
+
+@cache
+def out_of_reach_on(image_size: tuple[int, int]) -> Tensor:
+    """The `out_of_reach` of the places that a network describes on images of that size."""
+    height, width = (-(-max(_LEAST_SIDE, side) // _PLACE_SIDE) for side in image_size)
+    return out_of_reach(height, width)
 
 
 class HandLoss(nn.Module):
-    """The loss of the embedding and that of the tasks, added.
+    """The losses of the embedding, of the tasks and of matched places, added.
 
     Parameters
     ----------
     embedding : EmbeddingLoss or None
     tasks : TaskLoss or None
+    matching : MatchingLoss or None
     embedding_weight, task_weight : float, default=1.0
-        Factors of the two.
+        Factors of the first two.
     """
 
     def __init__(
         self,
         embedding: EmbeddingLoss | None,
         tasks: TaskLoss | None = None,
+        matching: MatchingLoss | None = None,
         embedding_weight: float = 1.0,
         task_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.embedding = embedding
         self.tasks = tasks
+        self.matching = matching
         self.embedding_weight = embedding_weight
         self.task_weight = task_weight
 
-    def forward(
-        self, output: tuple[Tensor, tuple[Tensor, ...], Tensor], target: tuple[Tensor, ...]
-    ) -> Tensor:
-        """Loss of a batch; target is (writers, samples, classes of the tasks)."""
-        vectors, logits, _ = output
+    def forward(self, output: tuple[Any, ...], target: tuple[Tensor, ...]) -> Tensor:
+        """Loss of a batch; target is (writers, samples, classes of the tasks), and for matching
+        also whether they are the only ones of their writers, and what is written in them.
+        """
+        vectors, logits, _, *places = output
         loss = vectors.new_zeros(())
         if self.embedding is not None:
             loss = loss + self.embedding_weight * self.embedding(vectors, target[0])
         if self.tasks is not None:
             loss = loss + self.task_weight * self.tasks(logits, target[2])
+        if self.matching is not None:
+            contexts = target[4] if len(target) > 4 else torch.zeros_like(target[0])
+            loss = loss + self.matching(places[0], target[0], contexts, target[3])
         return loss

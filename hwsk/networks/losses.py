@@ -16,6 +16,8 @@ from pytorch_metric_learning.losses import (
 from pytorch_metric_learning.miners import MultiSimilarityMiner, TripletMarginMiner
 from torch import Tensor, nn
 
+from hwsk.networks.matching import MatchingLoss
+
 EMBEDDING_MARGINS = {"contrastive": 1.0, "triplet": 0.2, "multi_similarity": 0.5, "cosface": 0.35}
 """Embedding losses, and the margin that each has unless told."""
 
@@ -128,18 +130,42 @@ class EmbeddingLoss(nn.Module):
 
 
 class PairsLoss(nn.Module):
-    """An `EmbeddingLoss` over given pairs: rows 2i and 2i + 1 of the vectors are pair i."""
+    """An `EmbeddingLoss` over given pairs: rows 2i and 2i + 1 of the vectors are pair i.
 
-    def __init__(self, loss: str, margin: float | None = None) -> None:
+    Parameters
+    ----------
+    loss : {"contrastive", "multi_similarity"}
+    margin : float or None, default=None
+    matching : MatchingLoss or None, default=None
+        Added, if the network gives places.
+    embedding_weight : float, default=1.0
+        Factor of the first.
+    """
+
+    def __init__(
+        self,
+        loss: str,
+        margin: float | None = None,
+        matching: MatchingLoss | None = None,
+        embedding_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         self.loss = EmbeddingLoss(loss, margin).loss
+        self.matching = matching
+        self.embedding_weight = embedding_weight
 
-    def forward(self, output: tuple[Tensor, ...], target: tuple[Tensor, ...]) -> Tensor:
+    def forward(self, output: tuple[Any, ...], target: tuple[Tensor, ...]) -> Tensor:
         """Loss of a batch; target starts with whether each pair is by one writer."""
-        same = torch.nonzero(target[0])[:, 0]
-        different = torch.nonzero(target[0] == 0)[:, 0]
-        pairs = (2 * same, 2 * same + 1, 2 * different, 2 * different + 1)
-        return self.loss(output[0], indices_tuple=pairs)
+        vectors, *_, places = output
+        is_same = target[0] > 0
+        first = 2 * torch.arange(len(is_same), device=is_same.device)
+        same, different = first[is_same], first[~is_same]
+        pairs = (same, same + 1, different, different + 1)
+        loss = self.embedding_weight * self.loss(vectors, indices_tuple=pairs)
+        if self.matching is None:
+            return loss
+        near = torch.ones_like(is_same)
+        return loss + self.matching.of_pairs(places, first, first + 1, is_same, near)
 
 
 class TaskLoss(nn.Module):

@@ -1,0 +1,147 @@
+"""Two images compared place by place, each place with the one that suits it best in the other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hwsk.networks._blocks import at_least_float32
+
+_FAR = -9.0  # added to the similarity of places that must not be matched; cosines are from -1
+_REACH = (4, 7)  # rows and columns that a place may have moved by
+_MOST = (96, 160, 64)  # pairs of a batch that are compared: by one hand, of two who wrote the same,
+# of two others
+_SHARE_NEAR = 0.7  # of the loss of different hands that is for those who wrote the same
+
+
+class Places(NamedTuple):
+    """What is seen at each place of images, and how much each place counts."""
+
+    descriptors: Tensor  # (n, n_places, n_channels), of length 1
+    weights: Tensor  # (n, n_places), of sum 1
+
+
+class PlaceDescriptors(nn.Module):
+    """Descriptors of the places of images, from the last two maps of an encoder.
+
+    Parameters
+    ----------
+    channels : tuple of (int, int)
+        Filters of the two maps, the finer first.
+    dim : int
+        Length of the descriptors.
+    """
+
+    def __init__(self, channels: tuple[int, int], dim: int) -> None:
+        super().__init__()
+        self.descriptor = nn.Conv2d(sum(channels), dim, 1)
+        self.gate = nn.Conv2d(sum(channels), 1, 1)
+        nn.init.zeros_(self.gate.weight)  # at first a place counts by its ink
+        nn.init.zeros_(self.gate.bias)
+
+    def forward(self, images: Tensor, fine: Tensor, coarse: Tensor) -> Places:
+        """Places of images `(n, 1, height, width)`, as many as `fine` has."""
+        size = fine.shape[2:]
+        wide = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+        seen = torch.cat([fine, wide], dim=1)
+        descriptors = at_least_float32(self.descriptor(seen).flatten(2))
+        gates = at_least_float32(self.gate(seen).flatten(1)).sigmoid()
+        ink = F.adaptive_avg_pool2d(images, size).flatten(1)
+        weights = gates * ink
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-6)
+        return Places(F.normalize(descriptors, dim=1).transpose(1, 2), weights)
+
+
+def out_of_reach(height: int, width: int) -> Tensor:
+    """What is added to the similarities of all places on a map of that size, so that no place is
+    matched with one too far away.
+    """
+    rows = torch.arange(height).repeat_interleave(width)
+    columns = torch.arange(width).repeat(height)
+    moved = [(along[:, None] - along).abs() for along in (rows, columns)]
+    return _FAR * ((moved[0] > _REACH[0]) | (moved[1] > _REACH[1])).float()
+
+
+def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
+    """How alike the images of pairs are: the mean cosine of places that were matched, `(n,)`.
+
+    Each place is matched with the likest of those in reach in the other image, as in [1]_, and
+    counts by its weight. The matches are found without gradients.
+
+    References
+    ----------
+    .. [1] O. Khattab and M. Zaharia, "ColBERT: efficient and effective passage search via
+       contextualized late interaction over BERT", SIGIR 2020, equation 3 (there without reach, and
+       one way).
+    """
+    return (_one_way(one, other, out_of_reach) + _one_way(other, one, out_of_reach)) / 2
+
+
+def _one_way(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
+    with torch.no_grad():
+        dtype = torch.bfloat16 if one.descriptors.dtype == torch.float32 else torch.float64
+        a, b = one.descriptors.to(dtype), other.descriptors.to(dtype).transpose(1, 2)
+        cosines = torch.baddbmm(out_of_reach.to(dtype)[None], a, b)
+        best = at_least_float32(cosines).argmax(dim=2, keepdim=True)
+    matched = other.descriptors.gather(1, best.expand(-1, -1, one.descriptors.shape[2]))
+    return ((one.descriptors * matched).sum(dim=2) * one.weights).sum(dim=1)
+
+
+class MatchingLoss(nn.Module):
+    """Logistic loss of pairs by how alike they are, with a threshold that is learnt along.
+
+    Of a batch some pairs are taken: by one hand, by two hands who wrote the same, and by others.
+    Pairs of two hands who wrote the same and of whom there is one sample each are left out: both
+    may be forgeries by one hand.
+
+    Parameters
+    ----------
+    out_of_reach : Tensor of shape (n_places, n_places)
+        As the function of that name gives it.
+
+    References
+    ----------
+    .. [1] X. Zhai et al., "Sigmoid loss for language image pre-training", ICCV 2023.
+    """
+
+    out_of_reach: Tensor
+
+    def __init__(self, out_of_reach: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("out_of_reach", out_of_reach)
+        self.slope = nn.Parameter(torch.tensor(30.0))
+        self.threshold = nn.Parameter(torch.tensor(0.75))
+
+    def forward(self, places: Places, writers: Tensor, contexts: Tensor, alone: Tensor) -> Tensor:
+        """Loss of a batch of samples; `alone` are the only ones of their writers."""
+        first, second = torch.triu_indices(len(writers), len(writers), 1, device=writers.device)
+        same = writers[first] == writers[second]
+        near = contexts[first] == contexts[second]
+        unknown = near & alone[first] & alone[second]
+        kinds = (same, near & ~same & ~unknown, ~near & ~same)
+        rows = torch.cat([_some(kind, most) for kind, most in zip(kinds, _MOST, strict=True)])
+        return self.of_pairs(places, first[rows], second[rows], same[rows], near[rows])
+
+    def of_pairs(
+        self, places: Places, first: Tensor, second: Tensor, same: Tensor, near: Tensor
+    ) -> Tensor:
+        """Loss of given pairs of rows: by one hand or not, and whether both wrote the same."""
+        sides = [Places(*(part[rows] for part in places)) for rows in (first, second)]
+        logits = self.slope * (match(sides[0], sides[1], self.out_of_reach) - self.threshold)
+        losses = F.softplus(torch.where(same, -logits, logits))
+        kinds = (
+            (same, 0.5),
+            (~same & near, 0.5 * _SHARE_NEAR),
+            (~same & ~near, 0.5 * (1 - _SHARE_NEAR)),
+        )
+        means = [weight * losses[kind].mean() for kind, weight in kinds if kind.any()]
+        return torch.stack([*means, logits.sum() * 0]).sum()
+
+
+def _some(chosen: Tensor, most: int) -> Tensor:
+    """Rows that are chosen, or as many of them by chance."""
+    rows = torch.nonzero(chosen)[:, 0]
+    return rows[torch.randperm(len(rows), device=rows.device)[:most]]

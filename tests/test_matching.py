@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from hwsk.networks import matching
+from hwsk.networks.hands import HandNetwork, out_of_reach_on
+from hwsk.networks.matching import MatchingLoss, Places, match, out_of_reach
+
+HEIGHT, WIDTH = 6, 10
+
+
+def make_places(n=4, dim=8, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    descriptors = torch.randn(n, HEIGHT * WIDTH, dim, generator=generator, dtype=torch.float64)
+    weights = torch.rand(n, HEIGHT * WIDTH, generator=generator, dtype=torch.float64)
+    return Places(F.normalize(descriptors, dim=2), weights / weights.sum(dim=1, keepdim=True))
+
+
+def by_loops(one, other, reach):
+    """What the definition says, place by place."""
+    total = 0.0
+    for here, there in ((one, other), (other, one)):
+        for i in range(HEIGHT * WIDTH):
+            near = [
+                float(here.descriptors[0, i] @ there.descriptors[0, j])
+                for j in range(HEIGHT * WIDTH)
+                if abs(i // WIDTH - j // WIDTH) <= reach[0]
+                and abs(i % WIDTH - j % WIDTH) <= reach[1]
+            ]
+            total += float(here.weights[0, i]) * max(near) / 2
+    return total
+
+
+def moved(places, rows, columns):
+    """The same images with all places moved; what leaves on one side comes in on the other."""
+    grids = (part.unflatten(1, (HEIGHT, WIDTH)).roll((rows, columns), (1, 2)) for part in places)
+    return Places(*(grid.flatten(1, 2) for grid in grids))
+
+
+@pytest.mark.parametrize("reach", [(0, 0), (1, 2), (4, 7)])
+def test_matching_is_what_it_says(reach, monkeypatch):
+    monkeypatch.setattr(matching, "_REACH", reach)
+    one, other = make_places(1, seed=1), make_places(1, seed=2)
+    alike = match(one, other, out_of_reach(HEIGHT, WIDTH))
+    assert alike.item() == pytest.approx(by_loops(one, other, reach))
+    torch.testing.assert_close(alike, match(other, one, out_of_reach(HEIGHT, WIDTH)))
+
+
+def test_places_are_found_again_within_reach():
+    one = make_places(3)
+    reach = out_of_reach(HEIGHT, WIDTH)
+    torch.testing.assert_close(match(one, one, reach), torch.ones(3, dtype=torch.float64))
+    inside = torch.zeros(HEIGHT, WIDTH, dtype=torch.float64)
+    inside[:2, :2] = 1 / 4  # so that nothing that counts leaves on one side
+    one = Places(one.descriptors, inside.flatten().expand(3, -1))
+    near, far = match(one, moved(one, 3, 5), reach), match(one, moved(one, 0, 8), reach)
+    torch.testing.assert_close(near, torch.ones(3, dtype=torch.float64))
+    assert (far < 0.99).all()
+
+
+def test_loss_falls_as_places_of_one_hand_come_nearer():
+    torch.manual_seed(0)
+    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    writers = torch.tensor([0, 0, 1, 1])
+    apart = make_places(4)
+    pairs = Places(*(part[[0, 0, 2, 2]] for part in apart))
+    contexts, alone = torch.zeros_like(writers), torch.zeros(4, dtype=torch.bool)
+    assert loss(pairs, writers, contexts, alone) < loss(apart, writers, contexts, alone)
+    apart = Places(*(part.requires_grad_() for part in apart))
+    loss(apart, writers, contexts, alone).backward()
+    assert all(part.grad.abs().sum() > 0 for part in (*apart, loss.slope, loss.threshold))
+
+
+def test_what_two_unknown_hands_wrote_teaches_nothing():
+    """Two forgeries of a signature may be by one forger."""
+    torch.manual_seed(0)
+    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    writers, contexts = torch.tensor([0, 1]), torch.tensor([0, 0])
+    alone = torch.tensor([True, True])
+    assert loss(make_places(2), writers, contexts, alone) == 0
+    assert loss(make_places(2), writers, contexts, torch.tensor([True, False])) > 0
+    assert loss(make_places(2), writers, torch.tensor([0, 1]), alone) > 0
+
+
+def test_few_pairs_of_a_kind_are_compared(monkeypatch):
+    monkeypatch.setattr(matching, "_MOST", (2, 3, 1))
+    seen = []
+    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    monkeypatch.setattr(loss, "of_pairs", lambda places, *pairs: seen.append(pairs))
+    writers, contexts = torch.arange(12) // 3, torch.arange(12) // 6
+    loss(make_places(12), writers, contexts, torch.zeros(12, dtype=torch.bool))
+    _, _, same, near = seen[0]
+    assert same.tolist() == [True] * 2 + [False] * 4
+    assert near.tolist() == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize("size", [(96, 192), (20, 90), (33, 65)])
+def test_network_describes_as_many_places_as_are_in_reach(size):
+    network = HandNetwork(size, (2, 4, 4, 8), 16, 8, descriptor_dim=5).eval()
+    images = torch.zeros(2, 1, *size)
+    images[0, :, 8:16, 24:32] = 1
+    with torch.no_grad():
+        places = network(images)[-1]
+    n = len(out_of_reach_on(size))
+    assert places.descriptors.shape == (2, n, 5) and places.weights.shape == (2, n)
+    columns = -(-max(32, size[1]) // 8)
+    inked = places.weights[0].nonzero()[:, 0].tolist()
+    around = {row * columns + column for row in (1, 2) for column in (3, 4)}
+    assert columns + 3 in inked and set(inked) <= around  # where there is ink
+    assert not places.weights[1].any()  # and nothing of a blank image is NaN
+    norms = places.descriptors.norm(dim=2).numpy()
+    np.testing.assert_allclose(norms[0], 1, rtol=1e-5)

@@ -12,6 +12,8 @@ from datetime import date
 
 import click
 import numpy as np
+import torch
+import torch.nn.functional as F
 from hog import hog
 from signatures import SIZE, SPLIT_SEED, cleaner, load_split, print_report
 from sklearn.decomposition import PCA
@@ -19,8 +21,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import normalize
 
+from hwsk.networks.matching import Places, match, out_of_reach
+
 N_COMPONENTS = 150
 SHRINKAGE = 0.1
+CELL = 8  # pixels, those of `hog`
+N_AT_ONCE = 256  # pairs
 PEN_WIDTH = 2.0  # pixels of the canvas
 
 
@@ -53,6 +59,28 @@ def main(data: str) -> None:
         ):
             # Of vectors of length 1 the distance ranks as the cosine does.
             print_report(f"{name}, {pen}", normalize(X[test]), signatures, test)
+        print_report(
+            f"HOG, matched, {pen}",
+            normalize(gradients[test]),
+            signatures,
+            test,
+            matched_distances(gradients[test]),
+        )
+
+
+def matched_distances(gradients: np.ndarray) -> np.ndarray:
+    """Distance of each two images, whose blocks are matched as `SiameseVerifier` matches places."""
+    height, width = (side // CELL - 1 for side in SIZE)
+    blocks = torch.from_numpy(gradients).view(len(gradients), height * width, -1)
+    ink = blocks.norm(dim=2)
+    places = Places(F.normalize(blocks, dim=2), ink / ink.sum(dim=1, keepdim=True))
+    reach = out_of_reach(height, width)
+    alike = np.ones((len(gradients), len(gradients)))
+    pairs = torch.triu_indices(len(gradients), len(gradients), 1)
+    for first, second in zip(pairs[0].split(N_AT_ONCE), pairs[1].split(N_AT_ONCE), strict=True):
+        sides = (Places(*(part[rows] for part in places)) for rows in (first, second))
+        alike[first, second] = alike[second, first] = match(*sides, reach)
+    return np.sqrt(np.maximum(2 - 2 * alike, 0))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from scipy.spatial.distance import squareform
 from signatures import SIZE, SPLIT_SEED, cleaner, load_split, other_hands, print_report
 from signatures import turned as with_turned
 
@@ -171,9 +172,7 @@ def judge(model: Path, data: str) -> None:
 def distances_of(verifier, signatures, rows: np.ndarray) -> np.ndarray:
     """Distance of each two signatures."""
     pairs = np.column_stack(np.triu_indices(len(rows), 1))
-    distances = np.zeros((len(rows), len(rows)))
-    distances[tuple(pairs.T)] = verifier.pair_distance(signatures.images[rows][pairs])
-    return distances + distances.T
+    return squareform(verifier.pair_distance(signatures.images[rows][pairs]))
 
 
 if __name__ == "__main__":

@@ -44,9 +44,8 @@ __all__ = ["SiameseVerifier"]
 _OF_PAIRS = ("contrastive", "multi_similarity")  # losses that need no writers
 _DESCRIPTOR_DIM = 64
 _EMBEDDING_WEIGHT = 0.3  # of the vectors' loss, where pairs are matched
-_REMEMBERED = 10_000  # images whose vectors a metric keeps
-_PLACES_REMEMBERED = 200  # images whose places it does
-_AT_ONCE = {True: 256, False: 65_536}  # pairs that are compared at once, matched or not
+_REMEMBERED, _PLACES_REMEMBERED = 10_000, 200  # images whose vectors, or places, a metric keeps
+_AT_ONCE, _PLACES_AT_ONCE = 65_536, 256  # pairs that are compared at once
 
 
 def _compares_pairs(self: SiameseVerifier) -> bool:
@@ -492,7 +491,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     def _looks(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Iterator[Any]:
         """What images are compared by: their mean vectors, or the places of each version."""
-        if self.matching:
+        if self._has_places():
             return (_places(outputs) for outputs in views)
         return iter([torch.from_numpy(_mean_vectors(views)).double()])
 
@@ -502,16 +501,19 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     def _distances(self, looks: Iterable[Any], pairs: NDArray[Any]) -> NDArray[np.float64]:
         """Distance of each pair of rows, the root of the mean square over what is compared."""
-        squares = []
-        for look in looks:
-            chunks = np.array_split(pairs, -(-len(pairs) // _AT_ONCE[self.matching]) or 1)
-            squares.append(np.concatenate([self._squares(look, rows) for rows in chunks]))
+        at_once = _PLACES_AT_ONCE if self._has_places() else _AT_ONCE
+        chunks = np.array_split(pairs, max(1, -(-len(pairs) // at_once)))
+        squares = [np.concatenate([self._squares(look, rows) for rows in chunks]) for look in looks]
         return np.sqrt(np.mean(squares, axis=0))
+
+    def _has_places(self) -> bool:
+        """Whether pairs are matched: as the network was made, whatever `matching` is by now."""
+        return self.net_.module_.places is not None
 
     @torch.inference_mode()
     def _squares(self, look: Any, pairs: NDArray[Any]) -> NDArray[np.float64]:
         first, second = torch.from_numpy(np.ascontiguousarray(pairs.T))
-        if not self.matching:
+        if not isinstance(look, Places):
             return (look[first] - look[second]).square().sum(dim=1).numpy()
         sides = [Places(*(part[rows] for part in look)) for rows in (first, second)]
         alike = match(sides[0], sides[1], out_of_reach_on(self.image_size_))
@@ -891,13 +893,16 @@ def _split_pairs(X: Any) -> tuple[Any, NDArray[np.int64]]:
     numbers: dict[Any, int] = {}
     rows = [numbers.setdefault(_key(entry), len(numbers)) for entry in entries]
     _, firsts = np.unique(rows, return_index=True)
-    return entries[firsts], np.array(rows, np.int64).reshape(-1, 2)
+    entries = entries[firsts]
+    if entries.dtype == object and {type(entry) for entry in entries} <= {str, int}:
+        entries = np.array(entries.tolist())  # paths or ids
+    return entries, np.array(rows, np.int64).reshape(-1, 2)
 
 
 def _key(entry: Any) -> Any:
     """What tells an entry of pairs from others."""
     if isinstance(entry, np.ndarray):
-        return entry.shape, entry.dtype, sha256(np.ascontiguousarray(entry)).digest()
+        return entry.shape, entry.dtype, sha256(entry.tobytes()).digest()
     try:
         hash(entry)
     except TypeError:
@@ -940,11 +945,11 @@ def _shape_of(X: Any) -> str:
 
 
 class _SampleDataset(CanvasDataset):
-    """Images with (writer, sample, classes of features) and, if given, context."""
+    """Images with (writer, sample, features, whether it is the writer's only one[, context])."""
 
     def batches(self, batch_size: int, shuffle: bool) -> FellowBatches:
         assert self.targets is not None
-        kind = ContextBatches if len(self.targets[0]) > 3 else FellowBatches
+        kind = ContextBatches if len(self.targets[0]) > 4 else FellowBatches
         return kind(self, batch_size)
 
 
@@ -1010,7 +1015,8 @@ class _Metric:
         row = np.ascontiguousarray(row)
         key = row.tobytes()
         if key not in self.known:
-            if len(self.known) >= (_PLACES_REMEMBERED if self.verifier.matching else _REMEMBERED):
+            most = _PLACES_REMEMBERED if self.verifier._has_places() else _REMEMBERED
+            if len(self.known) >= most:
                 self.known.clear()
             if hasattr(self.verifier, "n_features_in_"):
                 X = row[None]

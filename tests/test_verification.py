@@ -66,9 +66,18 @@ def calibrated(fitted, words, pairs):
 # Learning
 
 
-@pytest.mark.parametrize("loss", ["contrastive", "triplet", "multi_similarity", "cosface"])
-def test_every_loss_learns_from_writers(words, loss):
-    verifier = SiameseVerifier(loss, **LONGER)
+@pytest.mark.parametrize(
+    ("loss", "matching"),
+    [
+        ("contrastive", False),
+        ("triplet", False),
+        ("multi_similarity", False),
+        ("cosface", False),
+        ("multi_similarity", True),
+    ],
+)
+def test_every_loss_learns_from_writers(words, loss, matching):
+    verifier = SiameseVerifier(loss, **LONGER, matching=matching)
     verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
     losses = [row["train_loss"] for row in verifier.history_]
     assert losses[-1] < losses[0]
@@ -76,10 +85,17 @@ def test_every_loss_learns_from_writers(words, loss):
     assert verifier.score(words.images[N_TRAIN:], words.writer[N_TRAIN:]) > 0.6
 
 
-@pytest.mark.parametrize(("loss", "texture"), [("contrastive", False), ("multi_similarity", True)])
-def test_learns_from_pairs(words, pairs, loss, texture):
+@pytest.mark.parametrize(
+    ("loss", "others"),
+    [
+        ("contrastive", {}),
+        ("multi_similarity", {"texture": True}),
+        ("multi_similarity", {"matching": True}),
+    ],
+)
+def test_learns_from_pairs(words, pairs, loss, others):
     rows, same = pairs
-    verifier = SiameseVerifier(loss, **LONGER, texture=texture).fit(words.images[rows], same)
+    verifier = SiameseVerifier(loss, **LONGER, **others).fit(words.images[rows], same)
     assert verifier.history_[-1]["train_loss"] < verifier.history_[0]["train_loss"]
     assert verifier.score(words.images[rows], same) > 0.85
 
@@ -104,7 +120,8 @@ def test_forms_of_pairs_agree(words, fitted, pairs):
         np.testing.assert_allclose(fitted.pair_distance(form), expected, atol=1e-6)
     for preprocessor in (list(words.images), lambda ids: [words.images[i] for i in ids]):
         of_ids = fitted_with(fitted, preprocessor)
-        np.testing.assert_allclose(of_ids.pair_distance(rows), expected, atol=1e-6)
+        for form in (rows, [tuple(pair) for pair in rows.tolist()]):
+            np.testing.assert_allclose(of_ids.pair_distance(form), expected, atol=1e-6)
 
 
 def fitted_with(fitted, preprocessor):
@@ -126,6 +143,30 @@ def test_paths_are_decoded_once(words, fitted, pairs, tmp_path, monkeypatch):
     distances = fitted.pair_distance(paths[rows])
     assert len(decoded) == len(np.unique(rows))
     np.testing.assert_allclose(distances, fitted.pair_distance(words.images[rows]), atol=1e-6)
+
+
+def test_images_of_several_pairs_are_seen_once(words, fitted, pairs):
+    rows, _ = pairs
+    seen = []
+
+    def look(images):
+        seen.extend(images)
+        return images
+
+    expected = fitted.pair_distance(words.images[rows])
+    copies = [[image.copy() for image in words.images[pair]] for pair in rows]
+    distances = fitted_with(fitted, look).pair_distance(copies)
+    np.testing.assert_allclose(distances, expected, atol=1e-6)
+    assert len(seen) == len(np.unique(rows))
+
+
+def test_pairs_are_alike_either_way_round(words, fitted, pairs):
+    rows, _ = pairs
+    distances = fitted.pair_distance(words.images[rows])
+    np.testing.assert_allclose(fitted.pair_distance(words.images[rows[:, ::-1]]), distances)
+    same = fitted.pair_distance(words.images[np.column_stack([rows[:, 0], rows[:, 0]])])
+    np.testing.assert_allclose(same, 0, atol=2e-3)
+    assert (distances > 0.01).all() and (distances <= 2).all()
 
 
 def test_preprocessor_may_be_a_pipeline_of_images(words, pairs):
@@ -403,9 +444,22 @@ def test_batches_hold_what_different_hands_wrote_alike(words):
         assert len(set(contexts[batch])) <= 4
         counts = np.unique(writers[batch], return_counts=True)[1]
         assert (counts > 1).any() and len(counts) > 4
+
+
+def test_contexts_decide_on_batches(words, monkeypatch):
+    used = []
+
+    class Recorded(ContextBatches):
+        def __iter__(self):
+            used.append(True)
+            return super().__iter__()
+
+    monkeypatch.setattr(hwsk.verification, "ContextBatches", Recorded)
     verifier = SiameseVerifier(**SMALL)
+    verifier.fit(words.images[:20], words.writer[:20])
+    assert not used
     verifier.fit(words.images[:20], words.writer[:20], contexts=words.text[:20])
-    assert np.isfinite(verifier.transform(words.images[:2])).all()
+    assert used and np.isfinite(verifier.transform(words.images[:2])).all()
 
 
 def test_features_of_pairs_are_refused(words, pairs):
@@ -493,4 +547,9 @@ def test_changed_versions_are_the_same_for_equal_images(words, fitted):
     vectors = several.transform(words.images[[0, 1, 0]])
     np.testing.assert_array_equal(vectors[0], vectors[2])
     assert not np.allclose(vectors, fitted.transform(words.images[[0, 1, 0]]))
+    distances = [
+        verifier.pair_distance(words.images[[[0, 1], [1, 0]]]) for verifier in (several, fitted)
+    ]
+    assert distances[0][0] == pytest.approx(distances[0][1])
+    assert not np.allclose(*distances)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)

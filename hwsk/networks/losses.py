@@ -156,16 +156,15 @@ class PairsLoss(nn.Module):
 
     def forward(self, output: tuple[Any, ...], target: tuple[Tensor, ...]) -> Tensor:
         """Loss of a batch; target starts with whether each pair is by one writer."""
-        vectors, *_, places = output
         is_same = target[0] > 0
         first = 2 * torch.arange(len(is_same), device=is_same.device)
         same, different = first[is_same], first[~is_same]
         pairs = (same, same + 1, different, different + 1)
-        loss = self.embedding_weight * self.loss(vectors, indices_tuple=pairs)
+        loss = self.embedding_weight * self.loss(output[0], indices_tuple=pairs)
         if self.matching is None:
             return loss
         near = torch.ones_like(is_same)
-        return loss + self.matching.of_pairs(places, first, first + 1, is_same, near)
+        return loss + self.matching.of_pairs(output[-1], first, first + 1, is_same, near)
 
 
 class TaskLoss(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,22 +30,22 @@ class PlaceDescriptors(nn.Module):
 
     Parameters
     ----------
-    channels : tuple of (int, int)
+    channels : sequence of (int, int)
         Filters of the two maps, the finer first.
     dim : int
         Length of the descriptors.
     """
 
-    def __init__(self, channels: tuple[int, int], dim: int) -> None:
+    def __init__(self, channels: Sequence[int], dim: int) -> None:
         super().__init__()
         self.descriptor = nn.Conv2d(sum(channels), dim, 1)
         self.gate = nn.Conv2d(sum(channels), 1, 1)
-        nn.init.zeros_(self.gate.weight)  # at first a place counts by its ink
-        nn.init.zeros_(self.gate.bias)
+        for parameter in self.gate.parameters():
+            nn.init.zeros_(parameter)  # at first a place counts by its ink
 
     def forward(self, images: Tensor, fine: Tensor, coarse: Tensor) -> Places:
         """Places of images `(n, 1, height, width)`, as many as `fine` has."""
-        size = fine.shape[2:]
+        size = fine.shape[2], fine.shape[3]
         wide = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
         seen = torch.cat([fine, wide], dim=1)
         descriptors = at_least_float32(self.descriptor(seen).flatten(2))
@@ -71,6 +72,13 @@ def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
     Each place is matched with the likest of those in reach in the other image, as in [1]_, and
     counts by its weight. The matches are found without gradients.
 
+    Parameters
+    ----------
+    one, other : Places
+        Of `n` images each.
+    out_of_reach : Tensor of shape (n_places, n_places)
+        As the function of that name gives it.
+
     References
     ----------
     .. [1] O. Khattab and M. Zaharia, "ColBERT: efficient and effective passage search via
@@ -82,10 +90,8 @@ def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
 
 def _one_way(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
     with torch.no_grad():
-        dtype = torch.bfloat16 if one.descriptors.dtype == torch.float32 else torch.float64
-        a, b = one.descriptors.to(dtype), other.descriptors.to(dtype).transpose(1, 2)
-        cosines = torch.baddbmm(out_of_reach.to(dtype)[None], a, b)
-        best = at_least_float32(cosines).argmax(dim=2, keepdim=True)
+        far, there = out_of_reach.to(one.descriptors.dtype), other.descriptors.transpose(1, 2)
+        best = torch.baddbmm(far[None], one.descriptors, there).argmax(dim=2, keepdim=True)
     matched = other.descriptors.gather(1, best.expand(-1, -1, one.descriptors.shape[2]))
     return ((one.descriptors * matched).sum(dim=2) * one.weights).sum(dim=1)
 

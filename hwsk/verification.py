@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
@@ -33,11 +34,11 @@ from hwsk._encoder import (
 from hwsk._images import Image, object_array, some_rows
 from hwsk._pairs import ContextBatches, FellowBatches, nearest_errors, unit
 from hwsk._tasks import Tasks, count_classes, encode_tasks, learn_tasks
-from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training, draw_seed
 from hwsk.multitask import MultiTaskClassifier
-from hwsk.networks.hands import HandLoss, HandNetwork, out_of_reach_on
+from hwsk.networks.hands import HandLoss, HandNetwork, out_of_reach_on, place_map_size
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
-from hwsk.networks.matching import MatchingLoss, Places, match
+from hwsk.networks.matching import MatchingLoss, Places, match, place_histograms
 
 __all__ = ["SiameseVerifier"]
 
@@ -45,6 +46,8 @@ _OF_PAIRS = ("contrastive", "multi_similarity")  # losses that need no writers
 _DESCRIPTOR_DIM = 64
 _EMBEDDING_WEIGHT = 0.3  # of the vectors' loss, where pairs are matched
 _REMEMBERED, _PLACES_REMEMBERED = 10_000, 200  # images whose vectors, or places, a metric keeps
+_N_CODES = 256  # kinds of places, learnt from so many images and descriptors
+_N_CODED, _N_DESCRIPTORS = 2000, 30_000
 _AT_ONCE, _PLACES_AT_ONCE = 65_536, 256  # pairs that are compared at once
 
 
@@ -77,7 +80,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     scale : float, default=30.0
         Factor of the cosines in "cosface".
     embedding_dim : int, default=128
-        Length of the vectors.
+        Length of the vectors; with `matching`, of those that are learnt along with the places.
     dropout : float, default=0.0
         Before the last layer.
     feature_weight : float, default=1.0
@@ -85,7 +88,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     matching : bool, default=False
         Whether the images of a pair are compared place by place: each place of one with the likest
         of those near it in the other. Better where both say the same, as a signature and its
-        forgery do, and slower. `transform` gives vectors all the same.
+        forgery do, and slower. `transform` then gives histograms of kinds of places.
     test_augmentations : int, default=0
         A vector is the mean of those of the image and of as many versions of it changed by
         `augment`, all images in the same ways; with `matching`, so is how alike two images are.
@@ -107,6 +110,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     threshold_ : float
         From which `decision_function` on a pair is taken to be by one hand. Of `set_threshold`,
         `calibrate_threshold`, or, with `early_stopping`, the writers that `fit` held out.
+    codebook_ : ndarray of shape (n_codes, 64)
+        With `matching`, the kinds of places that vectors are histograms of.
     calibration_ : tuple of (float, float)
         Slope and intercept of the logistic function that makes a probability of a pair's score.
     classes_ : ndarray of shape (2,)
@@ -369,6 +374,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return -self._distances(self._looks_of(stack[rows]), pairs), same
 
         self._learn(make_dataset, len(stack), writers if groups is None else groups, further, judge)
+        self._learn_codebook(stack)
 
     def _fit_pairs(
         self, X: Any, y: Any, groups: Any, features: Any, contexts: Any, further: bool
@@ -403,6 +409,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return -self._distances(looks, pairs), same[chosen]
 
         self._learn(make_dataset, len(rows), groups, further, judge)
+        self._learn_codebook(stack)
 
     def _learn(
         self,
@@ -473,7 +480,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         Returns
         -------
         embedding : ndarray of shape (n, embedding_dim), or (n, 2, embedding_dim) of pairs
-            Float32, of length 1.
+            Float32, of length 1. With `matching` there are `n_codes` columns, 256 as a rule, for
+            each cell of 16 x 16 pixels: how much of each kind of place is about there, as a root.
+            A PCA makes them shorter at little loss.
         """
         check_is_fitted(self)
         if self._holds_pairs(X):
@@ -482,18 +491,51 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         return self._embed(X)
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
-        return _mean_vectors(self._views(X, stacklevel=5))
+        return self._mean_vectors(self._views(X, stacklevel=5))
 
     def _views(self, X: Any, stacklevel: int) -> Iterator[Iterator[tuple[list[int], Any]]]:
         """What the network gives, of the images and of changed versions."""
         images = self._images(X, reset=False)
         return self._encode_views(images, self.test_augmentations, stacklevel)
 
+    def _mean_vectors(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Any:
+        """Vector of each image, over its versions."""
+        of_view = self._histograms if self._has_places() else _vectors
+        return unit(np.sum([of_view(outputs) for outputs in views], axis=0))
+
+    def _histograms(self, outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
+        """`place_histograms` of all images, batch by batch."""
+        codebook, size = torch.from_numpy(self.codebook_), place_map_size(self.image_size_)
+        done: list[int] = []
+        parts = []
+        for rows, (*_, places) in outputs:
+            done += rows
+            places = Places(*(part.cpu().float() for part in places))
+            parts.append(place_histograms(places, codebook, size).numpy())
+        return in_order(done, parts)
+
+    def _learn_codebook(self, stack: NDArray[Any]) -> None:
+        """Find the kinds of places that there are in images of the training."""
+        if not self._has_places():
+            return
+        rng = np.random.default_rng(draw_seed(self.random_state))
+        chosen = rng.permutation(len(stack))[:_N_CODED]
+        descriptors, weights = next(self._looks_of(stack[np.sort(chosen)]))
+        seen = descriptors[weights > weights.mean() / 2].float().numpy()
+        seen = seen[rng.permutation(len(seen))[:_N_DESCRIPTORS]]
+        means = MiniBatchKMeans(
+            min(_N_CODES, len(seen)),
+            batch_size=4096,
+            n_init=1,
+            random_state=int(rng.integers(2**31)),
+        ).fit(seen)
+        self.codebook_ = unit(means.cluster_centers_).astype(np.float32)
+
     def _looks(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Iterator[Any]:
         """What images are compared by: their mean vectors, or the places of each version."""
         if self._has_places():
             return (_places(outputs) for outputs in views)
-        return iter([torch.from_numpy(_mean_vectors(views)).double()])
+        return iter([torch.from_numpy(self._mean_vectors(views)).double()])
 
     def _looks_of(self, canvases: NDArray[Any]) -> Iterator[Any]:
         """The same of images in training, as they are."""
@@ -861,10 +903,6 @@ def _vectors(outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
         done += rows
         parts.append(unit(vectors.cpu().double().numpy()).astype(np.float32))
     return in_order(done, parts)
-
-
-def _mean_vectors(views: Iterable[Iterator[tuple[list[int], Any]]]) -> NDArray[np.float32]:
-    return unit(np.sum([_vectors(outputs) for outputs in views], axis=0))
 
 
 def _places(outputs: Iterable[tuple[list[int], Any]]) -> Places:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from hwsk.networks import matching
 from hwsk.networks.hands import HandNetwork, out_of_reach_on
-from hwsk.networks.matching import MatchingLoss, Places, match, out_of_reach
+from hwsk.networks.matching import MatchingLoss, Places, match, out_of_reach, place_histograms
 
 HEIGHT, WIDTH = 6, 10
 
@@ -111,3 +111,36 @@ def test_network_describes_as_many_places_as_are_in_reach(size):
     assert not places.weights[1].any()  # and nothing of a blank image is NaN
     norms = places.descriptors.norm(dim=2).numpy()
     np.testing.assert_allclose(norms[0], 1, rtol=1e-5)
+
+
+def test_histograms_say_which_kinds_are_where(monkeypatch):
+    """Places of two kinds, wholly told apart and counted where they are alone."""
+    monkeypatch.setattr(matching, "_SHARPNESS", 1e3)
+    monkeypatch.setattr(matching, "_SPREAD", (0.05, 0.05))
+    monkeypatch.setattr(matching, "_CELL", 1)
+    codebook = torch.eye(2, dtype=torch.float64)
+    kinds = torch.tensor([[0, 1, 1, 0, 0, 1]])
+    weights = torch.tensor([[0.1, 0.2, 0.0, 0.3, 0.15, 0.25]], dtype=torch.float64)
+    vectors = place_histograms(Places(codebook[kinds], weights), codebook, (2, 3))
+    expected = torch.stack([weights * (kinds == 0), weights * (kinds == 1)], dim=1).flatten(1)
+    torch.testing.assert_close(vectors.square(), expected)
+
+
+def test_histograms_change_the_more_the_farther_places_move():
+    one, codebook = make_places(3), make_places(1, seed=5).descriptors[0, :20]
+    start, near, far = (
+        place_histograms(places, codebook, (HEIGHT, WIDTH))
+        for places in (one, moved(one, 0, 1), moved(one, 0, 4))
+    )
+    torch.testing.assert_close(start.norm(dim=1), torch.ones(3, dtype=torch.float64))
+    assert ((near - start).norm(dim=1) < (far - start).norm(dim=1)).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 3)])
+def test_histograms_of_small_and_odd_maps(size):
+    n = size[0] * size[1]
+    places = Places(torch.eye(4)[torch.arange(n) % 4][None], torch.full((1, n), 1 / n))
+    vectors = place_histograms(places, torch.eye(4), size)
+    n_cells = -(-size[0] // 2) * -(-size[1] // 2)
+    assert vectors.shape == (1, 4 * n_cells)
+    assert vectors.norm().item() == pytest.approx(1, rel=1e-5)

@@ -247,7 +247,8 @@ def test_batches_without_a_pair_are_no_harm(words, loss):
 
 def test_vectors_have_length_one(words, fitted):
     vectors = fitted.transform(words.images)
-    assert vectors.shape == (120, 16) and vectors.dtype == np.float32
+    n_columns = len(fitted.codebook_) * 2 * 3 if fitted.matching else 16
+    assert vectors.shape == (120, n_columns) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
 

@@ -107,8 +107,13 @@ class HandNetwork(nn.Module):
 @cache
 def out_of_reach_on(image_size: tuple[int, int]) -> Tensor:
     """The `out_of_reach` of the places that a network describes on images of that size."""
+    return out_of_reach(*place_map_size(image_size))
+
+
+def place_map_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the places that a network describes on images of that size."""
     height, width = (-(-max(_LEAST_SIDE, side) // _PLACE_SIDE) for side in image_size)
-    return out_of_reach(height, width)
+    return height, width
 
 
 class HandLoss(nn.Module):

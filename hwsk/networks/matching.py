@@ -15,6 +15,11 @@ _FAR = -9.0  # added to the similarity of places that must not be matched; cosin
 _REACH = (4, 7)  # rows and columns that a place may have moved by
 _MOST = (96, 160, 64)  # pairs of a batch that are compared: by one hand, of two who wrote the same,
 # of two others
+_SHARPNESS = 16.0  # of shares in kinds of places: factor of the cosines
+_SPREAD, _CELL = (
+    (1.5, 2.5),
+    2,
+)  # how far a place counts in rows and columns; places in a cell's side
 _SHARE_NEAR = 0.7  # of the loss of different hands that is for those who wrote the same
 
 
@@ -94,6 +99,45 @@ def _one_way(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
         best = torch.baddbmm(far[None], one.descriptors, there).argmax(dim=2, keepdim=True)
     matched = other.descriptors.gather(1, best.expand(-1, -1, one.descriptors.shape[2]))
     return ((one.descriptors * matched).sum(dim=2) * one.weights).sum(dim=1)
+
+
+def place_histograms(places: Places, codebook: Tensor, map_size: tuple[int, int]) -> Tensor:
+    """Which kinds of places are about where in images, as vectors of length 1.
+
+    Each place is shared out among the kinds by how like them it is [1]_, and among the cells of a
+    coarser map. Of the histograms' values the roots are taken, so that Euclidean distances are
+    Hellinger's [2]_: what comes near to `match` in a vector.
+
+    Parameters
+    ----------
+    places : Places
+        Of `n` images.
+    codebook : Tensor of shape (n_codes, n_channels)
+        Descriptors of the kinds, of length 1.
+    map_size : tuple of (int, int)
+        Rows and columns of the places.
+
+    Returns
+    -------
+    vectors : Tensor of shape (n, n_codes * n_cells)
+
+    References
+    ----------
+    .. [1] J. van Gemert et al., "Visual word ambiguity", IEEE TPAMI 32, 2010.
+    .. [2] R. Arandjelovic and A. Zisserman, "Three things everyone should know to improve object
+       retrieval", CVPR 2012.
+    """
+    kinds = (_SHARPNESS * places.descriptors @ codebook.t()).softmax(dim=2)
+    shares = (kinds * places.weights[..., None]).unflatten(1, map_size)
+    down, across = (_spread(n, width) for n, width in zip(map_size, _SPREAD, strict=True))
+    cells = torch.einsum("rh,nhwk,cw->nkrc", down.to(shares), shares, across.to(shares))
+    return F.normalize(cells.flatten(1).sqrt(), dim=1)
+
+
+def _spread(n: int, width: float) -> Tensor:
+    """How much each of `n` places in a row counts in each cell."""
+    cells = torch.arange((_CELL - 1) / 2, max(n, _CELL / 2), _CELL)
+    return torch.softmax(-(((cells[:, None] - torch.arange(n)) / width) ** 2) / 2, dim=1)
 
 
 class MatchingLoss(nn.Module):

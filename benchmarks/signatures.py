@@ -84,16 +84,12 @@ def other_hands(path: str, seed: int) -> tuple[list[Any], list[str], list[str]]:
 
 def print_report(
     name: str,
-    vectors: np.ndarray,
     signatures: Bunch,
     rows: np.ndarray,
+    vectors: np.ndarray | None = None,
     distances: np.ndarray | None = None,
 ) -> None:
-    """Print what signatures' vectors are worth, by the protocols of the literature.
-
-    With `distances`, a matrix, these tell in place of the vectors' own, but for the classifiers of
-    single users.
-    """
+    """Print what vectors, or a matrix of distances, are worth by the literature's protocols."""
     writer, forged = signatures.writer[rows], signatures.forged[rows]
     if distances is None:
         distances = cdist(vectors, vectors)
@@ -125,10 +121,11 @@ def print_report(
                 n_references=N_REFERENCES,
                 random_state=0,
             ),
-            "writer-dependent": writer_dependent_report(
-                vectors, writer, forged, n_references=N_REFERENCES, random_state=0
-            ),
         }
+        if vectors is not None:
+            reports["writer-dependent"] = writer_dependent_report(
+                vectors, writer, forged, n_references=N_REFERENCES, random_state=0
+            )
     for protocol, report in reports.items():
         for kind in report.index:
             row = report.loc[kind]

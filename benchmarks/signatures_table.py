@@ -58,14 +58,9 @@ def main(data: str) -> None:
             ("HOG, PCA, LDA", lda.transform(gradients)),
         ):
             # Of vectors of length 1 the distance ranks as the cosine does.
-            print_report(f"{name}, {pen}", normalize(X[test]), signatures, test)
-        print_report(
-            f"HOG, matched, {pen}",
-            normalize(gradients[test]),
-            signatures,
-            test,
-            matched_distances(gradients[test]),
-        )
+            print_report(f"{name}, {pen}", signatures, test, normalize(X[test]))
+        distances = matched_distances(gradients[test])
+        print_report(f"HOG, matched, {pen}", signatures, test, distances=distances)
 
 
 def matched_distances(gradients: np.ndarray) -> np.ndarray:

@@ -143,13 +143,11 @@ def judge(model: Path, data: str) -> None:
         verifier.set_params(test_augmentations=n_views)
         for part, rows in (("validation", valid), ("test", test)):
             if not ("final" in model.name and part == "test"):
-                print_report(
-                    f"{part} writers, {n_views} changed versions",
-                    verifier.transform(signatures.images[rows]),
-                    signatures,
-                    rows,
-                    distances_of(verifier, signatures, rows),
-                )
+                name = f"{part} writers, {n_views} changed versions"
+                distances = distances_of(verifier, signatures, rows)
+                print_report(f"{name}, places", signatures, rows, distances=distances)
+                vectors = verifier.transform(signatures.images[rows])
+                print_report(f"{name}, vectors", signatures, rows, vectors)
     pairs, same = make_pairs(
         signatures.writer[rows], forged=signatures.forged[rows], negatives="skilled"
     )

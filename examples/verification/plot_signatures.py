@@ -105,9 +105,8 @@ report[["eer", "eer_std", "eer_user", "auc"]].round(3)
 # %%
 # In pictures
 # -----------
-# The errors at all thresholds, of the single pairs. Made forgeries are hard on purpose, and a
-# half a minute with 55 writers teaches little of them; the model in ``models/`` has seen real
-# ones.
+# The errors at all thresholds, of the single pairs. Made forgeries are hard on purpose, and half a
+# minute with 55 writers teaches little of them; the model in ``models/`` has seen real ones.
 from sklearn.metrics import DetCurveDisplay
 
 _, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")

@@ -40,7 +40,6 @@ from hwsk.preprocessing.augmentation import (
 from hwsk.verification import SiameseVerifier
 
 STRENGTH = 1.0  # of what changes the images in training
-VIEWS, VIEW_STRENGTH = 4, 0.5  # of the changed versions in prediction
 
 
 def augmentation(strength: float) -> Compose:
@@ -116,15 +115,9 @@ def train(data: str, out: Path, epochs: int, seed: int, final: bool) -> None:
     hwsk.save(verifier, out / f"{name}.hwsk", half_precision=True)
 
 
-def finish(verifier, signatures, valid: np.ndarray, n_views: int = VIEWS) -> None:
-    """Set what prediction needs, and calibrate on the validation writers."""
-    verifier.set_params(
-        callbacks=None,
-        warm_start=False,
-        verbose=0,
-        augment=augmentation(VIEW_STRENGTH),
-        test_augmentations=n_views,
-    )
+def finish(verifier, signatures, valid: np.ndarray) -> None:
+    """Leave out what only training needs, and calibrate on the validation writers."""
+    verifier.set_params(callbacks=None, verbose=0)
     pairs, same = make_pairs(
         signatures.writer[valid], forged=signatures.forged[valid], negatives="skilled"
     )
@@ -139,15 +132,12 @@ def judge(model: Path, data: str) -> None:
     signatures, _, valid, test = load_split(data)
     verifier = hwsk.load(model)
     print(f"{date.today()} {model.name}")
-    for n_views in (0, VIEWS):
-        verifier.set_params(test_augmentations=n_views)
-        for part, rows in (("validation", valid), ("test", test)):
-            if not ("final" in model.name and part == "test"):
-                name = f"{part} writers, {n_views} changed versions"
-                distances = distances_of(verifier, signatures, rows)
-                print_report(f"{name}, places", signatures, rows, distances=distances)
-                vectors = verifier.transform(signatures.images[rows])
-                print_report(f"{name}, vectors", signatures, rows, vectors)
+    for part, rows in (("validation", valid), ("test", test)):
+        if not ("final" in model.name and part == "test"):
+            distances = distances_of(verifier, signatures, rows)
+            print_report(f"{part} writers, places", signatures, rows, distances=distances)
+            vectors = verifier.transform(signatures.images[rows])
+            print_report(f"{part} writers, vectors", signatures, rows, vectors)
     pairs, same = make_pairs(
         signatures.writer[rows], forged=signatures.forged[rows], negatives="skilled"
     )

@@ -5,10 +5,10 @@
     python benchmarks/train_signatures.py train --final
 
 Learns from signatures (with skilled forgeries), their mirror images as those of other hands, made
-signatures, the AND words and words of IAM, where different hands have written the same: of the
-signatures' few writers alone it learns by heart. Stops and goes on: run it again with the same
---out and it continues from the last epoch. The test writers are kept out, but for --final.
-Threshold and probabilities are calibrated on the validation writers, with their skilled forgeries.
+signatures, the AND words and words of IAM, where different hands have written the same. Stops and
+goes on: run it again with the same --out and it continues from the last epoch. The test writers are
+kept out, but for --final. Threshold and probabilities are calibrated on the validation writers,
+with their skilled forgeries.
 """
 
 from __future__ import annotations

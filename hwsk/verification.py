@@ -482,7 +482,6 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         embedding : ndarray of shape (n, embedding_dim), or (n, 2, embedding_dim) of pairs
             Float32, of length 1. With `matching` there are `n_codes` columns, 256 as a rule, for
             each cell of 16 x 16 pixels: how much of each kind of place is about there, as a root.
-            A PCA makes them shorter at little loss.
         """
         check_is_fitted(self)
         if self._holds_pairs(X):
@@ -506,13 +505,12 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     def _histograms(self, outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
         """`place_histograms` of all images, batch by batch."""
         codebook, size = torch.from_numpy(self.codebook_), place_map_size(self.image_size_)
-        done: list[int] = []
-        parts = []
-        for rows, (*_, places) in outputs:
-            done += rows
-            places = Places(*(part.cpu().float() for part in places))
-            parts.append(place_histograms(places, codebook, size).numpy())
-        return in_order(done, parts)
+
+        def of_batch(output: Any) -> NDArray[np.float32]:
+            places = Places(*(part.cpu().float() for part in output[-1]))
+            return place_histograms(places, codebook, size).numpy()
+
+        return _of_all(outputs, of_batch)
 
     def _learn_codebook(self, stack: NDArray[Any]) -> None:
         """Find the kinds of places that there are in images of the training."""
@@ -897,11 +895,20 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
 def _vectors(outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
     """Vectors of length 1 of what the network gives, batch by batch."""
+    return _of_all(
+        outputs, lambda output: unit(output[0].cpu().double().numpy()).astype(np.float32)
+    )
+
+
+def _of_all(
+    outputs: Iterable[tuple[list[int], Any]], of_batch: Callable[[Any], NDArray[Any]]
+) -> NDArray[Any]:
+    """What is made of each batch that the network gives, of all images in their order."""
     done: list[int] = []
     parts = []
-    for rows, (vectors, *_) in outputs:
+    for rows, output in outputs:
         done += rows
-        parts.append(unit(vectors.cpu().double().numpy()).astype(np.float32))
+        parts.append(of_batch(output))
     return in_order(done, parts)
 
 

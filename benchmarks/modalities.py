@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
-from and_words import load_split
-from signatures import load_split as load_signatures
+from and_words import SPLIT_SEED, load_split
 
-from hwsk.datasets import load_sketches
+from hwsk.datasets import load_cedar_signatures, load_sketches
 from hwsk.metrics import equal_error_rate, pair_bootstrap_interval
 from hwsk.model_selection import make_pairs
 from hwsk.preprocessing import SignatureNormalizer
@@ -28,6 +27,7 @@ from hwsk.verification import SiameseVerifier
 
 CANVAS = (48, 96)
 N_SKETCHES = 1500  # of each of the three collections, to train
+SIGNERS = (5, 17)  # of the writers of signatures: none of the first, tested, trained on
 KINDS = ("words", "signatures", "sketches")
 
 
@@ -51,7 +51,11 @@ def load(data: str) -> dict[str, Modality]:
             words.images, words.writer, words.writer, np.zeros(len(words.writer), bool), train, test
         )
     }
-    signatures, train, _, test = load_signatures(data)
+    signatures = load_cedar_signatures(f"{data}/cedar_signatures")
+    writers = np.random.default_rng(SPLIT_SEED).permutation(np.unique(signatures.writer))
+    _, test, train = (
+        np.flatnonzero(np.isin(signatures.writer, part)) for part in np.split(writers, SIGNERS)
+    )
     images = np.stack(
         SignatureNormalizer(size=CANVAS, pen_width=None).fit_transform(signatures.images)
     )

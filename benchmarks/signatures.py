@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,23 @@ from hwsk.preprocessing import SignatureNormalizer
 
 SIZE = (96, 192)
 SPLIT_SEED = 0
-VALID, TEST = 5, 12  # writers of 45
+N_FOLDS = 4
 N_RESAMPLES = 500
 N_REFERENCES = 12
+N_MADE, N_AND = 150, 200  # other writers
+N_JOINED = 2  # names that each is the left part of
+CUT = (0.35, 0.65)  # of the width: where they are joined
+
+
+class Hands(NamedTuple):
+    """Images, by whose hand each is, and what is written in it."""
+
+    images: list[np.ndarray]
+    hands: list[str]
+    contexts: list[str]
+
+    def __add__(self, other: Hands) -> Hands:
+        return Hands(*(one + two for one, two in zip(self, other, strict=True)))
 
 
 def cleaner() -> SignatureNormalizer:
@@ -33,105 +47,147 @@ def cleaner() -> SignatureNormalizer:
     return SignatureNormalizer(size=SIZE, pen_width=None, margin=3)
 
 
-def load_split(path: str) -> tuple[Bunch, np.ndarray, np.ndarray, np.ndarray]:
-    """The CEDAR signatures, and the rows for training, validation and test: by writer."""
+def load_folds(path: str) -> tuple[Bunch, list[np.ndarray]]:
+    """The CEDAR signatures, and the rows of each fold: by writer."""
     signatures = load_cedar_signatures(f"{path}/cedar_signatures")
     writers = np.random.default_rng(SPLIT_SEED).permutation(np.unique(signatures.writer))
-    valid = np.isin(signatures.writer, writers[:VALID])
-    test = np.isin(signatures.writer, writers[VALID : VALID + TEST])
-    train = ~valid & ~test
-    return signatures, np.flatnonzero(train), np.flatnonzero(valid), np.flatnonzero(test)
+    parts = [np.isin(signatures.writer, writers[fold::N_FOLDS]) for fold in range(N_FOLDS)]
+    return signatures, [np.flatnonzero(part) for part in parts]
 
 
-def turned(paths: Any, hands: Any, contexts: Any) -> tuple[list[Any], list[str], list[str]]:
+def own_hands(signatures: Bunch, rows: np.ndarray, seed: int) -> Hands:
+    """Signatures, those of names joined of two, and the mirror images of all.
+
+    A name joined of two is another name with its genuine signatures and forgeries, so that there
+    are more names to learn from than writers; and a mirror image is by another hand.
+    """
+    images = [read_image(path) for path in signatures.images[rows]]
+    own = Hands(images, list(signatures.hand[rows]), list(signatures.writer[rows]))
+    fitted = cleaner().set_params(size=(2 * SIZE[0], 2 * SIZE[1])).fit_transform(images)
+    return turned(own + joined(own._replace(images=fitted), signatures.forged[rows], seed))
+
+
+def joined(own: Hands, forged: np.ndarray, seed: int) -> Hands:
+    """Left parts of the signatures of one writer with right parts of those of another.
+
+    Genuine parts come to genuine ones, and forged ones to forged.
+    """
+    rng = np.random.default_rng(seed)
+    writers, out = np.array(own.contexts), Hands([], [], [])
+    names = np.unique(writers)
+    for shift in rng.choice(np.arange(1, len(names)), N_JOINED, replace=False):
+        for name, other in zip(names, np.roll(names, shift), strict=True):
+            cut = round(own.images[0].shape[1] * rng.uniform(*CUT))
+            for kind in (False, True):
+                left, right = (
+                    rng.permutation(np.flatnonzero((writers == writer) & (forged == kind)))
+                    for writer in (name, other)
+                )
+                for one, two in zip(left, right, strict=False):
+                    sides = own.images[one][:, :cut], own.images[two][:, cut:]
+                    out.images.append(np.hstack(sides))
+                    out.hands.append(f"{own.hands[one]} + {own.hands[two] if kind else other}")
+                    out.contexts.append(f"{name} + {other}")
+    return out
+
+
+def turned(own: Hands) -> Hands:
     """Images, and their mirror images as those of other hands: left-right, upside down, both."""
-    images = [read_image(path) for path in paths]
-    out: tuple[list[Any], list[str], list[str]] = ([], [], [])
+    out = Hands([], [], [])
     for name, step in (
         ("", np.s_[:, :]),
         ("turned 1 ", np.s_[:, ::-1]),
         ("turned 2 ", np.s_[::-1]),
         ("turned 3 ", np.s_[::-1, ::-1]),
     ):
-        out[0].extend(np.ascontiguousarray(image[step]) for image in images)
-        out[1].extend(f"{name}{hand}" for hand in hands)
-        out[2].extend(f"{name}{context}" for context in contexts)
+        out.images.extend(np.ascontiguousarray(image[step]) for image in own.images)
+        out.hands.extend(f"{name}{hand}" for hand in own.hands)
+        out.contexts.extend(f"{name}{context}" for context in own.contexts)
     return out
 
 
-def other_hands(path: str, seed: int) -> tuple[list[Any], list[str], list[str]]:
-    """Images, hands and contexts where many hands wrote the same."""
-    made = make_signatures(300, 8, 8, random_state=seed)
+def other_hands(path: str, seed: int) -> Hands:
+    """Words and made signatures: many hands have written the same."""
+    made = make_signatures(N_MADE, 8, 8, random_state=seed)
     images = list(made.images)
     hands = [f"made {hand}" for hand in made.hand]
     contexts = [f"made {writer}" for writer in made.writer]
     words = load_cedar_and(f"{path}/and")
-    chosen = np.random.default_rng(seed).permutation(np.unique(words.writer))[:450]
+    chosen = np.random.default_rng(seed).permutation(np.unique(words.writer))[:N_AND]
     rows = np.flatnonzero(np.isin(words.writer, chosen))
     images += list(words.images[rows])
     hands += [f"and {writer}" for writer in words.writer[rows]]
     contexts += ["and"] * len(rows)
     iam = load_iam(f"{path}/iam", level="word", segmentation="all")
     frame = pd.DataFrame({"text": [text.lower() for text in iam.text], "writer": iam.writer})
-    frame = frame[frame["text"].str.fullmatch(r"[a-z]{2,}")]
+    frame = frame[frame["text"].str.fullmatch(r"[a-z]{3,}")]
     frame = frame[frame.groupby(["text", "writer"])["text"].transform("size") >= 2]
     frame = frame[frame.groupby("text")["writer"].transform("nunique") >= 4]
     images += list(iam.images[frame.index])
     hands += [f"iam {row.text} {row.writer}" for row in frame.itertuples()]
     contexts += [f"iam {text}" for text in frame["text"]]
-    return images, hands, contexts
+    return Hands(images, hands, contexts)
 
 
 def print_report(
-    name: str,
-    signatures: Bunch,
-    rows: np.ndarray,
-    vectors: np.ndarray | None = None,
-    distances: np.ndarray | None = None,
+    name: str, signatures: Bunch, folds: list[np.ndarray], looks: list[np.ndarray], *, places=False
 ) -> None:
-    """Print what vectors, or a matrix of distances, are worth by the literature's protocols."""
-    writer, forged = signatures.writer[rows], signatures.forged[rows]
-    if distances is None:
-        distances = cdist(vectors, vectors)
+    """Print what vectors, or matrices of distances, are worth by the literature's protocols.
+
+    `looks` are those of each fold, by a model of the others; with `places` they are distances.
+    """
+    tables = looks if places else [cdist(vectors, vectors) for vectors in looks]
     for negatives in ("skilled", "random"):
-        pairs, same = make_pairs(writer, forged=forged, negatives=negatives)
-        scores = -distances[pairs[:, 0], pairs[:, 1]]
+        same, scores, writers = pooled(signatures, folds, tables, negatives)
         # A forgery is drawn with the writer whom it imitates.
         low, high = pair_bootstrap_interval(
-            equal_error_rate,
-            same,
-            scores,
-            writer[pairs],
-            n_resamples=N_RESAMPLES,
-            random_state=0,
+            equal_error_rate, same, scores, writers, n_resamples=N_RESAMPLES, random_state=0
         )
+        by_fold = [
+            equal_error_rate(*pooled(signatures, [rows], [table], negatives)[:2])
+            for rows, table in zip(folds, tables, strict=True)
+        ]
         print(
             f"{name}: {negatives} forgeries, pairs: EER {equal_error_rate(same, scores):.4f} "
-            f"[{low:.4f}, {high:.4f}] ({same.sum()} genuine, {(same == 0).sum()} forged)",
+            f"[{low:.4f}, {high:.4f}] ({same.sum()} genuine, {(same == 0).sum()} forged); by fold "
+            + ", ".join(f"{eer:.4f}" for eer in by_fold),
             flush=True,
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        reports = {
-            "writer-independent": writer_independent_report(
-                distances,
-                writer,
-                forged,
-                metric="precomputed",
-                n_references=N_REFERENCES,
-                random_state=0,
-            ),
-        }
-        if vectors is not None:
-            reports["writer-dependent"] = writer_dependent_report(
-                vectors, writer, forged, n_references=N_REFERENCES, random_state=0
-            )
-    for protocol, report in reports.items():
-        for kind in report.index:
-            row = report.loc[kind]
+    protocols = {"writer-independent": (writer_independent_report, {"metric": "precomputed"})}
+    if not places:
+        protocols["writer-dependent"] = (writer_dependent_report, {})
+    for protocol, (report_of, arguments) in protocols.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            reports = [
+                report_of(
+                    X,
+                    signatures.writer[rows],
+                    signatures.forged[rows],
+                    n_references=N_REFERENCES,
+                    random_state=0,
+                    **arguments,
+                )
+                for rows, X in zip(folds, tables if arguments else looks, strict=True)
+            ]
+        for kind in reports[0].index:
+            columns = [[report.loc[kind, eer] for report in reports] for eer in ("eer", "eer_user")]
             print(
                 f"{name}: {kind} forgeries, {protocol}, {N_REFERENCES} references: EER "
-                f"{row['eer']:.4f} (std {row['eer_std']:.4f}), with user thresholds "
-                f"{row['eer_user']:.4f} (std {row['eer_user_std']:.4f})",
+                f"{np.mean(columns[0]):.4f} (std of folds {np.std(columns[0], ddof=1):.4f}), with "
+                f"user thresholds {np.mean(columns[1]):.4f} ({np.std(columns[1], ddof=1):.4f})",
                 flush=True,
             )
+
+
+def pooled(
+    signatures: Bunch, folds: list[np.ndarray], distances: list[np.ndarray], negatives: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each pair of each fold is by one hand, its score, and its writers."""
+    parts = []
+    for rows, table in zip(folds, distances, strict=True):
+        writer = signatures.writer[rows]
+        pairs, same = make_pairs(writer, forged=signatures.forged[rows], negatives=negatives)
+        parts.append((same, -table[pairs[:, 0], pairs[:, 1]], writer[pairs]))
+    same, scores, writers = map(np.concatenate, zip(*parts, strict=True))
+    return same, scores, writers

@@ -17,7 +17,7 @@ import click
 import cv2
 import numpy as np
 import pandas as pd
-from signatures import SIZE, cleaner, load_split
+from signatures import SIZE, cleaner
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -25,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from hwsk._images import read_image
+from hwsk.datasets import load_cedar_signatures
 from hwsk.metrics import bootstrap_interval, equal_error_rate, pair_bootstrap_interval
 from hwsk.model_selection import make_pairs
 from hwsk.preprocessing._signatures import thin
@@ -73,7 +74,7 @@ def measure(image: np.ndarray) -> dict[str, float]:
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 def main(data: str) -> None:
     """Print the audit."""
-    signatures, *_ = load_split(data)
+    signatures = load_cedar_signatures(f"{data}/cedar_signatures")
     writer, forged = signatures.writer.astype(str), signatures.forged
     print(
         f"{date.today()} CEDAR signatures: {len(forged)} of {len(set(writer))} writers, "

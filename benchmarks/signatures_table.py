@@ -2,8 +2,8 @@
 
     python benchmarks/signatures_table.py --data ../shared/data
 
-Judges on the test writers, as `train_signatures.py judge` does; what is learnt comes from the
-training writers.
+Judges each writer once, as `train_signatures.py judge` does; what is learnt comes from the other
+folds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from hog import hog
-from signatures import SIZE, SPLIT_SEED, cleaner, load_split, print_report
+from signatures import N_FOLDS, SIZE, SPLIT_SEED, cleaner, load_folds, print_report
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
@@ -34,33 +34,39 @@ PEN_WIDTH = 2.0  # pixels of the canvas
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 def main(data: str) -> None:
     """Print the baselines."""
-    signatures, train, valid, test = load_split(data)
+    signatures, folds = load_folds(data)
     print(
-        f"{date.today()} CEDAR signatures, canvas {SIZE}: {len(train) + len(valid)} of "
-        f"{len(set(signatures.writer)) - len(set(signatures.writer[test]))} writers to train, "
-        f"{len(test)} of {len(set(signatures.writer[test]))} to test; split seed {SPLIT_SEED}",
+        f"{date.today()} CEDAR signatures, canvas {SIZE}: {len(signatures.writer)} of "
+        f"{len(set(signatures.writer))} writers in {N_FOLDS} folds; split seed {SPLIT_SEED}",
         flush=True,
     )
-    rows = np.union1d(train, valid)  # nothing here has a threshold
     # The forgers are not known: those of one writer are taken as one hand more.
     hand = np.char.add(signatures.writer.astype(str), np.where(signatures.forged, " forged", ""))
     for pen, pen_width in (("own pen", None), ("one pen", PEN_WIDTH)):
         clean = cleaner().set_params(pen_width=pen_width)
         images = np.stack(list(clean.fit_transform(signatures.images)))
         gradients = hog(images)
-        lda = make_pipeline(
-            PCA(N_COMPONENTS, random_state=0),
-            LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE),
-        ).fit(gradients[rows], hand[rows])
+        # Of vectors of length 1 the distance ranks as the cosine does.
         for name, X in (
             ("pixels", 1 - images.reshape(len(images), -1) / np.float32(255)),
             ("HOG", gradients),
-            ("HOG, PCA, LDA", lda.transform(gradients)),
         ):
-            # Of vectors of length 1 the distance ranks as the cosine does.
-            print_report(f"{name}, {pen}", signatures, test, normalize(X[test]))
-        distances = matched_distances(gradients[test])
-        print_report(f"HOG, matched, {pen}", signatures, test, distances=distances)
+            looks = [normalize(X[rows]) for rows in folds]
+            print_report(f"{name}, {pen}", signatures, folds, looks)
+        looks = [normalize(told_apart(gradients, hand, rows)) for rows in folds]
+        print_report(f"HOG, PCA, LDA, {pen}", signatures, folds, looks)
+        looks = [matched_distances(gradients[rows]) for rows in folds]
+        print_report(f"HOG, matched, {pen}", signatures, folds, looks, places=True)
+
+
+def told_apart(gradients: np.ndarray, hand: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """What of the gradients of these rows tells the other hands apart."""
+    lda = make_pipeline(
+        PCA(N_COMPONENTS, random_state=0),
+        LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE),
+    )
+    others = np.setdiff1d(np.arange(len(hand)), rows)
+    return lda.fit(gradients[others], hand[others]).transform(gradients[rows])
 
 
 def matched_distances(gradients: np.ndarray) -> np.ndarray:

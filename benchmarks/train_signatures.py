@@ -1,20 +1,21 @@
 """Train `models/signature-verifier.hwsk` on the CEDAR signatures and on other hands.
 
-    python benchmarks/train_signatures.py train --out runs/signatures --seed 0
-    python benchmarks/train_signatures.py judge runs/signatures/seed0.hwsk
-    python benchmarks/train_signatures.py train --final
+    python benchmarks/train_signatures.py fold 0  # and 1, 2, 3
+    python benchmarks/train_signatures.py judge runs/signatures
+    python benchmarks/train_signatures.py final
 
-Learns from signatures (with skilled forgeries), their mirror images as those of other hands, made
-signatures, the AND words and words of IAM, where different hands have written the same. Stops and
-goes on: run it again with the same --out and it continues from the last epoch. The test writers are
-kept out, but for --final. Threshold and probabilities are calibrated on the validation writers,
-with their skilled forgeries.
+Learns from signatures (with skilled forgeries), names joined of two, the mirror images of all as
+those of other hands, made signatures, the AND words and words of IAM, where different hands have
+written the same. Stops and goes on: run it again with the same --out and it continues from the last
+epoch. In each fold a quarter of the writers is kept out, and judged; the final verifier learns from
+all of them, and has its threshold and probabilities from those folds.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -22,14 +23,23 @@ import click
 import numpy as np
 import torch
 from scipy.spatial.distance import squareform
-from signatures import SIZE, SPLIT_SEED, cleaner, load_split, other_hands, print_report
-from signatures import turned as with_turned
+from signatures import (
+    N_FOLDS,
+    SIZE,
+    SPLIT_SEED,
+    cleaner,
+    load_folds,
+    other_hands,
+    own_hands,
+    pooled,
+    print_report,
+)
+from sklearn.utils import Bunch
 
 import hwsk
 from hwsk._images import object_array
 from hwsk.callbacks import Checkpoint
 from hwsk.metrics import false_acceptance_rate, false_rejection_rate
-from hwsk.model_selection import make_pairs
 from hwsk.preprocessing.augmentation import (
     Compose,
     ElasticDistortion,
@@ -37,8 +47,9 @@ from hwsk.preprocessing.augmentation import (
     RandomBlur,
     RandomMorphology,
 )
-from hwsk.verification import SiameseVerifier
+from hwsk.verification import SiameseVerifier, _find_threshold
 
+EPOCHS = 4
 STRENGTH = 1.0  # of what changes the images in training
 
 
@@ -68,30 +79,52 @@ def main() -> None:
 
 
 @main.command()
+@click.argument("fold", type=click.IntRange(0, N_FOLDS - 1))
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/signatures", type=click.Path(path_type=Path))
-@click.option("--epochs", default=4)
+@click.option("--epochs", default=EPOCHS)
 @click.option("--seed", default=0)
-@click.option("--final", is_flag=True, help="Learn from the test writers, too.")
-def train(data: str, out: Path, epochs: int, seed: int, final: bool) -> None:
-    """Train, calibrate, save."""
-    out.mkdir(parents=True, exist_ok=True)
-    signatures, rows, valid, test = load_split(data)
-    name = "final" if final else f"seed{seed}"
-    if final:
-        rows = np.sort(np.concatenate([rows, test]))
-    own = with_turned(signatures.images[rows], signatures.hand[rows], signatures.writer[rows])
-    others = other_hands(data, seed)
-    images, hands, contexts = (one + other for one, other in zip(own, others, strict=True))
+def fold(fold: int, data: str, out: Path, epochs: int, seed: int) -> None:
+    """Train on the writers of all folds but one."""
+    signatures, folds = load_folds(data)
+    rows = np.concatenate([part for i, part in enumerate(folds) if i != fold])
+    verifier = fitted(signatures, np.sort(rows), data, out / f"fold{fold}.ckpt", epochs, seed)
+    hwsk.save(verifier, out / f"fold{fold}.hwsk", half_precision=True)
+
+
+@main.command()
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+@click.option("--out", default="runs/signatures", type=click.Path(path_type=Path))
+@click.option("--epochs", default=EPOCHS)
+@click.option("--seed", default=0)
+def final(data: str, out: Path, epochs: int, seed: int) -> None:
+    """Train on all writers; threshold and probabilities are those of the folds."""
+    signatures, folds = load_folds(data)
+    rows = np.sort(np.concatenate(folds))
+    verifier = fitted(signatures, rows, data, out / "final.ckpt", epochs, seed)
+    distances = [
+        distances_of(verifier, signatures, rows) for verifier, rows in held_out(out, folds)
+    ]
+    same, scores, _ = pooled(signatures, folds, distances, "skilled")
+    verifier._calibrate(scores, same == 1, "eer", None, 1.0)
+    hwsk.save(verifier, out / "final.hwsk", half_precision=True)
+
+
+def fitted(
+    signatures: Bunch, rows: np.ndarray, data: str, checkpoint: Path, epochs: int, seed: int
+) -> SiameseVerifier:
+    """A verifier that has learnt from these signatures."""
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    own, others = own_hands(signatures, rows, seed), other_hands(data, seed)
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {len(rows)} "
-        f"signatures of {len(set(signatures.writer[rows]))} writers to train, and {len(others[0])} "
-        f"images of {len(set(others[1]))} other hands; {len(valid)} signatures of "
-        f"{len(set(signatures.writer[valid]))} writers to validate; split seed {SPLIT_SEED}, seed "
-        f"{seed}",
+        f"signatures of {len(set(signatures.writer[rows]))} writers, {len(own.images)} with those "
+        f"of joined names and mirror images; {len(others.images)} images of "
+        f"{len(set(others.hands))} other hands; split seed {SPLIT_SEED}, seed {seed}",
         flush=True,
     )
     start = time.time()
+    images, hands, contexts = own + others
     verifier = SiameseVerifier(
         "multi_similarity",
         matching=True,
@@ -103,7 +136,7 @@ def train(data: str, out: Path, epochs: int, seed: int, final: bool) -> None:
         lr=2e-3,
         ema_decay=0.998,
         augment=augmentation(STRENGTH),
-        callbacks=[Checkpoint(out / f"{name}.ckpt")],
+        callbacks=[Checkpoint(checkpoint)],
         random_state=seed,
         verbose=2,
     )
@@ -111,43 +144,48 @@ def train(data: str, out: Path, epochs: int, seed: int, final: bool) -> None:
         warnings.simplefilter("ignore")  # forgeries are hands of their own
         verifier.fit(object_array(images), hands, contexts=contexts)
     print(f"{time.time() - start:.0f} s", flush=True)
-    finish(verifier, signatures, valid)
-    hwsk.save(verifier, out / f"{name}.hwsk", half_precision=True)
-
-
-def finish(verifier, signatures, valid: np.ndarray) -> None:
-    """Leave out what only training needs, and calibrate on the validation writers."""
-    verifier.set_params(callbacks=None, verbose=0)
-    pairs, same = make_pairs(
-        signatures.writer[valid], forged=signatures.forged[valid], negatives="skilled"
-    )
-    verifier.calibrate_threshold(signatures.images[valid][pairs], same)
+    return verifier.set_params(callbacks=None, verbose=0)  # which only training needs
 
 
 @main.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-def judge(model: Path, data: str) -> None:
-    """Print the figures of a verifier."""
-    signatures, _, valid, test = load_split(data)
-    verifier = hwsk.load(model)
-    print(f"{date.today()} {model.name}")
-    for part, rows in (("validation", valid), ("test", test)):
-        if not ("final" in model.name and part == "test"):
-            distances = distances_of(verifier, signatures, rows)
-            print_report(f"{part} writers, places", signatures, rows, distances=distances)
-            vectors = verifier.transform(signatures.images[rows])
-            print_report(f"{part} writers, vectors", signatures, rows, vectors)
-    pairs, same = make_pairs(
-        signatures.writer[rows], forged=signatures.forged[rows], negatives="skilled"
-    )
-    scores = verifier.decision_function(signatures.images[rows][pairs])
-    for label, rate in (("FAR", false_acceptance_rate), ("FRR", false_rejection_rate)):
-        value = rate(same, scores, threshold=verifier.threshold_)
-        print(f"{part} writers, skilled: {label} {value:.4f} at the validation writers' threshold")
+def judge(folder: Path, data: str) -> None:
+    """Print the figures: each writer is judged by the verifier that has not seen them."""
+    signatures, folds = load_folds(data)
+    print(f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers")
+    distances, vectors = [], []
+    for verifier, rows in held_out(folder, folds):
+        distances.append(distances_of(verifier, signatures, rows))
+        vectors.append(verifier.transform(signatures.images[rows]))
+    print_report("places", signatures, folds, distances, places=True)
+    print_report("vectors", signatures, folds, vectors)
+    rates = []
+    for i in range(N_FOLDS):
+        others = [(folds[k], distances[k]) for k in range(N_FOLDS) if k != i]
+        same, scores, _ = pooled(signatures, *zip(*others, strict=True), "skilled")
+        threshold = _find_threshold(scores, same == 1, "eer", None, 1.0)
+        same, scores, _ = pooled(signatures, [folds[i]], [distances[i]], "skilled")
+        rates.append(
+            [
+                rate(same, scores, threshold=threshold)
+                for rate in (false_acceptance_rate, false_rejection_rate)
+            ]
+        )
+    for label, values in zip(("FAR", "FRR"), np.transpose(rates), strict=True):
+        print(
+            f"skilled forgeries, at the threshold of the other folds: {label} {values.mean():.4f}; "
+            "by fold " + ", ".join(f"{value:.4f}" for value in values)
+        )
 
 
-def distances_of(verifier, signatures, rows: np.ndarray) -> np.ndarray:
+def held_out(folder: Path, folds: list[np.ndarray]) -> Iterator[tuple[SiameseVerifier, np.ndarray]]:
+    """The verifier of each fold, and the rows that it has not seen."""
+    for fold, rows in enumerate(folds):
+        yield hwsk.load(folder / f"fold{fold}.hwsk"), rows
+
+
+def distances_of(verifier: SiameseVerifier, signatures: Bunch, rows: np.ndarray) -> np.ndarray:
     """Distance of each two signatures that the protocols ask for; of others 2, the largest."""
     first, second = np.triu_indices(len(rows), 1)
     writer, forged = signatures.writer[rows], signatures.forged[rows]

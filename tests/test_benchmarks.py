@@ -96,9 +96,32 @@ def test_no_writer_is_on_two_sides(name, monkeypatch, tmp_path):
     monkeypatch.setenv("HWSK_DATA", str(tmp_path))
     shared = importlib.import_module(name)
     try:
-        bunch, *parts = shared.load_split(str(DATA))
+        if name == "signatures":
+            bunch, parts = shared.load_folds(str(DATA))
+        else:
+            bunch, *parts = shared.load_split(str(DATA))
     finally:
         del sys.modules[name]
     writers = [set(bunch.writer[rows]) for rows in parts]
     assert len(set.union(*writers)) == sum(map(len, writers)) == len(set(bunch.writer))
     assert sum(map(len, parts)) == len(bunch.writer)
+
+
+def test_genuine_parts_are_joined_with_genuine_ones(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    signatures = importlib.import_module("signatures")
+    monkeypatch.delitem(sys.modules, "signatures", raising=False)
+    writers = [f"{i}" for i in range(4) for _ in range(6)]
+    forged = np.tile(np.arange(6) >= 3, 4)
+    hands = [f"forger {i}" if fake else writers[i] for i, fake in enumerate(forged)]
+    tones = 20 * np.array(writers, int) + 5 * forged
+    own = signatures.Hands([np.full((4, 100), tone, np.uint8) for tone in tones], hands, writers)
+    out = signatures.joined(own, forged, seed=0)
+    assert len(out.images) == signatures.N_JOINED * len(writers)
+    for image, hand, context in zip(*out, strict=True):
+        assert image.shape == (4, 100)
+        left, right = image[0, 0], image[0, -1]
+        assert context == f"{left // 20} + {right // 20}" and left // 20 != right // 20
+        assert left % 20 == right % 20  # both genuine, or both forged
+        assert hand == context or left % 20 == 5
+    assert np.equal(out.hands, out.contexts).sum() == 24

@@ -72,6 +72,26 @@ def test_loss_falls_as_places_of_one_hand_come_nearer():
     assert all(part.grad.abs().sum() > 0 for part in (*apart, loss.slope, loss.threshold))
 
 
+def test_pairs_are_ranked_where_all_wrote_the_same(monkeypatch):
+    """Moving the threshold can't help a pair by one hand that is below one by two."""
+    monkeypatch.setattr(matching, "_SHARE_RANKED", 1.0)
+    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    places = make_places(6)
+    first, second = torch.tensor([0, 2, 4]), torch.tensor([1, 3, 5])
+    same, near = torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool)
+    alike = match(
+        *(Places(*(part[rows] for part in places)) for rows in (first, second)), loss.out_of_reach
+    )
+    of_first = F.softplus(loss.slope * (alike[1] - alike[0]))
+    pairs = (places, first, second, same, near)
+    got = loss.of_pairs(*pairs, torch.tensor([7, 7, 8]))
+    torch.testing.assert_close(got, of_first.detach().requires_grad_(), check_dtype=False)
+    got.backward()
+    assert loss.threshold.grad == 0
+    unlike = loss.of_pairs(*pairs, torch.tensor([7, 8, 8]))  # nothing to rank
+    assert unlike == loss.of_pairs(*pairs)
+
+
 def test_what_two_unknown_hands_wrote_teaches_nothing():
     """Two forgeries of a signature may be by one forger."""
     torch.manual_seed(0)
@@ -90,7 +110,7 @@ def test_few_pairs_of_a_kind_are_compared(monkeypatch):
     monkeypatch.setattr(loss, "of_pairs", lambda places, *pairs: seen.append(pairs))
     writers, contexts = torch.arange(12) // 3, torch.arange(12) // 6
     loss(make_places(12), writers, contexts, torch.zeros(12, dtype=torch.bool))
-    _, _, same, near = seen[0]
+    _, _, same, near, _ = seen[0]
     assert same.tolist() == [True] * 2 + [False] * 4
     assert near.tolist() == [True] * 5 + [False]
 

@@ -20,7 +20,8 @@ _SPREAD, _CELL = (
     (1.5, 2.5),
     2,
 )  # how far a place counts in rows and columns; places in a cell's side
-_SHARE_NEAR = 0.7  # of the loss of different hands that is for those who wrote the same
+_SHARE_NEAR = 0.6  # of the loss of different hands that is for those who wrote the same
+_SHARE_RANKED = 0.5  # of the loss that is for the order of pairs, not for the threshold
 
 
 class Places(NamedTuple):
@@ -141,11 +142,13 @@ def _spread(n: int, width: float) -> Tensor:
 
 
 class MatchingLoss(nn.Module):
-    """Logistic loss of pairs by how alike they are, with a threshold that is learnt along.
+    """Logistic loss of pairs by how alike they are.
 
     Of a batch some pairs are taken: by one hand, by two hands who wrote the same, and by others.
     Pairs of two hands who wrote the same and of whom there is one sample each are left out: both
-    may be forgeries by one hand.
+    may be forgeries by one hand. Pairs by one hand have to be above a threshold for all [1]_, which
+    is learnt along, and above the pairs by two hands where all wrote the same, as in [2]_: how
+    alike the samples of a hand are is another thing for each name.
 
     Parameters
     ----------
@@ -155,6 +158,7 @@ class MatchingLoss(nn.Module):
     References
     ----------
     .. [1] X. Zhai et al., "Sigmoid loss for language image pre-training", ICCV 2023.
+    .. [2] C. Burges et al., "Learning to rank using gradient descent", ICML 2005.
     """
 
     out_of_reach: Tensor
@@ -173,12 +177,21 @@ class MatchingLoss(nn.Module):
         unknown = near & alone[first] & alone[second]
         kinds = (same, near & ~same & ~unknown, ~near & ~same)
         rows = torch.cat([_some(kind, most) for kind, most in zip(kinds, _MOST, strict=True)])
-        return self.of_pairs(places, first[rows], second[rows], same[rows], near[rows])
+        first, second, same, near = first[rows], second[rows], same[rows], near[rows]
+        return self.of_pairs(places, first, second, same, near, contexts[first])
 
     def of_pairs(
-        self, places: Places, first: Tensor, second: Tensor, same: Tensor, near: Tensor
+        self,
+        places: Places,
+        first: Tensor,
+        second: Tensor,
+        same: Tensor,
+        near: Tensor,
+        contexts: Tensor | None = None,
     ) -> Tensor:
-        """Loss of given pairs of rows: by one hand or not, and whether both wrote the same."""
+        """Loss of given pairs of rows: by one hand or not, whether both wrote the same, and what,
+        if pairs are to be compared with each other.
+        """
         sides = [Places(*(part[rows] for part in places)) for rows in (first, second)]
         logits = self.slope * (match(sides[0], sides[1], self.out_of_reach) - self.threshold)
         losses = F.softplus(torch.where(same, -logits, logits))
@@ -188,7 +201,14 @@ class MatchingLoss(nn.Module):
             (~same & ~near, 0.5 * (1 - _SHARE_NEAR)),
         )
         means = [weight * losses[kind].mean() for kind, weight in kinds if kind.any()]
-        return torch.stack([*means, logits.sum() * 0]).sum()
+        loss = torch.stack([*means, logits.sum() * 0]).sum()
+        if contexts is None:
+            return loss
+        rivals = (near & same)[:, None] & (near & ~same) & (contexts[:, None] == contexts)
+        if not rivals.any():
+            return loss
+        ranked = F.softplus((logits - logits[:, None])[rivals]).mean()
+        return (1 - _SHARE_RANKED) * loss + _SHARE_RANKED * ranked
 
 
 def _some(chosen: Tensor, most: int) -> Tensor:

@@ -43,8 +43,8 @@ class Hands(NamedTuple):
 
 
 def cleaner() -> SignatureNormalizer:
-    """What leaves nothing of the scan but the shape of the ink."""
-    return SignatureNormalizer(size=SIZE, pen_width=None, margin=3)
+    """What leaves nothing of the scan but the shape of the ink, lying level."""
+    return SignatureNormalizer(size=SIZE, pen_width=None, deskew=True, margin=3)
 
 
 def load_folds(path: str) -> tuple[Bunch, list[np.ndarray]]:

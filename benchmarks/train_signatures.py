@@ -49,7 +49,7 @@ from hwsk.preprocessing.augmentation import (
 )
 from hwsk.verification import SiameseVerifier, _find_threshold
 
-EPOCHS = 4
+EPOCHS = 2
 STRENGTH = 1.0  # of what changes the images in training
 
 

@@ -82,12 +82,45 @@ def test_thinned_lines_are_thin_and_whole():
     assert cv2.connectedComponents(line, connectivity=8)[0] == 2  # and the background
 
 
+def turned(image, degrees):
+    matrix = cv2.getRotationMatrix2D((image.shape[1] / 2, image.shape[0] / 2), degrees, 1.0)
+    return cv2.warpAffine(image, matrix, image.shape[::-1], borderValue=240)
+
+
+@pytest.mark.parametrize("pen_width", [2.0, None])
+@pytest.mark.parametrize("degrees", [-40, -12, 25])
+def test_long_signatures_are_laid_level(degrees, pen_width):
+    paper = np.pad(scan(), ((150, 150), (30, 30)), constant_values=240)
+    level, tilted = (
+        normalize(image, deskew=True, pen_width=pen_width)
+        for image in (paper, turned(paper, degrees))
+    )
+    assert distance(level, tilted) < 0.03
+    assert distance(level, normalize(turned(paper, degrees), pen_width=pen_width)) > 0.05
+
+
+def test_what_is_not_long_or_stands_upright_is_not_turned():
+    ring = np.full((200, 200), 240, np.uint8)
+    cv2.ellipse(ring, (100, 100), (70, 55), 30, 0, 360, 60, 5)
+    upright = np.rot90(scan()).copy()
+    for image in (ring, upright):
+        np.testing.assert_array_equal(normalize(image, deskew=True), normalize(image))
+    hairline = np.full((100, 300), 240, np.uint8)
+    cv2.line(hairline, (10, 90), (290, 40), 60, 1)
+    rows, _ = np.nonzero(normalize(hairline, deskew=True) < 128)
+    assert len(rows) > 0 and np.ptp(rows) <= 4
+    dot = np.full((90, 90), 240, np.uint8)
+    dot[40:43, 40:43] = 0
+    np.testing.assert_array_equal(normalize(dot, deskew=True), normalize(dot))
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
         ({"size": (0, 10)}, "size="),
         ({"size": (10, 10), "margin": 5}, "no room"),
         ({"pen_width": 0}, "pen_width"),
+        ({"deskew": 3}, "deskew"),
     ],
 )
 def test_impossible_parameters(params, message):

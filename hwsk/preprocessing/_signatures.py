@@ -17,6 +17,11 @@ _SMOOTHING = 0.3  # deviation of the blur that evens out edges, in widths of the
 _SUPERSAMPLING = 2  # the pen is redrawn so many times as large, then scaled down
 _EDGE_DEPTH = 0.025  # of the longer side: how far into the image the edge of a scan may reach
 _EDGE_SHARE = 0.95  # of a row or column: from which on it is an edge, whatever it is joined to
+_STEEPEST = 60.0  # degrees: what is steeper stands upright
+_LONG = (
+    3.0,
+    8.0,
+)  # variance along over that across: from which on a signature is turned, and wholly
 _NEIGHBOURS = np.array([[1, 2, 4], [128, 0, 8], [64, 32, 16]], np.float32)
 
 
@@ -34,6 +39,10 @@ class SignatureNormalizer(_ImageTransformer):
         Height and width of what comes out.
     pen_width : float, default=2.5
         Width of all strokes in what comes out, in pixels. None keeps the pen that was used.
+    deskew : bool, default=False
+        Whether the signature is turned until its long axis lies level, so that how steeply it was
+        written counts no more. The less long it is, the less it is turned; one that stands upright
+        is left as it is.
     margin : int, default=4
         Pixels of paper on the two sides that the signature reaches.
     speck : float, default=1.0
@@ -72,6 +81,7 @@ class SignatureNormalizer(_ImageTransformer):
     _parameter_constraints: dict[str, list[Any]] = {
         "size": [tuple, list],
         "pen_width": [Interval(Real, 0, None, closed="neither"), None],
+        "deskew": ["boolean"],
         "margin": [Interval(Integral, 0, None, closed="left")],
         "speck": [Interval(Real, 0, None, closed="left")],
     }
@@ -81,11 +91,13 @@ class SignatureNormalizer(_ImageTransformer):
         size: tuple[int, int] = (96, 192),
         *,
         pen_width: float | None = 2.5,
+        deskew: bool = False,
         margin: int = 4,
         speck: float = 1.0,
     ) -> None:
         self.size = size
         self.pen_width = pen_width
+        self.deskew = deskew
         self.margin = margin
         self.speck = speck
 
@@ -101,8 +113,7 @@ class SignatureNormalizer(_ImageTransformer):
         ink = self._find_ink(_to_bytes(image))
         if not ink.any():
             return np.full(self.size, 255, np.uint8)
-        left, top, width, height = cv2.boundingRect(ink)
-        ink = ink[top : top + height, left : left + width]
+        ink = _level(_cut_out(ink)) if self.deskew else _cut_out(ink)
         drawn = self._scale(ink) if self.pen_width is None else self._redraw(ink, self.pen_width)
         return 255 - drawn
 
@@ -176,6 +187,32 @@ class SignatureNormalizer(_ImageTransformer):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _cut_out(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    left, top, width, height = cv2.boundingRect(ink)
+    return ink[top : top + height, left : left + width]
+
+
+def _level(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Ink turned until its long axis lies level, and cut out."""
+    rows, columns = np.nonzero(ink)
+    if len(rows) < 2:
+        return ink
+    (short, long), axes = np.linalg.eigh(np.cov(columns, rows))
+    angle = float(np.degrees(np.arctan2(axes[1, 1], axes[0, 1])))
+    angle = (angle + 90) % 180 - 90
+    if abs(angle) > _STEEPEST:
+        return ink
+    # The axis of what is about as high as wide is no more than chance.
+    least, most = _LONG
+    angle *= float(np.clip((long / max(short, 1e-6) - least) / (most - least), 0, 1))
+    side = int(np.ceil(np.hypot(*ink.shape))) + 2
+    turn = cv2.getRotationMatrix2D(((ink.shape[1] - 1) / 2, (ink.shape[0] - 1) / 2), angle, 1)
+    turn[:, 2] += (side - ink.shape[1]) / 2, (side - ink.shape[0]) / 2
+    turned = cv2.warpAffine(ink, turn, (side, side), flags=cv2.INTER_LINEAR)
+    level = np.where(turned > 127, np.uint8(255), np.uint8(0))
+    return _cut_out(level) if level.any() else ink  # hairlines may not bear it
 
 
 def thin(ink: NDArray[Any]) -> NDArray[np.uint8]:

@@ -32,7 +32,8 @@ PEN_WIDTH = 2.0  # pixels of the canvas
 
 @click.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-def main(data: str) -> None:
+@click.option("--one-pen", is_flag=True, help="Redraw all strokes in one width.")
+def main(data: str, one_pen: bool) -> None:
     """Print the baselines."""
     signatures, folds = load_folds(data)
     print(
@@ -42,21 +43,21 @@ def main(data: str) -> None:
     )
     # The forgers are not known: those of one writer are taken as one hand more.
     hand = np.char.add(signatures.writer.astype(str), np.where(signatures.forged, " forged", ""))
-    for pen, pen_width in (("own pen", None), ("one pen", PEN_WIDTH)):
-        clean = cleaner().set_params(pen_width=pen_width)
-        images = np.stack(list(clean.fit_transform(signatures.images)))
-        gradients = hog(images)
-        # Of vectors of length 1 the distance ranks as the cosine does.
-        for name, X in (
-            ("pixels", 1 - images.reshape(len(images), -1) / np.float32(255)),
-            ("HOG", gradients),
-        ):
-            looks = [normalize(X[rows]) for rows in folds]
-            print_report(f"{name}, {pen}", signatures, folds, looks)
-        looks = [normalize(told_apart(gradients, hand, rows)) for rows in folds]
-        print_report(f"HOG, PCA, LDA, {pen}", signatures, folds, looks)
-        looks = [matched_distances(gradients[rows]) for rows in folds]
-        print_report(f"HOG, matched, {pen}", signatures, folds, looks, places=True)
+    pen = "one pen" if one_pen else "own pen"
+    clean = cleaner().set_params(pen_width=PEN_WIDTH if one_pen else None)
+    images = np.stack(list(clean.fit_transform(signatures.images)))
+    gradients = hog(images)
+    # Of vectors of length 1 the distance ranks as the cosine does.
+    for name, X in (
+        ("pixels", 1 - images.reshape(len(images), -1) / np.float32(255)),
+        ("HOG", gradients),
+    ):
+        looks = [normalize(X[rows]) for rows in folds]
+        print_report(f"{name}, {pen}", signatures, folds, looks)
+    looks = [normalize(told_apart(gradients, hand, rows)) for rows in folds]
+    print_report(f"HOG, PCA, LDA, {pen}", signatures, folds, looks)
+    looks = [matched_distances(gradients[rows]) for rows in folds]
+    print_report(f"HOG, matched, {pen}", signatures, folds, looks, places=True)
 
 
 def told_apart(gradients: np.ndarray, hand: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -16,10 +16,8 @@ _REACH = (4, 7)  # rows and columns that a place may have moved by
 _MOST = (96, 160, 64)  # pairs of a batch that are compared: by one hand, of two who wrote the same,
 # of two others
 _SHARPNESS = 16.0  # of shares in kinds of places: factor of the cosines
-_SPREAD, _CELL = (
-    (1.5, 2.5),
-    2,
-)  # how far a place counts in rows and columns; places in a cell's side
+_SPREAD = (1.5, 2.5)  # how far a place counts in rows and columns
+_CELL = 2  # places in the side of a histogram's cell
 _SHARE_NEAR = 0.6  # of the loss of different hands that is for those who wrote the same
 _SHARE_RANKED = 0.5  # of the loss that is for the order of pairs, not for the threshold
 

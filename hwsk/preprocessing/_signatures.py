@@ -18,10 +18,7 @@ _SUPERSAMPLING = 2  # the pen is redrawn so many times as large, then scaled dow
 _EDGE_DEPTH = 0.025  # of the longer side: how far into the image the edge of a scan may reach
 _EDGE_SHARE = 0.95  # of a row or column: from which on it is an edge, whatever it is joined to
 _STEEPEST = 60.0  # degrees: what is steeper stands upright
-_LONG = (
-    3.0,
-    8.0,
-)  # variance along over that across: from which on a signature is turned, and wholly
+_LONG = (3.0, 8.0)  # variance along over that across: from where on it is turned, and wholly
 _NEIGHBOURS = np.array([[1, 2, 4], [128, 0, 8], [64, 32, 16]], np.float32)
 
 

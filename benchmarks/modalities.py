@@ -27,7 +27,7 @@ from hwsk.verification import SiameseVerifier
 
 CANVAS = (48, 96)
 N_SKETCHES = 1500  # of each of the three collections, to train
-SIGNERS = (5, 17)  # of the writers of signatures: none of the first, tested, trained on
+SIGNERS = (5, 17)  # where writers of signatures are split: left out, tested, trained on
 KINDS = ("words", "signatures", "sketches")
 
 

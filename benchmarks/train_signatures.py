@@ -99,6 +99,9 @@ def fold(fold: int, data: str, out: Path, epochs: int, seed: int) -> None:
 @click.option("--seed", default=0)
 def final(data: str, out: Path, epochs: int, seed: int) -> None:
     """Train on all writers; threshold and probabilities are those of the folds."""
+    missing = [i for i in range(N_FOLDS) if not (out / f"fold{i}.hwsk").is_file()]
+    if missing:
+        raise click.UsageError(f"the threshold comes from the folds; train {missing} of them first")
     signatures, folds = load_folds(data)
     rows = np.sort(np.concatenate(folds))
     verifier = fitted(signatures, rows, data, out / "final.ckpt", epochs, seed)

@@ -15,6 +15,7 @@ _FAR = -9.0  # added to the similarity of places that must not be matched; cosin
 _REACH = (4, 7)  # rows and columns that a place may have moved by
 _MOST = (96, 160, 64)  # pairs of a batch that are compared: by one hand, of two who wrote the same,
 # of two others
+_AT_ONCE = 32  # pairs whose places are compared at once: what fits into a processor's cache
 _SHARPNESS = 16.0  # of shares in kinds of places: factor of the cosines
 _SPREAD = (1.5, 2.5)  # how far a place counts in rows and columns
 _CELL = 2  # places in the side of a histogram's cell
@@ -89,14 +90,26 @@ def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
        contextualized late interaction over BERT", SIGIR 2020, equation 3 (there without reach, and
        one way).
     """
-    return (_one_way(one, other, out_of_reach) + _one_way(other, one, out_of_reach)) / 2
+    found = _nearest(one.descriptors, other.descriptors, out_of_reach)
+    return (_alike(one, other, found[0]) + _alike(other, one, found[1])) / 2
 
 
-def _one_way(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
-    with torch.no_grad():
-        far, there = out_of_reach.to(one.descriptors.dtype), other.descriptors.transpose(1, 2)
-        best = torch.baddbmm(far[None], one.descriptors, there).argmax(dim=2, keepdim=True)
-    matched = other.descriptors.gather(1, best.expand(-1, -1, one.descriptors.shape[2]))
+@torch.no_grad()
+def _nearest(one: Tensor, other: Tensor, out_of_reach: Tensor) -> list[Tensor]:
+    """Of each place the likest in the other image, both ways, each `(n, n_places)`."""
+    found: list[list[Tensor]] = [[], []]
+    far = out_of_reach.to(one.dtype)[None]
+    for a, b in zip(one.split(_AT_ONCE), other.split(_AT_ONCE), strict=True):
+        alike = torch.baddbmm(far, a, b.transpose(1, 2))
+        found[0].append(alike.max(dim=2).indices)  # argmax is slower by half
+        found[1].append(alike.max(dim=1).indices)
+    return [torch.cat(parts) for parts in found]
+
+
+def _alike(one: Places, other: Places, found: Tensor) -> Tensor:
+    """The mean cosine of places with those that were found for them."""
+    rows = found[..., None].expand(-1, -1, one.descriptors.shape[2])
+    matched = other.descriptors.gather(1, rows)
     return ((one.descriptors * matched).sum(dim=2) * one.weights).sum(dim=1)
 
 

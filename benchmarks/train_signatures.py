@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from scipy.spatial.distance import squareform
 from signatures import (
     N_FOLDS,
@@ -105,9 +105,7 @@ def final(data: str, out: Path, epochs: int, seed: int) -> None:
     signatures, folds = load_folds(data)
     rows = np.sort(np.concatenate(folds))
     verifier = fitted(signatures, rows, data, out / "final.ckpt", epochs, seed)
-    distances = [
-        distances_of(verifier, signatures, rows) for verifier, rows in held_out(out, folds)
-    ]
+    distances = [look(out, fold, signatures, rows)[0] for fold, rows in enumerate(folds)]
     same, scores, _ = pooled(signatures, folds, distances, "skilled")
     verifier._calibrate(scores, same == 1, "eer", None, 1.0)
     hwsk.save(verifier, out / "final.hwsk", half_precision=True)
@@ -131,6 +129,7 @@ def fitted(
     verifier = SiameseVerifier(
         "multi_similarity",
         matching=True,
+        registration=True,
         texture=True,
         image_size=SIZE,
         preprocessor=cleaner(),
@@ -153,14 +152,20 @@ def fitted(
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-def judge(folder: Path, data: str) -> None:
+@click.option("--jobs", default=2, help="Folds that are looked at side by side.")
+@click.option("--registration/--no-registration", default=True, help="Lay images over each other.")
+def judge(folder: Path, data: str, jobs: int, registration: bool) -> None:
     """Print the figures: each writer is judged by the verifier that has not seen them."""
     signatures, folds = load_folds(data)
-    print(f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers")
-    distances, vectors = [], []
-    for verifier, rows in held_out(folder, folds):
-        distances.append(distances_of(verifier, signatures, rows))
-        vectors.append(verifier.transform(signatures.images[rows]))
+    print(
+        f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers"
+        + ("" if registration else ", not registered")
+    )
+    looks = Parallel(n_jobs=jobs, verbose=1)(
+        delayed(look)(folder, fold, signatures, rows, ("skilled", "random"), registration)
+        for fold, rows in enumerate(folds)
+    )
+    distances, vectors = map(list, zip(*looks, strict=True))
     print_report("places", signatures, folds, distances, places=True)
     print_report("vectors", signatures, folds, vectors)
     rates = []
@@ -182,25 +187,32 @@ def judge(folder: Path, data: str) -> None:
         )
 
 
-def held_out(folder: Path, folds: list[np.ndarray]) -> Iterator[tuple[SiameseVerifier, np.ndarray]]:
-    """The verifier of each fold, and the rows that it has not seen."""
-    for fold, rows in enumerate(folds):
-        yield hwsk.load(folder / f"fold{fold}.hwsk"), rows
+def look(
+    folder: Path,
+    fold: int,
+    signatures: Bunch,
+    rows: np.ndarray,
+    negatives: tuple[str, ...] = ("skilled",),
+    registration: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each two signatures of a fold, by a verifier that has not seen them, and vectors.
 
-
-def distances_of(verifier: SiameseVerifier, signatures: Bunch, rows: np.ndarray) -> np.ndarray:
-    """Distance of each two signatures that the protocols ask for; of others 2, the largest."""
+    Two whom no protocol compares with these `negatives` are 2 apart, the most there is.
+    """
+    verifier = hwsk.load(folder / f"fold{fold}.hwsk").set_params(registration=registration)
+    images, writer, forged = (signatures[key][rows] for key in ("images", "writer", "forged"))
     first, second = np.triu_indices(len(rows), 1)
-    writer, forged = signatures.writer[rows], signatures.forged[rows]
-    known = ~forged[first] | ~forged[second]
-    asked = known & (writer[first] == writer[second]) | ~forged[first] & ~forged[second]
+    by_one = writer[first] == writer[second]
+    asked = by_one & (~forged[first] | ~forged[second])
+    if "random" in negatives:
+        asked |= ~forged[first] & ~forged[second]
     pairs = np.column_stack([first, second])[asked]
     distances = np.full(len(first), 2.0)
     start = time.process_time()
-    distances[asked] = verifier.pair_distance(signatures.images[rows][pairs])
+    distances[asked] = verifier.pair_distance(images[pairs])
     seconds = time.process_time() - start
     print(f"{len(rows)} images, {len(pairs)} pairs: {seconds:.0f} s of one processor", flush=True)
-    return squareform(distances)
+    return squareform(distances), verifier.transform(images)
 
 
 if __name__ == "__main__":

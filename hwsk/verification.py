@@ -39,6 +39,7 @@ from hwsk.multitask import MultiTaskClassifier
 from hwsk.networks.hands import HandLoss, HandNetwork, out_of_reach_on, place_map_size
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
 from hwsk.networks.matching import MatchingLoss, Places, match, place_histograms
+from hwsk.networks.registration import REGISTERED_REACH, find_maps, registered
 
 __all__ = ["SiameseVerifier"]
 
@@ -48,7 +49,7 @@ _EMBEDDING_WEIGHT = 0.3  # of the vectors' loss, where pairs are matched
 _REMEMBERED, _PLACES_REMEMBERED = 10_000, 200  # images whose vectors, or places, a metric keeps
 _N_CODES = 256  # kinds of places, learnt from so many images and descriptors
 _N_CODED, _N_DESCRIPTORS = 2000, 30_000
-_AT_ONCE, _PLACES_AT_ONCE = 65_536, 256  # pairs that are compared at once
+_AT_ONCE, _PLACES_AT_ONCE, _REGISTERED_AT_ONCE = 65_536, 256, 64  # pairs compared at once
 
 
 def _compares_pairs(self: SiameseVerifier) -> bool:
@@ -89,6 +90,11 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         Whether the images of a pair are compared place by place: each place of one with the likest
         of those near it in the other. Better where both say the same, as a signature and its
         forgery do, and slower. `transform` then gives histograms of kinds of places.
+    registration : bool, default=False
+        With `matching`, whether the images of a pair are laid over each other by the places that
+        match (moved, scaled, turned and slanted), and looked at again: one over the other, and the
+        other way round. Better where a hand writes now larger, now wider, and slower: each pair
+        goes through the network twice. Training takes no part in it: needs no new fit.
     test_augmentations : int, default=0
         A vector is the mean of those of the image and of as many versions of it changed by
         `augment`, all images in the same ways; with `matching`, so is how alike two images are.
@@ -184,6 +190,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_weight": [Interval(Real, 0, None, closed="left")],
         "matching": ["boolean"],
+        "registration": ["boolean"],
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
@@ -203,6 +210,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         dropout: float = 0.0,
         feature_weight: float = 1.0,
         matching: bool = False,
+        registration: bool = False,
         test_augmentations: int = 0,
         preprocessor: Any = None,
         channels: tuple[int, ...] = (32, 64, 128, 128),
@@ -235,6 +243,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.dropout = dropout
         self.feature_weight = feature_weight
         self.matching = matching
+        self.registration = registration
         self.test_augmentations = test_augmentations
         self.preprocessor = preprocessor
         self.channels = channels
@@ -317,6 +326,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         further = self.warm_start and hasattr(self, "net_")
         try:
             self._check_channels()
+            if self.registration and not self.matching:
+                raise ValueError("registration=True goes by matched places: set matching=True, too")
             for name in ("threshold_", "calibration_"):  # of other vectors
                 self.__dict__.pop(name, None)
             if self._holds_pairs(X):
@@ -507,7 +518,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         codebook, size = torch.from_numpy(self.codebook_), place_map_size(self.image_size_)
 
         def of_batch(output: Any) -> NDArray[np.float32]:
-            places = Places(*(part.cpu().float() for part in output[-1]))
+            places = Places(*(part.cpu().float() for part in output[-1][:2]))
             return place_histograms(places, codebook, size).numpy()
 
         return _of_all(outputs, of_batch)
@@ -518,7 +529,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return
         rng = np.random.default_rng(draw_seed(self.random_state))
         chosen = rng.permutation(len(stack))[:_N_CODED]
-        descriptors, weights = next(self._looks_of(stack[np.sort(chosen)]))
+        descriptors, weights, _ = next(self._looks_of(stack[np.sort(chosen)]))
         seen = descriptors[weights > weights.mean() / 2].float().numpy()
         seen = seen[rng.permutation(len(seen))[:_N_DESCRIPTORS]]
         means = MiniBatchKMeans(
@@ -532,7 +543,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     def _looks(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Iterator[Any]:
         """What images are compared by: their mean vectors, or the places of each version."""
         if self._has_places():
-            return (_places(outputs) for outputs in views)
+            return (_places(outputs, self.registration) for outputs in views)
         return iter([torch.from_numpy(self._mean_vectors(views)).double()])
 
     def _looks_of(self, canvases: NDArray[Any]) -> Iterator[Any]:
@@ -542,6 +553,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     def _distances(self, looks: Iterable[Any], pairs: NDArray[Any]) -> NDArray[np.float64]:
         """Distance of each pair of rows, the root of the mean square over what is compared."""
         at_once = _PLACES_AT_ONCE if self._has_places() else _AT_ONCE
+        if self._has_places() and self.registration:
+            at_once = _REGISTERED_AT_ONCE
         chunks = np.array_split(pairs, max(1, -(-len(pairs) // at_once)))
         squares = [np.concatenate([self._squares(look, rows) for rows in chunks]) for look in looks]
         return np.sqrt(np.mean(squares, axis=0))
@@ -555,9 +568,22 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         first, second = torch.from_numpy(np.ascontiguousarray(pairs.T))
         if not isinstance(look, Places):
             return (look[first] - look[second]).square().sum(dim=1).numpy()
-        sides = [Places(*(part[rows] for part in look)) for rows in (first, second)]
-        alike = match(sides[0], sides[1], out_of_reach_on(self.image_size_))
+        one, other = look.of(first), look.of(second)
+        if self.registration:
+            far = out_of_reach_on(self.image_size_, REGISTERED_REACH)
+            alike = match(one, self._laid_over(one, other), far) / 2
+            alike = alike + match(self._laid_over(other, one), other, far) / 2
+        else:
+            alike = match(one, other, out_of_reach_on(self.image_size_))
         return (2 - 2 * alike.double()).clamp_min(0).numpy()
+
+    def _laid_over(self, one: Places, other: Places) -> Places:
+        """The places of the second images of pairs, each image laid over the first."""
+        assert other.images is not None
+        maps = find_maps(one, other, place_map_size(self.image_size_))
+        images = registered(other.images, maps)
+        output = self.net_.evaluation_step(({"images": images}, None))
+        return Places(*(part.cpu() for part in output[-1][:2]))
 
     def feature_classifier(self) -> MultiTaskClassifier:
         """The features that were trained along, as an estimator of their own with this network.
@@ -912,13 +938,13 @@ def _of_all(
     return in_order(done, parts)
 
 
-def _places(outputs: Iterable[tuple[list[int], Any]]) -> Places:
+def _places(outputs: Iterable[tuple[list[int], Any]], with_images: bool) -> Places:
     """The places of all images, from what the network gives batch by batch."""
     done: list[int] = []
     parts = []
     for rows, (*_, places) in outputs:
         done += rows
-        parts.append([part.cpu() for part in places])
+        parts.append([part.cpu() for part in (places if with_images else places[:2])])
     order = torch.from_numpy(np.argsort(done))
     return Places(*(torch.cat(part)[order] for part in zip(*parts, strict=True)))
 
@@ -1076,5 +1102,7 @@ def _join(looks: Iterable[Any]) -> Any:
     """What is compared of one image, and of another, as that of two."""
     one, other = looks
     if isinstance(one, Places):
-        return Places(*map(torch.cat, zip(one, other, strict=True)))
+        descriptors, weights = map(torch.cat, zip(one[:2], other[:2], strict=True))
+        images = None if one.images is None else torch.cat([one.images, other.images])
+        return Places(descriptors, weights, images)
     return torch.cat([one, other])

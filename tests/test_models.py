@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -146,6 +147,23 @@ def test_signature_verifier_tells_forgeries_of_made_signatures():
     pairs, same = make_pairs(made.writer, forged=made.forged, negatives="skilled", random_state=0)
     verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
     assert verifier.score(made.images[pairs], same) > 0.6
+
+
+def test_signature_verifier_registers_what_was_written_wider():
+    images = make_signatures(6, 1, 0, random_state=0).images
+    verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
+    assert verifier.registration
+    wider = [
+        cv2.resize(image, (image.shape[1] * 4 // 3, image.shape[0]), interpolation=cv2.INTER_AREA)
+        for image in images
+    ]
+    pairs = list(zip(images, wider, strict=True))
+    registered = verifier.pair_distance(pairs)
+    np.testing.assert_allclose(registered, verifier.pair_distance([p[::-1] for p in pairs]))
+    assert (
+        registered.mean()
+        < 0.8 * verifier.set_params(registration=False).pair_distance(pairs).mean()
+    )
 
 
 def test_and_features_name_what_is_seen():

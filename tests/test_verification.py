@@ -38,9 +38,13 @@ def words():
     return make_handwriting(120, texts=["and"], n_writers=10, random_state=0)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["vectors", "places"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"matching": True}, {"matching": True, "registration": True}],
+    ids=["vectors", "places", "registered"],
+)
 def fitted(words, request):
-    verifier = SiameseVerifier(**SMALL, matching=request.param)
+    verifier = SiameseVerifier(**SMALL, **request.param)
     return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
 
@@ -461,6 +465,11 @@ def test_contexts_decide_on_batches(words, monkeypatch):
     assert not used
     verifier.fit(words.images[:20], words.writer[:20], contexts=words.text[:20])
     assert used and np.isfinite(verifier.transform(words.images[:2])).all()
+
+
+def test_registration_goes_by_places(words):
+    with pytest.raises(ValueError, match="set matching=True"):
+        SiameseVerifier(**SMALL, registration=True).fit(words.images[:20], words.writer[:20])
 
 
 def test_features_of_pairs_are_refused(words, pairs):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hwsk.networks._blocks import at_least_float32
 from hwsk.networks.encoder import ConvEncoder, pool
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
-from hwsk.networks.matching import MatchingLoss, PlaceDescriptors, out_of_reach
+from hwsk.networks.matching import REACH, MatchingLoss, PlaceDescriptors, out_of_reach
 
 _LEAST_SIDE = 32  # smaller images are padded: a map of one place has no statistics
 _PLACE_SIDE = 8  # pixels of a place that is described: of one on the last map but one
@@ -60,7 +60,6 @@ class HandNetwork(nn.Module):
         self.encoder = ConvEncoder(channels)
         self.texture = texture
         sides = [max(_LEAST_SIDE, side) for side in image_size]
-        self.padding = (0, sides[1] - image_size[1], 0, sides[0] - image_size[0])
         n_places = math.prod(-(-side // self.encoder.stride) for side in sides)
         n_pooled = 2 * sum(channels[-2:]) if texture else 0
         self.dense = nn.Linear(n_places * channels[-1] + n_pooled, hidden_units)
@@ -91,7 +90,8 @@ class HandNetwork(nn.Module):
         places : Places
             If there are descriptors.
         """
-        images = F.pad(images, self.padding)
+        height, width = images.shape[2:]
+        images = F.pad(images, (0, max(0, _LEAST_SIDE - width), 0, max(0, _LEAST_SIDE - height)))
         maps = self.encoder.all_maps(images)
         seen = [maps[-1].flatten(1)]
         if self.texture:
@@ -105,9 +105,9 @@ class HandNetwork(nn.Module):
 
 
 @cache
-def out_of_reach_on(image_size: tuple[int, int]) -> Tensor:
+def out_of_reach_on(image_size: tuple[int, int], reach: tuple[int, int] = REACH) -> Tensor:
     """The `out_of_reach` of the places that a network describes on images of that size."""
-    return out_of_reach(*place_map_size(image_size))
+    return out_of_reach(*place_map_size(image_size), reach)
 
 
 def place_map_size(image_size: tuple[int, int]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hwsk.networks._blocks import at_least_float32
 
 _FAR = -9.0  # added to the similarity of places that must not be matched; cosines are from -1
-_REACH = (4, 7)  # rows and columns that a place may have moved by
+REACH = (4, 7)  # rows and columns that a place may have moved by
 _MOST = (96, 160, 64)  # pairs of a batch that are compared: by one hand, of two who wrote the same,
 # of two others
 _AT_ONCE = 32  # pairs whose places are compared at once: what fits into a processor's cache
@@ -24,10 +24,16 @@ _SHARE_RANKED = 0.5  # of the loss that is for the order of pairs, not for the t
 
 
 class Places(NamedTuple):
-    """What is seen at each place of images, and how much each place counts."""
+    """What is seen at each place of images, how much each place counts, and maybe the images."""
 
     descriptors: Tensor  # (n, n_places, n_channels), of length 1
     weights: Tensor  # (n, n_places), of sum 1
+    images: Tensor | None = None  # (n, 1, height, width)
+
+    def of(self, rows: Tensor) -> Places:
+        """Those of some images."""
+        images = None if self.images is None else self.images[rows]
+        return Places(self.descriptors[rows], self.weights[rows], images)
 
 
 class PlaceDescriptors(nn.Module):
@@ -58,17 +64,17 @@ class PlaceDescriptors(nn.Module):
         ink = F.adaptive_avg_pool2d(images, size).flatten(1)
         weights = gates * ink
         weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-6)
-        return Places(F.normalize(descriptors, dim=1).transpose(1, 2), weights)
+        return Places(F.normalize(descriptors, dim=1).transpose(1, 2), weights, images)
 
 
-def out_of_reach(height: int, width: int) -> Tensor:
+def out_of_reach(height: int, width: int, reach: tuple[int, int] = REACH) -> Tensor:
     """What is added to the similarities of all places on a map of that size, so that no place is
-    matched with one too far away.
+    matched with one more rows and columns away than `reach`.
     """
     rows = torch.arange(height).repeat_interleave(width)
     columns = torch.arange(width).repeat(height)
     moved = [(along[:, None] - along).abs() for along in (rows, columns)]
-    return _FAR * ((moved[0] > _REACH[0]) | (moved[1] > _REACH[1])).float()
+    return _FAR * ((moved[0] > reach[0]) | (moved[1] > reach[1])).float()
 
 
 def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
@@ -90,12 +96,12 @@ def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
        contextualized late interaction over BERT", SIGIR 2020, equation 3 (there without reach, and
        one way).
     """
-    found = _nearest(one.descriptors, other.descriptors, out_of_reach)
+    found = likest(one.descriptors, other.descriptors, out_of_reach)
     return (_alike(one, other, found[0]) + _alike(other, one, found[1])) / 2
 
 
 @torch.no_grad()
-def _nearest(one: Tensor, other: Tensor, out_of_reach: Tensor) -> list[Tensor]:
+def likest(one: Tensor, other: Tensor, out_of_reach: Tensor) -> list[Tensor]:
     """Of each place the likest in the other image, both ways, each `(n, n_places)`."""
     found: list[list[Tensor]] = [[], []]
     far = out_of_reach.to(one.dtype)[None]
@@ -203,8 +209,9 @@ class MatchingLoss(nn.Module):
         """Loss of given pairs of rows: by one hand or not, whether both wrote the same, and what,
         if pairs are to be compared with each other.
         """
-        sides = [Places(*(part[rows] for part in places)) for rows in (first, second)]
-        logits = self.slope * (match(sides[0], sides[1], self.out_of_reach) - self.threshold)
+        places = places._replace(images=None)
+        alike = match(places.of(first), places.of(second), self.out_of_reach)
+        logits = self.slope * (alike - self.threshold)
         losses = F.softplus(torch.where(same, -logits, logits))
         kinds = (
             (same, 0.5),

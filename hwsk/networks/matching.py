@@ -113,10 +113,14 @@ def likest(one: Tensor, other: Tensor, out_of_reach: Tensor) -> list[Tensor]:
 
 
 def _alike(one: Places, other: Places, found: Tensor) -> Tensor:
-    """The mean cosine of places with those that were found for them."""
+    """How alike images are, going by the places of one."""
+    return (cosines(one, other, found) * one.weights).sum(dim=1)
+
+
+def cosines(one: Places, other: Places, found: Tensor) -> Tensor:
+    """How alike each place is to that which was found for it."""
     rows = found[..., None].expand(-1, -1, one.descriptors.shape[2])
-    matched = other.descriptors.gather(1, rows)
-    return ((one.descriptors * matched).sum(dim=2) * one.weights).sum(dim=1)
+    return (one.descriptors * other.descriptors.gather(1, rows)).sum(dim=2)
 
 
 def place_histograms(places: Places, codebook: Tensor, map_size: tuple[int, int]) -> Tensor:

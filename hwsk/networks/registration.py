@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hwsk.networks.matching import Places, likest, out_of_reach
+from hwsk.networks.matching import Places, cosines, likest, out_of_reach
 
 REGISTERED_REACH = (2, 4)  # rows and columns that a place may lie off in registered images
 _REACH = (6, 10)  # and before
@@ -44,8 +44,7 @@ def find_maps(one: Places, other: Places, map_size: tuple[int, int]) -> Tensor:
     height, width = map_size
     far = out_of_reach(height, width, _REACH).to(one.descriptors)
     found = likest(one.descriptors, other.descriptors, far)[0]
-    alike = (one.descriptors * _taken(other.descriptors, found)).sum(dim=2)
-    counts = one.weights * alike.clamp_min(0).square()
+    counts = one.weights * cosines(one, other, found).clamp_min(0).square()
     counts = counts / counts.sum(dim=1, keepdim=True).clamp_min(1e-6)
     y, x = (_middles(side, height).to(far) for side in map_size)
     at = torch.stack([y.repeat_interleave(width), x.repeat(height)], dim=1)
@@ -83,7 +82,3 @@ def registered(images: Tensor, maps: Tensor) -> Tensor:
 def _middles(n: int, height: int) -> Tensor:
     """Where the middles of `n` pixels or places lie, in halves of a height of so many."""
     return (torch.arange(n) - (n - 1) / 2) / (height / 2)
-
-
-def _taken(descriptors: Tensor, rows: Tensor) -> Tensor:
-    return descriptors.gather(1, rows[..., None].expand(-1, -1, descriptors.shape[2]))

@@ -105,7 +105,10 @@ def final(data: str, out: Path, epochs: int, seed: int) -> None:
     signatures, folds = load_folds(data)
     rows = np.sort(np.concatenate(folds))
     verifier = fitted(signatures, rows, data, out / "final.ckpt", epochs, seed)
-    distances = [look(out, fold, signatures, rows)[0] for fold, rows in enumerate(folds)]
+    distances = [
+        distances_of(hwsk.load(out / f"fold{i}.hwsk"), signatures, rows, random=False)
+        for i, rows in enumerate(folds)
+    ]
     same, scores, _ = pooled(signatures, folds, distances, "skilled")
     verifier._calibrate(scores, same == 1, "eer", None, 1.0)
     hwsk.save(verifier, out / "final.hwsk", half_precision=True)
@@ -161,11 +164,18 @@ def judge(folder: Path, data: str, jobs: int, registration: bool) -> None:
         f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers"
         + ("" if registration else ", not registered")
     )
-    looks = Parallel(n_jobs=jobs, verbose=1)(
-        delayed(look)(folder, fold, signatures, rows, ("skilled", "random"), registration)
-        for fold, rows in enumerate(folds)
+    verifiers = [
+        hwsk.load(folder / f"fold{i}.hwsk").set_params(registration=registration)
+        for i in range(N_FOLDS)
+    ]
+    distances = Parallel(n_jobs=jobs, verbose=1)(
+        delayed(distances_of)(verifier, signatures, rows)
+        for verifier, rows in zip(verifiers, folds, strict=True)
     )
-    distances, vectors = map(list, zip(*looks, strict=True))
+    vectors = [
+        verifier.transform(signatures.images[rows])
+        for verifier, rows in zip(verifiers, folds, strict=True)
+    ]
     print_report("places", signatures, folds, distances, places=True)
     print_report("vectors", signatures, folds, vectors)
     rates = []
@@ -187,32 +197,26 @@ def judge(folder: Path, data: str, jobs: int, registration: bool) -> None:
         )
 
 
-def look(
-    folder: Path,
-    fold: int,
-    signatures: Bunch,
-    rows: np.ndarray,
-    negatives: tuple[str, ...] = ("skilled",),
-    registration: bool = True,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each two signatures of a fold, by a verifier that has not seen them, and vectors.
+def distances_of(
+    verifier: SiameseVerifier, signatures: Bunch, rows: np.ndarray, *, random: bool = True
+) -> np.ndarray:
+    """Distance of each two signatures that the protocols ask for; of others 2, the largest.
 
-    Two whom no protocol compares with these `negatives` are 2 apart, the most there is.
+    Without `random`, those whom only random forgeries ask for are among the others.
     """
-    verifier = hwsk.load(folder / f"fold{fold}.hwsk").set_params(registration=registration)
-    images, writer, forged = (signatures[key][rows] for key in ("images", "writer", "forged"))
     first, second = np.triu_indices(len(rows), 1)
+    writer, forged = signatures.writer[rows], signatures.forged[rows]
     by_one = writer[first] == writer[second]
     asked = by_one & (~forged[first] | ~forged[second])
-    if "random" in negatives:
+    if random:
         asked |= ~forged[first] & ~forged[second]
     pairs = np.column_stack([first, second])[asked]
     distances = np.full(len(first), 2.0)
     start = time.process_time()
-    distances[asked] = verifier.pair_distance(images[pairs])
+    distances[asked] = verifier.pair_distance(signatures.images[rows][pairs])
     seconds = time.process_time() - start
     print(f"{len(rows)} images, {len(pairs)} pairs: {seconds:.0f} s of one processor", flush=True)
-    return squareform(distances), verifier.transform(images)
+    return squareform(distances)
 
 
 if __name__ == "__main__":

@@ -1073,7 +1073,7 @@ class _Metric:
 
     def __init__(self, verifier: SiameseVerifier) -> None:
         self.verifier = verifier
-        self.known: dict[bytes, list[Any]] = {}
+        self.known: dict[tuple[bool, bytes], list[Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"verifier": self.verifier, "known": {}}
@@ -1084,7 +1084,7 @@ class _Metric:
 
     def _looks(self, row: Any) -> list[Any]:
         row = np.ascontiguousarray(row)
-        key = row.tobytes()
+        key = self.verifier.registration, row.tobytes()  # which asks for more to be kept
         if key not in self.known:
             most = _PLACES_REMEMBERED if self.verifier._has_places() else _REMEMBERED
             if len(self.known) >= most:

@@ -48,7 +48,7 @@ def test_maps_are_found_again(noise, monkeypatch):
     monkeypatch.setattr(registration, "_SHIFT_STIFFNESS", 1e-6)
     maps = np.array([STILL, MOVED, SCALED, TURNED])
     found = find_maps(*places_at(maps, noise), (HEIGHT, WIDTH)).numpy()
-    np.testing.assert_allclose(found, maps, atol=0.07)  # places are whole numbers
+    np.testing.assert_allclose(found, maps, atol=0.05)  # places are whole numbers
 
 
 def test_what_holds_maps_to_the_identity_takes_part_of_each():

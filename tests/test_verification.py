@@ -467,6 +467,19 @@ def test_contexts_decide_on_batches(words, monkeypatch):
     assert used and np.isfinite(verifier.transform(words.images[:2])).all()
 
 
+def test_registration_can_be_set_on_what_is_fitted(words):
+    verifier = SiameseVerifier(**SMALL, matching=True)
+    verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+    pair = np.stack([verifier._on_canvas(image) for image in words.images[:2]])
+    metric = verifier.get_metric()
+    apart = metric(pair[0].ravel(), pair[1].ravel())
+    for registration in (True, False):
+        verifier.set_params(registration=registration)
+        distance = metric(pair[0].ravel(), pair[1].ravel())
+        assert distance == pytest.approx(verifier.pair_distance(pair[None])[0])
+        assert (distance != apart) == registration
+
+
 def test_registration_goes_by_places(words):
     with pytest.raises(ValueError, match="set matching=True"):
         SiameseVerifier(**SMALL, registration=True).fit(words.images[:20], words.writer[:20])

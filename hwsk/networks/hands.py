@@ -90,7 +90,7 @@ class HandNetwork(nn.Module):
         places : Places
             If there are descriptors.
         """
-        height, width = images.shape[2:]
+        height, width = images.shape[2:]  # larger where places' images come back, registered
         images = F.pad(images, (0, max(0, _LEAST_SIDE - width), 0, max(0, _LEAST_SIDE - height)))
         maps = self.encoder.all_maps(images)
         seen = [maps[-1].flatten(1)]

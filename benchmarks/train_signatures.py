@@ -17,6 +17,7 @@ import time
 import warnings
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -51,6 +52,7 @@ from hwsk.verification import SiameseVerifier, _find_threshold
 
 EPOCHS = 2
 STRENGTH = 1.0  # of what changes the images in training
+COMPARED = {"registration": True, "n_duplicates": 4, "test_scale": 7 / 6}  # 112 x 224
 
 
 def augmentation(strength: float) -> Compose:
@@ -132,7 +134,6 @@ def fitted(
     verifier = SiameseVerifier(
         "multi_similarity",
         matching=True,
-        registration=True,
         texture=True,
         image_size=SIZE,
         preprocessor=cleaner(),
@@ -144,6 +145,7 @@ def fitted(
         callbacks=[Checkpoint(checkpoint)],
         random_state=seed,
         verbose=2,
+        **COMPARED,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # forgeries are hands of their own
@@ -157,17 +159,16 @@ def fitted(
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--jobs", default=2, help="Folds that are looked at side by side.")
 @click.option("--registration/--no-registration", default=True, help="Lay images over each other.")
-def judge(folder: Path, data: str, jobs: int, registration: bool) -> None:
+@click.option("--n-duplicates", default=COMPARED["n_duplicates"], help="Versions of each image.")
+@click.option("--test-scale", default=COMPARED["test_scale"], help="By which they are enlarged.")
+def judge(folder: Path, data: str, jobs: int, **compared: Any) -> None:
     """Print the figures: each writer is judged by the verifier that has not seen them."""
     signatures, folds = load_folds(data)
     print(
-        f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers"
-        + ("" if registration else ", not registered")
+        f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers; "
+        + ", ".join(f"{name}={value:.4g}" for name, value in compared.items())
     )
-    verifiers = [
-        hwsk.load(folder / f"fold{i}.hwsk").set_params(registration=registration)
-        for i in range(N_FOLDS)
-    ]
+    verifiers = [hwsk.load(folder / f"fold{i}.hwsk").set_params(**compared) for i in range(N_FOLDS)]
     distances = Parallel(n_jobs=jobs, verbose=1)(
         delayed(distances_of)(verifier, signatures, rows)
         for verifier, rows in zip(verifiers, folds, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -128,27 +129,37 @@ class EncoderEstimator(NetworkEstimator):
         return CanvasDataset(images.map(self._on_canvas), None)
 
     def _encode_views(
-        self, X: Any, n_changed: int, stacklevel: int
+        self, X: Any, n_changed: int, stacklevel: int, *, keep: bool = False
     ) -> Iterator[Iterator[tuple[list[int], Any]]]:
         """Yield what `_encode` does, of the images and of versions of them that `augment` changed.
 
         Version j of each image is changed by the same random numbers: images that are equal have
-        equal outputs, in whatever rows they are.
+        equal outputs, in whatever rows they are. With `keep`, images are decoded once and kept.
         """
+        self._check_can_change(n_changed)
+        dataset = self._canvases(X)
+        if keep and n_changed:
+            dataset.images = list(dataset.images)
+        yield self._encode_canvases(dataset, stacklevel + 1)
+        for view in range(n_changed):
+            changed = copy(dataset)
+            changed.augment, changed.view = self.augment, view
+            yield self._outputs(changed, warn=False)
+
+    def _check_can_change(self, n_changed: int) -> None:
         if n_changed and self.augment is None:
             raise ValueError(
-                f"test_augmentations={n_changed} and augment=None: there is nothing to change the "
-                "images by"
+                f"augment=None: there is nothing to make {n_changed} changed versions of each "
+                "image by"
             )
-        yield self._encode(X, stacklevel + 1)
-        for view in range(n_changed):
-            dataset = self._canvases(X)
-            dataset.augment, dataset.view = self.augment, view
-            yield self._outputs(dataset, warn=False)
 
     def _encode(self, X: Any, stacklevel: int) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network), and in the end warn of images without ink."""
-        dataset = self._canvases(X)
+        return self._encode_canvases(self._canvases(X), stacklevel)
+
+    def _encode_canvases(
+        self, dataset: CanvasDataset, stacklevel: int
+    ) -> Iterator[tuple[list[int], Any]]:
         blank: list[int] = []
         for rows, output in self._outputs(dataset):
             blank += [row for row in rows if row in dataset.blank]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,7 +24,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils._tags import ClassifierTags, Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from hwsk._encoder import (
     CanvasDataset,
@@ -36,9 +38,9 @@ from hwsk._pairs import ContextBatches, FellowBatches, nearest_errors, unit
 from hwsk._tasks import Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training, draw_seed
 from hwsk.multitask import MultiTaskClassifier
-from hwsk.networks.hands import HandLoss, HandNetwork, out_of_reach_on, place_map_size
+from hwsk.networks.hands import HandLoss, HandNetwork, enlarged, out_of_reach_on, place_map_size
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
-from hwsk.networks.matching import MatchingLoss, Places, match, place_histograms
+from hwsk.networks.matching import MatchingLoss, Places, matched_distance, place_histograms
 from hwsk.networks.registration import REGISTERED_REACH, find_maps, registered
 
 __all__ = ["SiameseVerifier"]
@@ -49,6 +51,7 @@ _EMBEDDING_WEIGHT = 0.3  # of the vectors' loss, where pairs are matched
 _REMEMBERED, _PLACES_REMEMBERED = 10_000, 200  # images whose vectors, or places, a metric keeps
 _N_CODES = 256  # kinds of places, learnt from so many images and descriptors
 _N_CODED, _N_DESCRIPTORS = 2000, 30_000
+_SPREAD_SHARE = 0.5  # of how far images are from changed versions of themselves
 _AT_ONCE, _PLACES_AT_ONCE, _REGISTERED_AT_ONCE = 65_536, 256, 64  # pairs compared at once
 
 
@@ -95,6 +98,16 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         match (moved, scaled, turned and slanted), and looked at again: one over the other, and the
         other way round. Better where a hand writes now larger, now wider, and slower: each pair
         goes through the network twice. Training takes no part in it: needs no new fit.
+    n_duplicates : int, default=0
+        With `matching`, how many versions of each image, changed by `augment`, the image is
+        compared with, as with the duplicates of signatures in [4]_. Half of how far it is from them
+        is taken off the distance of a pair: some names vary more from one time to the next,
+        whoever writes them, and one threshold has to do for all. Needs no new fit.
+    test_scale : float, default=1.0
+        With `matching`, how much images are enlarged, after training, before their places are
+        described: a network may tell more of images larger than those it learnt from [5]_. Sides
+        are rounded to 8 pixels. Needs no new fit, but changes the length of the vectors of
+        `transform`.
     test_augmentations : int, default=0
         A vector is the mean of those of the image and of as many versions of it changed by
         `augment`, all images in the same ways; with `matching`, so is how alike two images are.
@@ -151,7 +164,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     -----
     Thresholds and probabilities mean something only if they come from writers that training did not
     see: training brings the vectors of its own writers closer than others' will be. So there is
-    none after `fit` alone.
+    none after `fit` alone. They hold for pairs compared as those were: calibrate again after
+    setting `registration`, `n_duplicates`, `test_scale` or `test_augmentations`.
 
     After `fit` on a 2-D array of samples without `image_shape`, only `transform` and `score` are
     there.
@@ -163,6 +177,9 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     .. [2] W. de Vazelhes et al., "metric-learn: metric learning algorithms in Python", JMLR 21,
        2020.
     .. [3] K. Musgrave, S. Belongie, S.-N. Lim, "PyTorch Metric Learning", arXiv 2008.09164.
+    .. [4] M. Diaz et al., "Generation of duplicated off-line signature images for verification
+       systems", IEEE TPAMI 39, 2017.
+    .. [5] H. Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019.
 
     Examples
     --------
@@ -191,6 +208,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         "feature_weight": [Interval(Real, 0, None, closed="left")],
         "matching": ["boolean"],
         "registration": ["boolean"],
+        "n_duplicates": [Interval(Integral, 0, None, closed="left")],
+        "test_scale": [Interval(Real, 0.5, 4, closed="both")],
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
@@ -211,6 +230,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         feature_weight: float = 1.0,
         matching: bool = False,
         registration: bool = False,
+        n_duplicates: int = 0,
+        test_scale: float = 1.0,
         test_augmentations: int = 0,
         preprocessor: Any = None,
         channels: tuple[int, ...] = (32, 64, 128, 128),
@@ -244,6 +265,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         self.feature_weight = feature_weight
         self.matching = matching
         self.registration = registration
+        self.n_duplicates = n_duplicates
+        self.test_scale = test_scale
         self.test_augmentations = test_augmentations
         self.preprocessor = preprocessor
         self.channels = channels
@@ -326,8 +349,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         further = self.warm_start and hasattr(self, "net_")
         try:
             self._check_channels()
-            if self.registration and not self.matching:
-                raise ValueError("registration=True goes by matched places: set matching=True, too")
+            self._check_needs_matching()
+            self._check_can_change(self._n_changed())
             for name in ("threshold_", "calibration_"):  # of other vectors
                 self.__dict__.pop(name, None)
             if self._holds_pairs(X):
@@ -338,6 +361,12 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             self.__dict__ = former
             raise
         return self
+
+    def _check_needs_matching(self) -> None:
+        for name, off in (("registration", False), ("n_duplicates", 0), ("test_scale", 1)):
+            value = getattr(self, name)
+            if value != off and not self.matching:
+                raise ValueError(f"{name}={value} goes by matched places: set matching=True, too")
 
     def _fit_samples(
         self, X: Any, y: Any, groups: Any, features: Any, contexts: Any, further: bool
@@ -501,12 +530,18 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         return self._embed(X)
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
-        return self._mean_vectors(self._views(X, stacklevel=5))
-
-    def _views(self, X: Any, stacklevel: int) -> Iterator[Iterator[tuple[list[int], Any]]]:
-        """What the network gives, of the images and of changed versions."""
         images = self._images(X, reset=False)
-        return self._encode_views(images, self.test_augmentations, stacklevel)
+        return self._mean_vectors(self._encode_views(images, self.test_augmentations, 5))
+
+    def _canvases(self, X: Any) -> CanvasDataset:
+        return self._for_places(super()._canvases(X))
+
+    def _for_places(self, dataset: CanvasDataset) -> CanvasDataset:
+        """Have the network enlarge the images, and give places alone, if it has any."""
+        if self._has_places():
+            size = torch.tensor(enlarged(self.image_size_, self.test_scale))
+            dataset.collate = partial(_collate_for_places, size=size)
+        return dataset
 
     def _mean_vectors(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Any:
         """Vector of each image, over its versions."""
@@ -515,7 +550,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
 
     def _histograms(self, outputs: Iterable[tuple[list[int], Any]]) -> NDArray[np.float32]:
         """`place_histograms` of all images, batch by batch."""
-        codebook, size = torch.from_numpy(self.codebook_), place_map_size(self.image_size_)
+        codebook = torch.from_numpy(self.codebook_)
+        size = place_map_size(self.image_size_, self.test_scale)
 
         def of_batch(output: Any) -> NDArray[np.float32]:
             places = Places(*(part.cpu().float() for part in output[-1][:2]))
@@ -529,7 +565,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return
         rng = np.random.default_rng(draw_seed(self.random_state))
         chosen = rng.permutation(len(stack))[:_N_CODED]
-        descriptors, weights, _ = next(self._looks_of(stack[np.sort(chosen)]))
+        dataset = self._for_places(CanvasDataset(stack[np.sort(chosen)], None))
+        descriptors, weights, *_ = _places(self._outputs(dataset, warn=False), False)
         seen = descriptors[weights > weights.mean() / 2].float().numpy()
         seen = seen[rng.permutation(len(seen))[:_N_DESCRIPTORS]]
         means = MiniBatchKMeans(
@@ -540,50 +577,91 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
         ).fit(seen)
         self.codebook_ = unit(means.cluster_centers_).astype(np.float32)
 
-    def _looks(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> Iterator[Any]:
-        """What images are compared by: their mean vectors, or the places of each version."""
-        if self._has_places():
-            return (_places(outputs, self.registration) for outputs in views)
-        return iter([torch.from_numpy(self._mean_vectors(views)).double()])
+    def _n_changed(self) -> int:
+        """How many changed versions of each image are looked at, too."""
+        return max(self.test_augmentations, self.n_duplicates)
 
-    def _looks_of(self, canvases: NDArray[Any]) -> Iterator[Any]:
-        """The same of images in training, as they are."""
-        return self._looks([self._outputs(CanvasDataset(canvases, None), warn=False)])
+    def _looks(self, X: Any, stacklevel: int) -> list[Any]:
+        """What images are compared by: their mean vectors, or the places of each version."""
+        images, keep = self._images(X, reset=False), self._has_places()
+        return self._looks_in(
+            self._encode_views(images, self._n_changed(), stacklevel + 1, keep=keep)
+        )
+
+    def _looks_of(self, canvases: NDArray[Any]) -> list[Any]:
+        """The same of images in training."""
+
+        def outputs_of(version: int | None) -> Iterator[tuple[list[int], Any]]:
+            dataset = self._for_places(CanvasDataset(canvases, None))
+            if version is not None:
+                dataset.augment, dataset.view = self.augment, version
+            return self._outputs(dataset, warn=False)
+
+        return self._looks_in(map(outputs_of, [None, *range(self._n_changed())]))
+
+    def _looks_in(self, views: Iterable[Iterator[tuple[list[int], Any]]]) -> list[Any]:
+        if not self._has_places():
+            vectors = self._mean_vectors(islice(views, 1 + self.test_augmentations))
+            return [torch.from_numpy(vectors).double()]
+        looks: list[Places] = []
+        spreads = []
+        for version, outputs in enumerate(views):
+            places = _places(outputs, self.registration)
+            if 0 < version <= self.n_duplicates:
+                spreads.append(self._apart(looks[0], places))
+            if version <= self.test_augmentations:
+                looks.append(places)
+        if not spreads:
+            return looks
+        return [look._replace(spreads=torch.stack(spreads).mean(dim=0)) for look in looks]
+
+    @torch.inference_mode()
+    def _apart(self, one: Places, other: Places) -> Tensor:
+        """How far images are from their other versions."""
+        far = out_of_reach_on(self.image_size_, scale=self.test_scale)
+        parts = torch.arange(len(one.weights)).split(_PLACES_AT_ONCE)
+        return torch.cat([matched_distance(one.of(rows), other.of(rows), far) for rows in parts])
 
     def _distances(self, looks: Iterable[Any], pairs: NDArray[Any]) -> NDArray[np.float64]:
-        """Distance of each pair of rows, the root of the mean square over what is compared."""
+        """Distance of each pair of rows, the mean over what is compared."""
         at_once = _PLACES_AT_ONCE if self._has_places() else _AT_ONCE
         if self._has_places() and self.registration:
             at_once = _REGISTERED_AT_ONCE
         chunks = np.array_split(pairs, max(1, -(-len(pairs) // at_once)))
-        squares = [np.concatenate([self._squares(look, rows) for rows in chunks]) for look in looks]
-        return np.sqrt(np.mean(squares, axis=0))
+        of_looks = [
+            np.concatenate([self._distances_in(look, rows) for rows in chunks]) for look in looks
+        ]
+        return np.mean(of_looks, axis=0)
 
     def _has_places(self) -> bool:
         """Whether pairs are matched: as the network was made, whatever `matching` is by now."""
         return self.net_.module_.places is not None
 
     @torch.inference_mode()
-    def _squares(self, look: Any, pairs: NDArray[Any]) -> NDArray[np.float64]:
+    def _distances_in(self, look: Any, pairs: NDArray[Any]) -> NDArray[np.float64]:
         first, second = torch.from_numpy(np.ascontiguousarray(pairs.T))
         if not isinstance(look, Places):
-            return (look[first] - look[second]).square().sum(dim=1).numpy()
+            return (look[first] - look[second]).norm(dim=1).numpy()
         one, other = look.of(first), look.of(second)
         if self.registration:
-            far = out_of_reach_on(self.image_size_, REGISTERED_REACH)
-            alike = match(one, self._laid_over(one, other), far) / 2
-            alike = alike + match(self._laid_over(other, one), other, far) / 2
+            far = out_of_reach_on(self.image_size_, REGISTERED_REACH, self.test_scale)
+            distances = matched_distance(one, self._laid_over(one, other), far) / 2
+            distances = distances + matched_distance(self._laid_over(other, one), other, far) / 2
         else:
-            alike = match(one, other, out_of_reach_on(self.image_size_))
-        return (2 - 2 * alike.double()).clamp_min(0).numpy()
+            far = out_of_reach_on(self.image_size_, scale=self.test_scale)
+            distances = matched_distance(one, other, far)
+        if one.spreads is not None and other.spreads is not None:
+            distances = distances - _SPREAD_SHARE * (one.spreads + other.spreads) / 2
+        return distances.double().clamp_min(0).numpy()
 
     def _laid_over(self, one: Places, other: Places) -> Places:
         """The places of the second images of pairs, each image laid over the first."""
         assert other.images is not None
-        maps = find_maps(one, other, place_map_size(self.image_size_))
-        images = registered(other.images, maps)
-        output = self.net_.evaluation_step(({"images": images}, None))
-        return Places(*(part.cpu() for part in output[-1][:2]))
+        size = place_map_size(self.image_size_, self.test_scale)
+        images = registered(other.images, find_maps(one, other, size, self.test_scale))
+        X = {"images": images, "resized": torch.tensor(images.shape[2:])}
+        descriptors, weights, *_ = self.net_.evaluation_step((X, None))[0]
+        return Places(descriptors.cpu(), weights.cpu())
 
     def feature_classifier(self) -> MultiTaskClassifier:
         """The features that were trained along, as an estimator of their own with this network.
@@ -607,7 +685,8 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
     def pair_distance(self, pairs: Any) -> NDArray[np.float64]:
         """Euclidean distance of the vectors of each pair.
 
-        With `matching` it is the root of the mean square of the distances of matched places.
+        With `matching` it is the mean distance of matched places, less what `n_duplicates` takes
+        off.
 
         Parameters
         ----------
@@ -626,7 +705,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
                 "hwsk.model_selection.make_pairs makes pairs of samples"
             )
         entries, rows = _split_pairs(pairs)
-        return self._distances(self._looks(self._views(entries, stacklevel=4)), rows)
+        return self._distances(self._looks(entries, stacklevel=4), rows)
 
     @available_if(_compares_pairs)
     def pair_score(self, pairs: Any) -> NDArray[np.float64]:
@@ -859,7 +938,7 @@ class SiameseVerifier(TransformerMixin, EncoderEstimator):
             return self.pair_score(X), same
         check_consistent_length(X, y)
         pairs, same = _all_pairs(column_or_1d(y))
-        return -self._distances(self._looks(self._views(X, stacklevel=5)), pairs), same
+        return -self._distances(self._looks(X, stacklevel=5), pairs), same
 
     def _check_same(self, y: Any, n: int, *, reset: bool = True) -> NDArray[np.bool_]:
         labels = column_or_1d(y)
@@ -944,7 +1023,7 @@ def _places(outputs: Iterable[tuple[list[int], Any]], with_images: bool) -> Plac
     parts = []
     for rows, (*_, places) in outputs:
         done += rows
-        parts.append([part.cpu() for part in (places if with_images else places[:2])])
+        parts.append([part.cpu() for part in places[: 3 if with_images else 2]])
     order = torch.from_numpy(np.argsort(done))
     return Places(*(torch.cat(part)[order] for part in zip(*parts, strict=True)))
 
@@ -1062,6 +1141,13 @@ class _Chosen(Sequence[Image]):
         return self.stack[self.rows[i]]
 
 
+def _collate_for_places(
+    batch: list[tuple[NDArray[np.float32], Any]], size: Tensor
+) -> tuple[dict[str, Tensor], Any]:
+    X, targets = collate_canvases(batch)
+    return {**X, "resized": size}, targets
+
+
 def _collate_pairs(batch: list[tuple[NDArray[np.float32], Any]]) -> Any:
     X, targets = collate_canvases(batch)
     images = X["images"]
@@ -1073,7 +1159,7 @@ class _Metric:
 
     def __init__(self, verifier: SiameseVerifier) -> None:
         self.verifier = verifier
-        self.known: dict[tuple[bool, bytes], list[Any]] = {}
+        self.known: dict[tuple[Any, ...], list[Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"verifier": self.verifier, "known": {}}
@@ -1084,7 +1170,8 @@ class _Metric:
 
     def _looks(self, row: Any) -> list[Any]:
         row = np.ascontiguousarray(row)
-        key = self.verifier.registration, row.tobytes()  # which asks for more to be kept
+        of_verifier = ("registration", "n_duplicates", "test_scale", "test_augmentations")
+        key = tuple(getattr(self.verifier, name) for name in of_verifier) + (row.tobytes(),)
         if key not in self.known:
             most = _PLACES_REMEMBERED if self.verifier._has_places() else _REMEMBERED
             if len(self.known) >= most:
@@ -1094,7 +1181,7 @@ class _Metric:
             else:
                 X = row.reshape(1, *self.verifier.image_size_)
                 X = X.astype(np.uint8) if X.max() > 1 else X
-            self.known[key] = list(self.verifier._looks(self.verifier._views(X, stacklevel=5)))
+            self.known[key] = self.verifier._looks(X, stacklevel=5)
         return self.known[key]
 
 
@@ -1102,7 +1189,6 @@ def _join(looks: Iterable[Any]) -> Any:
     """What is compared of one image, and of another, as that of two."""
     one, other = looks
     if isinstance(one, Places):
-        descriptors, weights = map(torch.cat, zip(one[:2], other[:2], strict=True))
-        images = None if one.images is None else torch.cat([one.images, other.images])
-        return Places(descriptors, weights, images)
+        both = [None if a is None else torch.cat([a, b]) for a, b in zip(one, other, strict=True)]
+        return Places(*both)  # type: ignore[arg-type]
     return torch.cat([one, other])

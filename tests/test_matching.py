@@ -1,11 +1,20 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from hwsk.networks import matching
-from hwsk.networks.hands import HandNetwork, out_of_reach_on
-from hwsk.networks.matching import MatchingLoss, Places, match, out_of_reach, place_histograms
+from hwsk.networks.hands import HandNetwork, enlarged, out_of_reach_on, place_map_size
+from hwsk.networks.matching import (
+    MatchingLoss,
+    Places,
+    match,
+    matched_distance,
+    out_of_reach,
+    place_histograms,
+)
 
 HEIGHT, WIDTH = 6, 10
 
@@ -17,7 +26,7 @@ def make_places(n=4, dim=8, seed=0):
     return Places(F.normalize(descriptors, dim=2), weights / weights.sum(dim=1, keepdim=True))
 
 
-def by_loops(one, other, reach):
+def by_loops(one, other, reach, of_cosine=float):
     """What the definition says, place by place."""
     total = 0.0
     for here, there in ((one, other), (other, one)):
@@ -28,7 +37,7 @@ def by_loops(one, other, reach):
                 if abs(i // WIDTH - j // WIDTH) <= reach[0]
                 and abs(i % WIDTH - j % WIDTH) <= reach[1]
             ]
-            total += float(here.weights[0, i]) * max(near) / 2
+            total += float(here.weights[0, i]) * of_cosine(max(near)) / 2
     return total
 
 
@@ -47,6 +56,19 @@ def test_matching_is_what_it_says(reach):
     alike = match(one, other, far)
     assert alike.item() == pytest.approx(by_loops(one, other, reach))
     torch.testing.assert_close(alike, match(other, one, far))
+    distance = matched_distance(one, other, far)
+    chords = by_loops(one, other, reach, lambda cosine: math.sqrt(2 - 2 * cosine))
+    assert distance.item() == pytest.approx(chords)
+    torch.testing.assert_close(distance, matched_distance(other, one, far))
+
+
+def test_few_pairs_are_matched_at_once_where_there_are_many_places(monkeypatch):
+    one, other = make_places(7, seed=1), make_places(7, seed=2)
+    far = out_of_reach(HEIGHT, WIDTH, (1, 2))
+    at_once = match(one, other, far)
+    for most in (1, 3 * far.numel()):
+        monkeypatch.setattr(matching, "_AT_ONCE", most)
+        torch.testing.assert_close(match(one, other, far), at_once)
 
 
 def test_places_are_found_again_within_reach():
@@ -164,3 +186,22 @@ def test_histograms_of_small_and_odd_maps(size):
     n_cells = -(-size[0] // 2) * -(-size[1] // 2)
     assert vectors.shape == (1, 4 * n_cells)
     assert vectors.norm().item() == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(("scale", "size"), [(1.0, (40, 90)), (7 / 6, (48, 104)), (1.5, (64, 136))])
+def test_places_are_described_of_enlarged_images(scale, size):
+    network = HandNetwork((40, 90), (2, 4, 4, 8), 16, 8, descriptor_dim=5).eval()
+    assert enlarged((40, 90), scale) == size
+    images = torch.rand(2, 1, 40, 90, generator=torch.Generator().manual_seed(0))
+    (places,) = network(images, resized=torch.tensor(size))
+    assert places.images.shape == (2, 1, *size)
+    assert places.weights.shape[1] == math.prod(place_map_size((40, 90), scale))
+    assert len(out_of_reach_on((40, 90), scale=scale)) == places.weights.shape[1]
+    if scale == 1:
+        torch.testing.assert_close(places.descriptors, network(images)[-1].descriptors)
+
+
+def test_reach_grows_with_images():
+    usual, larger = (out_of_reach_on((32, 64), (1, 2), scale) for scale in (1.0, 2.0))
+    assert (usual[0] == 0).sum() == 2 * 3
+    assert (larger[0] == 0).sum() == 3 * 5

@@ -77,3 +77,8 @@ def test_images_are_seen_where_maps_lead():
     moved[4:8, 32:42] = 1
     torch.testing.assert_close(seen[1, 0], moved)
     assert seen[2].sum().item() == pytest.approx(images[2].sum().item() / 4)
+
+
+def test_matches_are_looked_for_farther_in_larger_images():
+    halves = find_maps(*places_at(np.array([SCALED])), (HEIGHT, WIDTH), scale=0.1)
+    np.testing.assert_allclose(halves[0], STILL, atol=0.1)  # each place with the one at its own

@@ -40,11 +40,17 @@ def words():
 
 @pytest.fixture(
     scope="module",
-    params=[{}, {"matching": True}, {"matching": True, "registration": True}],
-    ids=["vectors", "places", "registered"],
+    params=[
+        {},
+        {"matching": True},
+        {"matching": True, "registration": True},
+        {"matching": True, "registration": True, "n_duplicates": 2, "test_scale": 1.5},
+    ],
+    ids=["vectors", "places", "registered", "all"],
 )
 def fitted(words, request):
-    verifier = SiameseVerifier(**SMALL, **request.param)
+    augment = character_augmentation(0.3) if "n_duplicates" in request.param else None
+    verifier = SiameseVerifier(**SMALL, **request.param, augment=augment)
     return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
 
@@ -170,7 +176,7 @@ def test_pairs_are_alike_either_way_round(words, fitted, pairs):
     np.testing.assert_allclose(fitted.pair_distance(words.images[rows[:, ::-1]]), distances)
     same = fitted.pair_distance(words.images[np.column_stack([rows[:, 0], rows[:, 0]])])
     np.testing.assert_allclose(same, 0, atol=2e-3)
-    assert (distances > 0.01).all() and (distances <= 2).all()
+    assert (distances > 0.005).all() and (distances <= 2).all()
 
 
 def test_preprocessor_may_be_a_pipeline_of_images(words, pairs):
@@ -251,7 +257,8 @@ def test_batches_without_a_pair_are_no_harm(words, loss):
 
 def test_vectors_have_length_one(words, fitted):
     vectors = fitted.transform(words.images)
-    n_columns = len(fitted.codebook_) * 2 * 3 if fitted.matching else 16
+    n_cells = 2 * 3 if fitted.test_scale == 1 else 3 * 5
+    n_columns = len(fitted.codebook_) * n_cells if fitted.matching else 16
     assert vectors.shape == (120, n_columns) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
@@ -480,9 +487,86 @@ def test_registration_can_be_set_on_what_is_fitted(words):
         assert (distance != apart) == registration
 
 
-def test_registration_goes_by_places(words):
-    with pytest.raises(ValueError, match="set matching=True"):
-        SiameseVerifier(**SMALL, registration=True).fit(words.images[:20], words.writer[:20])
+@pytest.mark.parametrize(
+    "parameter", [{"registration": True}, {"n_duplicates": 2}, {"test_scale": 1.5}]
+)
+def test_what_goes_by_places_needs_them(words, parameter):
+    with pytest.raises(ValueError, match=f"{next(iter(parameter))}=.* set matching=True"):
+        SiameseVerifier(**SMALL, **parameter).fit(words.images[:20], words.writer[:20])
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"test_augmentations": 2}, {"matching": True, "n_duplicates": 3}]
+)
+def test_changed_versions_need_what_changes_images(words, parameters, monkeypatch):
+    monkeypatch.setattr(SiameseVerifier, "_train", None)  # it is told before the training
+    with pytest.raises(ValueError, match=r"augment=None: there is nothing to make [23] changed"):
+        SiameseVerifier(**SMALL, **parameters).fit(words.images[:20], words.writer[:20])
+
+
+@pytest.fixture(scope="module")
+def by_places(words):
+    verifier = SiameseVerifier(**SMALL, matching=True)
+    return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+
+
+def test_spread_of_duplicates_is_taken_off(words, by_places):
+    verifier = pickle.loads(pickle.dumps(by_places))
+    rows = np.array([[0, 1], [1, 0], [0, 2], [1, 2], [3, 3]])
+    pairs = words.images[rows]
+    apart = verifier.pair_distance(pairs)
+    verifier.set_params(n_duplicates=3)
+    with pytest.raises(ValueError, match="augment=None: there is nothing to make 3 changed"):
+        verifier.pair_distance(pairs)
+    verifier.set_params(augment=character_augmentation(0.3))
+    canvases = [verifier._on_canvas(image) for image in words.images[:4]]
+    spreads = []
+    for canvas in canvases:
+        changed = [verifier.augment(canvas, np.random.default_rng(version)) for version in range(3)]
+        verifier.set_params(n_duplicates=0)
+        spreads.append(verifier.pair_distance([(canvas, version) for version in changed]).mean())
+        verifier.set_params(n_duplicates=3)
+    expected = apart - np.array(spreads)[rows].mean(axis=1) / 2
+    assert expected[-1] < 0 < expected[:-1].min()
+    got = verifier.pair_distance(pairs)
+    np.testing.assert_allclose(got, expected.clip(0), atol=1e-5)
+    assert got[-1] == 0
+    # `test_augmentations` asks for the same versions: no spread but of what was asked for
+    verifier.set_params(test_augmentations=4)
+    several = verifier.pair_distance(pairs)
+    plain = verifier.set_params(n_duplicates=0).pair_distance(pairs)
+    np.testing.assert_allclose(
+        several[:-1], (plain - np.array(spreads)[rows].mean(axis=1) / 2)[:-1], atol=1e-5
+    )
+
+
+def test_thresholds_of_training_are_of_distances_so_compared(words):
+    arguments = {
+        **SMALL,
+        "matching": True,
+        "early_stopping": True,
+        "validation_fraction": 0.3,
+        "augment": character_augmentation(0.3),
+    }
+    thresholds = [
+        SiameseVerifier(**arguments, n_duplicates=n).fit(words.images, words.writer).threshold_
+        for n in (0, 2)
+    ]
+    assert thresholds[1] > thresholds[0]  # distances are less
+
+
+def test_test_scale_can_be_set_on_what_is_fitted(words, by_places):
+    verifier = pickle.loads(pickle.dumps(by_places))
+    pairs, metric = words.images[:2][None], verifier.get_metric()
+    canvases = [verifier._on_canvas(image).ravel() for image in words.images[:2]]
+    distances, sizes = [], []
+    for scale in (1.0, 2.0):
+        verifier.set_params(test_scale=scale)
+        distances.append(verifier.pair_distance(pairs)[0])
+        sizes.append(verifier.transform(words.images[:1]).shape[1])
+        assert metric(*canvases) == pytest.approx(distances[-1])
+    assert distances[0] != distances[1]
+    assert sizes[1] > 2 * sizes[0]
 
 
 def test_features_of_pairs_are_refused(words, pairs):
@@ -563,7 +647,7 @@ def test_image_of_the_canvas_is_taken_as_it_is(fitted):
 
 
 def test_changed_versions_are_the_same_for_equal_images(words, fitted):
-    several = pickle.loads(pickle.dumps(fitted)).set_params(test_augmentations=3)
+    several = pickle.loads(pickle.dumps(fitted)).set_params(test_augmentations=3, augment=None)
     with pytest.raises(ValueError, match="augment=None"):
         several.transform(words.images)
     several.set_params(augment=character_augmentation(0.3))

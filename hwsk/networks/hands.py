@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from hwsk.networks._blocks import at_least_float32
 from hwsk.networks.encoder import ConvEncoder, pool
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
-from hwsk.networks.matching import REACH, MatchingLoss, PlaceDescriptors, out_of_reach
+from hwsk.networks.matching import (
+    REACH,
+    MatchingLoss,
+    PlaceDescriptors,
+    out_of_reach,
+    scaled,
+)
 
 _LEAST_SIDE = 32  # smaller images are padded: a map of one place has no statistics
 _PLACE_SIDE = 8  # pixels of a place that is described: of one on the last map but one
@@ -71,13 +77,15 @@ class HandNetwork(nn.Module):
         if descriptor_dim is not None:
             self.places = PlaceDescriptors(channels[-2:], descriptor_dim)
 
-    def forward(self, images: Tensor) -> tuple[Any, ...]:
+    def forward(self, images: Tensor, resized: Tensor | None = None) -> tuple[Any, ...]:
         """Vectors and logits of images.
 
         Parameters
         ----------
         images : Tensor of shape (n, 1, height, width), float
             Ink is 1, paper 0.
+        resized : Tensor of shape (2,), int, default=None
+            If given, only `places` come back, of images brought to this height and width.
 
         Returns
         -------
@@ -92,6 +100,12 @@ class HandNetwork(nn.Module):
         """
         height, width = images.shape[2:]  # larger where places' images come back, registered
         images = F.pad(images, (0, max(0, _LEAST_SIDE - width), 0, max(0, _LEAST_SIDE - height)))
+        if resized is not None:
+            assert self.places is not None
+            size = resized.tolist()
+            if size != list(images.shape[2:]):
+                images = F.interpolate(images, size, mode="bilinear", antialias=True)
+            return (self.places(images, *self.encoder.all_maps(images)[-2:]),)
         maps = self.encoder.all_maps(images)
         seen = [maps[-1].flatten(1)]
         if self.texture:
@@ -104,15 +118,26 @@ class HandNetwork(nn.Module):
         return output if self.places is None else (*output, self.places(images, *maps[-2:]))
 
 
+def enlarged(image_size: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
+    """That size of what a network sees, times `scale` to whole places."""
+    sides = (max(_LEAST_SIDE, side) for side in image_size)
+    if scale != 1:
+        sides = (round(side * scale / _PLACE_SIDE) * _PLACE_SIDE for side in sides)
+    height, width = sides
+    return height, width
+
+
 @cache
-def out_of_reach_on(image_size: tuple[int, int], reach: tuple[int, int] = REACH) -> Tensor:
+def out_of_reach_on(
+    image_size: tuple[int, int], reach: tuple[int, int] = REACH, scale: float = 1.0
+) -> Tensor:
     """The `out_of_reach` of the places that a network describes on images of that size."""
-    return out_of_reach(*place_map_size(image_size), reach)
+    return out_of_reach(*place_map_size(image_size, scale), scaled(reach, scale))
 
 
-def place_map_size(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the places that a network describes on images of that size."""
-    height, width = (-(-max(_LEAST_SIDE, side) // _PLACE_SIDE) for side in image_size)
+def place_map_size(image_size: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
+    """Rows and columns of the places that a network describes on images of that size, enlarged."""
+    height, width = (-(-side // _PLACE_SIDE) for side in enlarged(image_size, scale))
     return height, width
 
 

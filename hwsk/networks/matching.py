@@ -15,7 +15,7 @@ _FAR = -9.0  # added to the similarity of places that must not be matched; cosin
 REACH = (4, 7)  # rows and columns that a place may have moved by
 _MOST = (96, 160, 64)  # pairs of a batch that are compared: by one hand, of two who wrote the same,
 # of two others
-_AT_ONCE = 32  # pairs whose places are compared at once: what fits into a processor's cache
+_AT_ONCE = 2_600_000  # places compared with places at once: what fits into a processor's cache
 _SHARPNESS = 16.0  # of shares in kinds of places: factor of the cosines
 _SPREAD = (1.5, 2.5)  # how far a place counts in rows and columns
 _CELL = 2  # places in the side of a histogram's cell
@@ -24,16 +24,20 @@ _SHARE_RANKED = 0.5  # of the loss that is for the order of pairs, not for the t
 
 
 class Places(NamedTuple):
-    """What is seen at each place of images, how much each place counts, and maybe the images."""
+    """What is seen at each place of images, and how much each place counts.
+
+    Maybe also the images, and how far each of them is from changed versions of itself.
+    """
 
     descriptors: Tensor  # (n, n_places, n_channels), of length 1
     weights: Tensor  # (n, n_places), of sum 1
     images: Tensor | None = None  # (n, 1, height, width)
+    spreads: Tensor | None = None  # (n,)
 
     def of(self, rows: Tensor) -> Places:
         """Those of some images."""
-        images = None if self.images is None else self.images[rows]
-        return Places(self.descriptors[rows], self.weights[rows], images)
+        extra = (None if part is None else part[rows] for part in self[2:])
+        return Places(self.descriptors[rows], self.weights[rows], *extra)
 
 
 class PlaceDescriptors(nn.Module):
@@ -77,6 +81,11 @@ def out_of_reach(height: int, width: int, reach: tuple[int, int] = REACH) -> Ten
     return _FAR * ((moved[0] > reach[0]) | (moved[1] > reach[1])).float()
 
 
+def scaled(reach: tuple[int, int], scale: float) -> tuple[int, int]:
+    """A reach in images that are enlarged by so much."""
+    return round(reach[0] * scale), round(reach[1] * scale)
+
+
 def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
     """How alike the images of pairs are: the mean cosine of places that were matched, `(n,)`.
 
@@ -96,8 +105,30 @@ def match(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
        contextualized late interaction over BERT", SIGIR 2020, equation 3 (there without reach, and
        one way).
     """
-    found = likest(one.descriptors, other.descriptors, out_of_reach)
-    return (_alike(one, other, found[0]) + _alike(other, one, found[1])) / 2
+    return _both_ways(one, other, *_matched(one, other, out_of_reach))
+
+
+def matched_distance(one: Places, other: Places, out_of_reach: Tensor) -> Tensor:
+    """The mean Euclidean distance of places that were matched as by `match`, `(n,)`.
+
+    A place that has no like in the other image, such as a flourish or a speck, counts for less than
+    in the mean cosine, which is that of squares.
+    """
+    distances = [
+        (2 - 2 * cosine).clamp_min(0).sqrt() for cosine in _matched(one, other, out_of_reach)
+    ]
+    return _both_ways(one, other, *distances)
+
+
+def _matched(one: Places, other: Places, out_of_reach: Tensor) -> list[Tensor]:
+    """How alike each place and the likest in the other image are, both ways."""
+    there, back = likest(one.descriptors, other.descriptors, out_of_reach)
+    return [cosines(one, other, there), cosines(other, one, back)]
+
+
+def _both_ways(one: Places, other: Places, there: Tensor, back: Tensor) -> Tensor:
+    """The mean over the places of both images, by their weights."""
+    return ((there * one.weights).sum(dim=1) + (back * other.weights).sum(dim=1)) / 2
 
 
 @torch.no_grad()
@@ -105,16 +136,12 @@ def likest(one: Tensor, other: Tensor, out_of_reach: Tensor) -> list[Tensor]:
     """Of each place the likest in the other image, both ways, each `(n, n_places)`."""
     found: list[list[Tensor]] = [[], []]
     far = out_of_reach.to(one.dtype)[None]
-    for a, b in zip(one.split(_AT_ONCE), other.split(_AT_ONCE), strict=True):
+    at_once = max(1, _AT_ONCE // out_of_reach.numel())
+    for a, b in zip(one.split(at_once), other.split(at_once), strict=True):
         alike = torch.baddbmm(far, a, b.transpose(1, 2))
         found[0].append(alike.max(dim=2).indices)  # argmax is slower by half
         found[1].append(alike.max(dim=1).indices)
     return [torch.cat(parts) for parts in found]
-
-
-def _alike(one: Places, other: Places, found: Tensor) -> Tensor:
-    """How alike images are, going by the places of one."""
-    return (cosines(one, other, found) * one.weights).sum(dim=1)
 
 
 def cosines(one: Places, other: Places, found: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hwsk.networks.matching import Places, cosines, likest, out_of_reach
+from hwsk.networks.matching import Places, cosines, likest, out_of_reach, scaled
 
 REGISTERED_REACH = (2, 4)  # rows and columns that a place may lie off in registered images
 _REACH = (6, 10)  # and before
@@ -16,7 +16,7 @@ _SPREAD = 1.5  # places: matches that lie off by more count less and less
 _N_ROUNDS = 4
 
 
-def find_maps(one: Places, other: Places, map_size: tuple[int, int]) -> Tensor:
+def find_maps(one: Places, other: Places, map_size: tuple[int, int], scale: float = 1.0) -> Tensor:
     """Where what is in images lies in others: affine maps, by the places that match.
 
     Least squares, in rounds [1]_: in each, matches count less the farther they are off the map
@@ -29,6 +29,8 @@ def find_maps(one: Places, other: Places, map_size: tuple[int, int]) -> Tensor:
         Of `n` images each.
     map_size : tuple of (int, int)
         Rows and columns of the places.
+    scale : float, default=1.0
+        How many times as many there are a side as usual: so much farther are matches looked for.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def find_maps(one: Places, other: Places, map_size: tuple[int, int]) -> Tensor:
        least-squares", Communications in Statistics 6, 1977.
     """
     height, width = map_size
-    far = out_of_reach(height, width, _REACH).to(one.descriptors)
+    far = out_of_reach(height, width, scaled(_REACH, scale)).to(one.descriptors)
     found = likest(one.descriptors, other.descriptors, far)[0]
     counts = one.weights * cosines(one, other, found).clamp_min(0).square()
     counts = counts / counts.sum(dim=1, keepdim=True).clamp_min(1e-6)
@@ -58,7 +60,7 @@ def find_maps(one: Places, other: Places, map_size: tuple[int, int]) -> Tensor:
         change = torch.linalg.solve(weighted @ here + ridge.diag(), weighted @ (there - at))
         maps = still + change
         off = (here @ maps - there).norm(dim=2) * height / 2
-        trusted = counts / (1 + (off / _SPREAD).square())
+        trusted = counts / (1 + (off / (scale * _SPREAD)).square())
     return maps
 
 

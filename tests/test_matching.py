@@ -62,6 +62,15 @@ def test_matching_is_what_it_says(reach):
     torch.testing.assert_close(distance, matched_distance(other, one, far))
 
 
+def test_nothing_is_like_what_is_blank():
+    places, far = make_places(2), out_of_reach(HEIGHT, WIDTH)
+    blank = places._replace(weights=torch.zeros_like(places.weights))
+    expected = torch.full((2,), math.sqrt(2), dtype=torch.float64)
+    torch.testing.assert_close(matched_distance(blank, blank, far), expected)
+    half_blank = matched_distance(blank, places, far)
+    assert (half_blank > matched_distance(places, places, far) + 0.5).all()
+
+
 def test_few_pairs_are_matched_at_once_where_there_are_many_places(monkeypatch):
     one, other = make_places(7, seed=1), make_places(7, seed=2)
     far = out_of_reach(HEIGHT, WIDTH, (1, 2))

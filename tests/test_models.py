@@ -165,6 +165,16 @@ def test_signature_verifier_registers_what_was_written_wider():
     assert registered.mean() < 0.9 * apart.mean()
 
 
+def test_signature_verifier_is_compared_as_its_threshold_was_found():
+    verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
+    assert (verifier.n_duplicates, verifier.test_scale) == (4, 7 / 6)
+    images = make_signatures(4, 2, 0, random_state=0).images
+    pairs = [(images[i], images[i + 1]) for i in (0, 1, 2, 3)]
+    distances = verifier.pair_distance(pairs)
+    nearer = distances - verifier.set_params(n_duplicates=0).pair_distance(pairs)
+    assert (nearer < -0.05).all() and np.ptp(nearer) > 1e-3  # of each image its own
+
+
 def test_and_features_name_what_is_seen():
     classifier = hwsk.load(FOLDER / "and-features.hwsk")
     words = make_handwriting(60, texts=["and"], n_writers=60, random_state=0)

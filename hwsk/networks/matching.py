@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -112,12 +113,14 @@ def matched_distance(one: Places, other: Places, out_of_reach: Tensor) -> Tensor
     """The mean Euclidean distance of places that were matched as by `match`, `(n,)`.
 
     A place that has no like in the other image, such as a flourish or a speck, counts for less than
-    in the mean cosine, which is that of squares.
+    in the mean cosine, which is that of squares. Where nothing is written, there is nothing alike:
+    the distance is that of descriptors at right angles.
     """
-    distances = [
-        (2 - 2 * cosine).clamp_min(0).sqrt() for cosine in _matched(one, other, out_of_reach)
+    far = math.sqrt(2)
+    nearness = [
+        far - (2 - 2 * cosine).clamp_min(0).sqrt() for cosine in _matched(one, other, out_of_reach)
     ]
-    return _both_ways(one, other, *distances)
+    return far - _both_ways(one, other, *nearness)
 
 
 def _matched(one: Places, other: Places, out_of_reach: Tensor) -> list[Tensor]:

@@ -1189,6 +1189,10 @@ def _join(looks: Iterable[Any]) -> Any:
     """What is compared of one image, and of another, as that of two."""
     one, other = looks
     if isinstance(one, Places):
-        both = [None if a is None else torch.cat([a, b]) for a, b in zip(one, other, strict=True)]
-        return Places(*both)  # type: ignore[arg-type]
+        descriptors, weights = map(torch.cat, zip(one[:2], other[:2], strict=True))
+        extra = (
+            None if a is None or b is None else torch.cat([a, b])
+            for a, b in zip(one[2:], other[2:], strict=True)
+        )
+        return Places(descriptors, weights, *extra)
     return torch.cat([one, other])

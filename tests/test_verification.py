@@ -474,9 +474,8 @@ def test_contexts_decide_on_batches(words, monkeypatch):
     assert used and np.isfinite(verifier.transform(words.images[:2])).all()
 
 
-def test_registration_can_be_set_on_what_is_fitted(words):
-    verifier = SiameseVerifier(**SMALL, matching=True)
-    verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+def test_registration_can_be_set_on_what_is_fitted(words, by_places):
+    verifier = pickle.loads(pickle.dumps(by_places))
     pair = np.stack([verifier._on_canvas(image) for image in words.images[:2]])
     metric = verifier.get_metric()
     apart = metric(pair[0].ravel(), pair[1].ravel())

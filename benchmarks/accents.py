@@ -18,7 +18,7 @@ from iam import SPLIT_SEED, load_split
 from sklearn.pipeline import Pipeline
 
 import hwsk
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting
 from hwsk.metrics import bootstrap_interval, character_error_rate
 

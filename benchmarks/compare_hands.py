@@ -24,7 +24,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import FeatureUnion
 
 import hwsk
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.comparison import HandComparer
 from hwsk.metrics import (
     equal_error_rate,

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from hwsk.base import WidthBatches, resolve_device, resolve_precision
+from hwsk._training.batches import WidthBatches
+from hwsk._training.devices import resolve_device, resolve_precision
 from hwsk.datasets import make_handwriting
 from hwsk.networks.characters import CharacterNetwork
 from hwsk.networks.crnn import CRNN, CTCLoss

@@ -24,7 +24,7 @@ import torch
 from iam import load_split
 
 import hwsk
-from hwsk.base import RasterDataset, WidthBatches, collate_rasters
+from hwsk._training.batches import RasterDataset, WidthBatches, collate_rasters
 from hwsk.datasets import make_handwriting
 from hwsk.metrics import bootstrap_interval, character_error_rate
 from hwsk.networks.crnn import CRNN, CTCLoss

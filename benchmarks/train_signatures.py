@@ -38,7 +38,7 @@ from signatures import (
 from sklearn.utils import Bunch
 
 import hwsk
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.callbacks import Checkpoint
 from hwsk.metrics import false_acceptance_rate, false_rejection_rate
 from hwsk.preprocessing.augmentation import (

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from writers import folds, load_others, load_writers, log_proba_of_patches, report
 
 import hwsk
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.callbacks import Checkpoint
 from hwsk.datasets import load_iam, load_iam_online
 from hwsk.identification import LeakageWarning, WriterClassifier

@@ -31,7 +31,7 @@ from sklearn.utils._tags import ClassifierTags, Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._images import _is_path, looks_like_table, object_array
+from hwsk._data.images import _is_path, looks_like_table, object_array
 from hwsk.model_selection import make_pairs
 from hwsk.multitask import MultiTaskClassifier
 

@@ -19,9 +19,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._encoder import CanvasDataset, EncoderEstimator, document_canvas, in_order
-from hwsk._tasks import MISSING, Tasks, count_classes, encode_tasks, learn_tasks
-from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk._data.tasks import MISSING, Tasks, count_classes, encode_tasks, learn_tasks
+from hwsk._training.batches import Augmentation
+from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canvas, in_order
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk.networks.hands import HandLoss, HandNetwork
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
 

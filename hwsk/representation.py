@@ -18,9 +18,12 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from hwsk._encoder import CanvasDataset, EncoderEstimator, collate_canvases
-from hwsk._images import check_images
-from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, Net, document_training, seeded
+from hwsk._data.images import check_images
+from hwsk._training.batches import Augmentation
+from hwsk._training.canvas import CanvasDataset, EncoderEstimator, collate_canvases
+from hwsk._training.devices import seeded
+from hwsk._training.net import Net
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk.networks.vae import NegativeELBO, VAENetwork, divergence, log_likelihood
 
 __all__ = ["VariationalAutoencoder"]

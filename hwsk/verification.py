@@ -26,17 +26,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from hwsk._encoder import (
+from hwsk._data.images import Image, object_array, some_rows
+from hwsk._data.tasks import Tasks, count_classes, encode_tasks, learn_tasks
+from hwsk._training.batches import Augmentation
+from hwsk._training.canvas import (
     CanvasDataset,
     EncoderEstimator,
     collate_canvases,
     document_canvas,
     in_order,
 )
-from hwsk._images import Image, object_array, some_rows
-from hwsk._pairs import ContextBatches, FellowBatches, nearest_errors, unit
-from hwsk._tasks import Tasks, count_classes, encode_tasks, learn_tasks
-from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training, draw_seed
+from hwsk._training.devices import draw_seed
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.writer_batches import ContextBatches, FellowBatches, nearest_errors, unit
 from hwsk.multitask import MultiTaskClassifier
 from hwsk.networks.hands import HandLoss, HandNetwork, enlarged, out_of_reach_on, place_map_size
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss

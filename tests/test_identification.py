@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 import hwsk
-from hwsk._images import find_ink
+from hwsk._data.images import find_ink
 from hwsk.datasets import make_handwriting
 from hwsk.identification import LeakageWarning, WriterClassifier, WriterEmbedder
 from hwsk.identification import _weights as weights_module
@@ -193,7 +193,7 @@ def test_photographs_standard_scale_is_kept():
 def test_frozen_stages_keep_weights_and_statistics(frozen, lines):
     classifier = WriterClassifier(**{**SMALL, "max_epochs": 1}, frozen=frozen)
     classifier.fit(lines.images[:20], lines.writer[:20])
-    with hwsk.base.seeded(0, torch.device("cpu")):
+    with hwsk._training.devices.seeded(0, torch.device("cpu")):
         first = classifier._make_module().state_dict()
     now = classifier.net_.module_.state_dict()
     kept = {
@@ -486,7 +486,7 @@ def test_plateau_lowers_the_rate(lines):
     )
     rates = []
 
-    class Watch(hwsk.base.Callback):
+    class Watch(hwsk._training.net.Callback):
         def on_epoch_end(self, net, **kwargs):
             rates.append(net.optimizer_.param_groups[0]["lr"])
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch, _safe_indexing
 
-from hwsk._images import (
+from hwsk._data.images import (
     LazyImages,
     check_images,
     gray_image,

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
-from hwsk._images import LazyImages
+from hwsk._data.images import LazyImages
 from hwsk.preprocessing import (
     Binarizer,
     CharacterNormalizer,

@@ -12,9 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 import hwsk
-from hwsk._encoder import CanvasDataset
-from hwsk._images import object_array
-from hwsk._pairs import ContextBatches
+from hwsk._data.images import object_array
+from hwsk._training.canvas import CanvasDataset
+from hwsk._training.writer_batches import ContextBatches
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import Binarizer, InkCropper
 from hwsk.preprocessing.augmentation import character_augmentation
@@ -148,8 +148,10 @@ def test_paths_are_decoded_once(words, fitted, pairs, tmp_path, monkeypatch):
     for path, image in zip(paths, words.images, strict=True):
         cv2.imwrite(path, image)
     decoded = []
-    read = hwsk._images.read_image
-    monkeypatch.setattr(hwsk._images, "read_image", lambda path: decoded.append(path) or read(path))
+    read = hwsk._data.images.read_image
+    monkeypatch.setattr(
+        hwsk._data.images, "read_image", lambda path: decoded.append(path) or read(path)
+    )
     distances = fitted.pair_distance(paths[rows])
     assert len(decoded) == len(np.unique(rows))
     np.testing.assert_allclose(distances, fitted.pair_distance(words.images[rows]), atol=1e-6)

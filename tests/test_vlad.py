@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 import hwsk
-from hwsk._images import LazyImages
+from hwsk._data.images import LazyImages
 from hwsk.datasets import make_handwriting
 from hwsk.identification import LocalDescriptors, VLADEncoder, _vlad
 from hwsk.metrics import mean_average_precision

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.exceptions import NotFittedError
 
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 from hwsk.synthesis import Page, draw, write

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets._letter_forms import LetterForm, letter_forms
 from hwsk.preprocessing._stroke_drawing import draw_strokes
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     StrPath,
     find_file,

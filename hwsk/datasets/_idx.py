@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import walk_files
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.uint8]]

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets._handwriting import (
     _STEP,
     Points,

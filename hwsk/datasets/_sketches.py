@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from hwsk._images import object_array
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import StrPath, open_folder, walk_files, warn_left_out
 from hwsk.preprocessing._stroke_drawing import _draw_lines
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 
-from hwsk._images import some_rows
+from hwsk._data.images import some_rows
 
 _UNKNOWN = ""  # what readers give as the writer where none is known
 

@@ -18,9 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from torch.utils.data import Sampler
 
-from hwsk._images import check_images
-from hwsk._pairs import FellowBatches, nearest_errors, unit
-from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk._data.images import check_images
+from hwsk._training.batches import Augmentation
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.writer_batches import FellowBatches, nearest_errors, unit
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.metrics import mean_average_precision
 from hwsk.networks.losses import PairLoss

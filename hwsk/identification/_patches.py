@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from hwsk._images import Image, LazyImages, check_images, find_ink, some_rows, unfold_table
-from hwsk.base import Augmentation, NetworkEstimator, RasterDataset, learn_levels, to_ink
+from hwsk._data.images import Image, LazyImages, check_images, find_ink, some_rows, unfold_table
+from hwsk._data.levels import learn_levels, to_ink
+from hwsk._training.batches import Augmentation, RasterDataset
+from hwsk._training.estimator import NetworkEstimator
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
 from hwsk.networks.patches import PatchNetwork, stages

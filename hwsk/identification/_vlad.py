@@ -23,7 +23,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._images import Image, LazyImages, check_images, object_array, paper_level, some_rows
+from hwsk._data.images import Image, LazyImages, check_images, object_array, paper_level, some_rows
 
 Floats = NDArray[np.float32]
 

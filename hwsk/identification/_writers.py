@@ -24,9 +24,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._classifier import NetworkClassifier
-from hwsk._images import LazyImages, check_images, some_rows
-from hwsk.base import TRAINING_CONSTRAINTS, Augmentation, document_training
+from hwsk._data.images import LazyImages, check_images, some_rows
+from hwsk._training.batches import Augmentation
+from hwsk._training.classifier import NetworkClassifier
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
 

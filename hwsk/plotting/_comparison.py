@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, check_images, paper_level
+from hwsk._data.images import Image, check_images, paper_level
 from hwsk.comparison import SUPPORT, HandComparison, _front, _unfold, describe_feature
 from hwsk.plotting._matplotlib import NOTHING, RIGHT, import_pyplot, place_of
 

@@ -12,7 +12,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, LazyImages, check_images, paper_level, unfold_table
+from hwsk._data.images import Image, LazyImages, check_images, paper_level, unfold_table
 from hwsk.metrics import confused_pairs
 from hwsk.plotting._matplotlib import NOTHING, WRONG, import_pyplot
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, check_images, object_array, paper_level, some_rows
+from hwsk._data.images import Image, check_images, object_array, paper_level, some_rows
 from hwsk.plotting._matplotlib import RIGHT, import_pyplot
 
 __all__ = ["PairDisplay"]

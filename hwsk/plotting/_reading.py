@@ -9,7 +9,7 @@ from rapidfuzz.distance import Levenshtein
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, check_images
+from hwsk._data.images import Image, check_images
 from hwsk.plotting._matplotlib import NOTHING, RIGHT, WRONG, import_pyplot, place_of
 
 __all__ = ["ReadingDisplay"]

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import (
+from hwsk._data.images import (
     Image,
     check_images,
     find_ink,

@@ -13,7 +13,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, check_images, paper_level, some_rows
+from hwsk._data.images import Image, check_images, paper_level, some_rows
 from hwsk.plotting._matplotlib import RIGHT, import_pyplot
 
 __all__ = ["RetrievalDisplay"]

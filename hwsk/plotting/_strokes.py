@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._strokes import check_sample
+from hwsk._data.strokes import check_sample
 from hwsk.plotting._matplotlib import NOTHING, import_pyplot, place_of
 from hwsk.preprocessing._strokes import to_points
 

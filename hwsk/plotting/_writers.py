@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, check_images, paper_level, some_rows
+from hwsk._data.images import Image, check_images, paper_level, some_rows
 from hwsk.plotting._matplotlib import NOTHING, import_pyplot
 
 __all__ = ["PatchMapDisplay"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from hwsk._images import (
+from hwsk._data.images import (
     Image,
     LazyImages,
     check_images,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from hwsk._images import Image
+from hwsk._data.images import Image
 from hwsk.preprocessing._images import _ImageTransformer, _otsu, _stroke_width, _to_bytes
 
 _SMOOTHING = 0.3  # deviation of the blur that evens out edges, in widths of the pen

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
-from hwsk._images import object_array
-from hwsk._strokes import check_strokes
+from hwsk._data.images import object_array
+from hwsk._data.strokes import check_strokes
 from hwsk.preprocessing._strokes import near_the_rest
 
 _SUPERSAMPLING = 4  # lines are drawn this many times larger, so pen widths come in quarter pixels

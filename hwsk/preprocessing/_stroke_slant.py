@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import theilslopes
 from sklearn.utils._param_validation import Interval
 
-from hwsk._images import object_array
-from hwsk._strokes import check_strokes
+from hwsk._data.images import object_array
+from hwsk._data.strokes import check_strokes
 from hwsk.preprocessing._strokes import Strokes, StrokeTransformer, to_points, written
 
 _MOST_FEET = 500  # points on the baseline that are compared with each other, all with all

@@ -17,8 +17,8 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import object_array
-from hwsk._strokes import check_strokes
+from hwsk._data.images import object_array
+from hwsk._data.strokes import check_strokes
 
 Strokes = NDArray[np.float32]
 

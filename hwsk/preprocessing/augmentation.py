@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from hwsk._images import Image, paper_level
+from hwsk._data.images import Image, paper_level
 from hwsk.preprocessing._images import check_warpable, paper_color, warp_affine
 
 __all__ = [

@@ -18,16 +18,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from hwsk._classifier import NetworkClassifier
-from hwsk._images import Image, LazyImages, check_images, unfold_table
-from hwsk.base import (
-    TRAINING_CONSTRAINTS,
-    Augmentation,
-    RasterDataset,
-    check_channels,
-    document_training,
-    inverted_message,
-)
+from hwsk._data.images import Image, LazyImages, check_images, unfold_table
+from hwsk._data.levels import inverted_message
+from hwsk._training.batches import Augmentation, RasterDataset
+from hwsk._training.classifier import NetworkClassifier
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk.networks.characters import CharacterNetwork
 
 _SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twice must be an image

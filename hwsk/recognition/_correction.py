@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._images import looks_like_table
+from hwsk._data.images import looks_like_table
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import predict_details
 from hwsk.recognition._labels import as_labels, check_texts

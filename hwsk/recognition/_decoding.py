@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._images import looks_like_table
+from hwsk._data.images import looks_like_table
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import Details, describe, find_characters
 from hwsk.recognition._labels import as_labels, check_texts

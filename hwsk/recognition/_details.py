@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.pipeline import Pipeline
 
-from hwsk._images import Image, check_images, object_array
+from hwsk._data.images import Image, check_images, object_array
 
 Details = dict[str, Any]
 

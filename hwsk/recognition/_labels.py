@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from hwsk._images import object_array, some_rows
+from hwsk._data.images import object_array, some_rows
 
 
 def check_texts(y: Any, *, allow_empty: bool = False) -> tuple[list[str], str]:

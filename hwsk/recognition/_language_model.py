@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._images import looks_like_table
+from hwsk._data.images import looks_like_table
 from hwsk.recognition import _arpa
 from hwsk.recognition._ngrams import END, SPECIAL, START, UNKNOWN, Ngrams, estimate, log10_probs
 

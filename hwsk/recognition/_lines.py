@@ -22,16 +22,18 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import Image, LazyImages, check_images, object_array, resize_to_height, some_rows
-from hwsk.base import (
-    TRAINING_CONSTRAINTS,
-    Augmentation,
-    NetworkEstimator,
-    RasterDataset,
-    check_channels,
-    document_training,
-    learn_levels,
+from hwsk._data.images import (
+    Image,
+    LazyImages,
+    check_images,
+    object_array,
+    resize_to_height,
+    some_rows,
 )
+from hwsk._data.levels import learn_levels
+from hwsk._training.batches import Augmentation, RasterDataset
+from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode

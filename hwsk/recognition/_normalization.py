@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import validate_data
 
-from hwsk._images import looks_like_table, object_array
+from hwsk._data.images import looks_like_table, object_array
 
 # Marks that stand apart wherever they are, but not between digits: 7:45, 1,000.
 _MARK = re.compile(r'(?<!\d)[,;:]|[,;:](?!\d)|[!?()"]')

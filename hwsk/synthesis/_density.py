@@ -15,9 +15,13 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from hwsk._images import some_rows
-from hwsk._strokes import check_sample
-from hwsk.base import TRAINING_CONSTRAINTS, Net, NetworkEstimator, WidthBatches, draw_seed
+from hwsk._data.images import some_rows
+from hwsk._data.strokes import check_sample
+from hwsk._training.batches import WidthBatches
+from hwsk._training.devices import draw_seed
+from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.net import Net
+from hwsk._training.parameters import TRAINING_CONSTRAINTS
 from hwsk.callbacks import NoisyWeights
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from hwsk._strokes import check_sample
+from hwsk._data.strokes import check_sample
 from hwsk.preprocessing._text_line import split_strokes
 from hwsk.synthesis import _formats
 

@@ -11,9 +11,10 @@ from sklearn.base import _fit_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._images import object_array
-from hwsk._strokes import check_strokes
-from hwsk.base import Augmentation, document_training
+from hwsk._data.images import object_array
+from hwsk._data.strokes import check_strokes
+from hwsk._training.batches import Augmentation
+from hwsk._training.parameters import document_training
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
     Sequence2D,

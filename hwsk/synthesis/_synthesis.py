@@ -18,9 +18,11 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from hwsk._images import object_array, some_rows
-from hwsk._strokes import check_sample
-from hwsk.base import Augmentation, document_training, draw_seed
+from hwsk._data.images import object_array, some_rows
+from hwsk._data.strokes import check_sample
+from hwsk._training.batches import Augmentation
+from hwsk._training.devices import draw_seed
+from hwsk._training.parameters import document_training
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
 
-from hwsk._strokes import check_sample
+from hwsk._data.strokes import check_sample
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 from hwsk.synthesis._page import INK, PAPER, PEN_WIDTH, POSITIVE, Page
 

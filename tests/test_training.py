@@ -19,17 +19,11 @@ from skorch.callbacks import Callback
 from small_words import draw_words, small_recognizer, weights
 
 import hwsk
-from hwsk import base
-from hwsk._images import LazyImages
-from hwsk.base import (
-    RasterDataset,
-    WidthBatches,
-    collate_rasters,
-    resolve_device,
-    resolve_precision,
-    seeded,
-    to_ink,
-)
+from hwsk._data.images import LazyImages
+from hwsk._data.levels import to_ink
+from hwsk._training import estimator
+from hwsk._training.batches import WIDTH_STEP, RasterDataset, WidthBatches, collate_rasters
+from hwsk._training.devices import resolve_device, resolve_precision, seeded
 from hwsk.callbacks import Checkpoint
 from hwsk.metrics import character_error_rate
 from hwsk.preprocessing import Grayscale, InkCropper
@@ -214,7 +208,7 @@ def test_batches_cover_each_row_once_an_epoch_and_anew_in_each(n):
 def test_padding_is_under_a_tenth(shuffle):
     widths = lines_like_iam()
     batches = WidthBatches(dataset_of_widths(widths), 16, shuffle=shuffle)
-    step = base.WIDTH_STEP
+    step = WIDTH_STEP
     padded = sum(len(batch) * -(-widths[batch].max() // step) * step for batch in batches)
     assert padded / widths.sum() < 1.1
 
@@ -621,7 +615,7 @@ def test_a_line_an_epoch(capfd):
 
 
 def test_predicting_decodes_a_chunk_at_a_time(reader, monkeypatch):
-    monkeypatch.setattr(base, "CHUNK", 2)
+    monkeypatch.setattr(estimator, "CHUNK", 2)
     recognizer = copy.deepcopy(reader).set_params(batch_size=4)
     decoded, read, most = 0, 0, 0
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from torch.utils.data import Sampler
 
-from hwsk.base import RasterDataset
+from hwsk._training.batches import RasterDataset
 
 _TOGETHER = 2  # samples of a writer that come into a batch together
 _CLUSTER = 16  # samples of a context that do

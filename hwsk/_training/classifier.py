@@ -12,8 +12,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from torch import nn
 
-from hwsk._images import some_rows
-from hwsk.base import NetworkEstimator
+from hwsk._data.images import some_rows
+from hwsk._training.estimator import NetworkEstimator
 from hwsk.networks.losses import WeightedCrossEntropy
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwsk._images import (
+from hwsk._data.images import (
     FAINTEST,
     Image,
     LazyImages,
@@ -22,13 +22,9 @@ from hwsk._images import (
     some_rows,
     unfold_table,
 )
-from hwsk.base import (
-    Augmentation,
-    NetworkEstimator,
-    RasterDataset,
-    learn_levels,
-    to_ink,
-)
+from hwsk._data.levels import learn_levels, to_ink
+from hwsk._training.batches import Augmentation, RasterDataset
+from hwsk._training.estimator import NetworkEstimator
 
 _CANVAS_DOC = """\
     channels : tuple of int, default=(32, 64, 128, 128)

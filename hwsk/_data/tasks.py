@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from hwsk._images import some_rows
+from hwsk._data.images import some_rows
 
 MISSING = -1
 """The class number where a label is missing."""

@@ -1,0 +1,1 @@
+"""What goes in: images, strokes, labels. One check and one scan each."""

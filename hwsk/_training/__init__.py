@@ -1,0 +1,1 @@
+"""The bridge from the scikit-learn contract to a skorch net."""

@@ -1,0 +1,73 @@
+"""Devices, number formats and seeds of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device that "auto", or a device's name, stands for on this machine."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # no such name; no such device here
+        raise ValueError(
+            f"device={device!r} can't be used here ({str(error).splitlines()[0]}); take 'auto', "
+            "'cpu', or the name of a torch device that this machine has"
+        ) from None
+    return torch.device(device)
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The number format that "auto", or a format's name, stands for on a device."""
+    if precision != "auto":
+        return getattr(torch, precision)
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    else:
+        native = False
+    return torch.bfloat16 if native else torch.float32
+
+
+def draw_seed(random_state: Any) -> int:
+    """A seed from `random_state`.
+
+    None draws from the system's entropy, not from numpy's global generator, which would be moved.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+@contextmanager
+def seeded(random_state: Any, device: torch.device) -> Iterator[int]:
+    """Seed torch within the block from `random_state`; afterwards all is as it was.
+
+    Yields the seed, for generators of one's own.
+    """
+    seed = draw_seed(random_state)
+    mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every device there is
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        try:
+            yield seed
+        finally:
+            if mps_state is not None:
+                torch.mps.set_rng_state(mps_state)

@@ -1,0 +1,295 @@
+"""The bridge: where a scikit-learn estimator meets a skorch net.
+
+An estimator holds its parameters and nothing else until `fit`. `fit` looks at the data, builds a
+torch module from its dimensions, and hands both to `NetworkEstimator._train`, which runs a skorch
+net and keeps it as `net_`. Networks know nothing of this file; this file knows no network.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from hwsk._data.images import some_rows
+from hwsk._data.levels import inverted_message
+from hwsk._training.batches import Batched, RasterDataset
+from hwsk._training.devices import resolve_device, resolve_precision, seeded
+from hwsk._training.net import BatchScore, Net
+from hwsk.callbacks import OneCycle, Progress, WeightAverage, epoch_rows
+
+Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
+
+CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
+
+
+class NetworkEstimator(BaseEstimator):
+    """What every estimator with a network shares: training, batched outputs, pickling.
+
+    A subclass has the parameters of `TRAINING_CONSTRAINTS`, and says
+
+    - `_make_module()`: its torch module, from its parameters and what `fit` has learnt;
+    - `_make_criterion()`: its loss;
+    - `_score_batch(output, target)`: errors and their possible number, for early stopping.
+    """
+
+    net_: Net
+    levels_: tuple[float, float]
+
+    _net_class: type[Net] = Net
+    _gradient_norm = 5.0  # a step's gradient is shortened to this length
+
+    def _optimizer(self) -> type[torch.optim.Optimizer]:
+        return torch.optim.AdamW
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
+    def _make_net(
+        self, module: nn.Module, callbacks: Sequence[Callback] = (), device: str | None = None
+    ) -> Net:
+        resolved = resolve_device(device or self.device)
+        dtype = resolve_precision(self.precision, resolved)
+        return self._net_class(
+            # torch documents this form of `to`, and its type stubs lack it
+            module.to(  # type: ignore[call-overload]
+                torch.float64 if dtype == torch.float64 else torch.float32,
+                memory_format=torch.channels_last,
+            ),
+            self._make_criterion(),
+            optimizer=self._optimizer(),
+            optimizer__weight_decay=self.weight_decay,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            train_split=None,
+            callbacks=list(callbacks),
+            callbacks__print_log=None,
+            device=str(resolved),
+            dtype=dtype,
+            verbose=0,
+        ).initialize()
+
+    def _train(
+        self,
+        make_dataset: Callable[[NDArray[np.int64], bool, int], Batched],
+        n_samples: int,
+        groups: Any = None,
+        make_module: Callable[[], nn.Module] | None = None,
+        max_epochs: int | None = None,
+        split: Split | None = None,
+    ) -> None:
+        """Train a module and keep the net as `net_`.
+
+        Parameters
+        ----------
+        make_dataset : callable
+            `make_dataset(rows, training, seed)`.
+        n_samples : int
+        groups : array-like of shape (n_samples,), optional
+            Not divided by the validation split.
+        make_module : callable, optional
+            Makes the module, its weights drawn from `random_state`; `_make_module` by default.
+        max_epochs : int, optional
+            Other than the parameter (for `partial_fit`, which also keeps the rate constant).
+        split : callable, optional
+            `split(n_samples, groups, seed)` gives the rows to train and to validate on, for early
+            stopping; `_split` by default.
+        """
+        epochs = self.max_epochs if max_epochs is None else max_epochs
+        for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
+            if not isinstance(callback[-1] if isinstance(callback, tuple) else callback, Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
+                    "as hwsk.callbacks.Checkpoint(path)"
+                )
+        with seeded(self.random_state, resolve_device(self.device)) as seed:
+            train, valid = np.arange(n_samples), None
+            callbacks: list[Callback] = [GradientNormClipping(self._gradient_norm)]
+            if max_epochs is None and self.lr_schedule == "one_cycle":
+                callbacks.append(OneCycle(epochs))
+            if max_epochs is None and self.lr_schedule == "plateau":
+                callbacks.append(
+                    LRScheduler(
+                        ReduceLROnPlateau,
+                        monitor="valid_loss" if self.early_stopping else "train_loss",
+                        patience=self.n_iter_no_change // 3,
+                    )
+                )
+            if self.ema_decay:
+                callbacks.append(WeightAverage(self.ema_decay))
+            if max_epochs is None and self.early_stopping:
+                train, valid = (split or self._split)(n_samples, groups, seed)
+                callbacks += [
+                    BatchScore(self._score_batch),
+                    EarlyStopping(
+                        "valid_score",
+                        patience=self.n_iter_no_change,
+                        lower_is_better=False,
+                        threshold=0,
+                        load_best=True,
+                        sink=_silent,
+                    ),
+                ]
+            if self.verbose:
+                callbacks.append(Progress(epochs, int(self.verbose)))
+            module = (make_module or self._make_module)()
+            net = self._make_net(module, callbacks + (self.callbacks or []))
+            if max_epochs is not None and hasattr(self, "net_"):
+                _hand_over_optimizer(self.net_, net)
+            if valid is not None:
+                valid_dataset = make_dataset(valid, False, seed)
+                net.train_split = predefined_split(valid_dataset)
+            net.partial_fit(make_dataset(train, True, seed), epochs=epochs)
+        self._keep(net)
+        losses = [row["train_loss"] for row in self.history_]
+        if losses and not np.isfinite(losses[-1]):
+            warnings.warn(
+                f"the training loss became {losses[-1]} in epoch {len(losses)}: the network is "
+                f"useless; lower lr (now {self.lr})",
+                ConvergenceWarning,
+                stacklevel=5,  # the caller of `fit`
+            )
+
+    def _module_to_train_further(self) -> nn.Module:
+        """The fitted weights in a module of the present parameters."""
+        module = self._make_module()
+        try:
+            module.load_state_dict(self.net_.module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "training goes on from a network of another architecture; set warm_start=False or "
+                f"take the former parameters ({str(error).splitlines()[-1].strip()})"
+            ) from None
+        return module
+
+    def _split(self, n: int, groups: Any, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        if groups is not None and (absent := np.flatnonzero(pd.isna(list(groups)))).size:
+            raise ValueError(
+                f"groups has no value in {absent.size} of {n} rows, first in row {absent[0]}; "
+                "leave those samples out, or give each a group of its own"
+            )
+        kind = ShuffleSplit if groups is None else GroupShuffleSplit
+        if (n if groups is None else len(set(groups))) < 2:
+            raise ValueError(
+                f"early_stopping holds samples out, and there {'is' if n == 1 else 'are'} only "
+                f"{n} sample(s){'' if groups is None else ' of one group'}; set "
+                "early_stopping=False"
+            )
+        split = kind(1, test_size=self.validation_fraction, random_state=seed)
+        train, valid = next(split.split(np.zeros(n), groups=groups))
+        return train, valid
+
+    def _keep(self, net: Net) -> None:
+        """Keep what predicts, and drop what only training needed (callbacks, batch records)."""
+        self.history_ = epoch_rows(net.history)
+        self.n_iter_ = len(self.history_)
+        self.net_ = self._make_net(net.module_)
+        _hand_over_optimizer(net, self.net_)
+
+    def _outputs(
+        self,
+        dataset: RasterDataset,
+        *,
+        batch_size: int | None = None,
+        warn: bool = True,
+        stacklevel: int = 4,
+    ) -> Iterator[tuple[list[int], Any]]:
+        """Yield (rows, output of the network) batch by batch, similar widths together.
+
+        A chunk of rows is decoded at a time, so memory does not grow with their number. In the
+        end, images that are clearly unlike those of `fit` are named in a warning.
+        """
+        check_is_fitted(self)
+        size = batch_size or self.batch_size
+        inverted: list[int] = []
+        beyond: list[int] = []
+        for start in range(0, len(dataset), CHUNK * size):
+            rows = range(start, min(len(dataset), start + CHUNK * size))
+            items = [dataset[i] for i in rows]
+            inverted += [i for i, item in zip(rows, items, strict=True) if item[0].mean() > 0.6]
+            beyond += [i for i, item in zip(rows, items, strict=True) if abs(item[0]).max() > 1.5]
+            order = np.argsort([item[0].shape[1] for item in items], kind="stable")
+            for i in range(0, len(items), size):
+                chosen = order[i : i + size]
+                batch = dataset.collate([items[j] for j in chosen])
+                yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
+        if warn:
+            self._warn_unlike(inverted, beyond, len(dataset), dataset.ink, stacklevel)
+
+    def _warn_unlike(
+        self, inverted: list[int], beyond: list[int], n: int, ink: str, stacklevel: int
+    ) -> None:
+        """Warn of images whose ink, on average or somewhere, is more than can be."""
+        if hasattr(self, "n_features_in_"):  # the values of tables are free
+            return
+        if beyond:
+            warnings.warn(
+                f"{len(beyond)} of {n} images hold values far from those of `fit`, where paper was "
+                f"{self.levels_[0]:g} and ink {self.levels_[1]:g}, rows {some_rows(beyond)}; "
+                "floats are 0 to 1, and 0 to 255 is for uint8",
+                stacklevel=stacklevel + 1,
+            )
+        elif inverted:
+            warnings.warn(inverted_message(inverted, n, ink), stacklevel=stacklevel + 1)
+
+    def _get_network_state(self) -> dict[str, NDArray[Any]]:
+        """The network's weights as arrays, whatever device they are on."""
+        return {k: v.detach().cpu().numpy() for k, v in self.net_.module_.state_dict().items()}
+
+    def _set_network_state(self, weights: dict[str, NDArray[Any]]) -> None:
+        """Rebuild the network from its weights, on a device that this machine has."""
+        with seeded(0, torch.device("cpu")):  # initial weights are drawn, then overwritten
+            module = self._make_module()
+        if self.precision == "float64":
+            module.double()
+        module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        device = self.device
+        try:
+            resolve_device(device)
+        except ValueError as error:
+            warnings.warn(f"{error}; the estimator predicts on another device", stacklevel=2)
+            device = "auto"
+        self.net_ = self._make_net(module, device=device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            del state["net_"]
+            state["_weights"] = self._get_network_state()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self._set_network_state(weights)
+
+
+def _hand_over_optimizer(old: Net, new: Net) -> None:
+    """Let `new` go on with the optimizer's moments; its rates are its own.
+
+    Not if the network has grown, or another optimizer goes on.
+    """
+    learnt = [net.get_all_learnable_params() for net in (old, new)]
+    shapes = [[weight.shape for _, weight in weights] for weights in learnt]
+    if shapes[0] == shapes[1] and type(old.optimizer_) is type(new.optimizer_):
+        moments = old.optimizer_.state_dict()["state"]
+        new.optimizer_.load_state_dict({**new.optimizer_.state_dict(), "state": moments})
+
+
+def _silent(text: str) -> None:
+    """Where skorch's early stopping would print."""

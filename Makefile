@@ -12,15 +12,23 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c c
 
 export MPLBACKEND := Agg
 
-.PHONY: help demo test lint docs bench clean
+# The smallest instruction sets that torch, oneDNN and OpenBLAS still know, and two threads: what an
+# old processor computes, and what most users have.
+OLD_PROCESSOR := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem \
+  OMP_NUM_THREADS=2
+SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -b html
+
+.PHONY: help demo test test-arithmetic lint docs docs-text bench clean
 
 help:
-	@echo "make demo    make handwriting, train a small recognizer on it, read lines (5 minutes)"
-	@echo "make test    lint, types, layers, docs, tests with coverage (20 minutes at most)"
-	@echo "make lint    the first three of these alone"
-	@echo "make docs    the documentation, in docs/_build/html"
-	@echo "make bench   the training loop against a hand-written one"
-	@echo "make clean   remove what these made"
+	@echo "make demo             generate handwriting, train a small recognizer, recognize lines"
+	@echo "make test             lint, types, layers, text of the docs, tests with coverage"
+	@echo "make test-arithmetic  the numerical tests as an old processor computes, with two threads"
+	@echo "make lint             the first three parts of make test alone"
+	@echo "make docs             the documentation with its gallery, in docs/_build/html"
+	@echo "make bench            the training loop against a hand-written one"
+	@echo "make clean            remove what these made"
+	@echo "How long they take: README.md"
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' || { \
@@ -44,13 +52,21 @@ lint: $(READY)
 	@$(BIN)/lint-imports --no-logo
 
 docs: $(READY)
-	@echo "== Documentation (about 3 minutes the first time)"
-	@$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
+	@echo "== Documentation; the gallery's examples that changed are run"
+	@$(SPHINX) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-test: lint docs
+docs-text: $(READY)
+	@echo "== Documentation, the gallery's examples not run"
+	@$(SPHINX) -t text docs docs/_build/text
+
+test: lint docs-text
 	@echo "== Tests, doctests, docstrings, coverage"
 	@$(BIN)/python -m pytest --cov
+
+test-arithmetic: $(READY)
+	@echo "== Numerical tests without vector units, with two threads"
+	@$(OLD_PROCESSOR) $(BIN)/python -m pytest -q -m arithmetic tests
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/overhead.py

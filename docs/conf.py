@@ -54,7 +54,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("hwsk",),
     "backreferences_dir": "generated/backreferences",
-    "plot_gallery": True,
+    "plot_gallery": not tags.has("text"),  # noqa: F821  (sphinx-build -t text)
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,

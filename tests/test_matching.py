@@ -16,6 +16,8 @@ from hwsk.networks.matching import (
     place_histograms,
 )
 
+pytestmark = pytest.mark.arithmetic
+
 HEIGHT, WIDTH = 6, 10
 
 

@@ -11,6 +11,8 @@ from torch import nn
 from hwsk.networks.crnn import CRNN, BidirectionalLSTM, CTCLoss
 from hwsk.recognition._decoding import greedy_decode
 
+pytestmark = pytest.mark.arithmetic
+
 
 def make_crnn(n_classes: int = 5, num_layers: int = 2) -> CRNN:
     """A CRNN whose batch norms have seen something: their zeros are not zeros afterwards."""

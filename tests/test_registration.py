@@ -7,6 +7,8 @@ from hwsk.networks import registration
 from hwsk.networks.matching import Places
 from hwsk.networks.registration import find_maps, registered
 
+pytestmark = pytest.mark.arithmetic
+
 HEIGHT, WIDTH = 12, 24
 
 

@@ -30,6 +30,8 @@ from hwsk.networks.stepper import Stepper
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._sampling import draw
 
+pytestmark = pytest.mark.arithmetic
+
 
 @pytest.fixture(autouse=True)
 def _seeded():

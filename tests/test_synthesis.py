@@ -11,10 +11,13 @@ from sklearn.model_selection import GridSearchCV
 
 import hwsk
 from hwsk.callbacks import Checkpoint
+from hwsk.metrics import character_error_rate
 from hwsk.synthesis import HandwritingSynthesizer, StrokePredictor
 from hwsk.synthesis._density import MAX_POINTS
 from hwsk.synthesis._sampling import Sample
 from hwsk.synthesis._synthesis import _own
+
+pytestmark = pytest.mark.arithmetic
 
 MOVES = {"a": (10, 0), "b": (0, 10), "c": (0, -10)}  # a letter is four such steps, and a lift
 
@@ -104,9 +107,10 @@ def test_knowing_the_text_helps(predictor, synthesizer):
 
 
 def test_synthesizer_writes_what_it_is_told(synthesizer):
-    texts = ["abc", "ccb", "abab", "bacca", "cb", "aab"]
+    texts, _ = make_lines(40, seed=9)
     written = [read(strokes) for strokes in synthesizer.predict(texts)]
-    assert sum(a == b for a, b in zip(texts, written, strict=True)) >= 5, written
+    # 0 to 0.13 by seed and processor; texts taken by chance have 0.8
+    assert character_error_rate(texts, written) < 0.35, written
 
 
 def test_the_window_ends_where_the_text_does(synthesizer):

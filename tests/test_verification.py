@@ -20,6 +20,8 @@ from hwsk.preprocessing import Binarizer, InkCropper
 from hwsk.preprocessing.augmentation import character_augmentation
 from hwsk.verification import SiameseVerifier
 
+pytestmark = pytest.mark.arithmetic
+
 SIZE = (24, 48)
 SMALL = {
     "image_size": SIZE,
@@ -31,6 +33,13 @@ SMALL = {
 }
 LONGER = {**SMALL, "max_epochs": 12, "batch_size": 16, "lr": 1e-2}
 N_TRAIN = 80
+
+
+def assert_near(distances, expected):
+    """Compare distances computed in batches of other sizes, whose float32 sums are rounded
+    otherwise; matched distances are roots of small differences, which magnify that.
+    """
+    np.testing.assert_allclose(distances, expected, rtol=1e-3, atol=2e-5)
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +136,11 @@ def test_forms_of_pairs_agree(words, fitted, pairs):
     expected = fitted.pair_distance(canvases[rows])
     as_lists = [[words.images[i], words.images[j]] for i, j in rows]
     for form in (words.images[rows], as_lists):
-        np.testing.assert_allclose(fitted.pair_distance(form), expected, atol=1e-6)
+        assert_near(fitted.pair_distance(form), expected)
     for preprocessor in (list(words.images), lambda ids: [words.images[i] for i in ids]):
         of_ids = fitted_with(fitted, preprocessor)
         for form in (rows, [tuple(pair) for pair in rows.tolist()]):
-            np.testing.assert_allclose(of_ids.pair_distance(form), expected, atol=1e-6)
+            assert_near(of_ids.pair_distance(form), expected)
 
 
 def fitted_with(fitted, preprocessor):
@@ -154,7 +163,7 @@ def test_paths_are_decoded_once(words, fitted, pairs, tmp_path, monkeypatch):
     )
     distances = fitted.pair_distance(paths[rows])
     assert len(decoded) == len(np.unique(rows))
-    np.testing.assert_allclose(distances, fitted.pair_distance(words.images[rows]), atol=1e-6)
+    assert_near(distances, fitted.pair_distance(words.images[rows]))
 
 
 def test_images_of_several_pairs_are_seen_once(words, fitted, pairs):
@@ -168,14 +177,14 @@ def test_images_of_several_pairs_are_seen_once(words, fitted, pairs):
     expected = fitted.pair_distance(words.images[rows])
     copies = [[image.copy() for image in words.images[pair]] for pair in rows]
     distances = fitted_with(fitted, look).pair_distance(copies)
-    np.testing.assert_allclose(distances, expected, atol=1e-6)
+    assert_near(distances, expected)
     assert len(seen) == len(np.unique(rows))
 
 
 def test_pairs_are_alike_either_way_round(words, fitted, pairs):
     rows, _ = pairs
     distances = fitted.pair_distance(words.images[rows])
-    np.testing.assert_allclose(fitted.pair_distance(words.images[rows[:, ::-1]]), distances)
+    assert_near(fitted.pair_distance(words.images[rows[:, ::-1]]), distances)
     same = fitted.pair_distance(words.images[np.column_stack([rows[:, 0], rows[:, 0]])])
     np.testing.assert_allclose(same, 0, atol=2e-3)
     assert (distances > 0.005).all() and (distances <= 2).all()
@@ -268,7 +277,7 @@ def test_vectors_have_length_one(words, fitted):
 def test_transform_of_pairs(words, fitted, pairs):
     rows, _ = pairs
     vectors = fitted.transform(words.images[rows])
-    np.testing.assert_allclose(vectors, fitted.transform(words.images)[rows], atol=1e-6)
+    np.testing.assert_allclose(vectors, fitted.transform(words.images)[rows], atol=1e-5)
 
 
 def test_score_is_area_under_curve(words, fitted, pairs):
@@ -367,7 +376,7 @@ def test_metric_for_neighbours(words, fitted):
     rows = canvases.reshape(len(canvases), -1)
     expected = fitted.pair_distance(canvases[None, :2])[0]
     assert expected > 0
-    assert metric(rows[0].astype(float), rows[1].astype(float)) == pytest.approx(expected)
+    assert_near(metric(rows[0].astype(float), rows[1].astype(float)), expected)
     neighbours = KNeighborsClassifier(1, metric=metric).fit(rows[:N_TRAIN], words.writer[:N_TRAIN])
     assert neighbours.score(rows[N_TRAIN:], words.writer[N_TRAIN:]) > 0.3
 
@@ -484,7 +493,7 @@ def test_registration_can_be_set_on_what_is_fitted(words, by_places):
     for registration in (True, False):
         verifier.set_params(registration=registration)
         distance = metric(pair[0].ravel(), pair[1].ravel())
-        assert distance == pytest.approx(verifier.pair_distance(pair[None])[0])
+        assert_near(distance, verifier.pair_distance(pair[None])[0])
         assert (distance != apart) == registration
 
 
@@ -530,14 +539,14 @@ def test_spread_of_duplicates_is_taken_off(words, by_places):
     expected = apart - np.array(spreads)[rows].mean(axis=1) / 2
     assert expected[-1] < 0 < expected[:-1].min()
     got = verifier.pair_distance(pairs)
-    np.testing.assert_allclose(got, expected.clip(0), atol=1e-5)
+    np.testing.assert_allclose(got, expected.clip(0), atol=1e-4)
     assert got[-1] == 0
     # `test_augmentations` asks for the same versions: no spread but of what was asked for
     verifier.set_params(test_augmentations=4)
     several = verifier.pair_distance(pairs)
     plain = verifier.set_params(n_duplicates=0).pair_distance(pairs)
     np.testing.assert_allclose(
-        several[:-1], (plain - np.array(spreads)[rows].mean(axis=1) / 2)[:-1], atol=1e-5
+        several[:-1], (plain - np.array(spreads)[rows].mean(axis=1) / 2)[:-1], atol=1e-4
     )
 
 
@@ -565,7 +574,7 @@ def test_test_scale_can_be_set_on_what_is_fitted(words, by_places):
         verifier.set_params(test_scale=scale)
         distances.append(verifier.pair_distance(pairs)[0])
         sizes.append(verifier.transform(words.images[:1]).shape[1])
-        assert metric(*canvases) == pytest.approx(distances[-1])
+        assert_near(metric(*canvases), distances[-1])
     assert distances[0] != distances[1]
     assert sizes[1] > 2 * sizes[0]
 
@@ -658,6 +667,6 @@ def test_changed_versions_are_the_same_for_equal_images(words, fitted):
     distances = [
         verifier.pair_distance(words.images[[[0, 1], [1, 0]]]) for verifier in (several, fitted)
     ]
-    assert distances[0][0] == pytest.approx(distances[0][1])
+    assert_near(distances[0][0], distances[0][1])
     assert not np.allclose(*distances)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)

@@ -25,6 +25,7 @@ from hwsk._data.images import (
 from hwsk._data.levels import learn_levels, to_ink
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.parameters import fill_docstring
 
 _CANVAS_DOC = """\
     channels : tuple of int, default=(32, 64, 128, 128)
@@ -39,7 +40,7 @@ _CANVAS_DOC = """\
 
 def document_canvas(cls: type) -> type:
     """Put the docstring of the parameters of the canvas at `{canvas}`."""
-    cls.__doc__ = (cls.__doc__ or "").replace("    {canvas}", _CANVAS_DOC)
+    fill_docstring(cls, "canvas", _CANVAS_DOC)
     return cls
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -72,12 +73,21 @@ _TRAINING_DOC = """\
         1 shows a progress bar, 2 prints a line an epoch."""
 
 
+def fill_docstring(cls: type, name: str, text: str) -> None:
+    """Replace the line `{name}` of a class's docstring by paragraphs shared with other classes.
+
+    Python 3.13 strips the indentation of docstrings as it compiles them, so all are stripped here.
+    """
+    shared = textwrap.dedent(text).strip()
+    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace(f"{{{name}}}", shared) + "\n"
+
+
 def document_training(cls: type) -> type:
     """Put the docstring of the training parameters, and their defaults, at `{training}`."""
     defaults = {
         name: parameter.default for name, parameter in inspect.signature(cls).parameters.items()
     }
-    cls.__doc__ = (cls.__doc__ or "").replace("    {training}", _TRAINING_DOC.format_map(defaults))
+    fill_docstring(cls, "training", _TRAINING_DOC.format_map(defaults))
     return cls
 
 

@@ -37,8 +37,8 @@ class Places(NamedTuple):
 
     def of(self, rows: Tensor) -> Places:
         """Those of some images."""
-        extra = (None if part is None else part[rows] for part in self[2:])
-        return Places(self.descriptors[rows], self.weights[rows], *extra)
+        # Not part[rows]: in its gradient the sums of several threads race.
+        return Places(*(None if part is None else part.index_select(0, rows) for part in self))
 
 
 class PlaceDescriptors(nn.Module):

@@ -21,7 +21,7 @@ from hwsk._training.batches import WidthBatches
 from hwsk._training.devices import draw_seed
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.net import Net
-from hwsk._training.parameters import TRAINING_CONSTRAINTS
+from hwsk._training.parameters import TRAINING_CONSTRAINTS, fill_docstring
 from hwsk.callbacks import NoisyWeights
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise
@@ -67,7 +67,7 @@ DENSITY_DOC = """\
 
 def document_density(cls: type) -> type:
     """Put the docstring of the parameters that both densities have at `{density}`."""
-    cls.__doc__ = (cls.__doc__ or "").replace("    {density}", DENSITY_DOC)
+    fill_docstring(cls, "density", DENSITY_DOC)
     return cls
 
 

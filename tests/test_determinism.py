@@ -1,0 +1,83 @@
+"""A seed decides a fit, with one thread as with two.
+
+How many threads there are may change the last digits, since sums are cut otherwise; with a given
+number the weights must be the same each time. Every estimator with a network is found and fitted on
+its native input, at its default settings but for sizes.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from small_words import draw_words
+from test_public import ESTIMATORS
+
+from hwsk._training.estimator import NetworkEstimator
+from hwsk.datasets import make_handwriting
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.arithmetic,
+]
+
+WORDS = make_handwriting(48, texts=["and"], n_writers=8, random_state=0)
+CANVAS = {"image_size": (32, 64), "max_epochs": 2}
+ENCODER = {**CANVAS, "channels": (8, 16, 16, 16)}
+STROKES = list(WORDS.strokes[:16])
+SMALL = {
+    "CTCRecognizer": {"height": 16, "channels": (8, 16, 16), "max_epochs": 2},
+    "CharacterClassifier": {"hidden_units": 32, "max_epochs": 2},
+    "SiameseVerifier": {**ENCODER, "matching": True},
+    "MultiTaskClassifier": ENCODER,
+    "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
+    "WriterClassifier": {"image_size": 32, "n_patches": 2, "max_epochs": 1},
+    "WriterEmbedder": {"image_size": 32, "n_patches": 2, "max_epochs": 1},
+    "StrokePredictor": {"hidden_units": 64, "num_layers": 1, "max_epochs": 2},
+    "HandwritingSynthesizer": {"hidden_units": 64, "num_layers": 1, "max_epochs": 2},
+}
+
+
+def native_data(name):
+    """What an estimator learns from."""
+    if name == "CTCRecognizer":
+        return draw_words(48)
+    if name == "CharacterClassifier":
+        rng = np.random.default_rng(0)
+        return rng.integers(0, 256, (200, 28, 28), np.uint8), np.arange(200) % 5
+    if name == "StrokePredictor":
+        return STROKES, None
+    if name == "HandwritingSynthesizer":
+        return list(WORDS.text[:16]), STROKES
+    if name == "VariationalAutoencoder":
+        return WORDS.images, None
+    return WORDS.images, WORDS.writer
+
+
+@pytest.fixture
+def set_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+NETWORKS = {
+    name.rpartition(".")[2]: cls
+    for name, cls in ESTIMATORS.items()
+    if issubclass(cls, NetworkEstimator)
+}
+
+
+def weights(estimator):
+    return np.concatenate([w.ravel() for w in estimator._get_network_state().values()])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_seed_decides_the_weights(name, set_threads):
+    X, y = native_data(name)
+    estimator = NETWORKS[name](**SMALL[name], random_state=0)
+    for n_threads in (1, 2):
+        set_threads(n_threads)
+        first, second = (weights(clone(estimator).fit(X, y)) for _ in range(2))
+        np.testing.assert_array_equal(first, second, err_msg=f"{n_threads} threads")

@@ -25,7 +25,7 @@ from sklearn.pipeline import FeatureUnion
 
 import hwsk
 from hwsk._data.images import object_array
-from hwsk.comparison import HandComparer
+from hwsk.verification import HandComparer
 from hwsk.metrics import (
     equal_error_rate,
     log_likelihood_ratio_cost,

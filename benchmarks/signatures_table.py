@@ -21,7 +21,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import normalize
 
-from hwsk.networks.matching import Places, match, out_of_reach
+from hwsk.networks.matching import LocalDescriptors, match, reach_mask
 
 N_COMPONENTS = 150
 SHRINKAGE = 0.1
@@ -75,12 +75,12 @@ def matched_distances(gradients: np.ndarray) -> np.ndarray:
     height, width = (side // CELL - 1 for side in SIZE)
     blocks = torch.from_numpy(gradients).view(len(gradients), height * width, -1)
     ink = blocks.norm(dim=2)
-    places = Places(F.normalize(blocks, dim=2), ink / ink.sum(dim=1, keepdim=True))
-    reach = out_of_reach(height, width)
+    places = LocalDescriptors(F.normalize(blocks, dim=2), ink / ink.sum(dim=1, keepdim=True))
+    reach = reach_mask(height, width)
     alike = np.ones((len(gradients), len(gradients)))
     pairs = torch.triu_indices(len(gradients), len(gradients), 1)
     for first, second in zip(pairs[0].split(N_AT_ONCE), pairs[1].split(N_AT_ONCE), strict=True):
-        sides = (Places(*(part[rows] for part in places)) for rows in (first, second))
+        sides = (LocalDescriptors(*(part[rows] for part in places)) for rows in (first, second))
         alike[first, second] = alike[second, first] = match(*sides, reach)
     return np.sqrt(np.maximum(2 - 2 * alike, 0))
 

@@ -13,23 +13,19 @@ __version__ = "0.1.0.dev0"
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "comparison": ["HandComparer"],
         "identification": ["WriterClassifier"],
-        "multitask": ["MultiTaskClassifier"],
         "recognition": ["CharacterClassifier", "CTCRecognizer"],
         "representation": ["VariationalAutoencoder"],
         "synthesis": ["HandwritingSynthesizer", "StrokePredictor"],
-        "verification": ["SiameseVerifier"],
+        "verification": ["HandComparer", "MultiTaskClassifier", "SiameseVerifier"],
         "persistence": ["load", "save"],
     },
     [
         "callbacks",
-        "comparison",
         "datasets",
         "identification",
         "metrics",
         "model_selection",
-        "multitask",
         "plotting",
         "preprocessing",
         "recognition",
@@ -42,21 +38,17 @@ __all__ += ["__version__"]
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import callbacks as callbacks
-    from hwsk import comparison as comparison
     from hwsk import datasets as datasets
     from hwsk import identification as identification
     from hwsk import metrics as metrics
     from hwsk import model_selection as model_selection
-    from hwsk import multitask as multitask
     from hwsk import plotting as plotting
     from hwsk import preprocessing as preprocessing
     from hwsk import recognition as recognition
     from hwsk import representation as representation
     from hwsk import synthesis as synthesis
     from hwsk import verification as verification
-    from hwsk.comparison import HandComparer as HandComparer
     from hwsk.identification import WriterClassifier as WriterClassifier
-    from hwsk.multitask import MultiTaskClassifier as MultiTaskClassifier
     from hwsk.persistence import load as load
     from hwsk.persistence import save as save
     from hwsk.recognition import CharacterClassifier as CharacterClassifier
@@ -64,4 +56,6 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.representation import VariationalAutoencoder as VariationalAutoencoder
     from hwsk.synthesis import HandwritingSynthesizer as HandwritingSynthesizer
     from hwsk.synthesis import StrokePredictor as StrokePredictor
+    from hwsk.verification import HandComparer as HandComparer
+    from hwsk.verification import MultiTaskClassifier as MultiTaskClassifier
     from hwsk.verification import SiameseVerifier as SiameseVerifier

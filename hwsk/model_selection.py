@@ -73,15 +73,14 @@ def make_pairs(
         skilled as random forgeries where there are enough of both. With `n_pairs=None`, as many
         as the smaller class has.
     random_state : int, RandomState instance or None, default=None
-        Decides what is drawn.
+        Decides what is drawn, and the order of the pairs.
 
     Returns
     -------
     pairs : ndarray of shape (n_pairs, 2)
         The row numbers of both samples; of a skilled forgery the genuine one comes first.
     y : ndarray of int64 of shape (n_pairs,)
-        1 for pairs by the same hand, 0 for others. Pairs by the same hand come first, then
-        skilled, then random forgeries; shuffle them if order matters.
+        1 for positive pairs (same writer), 0 for negative pairs. The kinds are in random order.
 
     Raises
     ------
@@ -109,11 +108,11 @@ def make_pairs(
     >>> from hwsk.model_selection import make_pairs
     >>> writers = ["Ada", "Ada", "Bob", "Bob", "Ada"]
     >>> forged = [False, False, False, False, True]
-    >>> pairs, y = make_pairs(writers, forged=forged)
-    >>> pairs[y == 1].tolist()
+    >>> pairs, y = make_pairs(writers, forged=forged, random_state=0)
+    >>> sorted(pairs[y == 1].tolist())
     [[0, 1], [2, 3]]
-    >>> pairs[y == 0].tolist()
-    [[0, 4], [1, 4], [0, 2], [0, 3], [1, 2], [1, 3]]
+    >>> sorted(pairs[y == 0].tolist())
+    [[0, 2], [0, 3], [0, 4], [1, 2], [1, 3], [1, 4]]
     """
     same, skilled, random = _all_pairs(writers, forged, groups, positives, negatives)
     n_same, n_skilled, n_random = map(len, (same, skilled, random))
@@ -142,7 +141,7 @@ def make_pairs(
             )
             if count
         ]
-        return np.concatenate(drawn), np.repeat([1, 0], [take, wanted - take])
+        return _shuffle(np.concatenate(drawn), np.repeat([1, 0], [take, wanted - take]), rng)
     total = n_same + n_different
     if n_pairs is None:
         rows = np.arange(total)
@@ -158,7 +157,22 @@ def make_pairs(
             (same, skilled, random), parts, (0, n_same, n_same + n_skilled), strict=True
         )
     ]
-    return np.concatenate(pairs), (rows < n_same).astype(np.int64)
+    y = (rows < n_same).astype(np.int64)
+    if y.all() or not y.any():
+        kind, count = ("different writers", n_different) if y.all() else ("the same writer", n_same)
+        raise ValueError(
+            f"none of the n_pairs={n_pairs} pairs drawn from {total} is by {kind} ({count} are): "
+            "draw more, or pass balanced=True"
+        )
+    return _shuffle(np.concatenate(pairs), y, rng)
+
+
+def _shuffle(
+    pairs: NDArray[np.intp], y: NDArray[np.int64], rng: np.random.RandomState
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Put pairs of all kinds in random order: folds that are runs of rows need both kinds."""
+    order = rng.permutation(len(y))
+    return pairs[order], y[order]
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import hwsk
-from hwsk.comparison import SUPPORT, HandComparer, verbal_equivalent
+from hwsk.verification import SUPPORT, HandComparer, verbal_equivalent
 from hwsk.datasets import make_handwriting
 from hwsk.metrics import log_likelihood_ratio_cost
 from hwsk.model_selection import make_pairs
-from hwsk.multitask import MultiTaskClassifier
+from hwsk.verification import MultiTaskClassifier
 from hwsk.plotting import ComparisonDisplay
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.representation import VariationalAutoencoder

@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 
 from hwsk.networks import matching
-from hwsk.networks.hands import HandNetwork, enlarged, out_of_reach_on, place_map_size
+from hwsk.networks.siamese import SiameseNetwork, enlarged, reach_mask_on, grid_size
 from hwsk.networks.matching import (
     MatchingLoss,
-    Places,
+    LocalDescriptors,
     match,
     matched_distance,
-    out_of_reach,
-    place_histograms,
+    reach_mask,
+    descriptor_histograms,
 )
 
 pytestmark = pytest.mark.arithmetic
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.arithmetic
 HEIGHT, WIDTH = 6, 10
 
 
-def make_places(n=4, dim=8, seed=0):
+def make_descriptors(n=4, dim=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     descriptors = torch.randn(n, HEIGHT * WIDTH, dim, generator=generator, dtype=torch.float64)
     weights = torch.rand(n, HEIGHT * WIDTH, generator=generator, dtype=torch.float64)
-    return Places(F.normalize(descriptors, dim=2), weights / weights.sum(dim=1, keepdim=True))
+    return LocalDescriptors(F.normalize(descriptors, dim=2), weights / weights.sum(dim=1, keepdim=True))
 
 
 def by_loops(one, other, reach, of_cosine=float):
@@ -48,13 +48,13 @@ def moved(places, rows, columns):
     grids = (
         part.unflatten(1, (HEIGHT, WIDTH)).roll((rows, columns), (1, 2)) for part in places[:2]
     )
-    return Places(*(grid.flatten(1, 2) for grid in grids))
+    return LocalDescriptors(*(grid.flatten(1, 2) for grid in grids))
 
 
 @pytest.mark.parametrize("reach", [(0, 0), (1, 2), (4, 7)])
 def test_matching_is_what_it_says(reach):
-    one, other = make_places(1, seed=1), make_places(1, seed=2)
-    far = out_of_reach(HEIGHT, WIDTH, reach)
+    one, other = make_descriptors(1, seed=1), make_descriptors(1, seed=2)
+    far = reach_mask(HEIGHT, WIDTH, reach)
     alike = match(one, other, far)
     assert alike.item() == pytest.approx(by_loops(one, other, reach))
     torch.testing.assert_close(alike, match(other, one, far))
@@ -65,7 +65,7 @@ def test_matching_is_what_it_says(reach):
 
 
 def test_nothing_is_like_what_is_blank():
-    places, far = make_places(2), out_of_reach(HEIGHT, WIDTH)
+    places, far = make_descriptors(2), reach_mask(HEIGHT, WIDTH)
     blank = places._replace(weights=torch.zeros_like(places.weights))
     expected = torch.full((2,), math.sqrt(2), dtype=torch.float64)
     torch.testing.assert_close(matched_distance(blank, blank, far), expected)
@@ -74,8 +74,8 @@ def test_nothing_is_like_what_is_blank():
 
 
 def test_few_pairs_are_matched_at_once_where_there_are_many_places(monkeypatch):
-    one, other = make_places(7, seed=1), make_places(7, seed=2)
-    far = out_of_reach(HEIGHT, WIDTH, (1, 2))
+    one, other = make_descriptors(7, seed=1), make_descriptors(7, seed=2)
+    far = reach_mask(HEIGHT, WIDTH, (1, 2))
     at_once = match(one, other, far)
     for most in (1, 3 * far.numel()):
         monkeypatch.setattr(matching, "_AT_ONCE", most)
@@ -83,12 +83,12 @@ def test_few_pairs_are_matched_at_once_where_there_are_many_places(monkeypatch):
 
 
 def test_places_are_found_again_within_reach():
-    one = make_places(3)
-    reach = out_of_reach(HEIGHT, WIDTH)
+    one = make_descriptors(3)
+    reach = reach_mask(HEIGHT, WIDTH)
     torch.testing.assert_close(match(one, one, reach), torch.ones(3, dtype=torch.float64))
     inside = torch.zeros(HEIGHT, WIDTH, dtype=torch.float64)
     inside[:2, :2] = 1 / 4  # so that nothing that counts leaves on one side
-    one = Places(one.descriptors, inside.flatten().expand(3, -1))
+    one = LocalDescriptors(one.descriptors, inside.flatten().expand(3, -1))
     near, far = match(one, moved(one, 3, 5), reach), match(one, moved(one, 0, 8), reach)
     torch.testing.assert_close(near, torch.ones(3, dtype=torch.float64))
     assert (far < 0.99).all()
@@ -96,13 +96,13 @@ def test_places_are_found_again_within_reach():
 
 def test_loss_falls_as_places_of_one_hand_come_nearer():
     torch.manual_seed(0)
-    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    loss = MatchingLoss(reach_mask(HEIGHT, WIDTH)).double()
     writers = torch.tensor([0, 0, 1, 1])
-    apart = make_places(4)
+    apart = make_descriptors(4)
     pairs = apart.of(torch.tensor([0, 0, 2, 2]))
     contexts, alone = torch.zeros_like(writers), torch.zeros(4, dtype=torch.bool)
     assert loss(pairs, writers, contexts, alone) < loss(apart, writers, contexts, alone)
-    apart = Places(*(part.requires_grad_() for part in apart[:2]))
+    apart = LocalDescriptors(*(part.requires_grad_() for part in apart[:2]))
     loss(apart, writers, contexts, alone).backward()
     assert all(part.grad.abs().sum() > 0 for part in (*apart[:2], loss.slope, loss.threshold))
 
@@ -110,11 +110,11 @@ def test_loss_falls_as_places_of_one_hand_come_nearer():
 def test_pairs_are_ranked_where_all_wrote_the_same(monkeypatch):
     """Moving the threshold can't help a pair by one hand that is below one by two."""
     monkeypatch.setattr(matching, "_SHARE_RANKED", 1.0)
-    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
-    places = make_places(6)
+    loss = MatchingLoss(reach_mask(HEIGHT, WIDTH)).double()
+    places = make_descriptors(6)
     first, second = torch.tensor([0, 2, 4]), torch.tensor([1, 3, 5])
     same, near = torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool)
-    alike = match(places.of(first), places.of(second), loss.out_of_reach)
+    alike = match(places.of(first), places.of(second), loss.reach_mask)
     of_first = F.softplus(loss.slope * (alike[1] - alike[0]))
     pairs = (places, first, second, same, near)
     got = loss.of_pairs(*pairs, torch.tensor([7, 7, 8]))
@@ -128,21 +128,21 @@ def test_pairs_are_ranked_where_all_wrote_the_same(monkeypatch):
 def test_what_two_unknown_hands_wrote_teaches_nothing():
     """Two forgeries of a signature may be by one forger."""
     torch.manual_seed(0)
-    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    loss = MatchingLoss(reach_mask(HEIGHT, WIDTH)).double()
     writers, contexts = torch.tensor([0, 1]), torch.tensor([0, 0])
     alone = torch.tensor([True, True])
-    assert loss(make_places(2), writers, contexts, alone) == 0
-    assert loss(make_places(2), writers, contexts, torch.tensor([True, False])) > 0
-    assert loss(make_places(2), writers, torch.tensor([0, 1]), alone) > 0
+    assert loss(make_descriptors(2), writers, contexts, alone) == 0
+    assert loss(make_descriptors(2), writers, contexts, torch.tensor([True, False])) > 0
+    assert loss(make_descriptors(2), writers, torch.tensor([0, 1]), alone) > 0
 
 
 def test_few_pairs_of_a_kind_are_compared(monkeypatch):
     monkeypatch.setattr(matching, "_MOST", (2, 3, 1))
     seen = []
-    loss = MatchingLoss(out_of_reach(HEIGHT, WIDTH)).double()
+    loss = MatchingLoss(reach_mask(HEIGHT, WIDTH)).double()
     monkeypatch.setattr(loss, "of_pairs", lambda places, *pairs: seen.append(pairs))
     writers, contexts = torch.arange(12) // 3, torch.arange(12) // 6
-    loss(make_places(12), writers, contexts, torch.zeros(12, dtype=torch.bool))
+    loss(make_descriptors(12), writers, contexts, torch.zeros(12, dtype=torch.bool))
     _, _, same, near, _ = seen[0]
     assert same.tolist() == [True] * 2 + [False] * 4
     assert near.tolist() == [True] * 5 + [False]
@@ -150,12 +150,12 @@ def test_few_pairs_of_a_kind_are_compared(monkeypatch):
 
 @pytest.mark.parametrize("size", [(96, 192), (20, 90), (33, 65)])
 def test_network_describes_as_many_places_as_are_in_reach(size):
-    network = HandNetwork(size, (2, 4, 4, 8), 16, 8, descriptor_dim=5).eval()
+    network = SiameseNetwork(size, (2, 4, 4, 8), 16, 8, descriptor_dim=5).eval()
     images = torch.zeros(2, 1, *size)
     images[0, :, 8:16, 24:32] = 1
     with torch.no_grad():
         places = network(images)[-1]
-    n = len(out_of_reach_on(size))
+    n = len(reach_mask_on(size))
     assert places.descriptors.shape == (2, n, 5) and places.weights.shape == (2, n)
     columns = -(-max(32, size[1]) // 8)
     inked = places.weights[0].nonzero()[:, 0].tolist()
@@ -167,22 +167,22 @@ def test_network_describes_as_many_places_as_are_in_reach(size):
 
 
 def test_histograms_say_which_kinds_are_where(monkeypatch):
-    """Places of two kinds, wholly told apart and counted where they are alone."""
+    """LocalDescriptors of two kinds, wholly told apart and counted where they are alone."""
     monkeypatch.setattr(matching, "_SHARPNESS", 1e3)
     monkeypatch.setattr(matching, "_SPREAD", (0.05, 0.05))
     monkeypatch.setattr(matching, "_CELL", 1)
     codebook = torch.eye(2, dtype=torch.float64)
     kinds = torch.tensor([[0, 1, 1, 0, 0, 1]])
     weights = torch.tensor([[0.1, 0.2, 0.0, 0.3, 0.15, 0.25]], dtype=torch.float64)
-    vectors = place_histograms(Places(codebook[kinds], weights), codebook, (2, 3))
+    vectors = descriptor_histograms(LocalDescriptors(codebook[kinds], weights), codebook, (2, 3))
     expected = torch.stack([weights * (kinds == 0), weights * (kinds == 1)], dim=1).flatten(1)
     torch.testing.assert_close(vectors.square(), expected)
 
 
 def test_histograms_change_the_more_the_farther_places_move():
-    one, codebook = make_places(3), make_places(1, seed=5).descriptors[0, :20]
+    one, codebook = make_descriptors(3), make_descriptors(1, seed=5).descriptors[0, :20]
     start, near, far = (
-        place_histograms(places, codebook, (HEIGHT, WIDTH))
+        descriptor_histograms(places, codebook, (HEIGHT, WIDTH))
         for places in (one, moved(one, 0, 1), moved(one, 0, 4))
     )
     torch.testing.assert_close(start.norm(dim=1), torch.ones(3, dtype=torch.float64))
@@ -192,8 +192,8 @@ def test_histograms_change_the_more_the_farther_places_move():
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 3)])
 def test_histograms_of_small_and_odd_maps(size):
     n = size[0] * size[1]
-    places = Places(torch.eye(4)[torch.arange(n) % 4][None], torch.full((1, n), 1 / n))
-    vectors = place_histograms(places, torch.eye(4), size)
+    places = LocalDescriptors(torch.eye(4)[torch.arange(n) % 4][None], torch.full((1, n), 1 / n))
+    vectors = descriptor_histograms(places, torch.eye(4), size)
     n_cells = -(-size[0] // 2) * -(-size[1] // 2)
     assert vectors.shape == (1, 4 * n_cells)
     assert vectors.norm().item() == pytest.approx(1, rel=1e-5)
@@ -201,18 +201,18 @@ def test_histograms_of_small_and_odd_maps(size):
 
 @pytest.mark.parametrize(("scale", "size"), [(1.0, (40, 90)), (7 / 6, (48, 104)), (1.5, (64, 136))])
 def test_places_are_described_of_enlarged_images(scale, size):
-    network = HandNetwork((40, 90), (2, 4, 4, 8), 16, 8, descriptor_dim=5).eval()
+    network = SiameseNetwork((40, 90), (2, 4, 4, 8), 16, 8, descriptor_dim=5).eval()
     assert enlarged((40, 90), scale) == size
     images = torch.rand(2, 1, 40, 90, generator=torch.Generator().manual_seed(0))
     (places,) = network(images, resized=torch.tensor(size))
     assert places.images.shape == (2, 1, *size)
-    assert places.weights.shape[1] == math.prod(place_map_size((40, 90), scale))
-    assert len(out_of_reach_on((40, 90), scale=scale)) == places.weights.shape[1]
+    assert places.weights.shape[1] == math.prod(grid_size((40, 90), scale))
+    assert len(reach_mask_on((40, 90), scale=scale)) == places.weights.shape[1]
     if scale == 1:
         torch.testing.assert_close(places.descriptors, network(images)[-1].descriptors)
 
 
 def test_reach_grows_with_images():
-    usual, larger = (out_of_reach_on((32, 64), (1, 2), scale) for scale in (1.0, 2.0))
+    usual, larger = (reach_mask_on((32, 64), (1, 2), scale) for scale in (1.0, 2.0))
     assert (usual[0] == 0).sum() == 2 * 3
     assert (larger[0] == 0).sum() == 3 * 5

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 import hwsk
 from hwsk.datasets import make_handwriting
-from hwsk.multitask import MultiTaskClassifier
+from hwsk.verification import MultiTaskClassifier
 from hwsk.networks.losses import TaskLoss
 from hwsk.preprocessing import Binarizer
 from hwsk.preprocessing.augmentation import character_augmentation

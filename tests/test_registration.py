@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from hwsk.networks import registration
-from hwsk.networks.matching import Places
-from hwsk.networks.registration import find_maps, registered
+from hwsk.networks.matching import LocalDescriptors
+from hwsk.networks.registration import find_registrations, registered
 
 pytestmark = pytest.mark.arithmetic
 
@@ -32,7 +32,7 @@ def places_at(maps, noise=0.0, seed=0):
         weights[i, (np.abs(at[:, 0]) < 0.7) & (np.abs(at[:, 1]) < 1.4)] = 1
     weights /= weights.sum(axis=1, keepdims=True)
     sides = [
-        Places(F.normalize(torch.from_numpy(part), dim=2), torch.from_numpy(weights))
+        LocalDescriptors(F.normalize(torch.from_numpy(part), dim=2), torch.from_numpy(weights))
         for part in (one, other)
     ]
     return sides[0], sides[1]
@@ -49,13 +49,13 @@ def test_maps_are_found_again(noise, monkeypatch):
     monkeypatch.setattr(registration, "_STIFFNESS", 1e-6)
     monkeypatch.setattr(registration, "_SHIFT_STIFFNESS", 1e-6)
     maps = np.array([STILL, MOVED, SCALED, TURNED])
-    found = find_maps(*places_at(maps, noise), (HEIGHT, WIDTH)).numpy()
+    found = find_registrations(*places_at(maps, noise), (HEIGHT, WIDTH)).numpy()
     np.testing.assert_allclose(found, maps, atol=0.05)  # places are whole numbers
 
 
 def test_what_holds_maps_to_the_identity_takes_part_of_each():
     maps = np.array([MOVED, SCALED, TURNED])
-    found = find_maps(*places_at(maps), (HEIGHT, WIDTH)).numpy()
+    found = find_registrations(*places_at(maps), (HEIGHT, WIDTH)).numpy()
     changed = maps != STILL
     share = ((found - STILL) / np.where(changed, maps - STILL, 1))[changed]
     assert (share > 0.3).all() and (share < 1.05).all()
@@ -65,7 +65,7 @@ def test_no_map_is_made_of_nothing():
     places, _ = places_at(np.array([STILL, STILL]))
     blank = places._replace(weights=torch.zeros_like(places.weights))
     np.testing.assert_allclose(
-        find_maps(blank, places, (HEIGHT, WIDTH)), np.array([STILL, STILL]), atol=1e-6
+        find_registrations(blank, places, (HEIGHT, WIDTH)), np.array([STILL, STILL]), atol=1e-6
     )
 
 
@@ -82,5 +82,5 @@ def test_images_are_seen_where_maps_lead():
 
 
 def test_matches_are_looked_for_farther_in_larger_images():
-    halves = find_maps(*places_at(np.array([SCALED])), (HEIGHT, WIDTH), scale=0.1)
+    halves = find_registrations(*places_at(np.array([SCALED])), (HEIGHT, WIDTH), scale=0.1)
     np.testing.assert_allclose(halves[0], STILL, atol=0.1)  # each place with the one at its own

@@ -4,7 +4,7 @@ Two hands, and why
 =====================
 
 A verifier says how likely two words are by one hand. An examiner is also asked why. A
-:class:`~hwsk.comparison.HandComparer` joins what three networks see, makes a likelihood ratio of
+:class:`~hwsk.verification.HandComparer` joins what three networks see, makes a likelihood ratio of
 it, and gives the reasons by named features.
 """
 
@@ -35,7 +35,7 @@ features = pd.DataFrame(
 # --------------
 # The latents of an autoencoder know no writers at all, the embedding of a verifier knows what
 # makes writers different, and the classifier tells the features.
-from hwsk.multitask import MultiTaskClassifier
+from hwsk.verification import MultiTaskClassifier
 from hwsk.representation import VariationalAutoencoder
 from hwsk.verification import SiameseVerifier
 
@@ -60,7 +60,7 @@ classifier.fit(X, features[train])
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion
 
-from hwsk.comparison import HandComparer
+from hwsk.verification import HandComparer
 
 union = FeatureUnion(
     [

@@ -4,7 +4,7 @@ Features of handwriting
 =======================
 
 Document examiners describe a hand by named features: its slant, its pressure, its proportions. A
-:class:`~hwsk.multitask.MultiTaskClassifier` learns to tell all of them at once, by one network.
+:class:`~hwsk.verification.MultiTaskClassifier` learns to tell all of them at once, by one network.
 """
 
 # %%
@@ -44,7 +44,7 @@ print(known.notna().mean().round(2))
 # -----
 # Writers are divided, not words: otherwise the network knows a hand again, and with it its
 # features.
-from hwsk.multitask import MultiTaskClassifier
+from hwsk.verification import MultiTaskClassifier
 
 number = np.unique(words.writer, return_inverse=True)[1]
 train, test = np.flatnonzero(number < 180), np.flatnonzero(number >= 180)

@@ -147,7 +147,7 @@ class LazyImages(Sequence[Image]):
     @property
     def decodes(self) -> bool:
         """Whether asking for an image costs more than a look: files, or steps to take."""
-        return bool(self.steps) or any(_is_path(source) for source in self.sources)
+        return bool(self.steps) or any(is_path(source) for source in self.sources)
 
     @property
     def shape(self) -> tuple[int]:
@@ -162,8 +162,8 @@ class LazyImages(Sequence[Image]):
         if not isinstance(key, (int, np.integer)):
             return LazyImages(self.sources[key], self.steps)
         source = self.sources[key]
-        name = os.fspath(source) if _is_path(source) else f"image {key}"
-        image = read_image(name) if _is_path(source) else gray_image(source, name)
+        name = os.fspath(source) if is_path(source) else f"image {key}"
+        image = read_image(name) if is_path(source) else gray_image(source, name)
         try:
             for step in self.steps:
                 image = step(image)
@@ -179,7 +179,7 @@ class LazyImages(Sequence[Image]):
         return LazyImages(self.sources, (*self.steps, step))
 
 
-def _is_path(source: Any) -> bool:
+def is_path(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike))
 
 
@@ -221,6 +221,11 @@ def check_images(
     if isinstance(X, LazyImages):
         images, is_table = X, False
     elif hasattr(X, "toarray") or looks_like_table(X):
+        if estimator is not None and not get_tags(estimator).input_tags.two_d_array:
+            raise ValueError(
+                f"{type(estimator).__name__} takes images, and X is a table of shape "
+                f"{np.shape(X)}; pass images (n, height, width), and one image in a list: [X]"
+            )
         if estimator is None:
             table = check_array(X, dtype=np.float32)
         else:
@@ -236,7 +241,7 @@ def check_images(
             table = validate_data(estimator, X, reset=reset, dtype=np.float32)
         return table[:, np.newaxis, :], True
     else:
-        if _is_path(X):
+        if is_path(X):
             raise ValueError(
                 f"X is one path ({os.fspath(X)!r}); pass a list of paths, or read a folder with "
                 "hwsk.datasets.load_lines"
@@ -307,7 +312,7 @@ def looks_like_table(X: Any) -> bool:
 
 
 def _is_row(item: Any) -> bool:
-    return item is not None and not _is_path(item) and np.ndim(item) < 2
+    return item is not None and not is_path(item) and np.ndim(item) < 2
 
 
 def pack_images(images: Sequence[Image], *, is_table: bool = False, stack: bool = False) -> Any:

@@ -23,7 +23,7 @@ from hwsk._data.images import (
     unfold_table,
 )
 from hwsk._data.levels import learn_levels, to_ink
-from hwsk._training.batches import Augmentation, RasterDataset
+from hwsk._training.batches import Augmentation, Collate, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import fill_docstring
 
@@ -126,7 +126,13 @@ class EncoderEstimator(NetworkEstimator):
         return CanvasDataset(images.map(self._on_canvas), None)
 
     def _encode_views(
-        self, X: Any, n_changed: int, stacklevel: int, *, keep: bool = False
+        self,
+        X: Any,
+        n_changed: int,
+        stacklevel: int,
+        *,
+        keep: bool = False,
+        collate: Collate | None = None,
     ) -> Iterator[Iterator[tuple[list[int], Any]]]:
         """Yield what `_encode` does, of the images and of versions of them that `augment` changed.
 
@@ -135,6 +141,7 @@ class EncoderEstimator(NetworkEstimator):
         """
         self._check_can_change(n_changed)
         dataset = self._canvases(X)
+        dataset.collate = collate or dataset.collate
         if keep and n_changed:
             dataset.images = list(dataset.images)
         yield self._encode_canvases(dataset, stacklevel + 1)

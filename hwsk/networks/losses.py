@@ -137,7 +137,7 @@ class PairsLoss(nn.Module):
     loss : {"contrastive", "multi_similarity"}
     margin : float or None, default=None
     matching : MatchingLoss or None, default=None
-        Added, if the network gives places.
+        Added, if the network gives local descriptors.
     embedding_weight : float, default=1.0
         Factor of the first.
     """

@@ -1,4 +1,4 @@
-"""Images laid over each other, by the places that were matched."""
+"""Registration of images by their matched keypoints."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hwsk.networks.matching import Places, cosines, likest, out_of_reach, scaled
+from hwsk.networks.matching import LocalDescriptors, cosines, nearest_neighbours, reach_mask, scaled
 
-REGISTERED_REACH = (2, 4)  # rows and columns that a place may lie off in registered images
+REGISTERED_REACH = (2, 4)  # rows and columns that a keypoint may be off in registered images
 _REACH = (6, 10)  # and before
-_STIFFNESS = 0.15  # how much holds against turning and scaling; places have a variance of about .2
+_STIFFNESS = 0.15  # ridge against rotation and scaling; coordinates have a variance of about .2
 _SHIFT_STIFFNESS = 0.0075
-_SPREAD = 1.5  # places: matches that lie off by more count less and less
+_SPREAD = 1.5  # grid steps: matches that are off by more count less and less
 _N_ROUNDS = 4
 
 
-def find_maps(one: Places, other: Places, map_size: tuple[int, int], scale: float = 1.0) -> Tensor:
-    """Where what is in images lies in others: affine maps, by the places that match.
+def find_registrations(
+    one: LocalDescriptors, other: LocalDescriptors, map_size: tuple[int, int], scale: float = 1.0
+) -> Tensor:
+    """Estimate affine maps from images to others by their matched keypoints.
 
-    Least squares, in rounds [1]_: in each, matches count less the farther they are off the map
-    that was found before, as under Cauchy's distribution. What few matches say is held to the
-    identity by a ridge.
+    Iteratively reweighted least squares [1]_ with Cauchy weights: matches count less the farther
+    they are off the map of the round before. A ridge holds the map to the identity where there are
+    few matches.
 
     Parameters
     ----------
-    one, other : Places
+    one, other : LocalDescriptors
         Of `n` images each.
     map_size : tuple of (int, int)
-        Rows and columns of the places.
+        Rows and columns of the keypoint grid.
     scale : float, default=1.0
-        How many times as many there are a side as usual: so much farther are matches looked for.
+        Enlargement of the images: matches are searched for so much farther.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def find_maps(one: Places, other: Places, map_size: tuple[int, int], scale: floa
        least-squares", Communications in Statistics 6, 1977.
     """
     height, width = map_size
-    far = out_of_reach(height, width, scaled(_REACH, scale)).to(one.descriptors)
-    found = likest(one.descriptors, other.descriptors, far)[0]
+    far = reach_mask(height, width, scaled(_REACH, scale)).to(one.descriptors)
+    found = nearest_neighbours(one.descriptors, other.descriptors, far)[0]
     counts = one.weights * cosines(one, other, found).clamp_min(0).square()
     counts = counts / counts.sum(dim=1, keepdim=True).clamp_min(1e-6)
     y, x = (_middles(side, height).to(far) for side in map_size)
@@ -65,7 +67,7 @@ def find_maps(one: Places, other: Places, map_size: tuple[int, int], scale: floa
 
 
 def registered(images: Tensor, maps: Tensor) -> Tensor:
-    """Images `(n, 1, height, width)` seen where `maps` of `find_maps` lead, as in [1]_.
+    """Resample images `(n, 1, height, width)` by `maps` of `find_registrations`, as in [1]_.
 
     References
     ----------
@@ -82,5 +84,5 @@ def registered(images: Tensor, maps: Tensor) -> Tensor:
 
 
 def _middles(n: int, height: int) -> Tensor:
-    """Where the middles of `n` pixels or places lie, in halves of a height of so many."""
+    """Compute the centres of `n` pixels or keypoints, in units of half the height."""
     return (torch.arange(n) - (n - 1) / 2) / (height / 2)

@@ -10,8 +10,11 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import Image, check_images, paper_level
-from hwsk.comparison import SUPPORT, HandComparison, _front, _unfold, describe_feature
 from hwsk.plotting._matplotlib import NOTHING, RIGHT, import_pyplot, place_of
+from hwsk.verification import HandComparison
+from hwsk.verification._comparer import _unfold
+from hwsk.verification._comparison import SUPPORT, describe_feature
+from hwsk.verification._representation import shared_steps
 
 __all__ = ["ComparisonDisplay"]
 
@@ -53,7 +56,7 @@ class ComparisonDisplay:
 
     See Also
     --------
-    hwsk.comparison.HandComparer : Makes comparisons.
+    hwsk.verification.HandComparer : Makes comparisons.
     PairDisplay : The pairs that are taken for what they are not.
 
     Notes
@@ -65,7 +68,7 @@ class ComparisonDisplay:
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
-    >>> from hwsk.comparison import HandComparer
+    >>> from hwsk.verification import HandComparer
     >>> from hwsk.plotting import ComparisonDisplay
     >>> digits = load_digits()
     >>> comparer = HandComparer(random_state=0).fit(digits.data, digits.target)
@@ -111,7 +114,7 @@ class ComparisonDisplay:
                 "comparison and images to from_predictions"
             )
         comparison = estimator.compare(a, b)
-        front, _ = _front(estimator.representation_)
+        front, _ = shared_steps(estimator.representation_)
         sides = [_unfold([side], False)[0] for side in (a, b)]
         if front is not None:
             sides = [front.transform(side) for side in sides]

@@ -23,8 +23,8 @@ from hwsk._data.tasks import MISSING, Tasks, count_classes, encode_tasks, learn_
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canvas, in_order
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
-from hwsk.networks.hands import HandLoss, HandNetwork
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
+from hwsk.networks.siamese import SiameseLoss, SiameseNetwork
 
 __all__ = ["MultiTaskClassifier"]
 
@@ -113,7 +113,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     --------
     >>> import pandas as pd
     >>> from hwsk.datasets import make_handwriting
-    >>> from hwsk.multitask import MultiTaskClassifier
+    >>> from hwsk.verification import MultiTaskClassifier
     >>> words = make_handwriting(60, texts=["and"], n_writers=12, random_state=0)
     >>> y = pd.DataFrame(
     ...     {
@@ -345,10 +345,10 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         classifier._set_network_state(verifier._get_network_state())
         return classifier
 
-    def _make_module(self) -> HandNetwork:
+    def _make_module(self) -> SiameseNetwork:
         sizes = tuple(len(classes) for classes in self.tasks_["classes"])
         embedding_dim = self.embedding_dim if self._n_writers else None
-        return HandNetwork(
+        return SiameseNetwork(
             self.image_size_,
             tuple(self.channels),
             self.hidden_units,
@@ -368,7 +368,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
             embedding = EmbeddingLoss(
                 "cosface", n_writers=self._n_writers, embedding_dim=self.embedding_dim
             )
-        return HandLoss(embedding, tasks, embedding_weight=self.writer_weight)
+        return SiameseLoss(embedding, tasks, embedding_weight=self.writer_weight)
 
     def _keep(self, net: Any) -> None:
         self.loss_weights_ = net.criterion_.tasks.weights().detach().cpu().double().numpy()

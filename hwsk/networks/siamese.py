@@ -1,4 +1,4 @@
-"""The network that compares hands: an encoder, an embedding, and heads for named features."""
+"""The Siamese network: an encoder, an embedding, heads for named features, local descriptors."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from hwsk.networks.encoder import ConvEncoder, pool
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
 from hwsk.networks.matching import (
     REACH,
+    DescriptorHead,
     MatchingLoss,
-    PlaceDescriptors,
-    out_of_reach,
+    reach_mask,
     scaled,
 )
 
-_LEAST_SIDE = 32  # smaller images are padded: a map of one place has no statistics
-_PLACE_SIDE = 8  # pixels of a place that is described: of one on the last map but one
+_LEAST_SIDE = 32  # smaller images are padded: a map of one pixel has no statistics
+_GRID_STEP = 8  # pixels between keypoints: the stride of the last map but one
 
 
-class HandNetwork(nn.Module):
+class SiameseNetwork(nn.Module):
     """An encoder over images, whose features make an embedding and the classes of several tasks.
 
-    The encoder's last maps are not pooled: where on the canvas something is tells of the hand, too.
+    The last maps are not pooled: position on the canvas is characteristic of a writer, too.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ class HandNetwork(nn.Module):
     dropout : float
         Before the embedding and the heads.
     texture : bool
-        Whether the dense layer also sees mean and maximum of each feature of the last two stages:
-        what there is, wherever it is.
+        Whether the dense layer also sees mean and maximum of each feature of the last two stages,
+        which do not depend on position.
     descriptor_dim : int or None
-        Length of descriptors of each place, for `match`; None leaves them out.
+        Length of the local descriptors for `match`; None leaves them out.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class HandNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.embedding = None if embedding_dim is None else nn.Linear(hidden_units, embedding_dim)
         self.heads = nn.ModuleList(nn.Linear(hidden_units, size) for size in task_sizes)
-        self.places: PlaceDescriptors | None = None
+        self.descriptors: DescriptorHead | None = None
         if descriptor_dim is not None:
-            self.places = PlaceDescriptors(channels[-2:], descriptor_dim)
+            self.descriptors = DescriptorHead(channels[-2:], descriptor_dim)
 
     def forward(self, images: Tensor, resized: Tensor | None = None) -> tuple[Any, ...]:
         """Vectors and logits of images.
@@ -85,7 +85,7 @@ class HandNetwork(nn.Module):
         images : Tensor of shape (n, 1, height, width), float
             Ink is 1, paper 0.
         resized : Tensor of shape (2,), int, default=None
-            If given, only `places` come back, of images brought to this height and width.
+            If given, only `described` comes back, of images resized to this height and width.
 
         Returns
         -------
@@ -95,17 +95,17 @@ class HandNetwork(nn.Module):
             Of each task.
         features : Tensor of shape (n, hidden_units)
             What embedding and heads see.
-        places : Places
-            If there are descriptors.
+        described : LocalDescriptors
+            If there is a descriptor head.
         """
-        height, width = images.shape[2:]  # larger where places' images come back, registered
+        height, width = images.shape[2:]  # larger where registered images come back
         images = F.pad(images, (0, max(0, _LEAST_SIDE - width), 0, max(0, _LEAST_SIDE - height)))
         if resized is not None:
-            assert self.places is not None
+            assert self.descriptors is not None
             size = resized.tolist()
             if size != list(images.shape[2:]):
                 images = F.interpolate(images, size, mode="bilinear", antialias=True)
-            return (self.places(images, *self.encoder.all_maps(images)[-2:]),)
+            return (self.descriptors(images, *self.encoder.all_maps(images)[-2:]),)
         maps = self.encoder.all_maps(images)
         seen = [maps[-1].flatten(1)]
         if self.texture:
@@ -115,34 +115,36 @@ class HandNetwork(nn.Module):
         vectors = features if self.embedding is None else self.embedding(x)
         logits = tuple(at_least_float32(head(x)) for head in self.heads)
         output = at_least_float32(vectors), logits, at_least_float32(features)
-        return output if self.places is None else (*output, self.places(images, *maps[-2:]))
+        return (
+            output if self.descriptors is None else (*output, self.descriptors(images, *maps[-2:]))
+        )
 
 
 def enlarged(image_size: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
-    """That size of what a network sees, times `scale` to whole places."""
+    """Multiply the size of what a network sees by `scale`, rounded to the keypoint grid."""
     sides = (max(_LEAST_SIDE, side) for side in image_size)
     if scale != 1:
-        sides = (round(side * scale / _PLACE_SIDE) * _PLACE_SIDE for side in sides)
+        sides = (round(side * scale / _GRID_STEP) * _GRID_STEP for side in sides)
     height, width = sides
     return height, width
 
 
 @cache
-def out_of_reach_on(
+def reach_mask_on(
     image_size: tuple[int, int], reach: tuple[int, int] = REACH, scale: float = 1.0
 ) -> Tensor:
-    """The `out_of_reach` of the places that a network describes on images of that size."""
-    return out_of_reach(*place_map_size(image_size, scale), scaled(reach, scale))
+    """Make the `reach_mask` of the keypoint grid of images of that size."""
+    return reach_mask(*grid_size(image_size, scale), scaled(reach, scale))
 
 
-def place_map_size(image_size: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
-    """Rows and columns of the places that a network describes on images of that size, enlarged."""
-    height, width = (-(-side // _PLACE_SIDE) for side in enlarged(image_size, scale))
+def grid_size(image_size: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
+    """Compute rows and columns of the keypoint grid of images of that size, enlarged."""
+    height, width = (-(-side // _GRID_STEP) for side in enlarged(image_size, scale))
     return height, width
 
 
-class HandLoss(nn.Module):
-    """The losses of the embedding, of the tasks and of matched places, added.
+class SiameseLoss(nn.Module):
+    """The losses of the embedding, of the tasks and of matched keypoints, added.
 
     Parameters
     ----------
@@ -170,9 +172,9 @@ class HandLoss(nn.Module):
 
     def forward(self, output: tuple[Any, ...], target: tuple[Tensor, ...]) -> Tensor:
         """Loss of a batch; target is (writers, samples, classes of the tasks), and for matching
-        also whether they are the only ones of their writers, and what is written in them.
+        also whether they are the only ones of their writers, and the text written in them.
         """
-        vectors, logits, _, *places = output
+        vectors, logits, _, *described = output
         loss = vectors.new_zeros(())
         if self.embedding is not None:
             loss = loss + self.embedding_weight * self.embedding(vectors, target[0])
@@ -180,5 +182,5 @@ class HandLoss(nn.Module):
             loss = loss + self.task_weight * self.tasks(logits, target[2])
         if self.matching is not None:
             contexts = target[4] if len(target) > 4 else torch.zeros_like(target[0])
-            loss = loss + self.matching(places[0], target[0], contexts, target[3])
+            loss = loss + self.matching(described[0], target[0], contexts, target[3])
         return loss

@@ -14,6 +14,7 @@ PACKAGES = {
     "hwsk.multitask": "Features of handwriting",
     "hwsk.comparison": "Comparison of hands",
     "hwsk.synthesis": "Synthesis",
+    "hwsk.documents": "Pages",
     "hwsk.datasets": "Data sets",
     "hwsk.preprocessing": "Preprocessing",
     "hwsk.preprocessing.augmentation": "Augmentation",

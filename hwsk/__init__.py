@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         "callbacks",
         "comparison",
         "datasets",
+        "documents",
         "identification",
         "metrics",
         "model_selection",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import callbacks as callbacks
     from hwsk import comparison as comparison
     from hwsk import datasets as datasets
+    from hwsk import documents as documents
     from hwsk import identification as identification
     from hwsk import metrics as metrics
     from hwsk import model_selection as model_selection

@@ -245,6 +245,8 @@ def _write_line(parent: Any, name: str, line: Line, ids: Ids, remarks: Remarks) 
     element = add(parent, "TextLine", ID=name, **_position(line), BASELINE=baseline)
     _write_shape(element, line)
     gaps = word_gaps(line)
+    if gaps is not None and len(gaps) > 1 and not any(gaps):
+        gaps = None  # readers put blanks between Strings without any SP
     if line.words and gaps is None:
         remarks.add("words that don't spell the text of their line, left out", f"Line {name!r}")
     if not line.words or gaps is None:

@@ -49,10 +49,7 @@ def clip_to_page(page: Page, remarks: Remarks) -> None:
 
 
 def word_gaps(line: Line) -> list[str] | None:
-    """What stands before each word in the text of its line: "" or " "; None if anything else.
-
-    Also None if words follow each other and none after a blank: readers put blanks there.
-    """
+    """What stands before each word in the text of its line, "" or " "; None if anything else."""
     gaps: list[str] = []
     rest = line.text
     for word in line.words:
@@ -62,4 +59,4 @@ def word_gaps(line: Line) -> list[str] | None:
             return None
         gaps.append(gap)
         rest = rest.removeprefix(word.text)
-    return None if rest or (len(gaps) > 1 and not any(gaps)) else gaps
+    return None if rest else gaps

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from hwsk.documents._elements import Line, bounding_box
+from hwsk.documents._elements import Line, Word, bounding_box
+from hwsk.documents._formats import word_gaps
 from hwsk.documents._page import Page
 from hwsk.documents._xml import Ids, outline
 
@@ -35,11 +36,10 @@ def write_hocr(page: Page) -> str:
             line_name = ids.give(line.id, f"{name}_l{j}")
             title = "; ".join(filter(None, [_box(line), _baseline(line)]))
             content = escape(line.text)
-            if line.words:
-                content = " ".join(
-                    f"<span{_attributes('ocrx_word', ids.give(w.id, f'{line_name}_w{k}'), _word(w))}>"
-                    f"{escape(w.text)}</span>"
-                    for k, w in enumerate(line.words)
+            if line.words and (gaps := word_gaps(line)) is not None:
+                content = "".join(
+                    gap + _write_word(word, ids.give(word.id, f"{line_name}_w{k}"))
+                    for k, (gap, word) in enumerate(zip(gaps, line.words, strict=True))
                 )
             parts.append(f"<span{_attributes('ocr_line', line_name, title)}>{content}</span>\n")
         parts.append("</div>\n")
@@ -50,9 +50,10 @@ def _attributes(kind: str, name: str, title: str) -> str:
     return f' class="{kind}" id="{name}"' + (f' title="{escape(title)}"' if title else "")
 
 
-def _word(word: Any) -> str:
+def _write_word(word: Word, name: str) -> str:
     confidence = "" if word.confidence is None else f"x_wconf {round(100 * word.confidence)}"
-    return "; ".join(filter(None, [_box(word), confidence]))
+    title = "; ".join(filter(None, [_box(word), confidence]))
+    return f"<span{_attributes('ocrx_word', name, title)}>{escape(word.text)}</span>"
 
 
 def _box(part: Any) -> str:

@@ -58,11 +58,9 @@ class Page:
     Examples
     --------
     >>> from hwsk.documents import Line, Page, Region
-    >>> lines = [
-    ...     Line("Dear Sir,", polygon=[20, 30, 400, 80]),
-    ...     Line("I beg", polygon=[20, 90, 300, 140]),
-    ... ]
-    >>> page = Page(600, 800, [Region(lines)], image_path="letter.png")
+    >>> first = Line("Dear Sir,", polygon=[20, 30, 400, 80])
+    >>> second = Line("I beg", polygon=[20, 90, 300, 140])
+    >>> page = Page(600, 800, [Region([first, second])], image_path="letter.png")
     >>> print(page.to_text())
     Dear Sir,
     I beg

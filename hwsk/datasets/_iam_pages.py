@@ -21,8 +21,10 @@ from hwsk.datasets._data_home import (
     warn_left_out,
 )
 from hwsk.datasets._iam import Row, find_table, index_images, parse_forms, parse_rows
+from hwsk.documents._formats import clip_to_page
 from hwsk.documents._images import image_size
 from hwsk.documents._page import Line, Page, Region
+from hwsk.documents._xml import Remarks
 
 _LAYOUT = (
     "a folder with whole pages of the IAM database in pages.tgz or formsA-D.tgz, ... (or folders "
@@ -129,13 +131,16 @@ def load_iam_pages(path: StrPath, *, subset: str = "all", data_home: StrPath | N
         "form", f"of {lines_file} without an image", [f for f in by_form if f not in images]
     )
     warn_left_out("image", "of forms without lines", [f for f in images if f not in by_form])
+    remarks = Remarks()
     pages, cropped = {}, []
     for form in (form for form in by_form if form in images):
         page = _make_page(images[form], by_form[form])
         if page is None:
             cropped.append(form)
         else:
+            clip_to_page(page, remarks)
             pages[form] = page
+    remarks.warn(str(lines_file), stacklevel=4)
     if not pages:
         raise ValueError(
             f"{folder}: none of {len(images)} images is a whole page with lines in {lines_file} "

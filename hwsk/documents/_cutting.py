@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import KDTree
 
-from hwsk._data.images import Image, gray_image, paper_level, read_image
+from hwsk._data.images import Image, read_image
 from hwsk.documents._elements import Line, Points, bounding_box
+from hwsk.documents._images import to_gray
 
 Map = NDArray[np.float32]
 
@@ -57,9 +58,7 @@ def cut_lines(page_image: Any, lines: Sequence[Line]) -> list[NDArray[np.uint8]]
     [(41, 181)]
     """
     is_array = hasattr(page_image, "__array__")
-    image = gray_image(page_image, "page_image") if is_array else read_image(page_image)
-    if image.dtype != np.uint8:
-        image = np.clip(image * (255 / paper_level(image)), 0, 255).astype(np.uint8)
+    image = to_gray(page_image, "page_image") if is_array else read_image(page_image)
     return [_cut(image, line, f"line {i}") for i, line in enumerate(lines)]
 
 
@@ -70,7 +69,7 @@ def _cut(image: Image, line: Line, name: str) -> NDArray[np.uint8]:
     x, y = _box_map(line.polygon) if line.baseline is None else _baseline_map(line)
     # Work on the part of the page that the line lies in.
     left, top = max(0, int(x.min())), max(0, int(y.min()))
-    part = image[top : int(y.max()) + 2, left : int(x.max()) + 2]
+    part = image[top : max(0, int(y.max()) + 2), left : max(0, int(x.max()) + 2)]
     if not part.size:
         raise ValueError(
             f"{name} lies outside the page of {image.shape[1]} x {image.shape[0]} pixels: its box "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 
@@ -30,7 +31,10 @@ def find_format(data: bytes, name: str) -> str:
 def clip_to_page(page: Page, remarks: Remarks) -> None:
     """Move points outside the page to its edge; leave out polygons that lie wholly outside."""
     corner = np.array([page.width, page.height], np.float64)
+    numbers: Counter[str] = Counter()
     for element in page.elements():
+        kind = type(element).__name__
+        numbers[kind] += 1
         for name in ("polygon", "baseline"):
             points = getattr(element, name, None)
             if points is None:
@@ -39,7 +43,7 @@ def clip_to_page(page: Page, remarks: Remarks) -> None:
             if np.array_equal(inside, points):
                 continue
             label = getattr(element, "id", "") or getattr(element, "text", "")
-            where = f"{type(element).__name__} {label!r:.40}"
+            where = f"{kind} {label!r:.40}" if label else f"{kind} number {numbers[kind]}"
             if (points.max(axis=0) < 0).any() or (points.min(axis=0) > corner).any():
                 remarks.add(f"{name} wholly outside the page, ignored", where)
                 setattr(element, name, None)

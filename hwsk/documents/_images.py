@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
 
-from hwsk._data.images import decode_image, gray_image
+from hwsk._data.images import decode_image, gray_image, paper_level
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -164,10 +164,7 @@ def _items(source: Any) -> Iterator[tuple[Any, str]]:
 
 def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
     if hasattr(item, "__array__"):
-        image = gray_image(item, name)
-        if image.dtype != np.uint8:
-            image = np.clip(image * 255, 0, 255).astype(np.uint8)
-        yield PageImage(image, name)
+        yield PageImage(to_gray(item, name), name)
         return
     if isinstance(item, (str, os.PathLike)):
         with open(item, "rb") as file:
@@ -193,6 +190,14 @@ def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterato
                 failures.append(f"{page.name}: {error}")
             else:
                 yield page
+
+
+def to_gray(image: Any, name: str) -> NDArray[np.uint8]:
+    """An array of any kind of pixels as a 2-D uint8 array."""
+    gray = gray_image(image, name)
+    if gray.dtype != np.uint8:
+        gray = np.rint(np.clip(gray * (255 / paper_level(gray)), 0, 255)).astype(np.uint8)
+    return gray
 
 
 def _read_content(item: Any) -> bytes:
@@ -236,7 +241,7 @@ def _gray_frame(frame: Any) -> NDArray[np.uint8]:
     upright = ImageOps.exif_transpose(frame)
     if upright.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
         upright = upright.convert("RGB")
-    return gray_image(np.asarray(upright), "image").astype(np.uint8)
+    return to_gray(np.asarray(upright), "image")
 
 
 def _read_pdf(source: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
@@ -264,7 +269,8 @@ def _read_pdf(source: Any, name: str, dpi: float, failures: list[str]) -> Iterat
                     raise ValueError(
                         f"{width:.0f} x {height:.0f} pixels at {dpi:g} dpi: lower dpi; {_TOO_LARGE}"
                     )
-                bitmap = page.render(scale=dpi / 72, grayscale=True)
+                # A little less, so that 2480.0001 pixels don't become 2481.
+                bitmap = page.render(scale=dpi / 72 * (1 - 1e-6), grayscale=True)
                 page_image.image = np.array(bitmap.to_numpy()).reshape(bitmap.height, -1)
                 page.close()
             except (ValueError, pdfium.PdfiumError) as error:

@@ -21,12 +21,12 @@ from hwsk.documents._xml import (
     Remarks,
     XmlFile,
     add,
+    check_text,
     child,
     children,
     flatten_order,
     outline,
     serialize,
-    set_text,
     tag,
 )
 
@@ -224,7 +224,7 @@ def _write_coords(element: Any, *candidates: Any) -> None:
 def _write_text(element: Any, part: Any) -> None:
     confidence = None if part.confidence is None else f"{part.confidence:.6g}"
     equivalent = add(element, "TextEquiv", conf=confidence)
-    set_text(add(equivalent, "Unicode"), part.text)
+    add(equivalent, "Unicode").text = check_text(part.text)
 
 
 def _format_points(points: Points) -> str:

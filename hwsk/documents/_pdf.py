@@ -16,22 +16,25 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from hwsk._data.images import gray_image, read_image
+from hwsk._data.images import read_image
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._formats import word_gaps
-from hwsk.documents._images import PageImage, image_size, import_pdfium
+from hwsk.documents._images import PageImage, image_size, import_pdfium, to_gray
 from hwsk.documents._page import Page
 
-# A TrueType font of blank glyphs, half as wide as high (made with fontTools): invisible text needs
-# no shapes, and with one blank for all characters every script can be searched.
-_BLANK_FONT = (
-    b"c-muNWME+6WN2VuW)MiuO)OyGVQ^z$U{nB#>ZIpXrZIp4V+e@INKH(M7jt+3WX}O&vkagBvl62okbMP+RWfo"
-    b"*Dj2_j)k^>gww(OrM5ulr5I;Auq5x<Q6OjD_h!ye@b5mJo3f=_DM*#T=1^LA#KzWe*9UyrIklTP*(N3c$p5N"
-    b"vx12gjr2HXH*G6O^pv%-H1Ama-{1O+gHMVR1xCUnE#Iw5i(SBU^gMlj97AORK!>-zs6j2W@GM+>Bbg%c<z0_"
-    b"KC*ObmPwlYneCAWMlMgQ1+Em?0bJ-z0_{hD3%uAUlX5l_8y>6wEJztI$PK!OVac0014mFrf"
+# A TrueType font of one glyph, a box half as wide as high (made with fontTools). Invisible text
+# needs no shapes, and with one glyph for all characters every script can be searched; but viewers
+# skip text without extent.
+_BOX_FONT = (
+    b"c-nnXK}y3w6n!(3gcfbJP$jsK2(Cn2iFDyY5V~?D?p(-FV+TxZuodghrHAkyUZDr@0=nt}BDfIZo0%Y@=!ZX"
+    b"f@BRG$-wXtRChnoIJjiu{Mf3rYP~9G8cNd`vQ}Pq?U6bl_y>Qqgeq`<$3gN2QA%13VntU=9B@sl-Bg#etjWx"
+    b"8$k1Wsiv_OD}_??+t={%LE?I+eB$PbFqctRhxe`f2j-k9Cj^_R1y{WmBz$FHb*qEyzef~+O>sHCFL+D+*ueG"
+    b"lOjNjJVCe@^wCUp4Eh%Tu^-fY|A-tEyc3IW6AT?XO+2Z>6)*5#>zHKjQx?cE^_85H$H$!*Pox+GHL_PB*y47"
+    b"?(IkiXm>0LF3xL+u!jC;uJfX"
 )
 _ADVANCE = 0.5  # of the font size
 _DESCENT = 0.2
+_LEAST_GAP = 0.2  # of the height, between words
 _USUAL_DPI = 300  # of scans that don't say
 
 
@@ -42,7 +45,6 @@ class _Run(NamedTuple):
     start: Points
     stop: Points
     height: float
-    after: str  # a blank, if more text of the line follows
 
 
 def save_pdf(
@@ -91,7 +93,7 @@ def save_pdf(
 
     Notes
     -----
-    The font is blank and carries a table from its glyphs to Unicode, as Tesseract's PDF renderer
+    The font is one box and carries a table from its glyphs to Unicode, as Tesseract's PDF renderer
     and Chrome's do it.
 
     Examples
@@ -135,9 +137,7 @@ def _read_jpeg(page: Page, image: Any) -> tuple[bytes, float]:
         image = image.image
     own_dpi = 0.0
     if hasattr(image, "__array__"):
-        name, pixels = "the image", gray_image(image)
-        if pixels.dtype != np.uint8:
-            pixels = np.clip(pixels * 255, 0, 255).astype(np.uint8)
+        name, pixels = "the image", to_gray(image, "the image")
     else:
         name = os.fspath(image if image is not None else page.image_path)
         if not name:
@@ -168,10 +168,22 @@ def _runs(line: Line, without_place: list[str]) -> Iterator[_Run]:
         return
     gaps = word_gaps(line)
     if not line.words or gaps is None or any(word.polygon is None for word in line.words):
-        yield _Run(line.text, *_place(line.polygon, line.baseline), "")
+        yield _Run(line.text, *_place(line.polygon, line.baseline))
         return
-    for word, after in zip(line.words, [*gaps[1:], ""], strict=True):
-        yield _Run(word.text, *_place(word.polygon, line.baseline), after)
+    runs = [_Run(word.text, *_place(word.polygon, line.baseline)) for word in line.words]
+    for i, run in enumerate(runs):
+        if i + 1 == len(runs) or not gaps[i + 1]:
+            yield run
+            continue
+        # A blank between words: viewers go by their distance, so words that touch give way.
+        extent = run.stop - run.start
+        length = float(np.hypot(*extent))
+        gap = float((runs[i + 1].start - run.stop) @ extent) / length
+        too_near = min(max(0.0, _LEAST_GAP * run.height - gap), length / 3)
+        run = run._replace(stop=run.stop - extent * (too_near / length))
+        yield run
+        if gap + too_near > 0:
+            yield run._replace(text=" ", start=run.stop, stop=runs[i + 1].start)
 
 
 def _place(polygon: Points | None, baseline: Points | None) -> tuple[Points, Points, float]:
@@ -202,13 +214,13 @@ def _insert_text(raw: Any, pdf: Any, sheet: Any, runs: list[_Run], scale: float)
     """Put text on a sheet of a PDF; `scale` is points in a pixel."""
     if not runs:
         return
-    characters = sorted(set("".join(run.text + run.after for run in runs)))
+    characters = sorted(set("".join(run.text for run in runs)))
     codes = {character: code for code, character in enumerate(characters, 1)}
     font = _load_font(raw, pdf, characters)
     _, height = sheet.get_size()
     for run in runs:
         text = raw.FPDFPageObj_CreateTextObj(pdf.raw, font, 1.0)
-        encoded = [codes[character] for character in run.text + run.after]
+        encoded = [codes[character] for character in run.text]
         raw.FPDFText_SetCharcodes(text, (ctypes.c_uint32 * len(encoded))(*encoded), len(encoded))
         raw.FPDFTextObj_SetTextRenderMode(text, raw.FPDF_TEXTRENDERMODE_INVISIBLE)
         step = (run.stop - run.start) * scale
@@ -223,9 +235,9 @@ def _insert_text(raw: Any, pdf: Any, sheet: Any, runs: list[_Run], scale: float)
 
 
 def _load_font(raw: Any, pdf: Any, characters: list[str]) -> Any:
-    """The blank font, whose codes 1, 2, ... stand for these characters."""
-    data = zlib.decompress(base64.b85decode(_BLANK_FONT))
-    glyphs = b"\0\1" * (len(characters) + 1)  # the glyph of each code: the blank
+    """The box font, whose codes 1, 2, ... stand for these characters."""
+    data = zlib.decompress(base64.b85decode(_BOX_FONT))
+    glyphs = b"\0\1" * (len(characters) + 1)  # the glyph of each code
     font = raw.FPDFText_LoadCidType2Font(
         pdf.raw,
         (ctypes.c_uint8 * len(data)).from_buffer_copy(data),
@@ -235,7 +247,7 @@ def _load_font(raw: Any, pdf: Any, characters: list[str]) -> Any:
         len(glyphs),
     )
     if not font:
-        raise RuntimeError("pypdfium2 could not load the blank font; update it: 5.0 or newer")
+        raise RuntimeError("pypdfium2 could not load its font; update it: 5.0 or newer")
     return font
 
 

@@ -185,27 +185,21 @@ class Ids:
 def add(parent: Any, name: str, **attributes: Any) -> Any:
     """Append an element of the parent's namespace; attributes that are None are left out."""
     namespace = parent.tag.rpartition("}")[0] + "}"
-    given = {key: str(value) for key, value in attributes.items() if value is not None}
-    try:
-        return etree.SubElement(parent, namespace + name, given)
-    except ValueError:
-        bad = next(value for value in given.values() if _FORBIDDEN.search(value))
-        raise ValueError(_forbidden_message(bad)) from None
-
-
-def set_text(element: Any, text: str) -> None:
-    """Set the text of an element; say which character XML can't hold."""
-    if _FORBIDDEN.search(text):
-        raise ValueError(_forbidden_message(text))
-    element.text = text
+    given = {key: check_text(str(value)) for key, value in attributes.items() if value is not None}
+    return etree.SubElement(parent, namespace + name, given)
 
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def _forbidden_message(text: str) -> str:
-    (character,) = _FORBIDDEN.findall(text)[:1]
-    return f"XML can't hold the character U+{ord(character):04X} of the text {text!r:.60}"
+def check_text(text: str) -> str:
+    """The text, if XML can hold it; otherwise say which character it can't."""
+    if found := _FORBIDDEN.search(text):
+        start = max(0, found.start() - 20)
+        raise ValueError(
+            f"XML can't hold the character U+{ord(found[0]):04X} in {text[start : start + 40]!r}"
+        )
+    return text
 
 
 def serialize(root: Any) -> str:

@@ -211,7 +211,7 @@ def test_bad_json_is_named(tmp_path, change, message):
 
 def test_page_formats_need_no_torch():
     code = (
-        "from hwsk.documents import *; import sys;"
+        "from hwsk.documents import Page, cut_lines, read_pages, save_pdf; import sys;"
         "print(*{'torch', 'skorch', 'pypdfium2', 'matplotlib'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

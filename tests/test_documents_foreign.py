@@ -336,7 +336,7 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_entities_are_refused(bomb, encoding):
     content = page_xml(region("a").replace(">a<", ">&l11;<")).decode()

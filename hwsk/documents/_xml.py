@@ -87,6 +87,8 @@ class XmlFile:
             self.root = etree.fromstring(data, parser)
         except etree.XMLSyntaxError as error:
             raise ValueError(f"{self.name}, line {error.lineno}: not XML ({error.msg})") from None
+        if self.root.getroottree().docinfo.internalDTD is not None:  # in a rare encoding
+            raise ValueError(f"{self.name} declares a document type (<!DOCTYPE)")
 
     def where(self, element: Any) -> str:
         """`TextLine 'l3', line 17`: an element as messages name it."""

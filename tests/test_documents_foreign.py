@@ -342,7 +342,7 @@ def test_entities_are_refused(bomb, encoding):
     content = page_xml(region("a").replace(">a<", ">&l11;<")).decode()
     content = content.replace("?>", f"?>{BOMBS[bomb]}", 1).replace("UTF-8", encoding.upper())
     start = time.perf_counter()
-    with pytest.raises(ValueError, match="declares a document type|amplification"):
+    with pytest.raises(ValueError, match=r"declares a document type|amplification"):
         Page.from_page_xml(content.encode(encoding))
     assert time.perf_counter() - start < 1
 

@@ -283,7 +283,7 @@ def test_size_missing():
         ('<Coords points="1,2 a,b 3,4"/>', "Coords in line 5: points '1,2 a,b 3,4' are not"),
         (
             '<Coords points="1,2 nan,3 3,4"/>',
-            r"line 5: points .* are not pairs of numbers",
+            r"Coords in line 5: points .* are not pairs",
         ),
         ('<TextEquiv conf="much"/>', "TextEquiv in line 5: conf='much' is not a number"),
     ],

@@ -14,6 +14,7 @@ PACKAGES = {
     "hwsk.verification": "Features of handwriting",
     "hwsk.verification": "Comparison of hands",
     "hwsk.synthesis": "Synthesis",
+    "hwsk.documents": "Pages",
     "hwsk.datasets": "Data sets",
     "hwsk.preprocessing": "Preprocessing",
     "hwsk.preprocessing.augmentation": "Augmentation",

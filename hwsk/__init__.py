@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
     [
         "callbacks",
         "datasets",
+        "documents",
         "identification",
         "metrics",
         "model_selection",
@@ -39,6 +40,7 @@ __all__ += ["__version__"]
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import callbacks as callbacks
     from hwsk import datasets as datasets
+    from hwsk import documents as documents
     from hwsk import identification as identification
     from hwsk import metrics as metrics
     from hwsk import model_selection as model_selection

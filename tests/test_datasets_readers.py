@@ -646,10 +646,10 @@ def test_fuzz_iam_tables(tmp_path, data, name):
     try:
         lines = iam.read_text_lines(file)
         if name == "forms":
-            found = iam._parse_forms(lines, str(file))
+            found = iam.parse_forms(lines, str(file))
             assert all(form and writer for form, (writer, _) in found.items())
         else:
-            rows = iam._parse_rows(lines, str(file), name[:-1], {"a01-000u": ("000", "ok")})
+            rows = iam.parse_rows(lines, str(file), name[:-1], {"a01-000u": ("000", "ok")})
             assert all(row.text.strip() and row.form == "a01-000u" for row in rows)
             assert all(unicodedata.is_normalized("NFC", row.text) for row in rows)
     except ValueError as error:

@@ -35,9 +35,14 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
-            data = np.frombuffer(file.read(), np.uint8)
+            return decode_image(file.read(), name)
     except IsADirectoryError:
         raise ValueError(f"{name} is a folder, not an image file") from None
+
+
+def decode_image(content: bytes, name: str) -> Image:
+    """Decode the content of an image file; like `read_image`, which see. Errors begin with name."""
+    data = np.frombuffer(content, np.uint8)
     if not data.size:
         raise ValueError(f"{name} is empty (0 bytes), not an image")
     if (damage := _truncation(data)) is not None:

@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = attach(
         "_iam": ["load_iam"],
         "_iam_online": ["load_iam_online"],
         "_lines": ["load_lines"],
+        "_pages": ["load_pages"],
+        "_iam_pages": ["load_iam_pages"],
         "_emnist": ["load_emnist", "fetch_emnist"],
         "_mnist": ["load_mnist"],
         "_writers": ["top_writers"],
@@ -33,9 +35,11 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.datasets._handwriting import make_handwriting as make_handwriting
     from hwsk.datasets._iam import load_iam as load_iam
     from hwsk.datasets._iam_online import load_iam_online as load_iam_online
+    from hwsk.datasets._iam_pages import load_iam_pages as load_iam_pages
     from hwsk.datasets._lines import load_lines as load_lines
     from hwsk.datasets._made_signatures import make_signatures as make_signatures
     from hwsk.datasets._mnist import load_mnist as load_mnist
+    from hwsk.datasets._pages import load_pages as load_pages
     from hwsk.datasets._signatures import load_bhsig260 as load_bhsig260
     from hwsk.datasets._signatures import load_cedar_signatures as load_cedar_signatures
     from hwsk.datasets._sketches import load_sketches as load_sketches

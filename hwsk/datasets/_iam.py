@@ -43,11 +43,12 @@ _FIELDS = {
 }
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     id: str
     form: str
     segmentation: str
     text: str
+    box: tuple[int, ...] = ()  # x, y, width, height on the page, of lines and words
 
 
 class _Subset(NamedTuple):
@@ -161,16 +162,16 @@ def load_iam(
     else:
         tables = [folder, *find_parts(folder, "ascii", data_home)]
         parts = find_parts(folder, f"{level}s", data_home) or [folder]
-    forms_file = _find_table(tables, "forms.txt", "forms_for_parsing.txt")
-    forms = _parse_forms(read_text_lines(forms_file), str(forms_file))
-    images = _index_images(folder, parts, level)
+    forms_file = find_table(tables, "forms.txt", "forms_for_parsing.txt")
+    forms = parse_forms(read_text_lines(forms_file), str(forms_file))
+    images = index_images(folder, parts, level)
     if subset is not None:
         table, rows = forms_file, _subset_rows(images, forms, str(forms_file))
     elif level == "form":
         table, rows = forms_file, _form_rows(tables, forms)
     else:
-        table = _find_table(tables, f"{level}s.txt")
-        rows = _parse_rows(read_text_lines(table), str(table), level, forms)
+        table = find_table(tables, f"{level}s.txt")
+        rows = parse_rows(read_text_lines(table), str(table), level, forms)
 
     kept = [row for row in rows if row.id in images]
     if not kept:
@@ -202,7 +203,7 @@ def load_iam(
     )
 
 
-def _find_table(tables: Sequence[Path], *names: str) -> Path:
+def find_table(tables: Sequence[Path], *names: str) -> Path:
     file = find_file(tables, *names)
     if file is None:
         where = ", ".join(map(str, tables))
@@ -210,7 +211,7 @@ def _find_table(tables: Sequence[Path], *names: str) -> Path:
     return file
 
 
-def _index_images(folder: Path, parts: Sequence[Path], level: str) -> dict[str, str]:
+def index_images(folder: Path, parts: Sequence[Path], level: str) -> dict[str, str]:
     """`{id: path}` of the images in the parts, of which the folder is the whole."""
     images = {p.stem: str(p) for part in parts for p in walk_files(part, IMAGE_SUFFIXES)}
     if not images:
@@ -221,7 +222,7 @@ def _index_images(folder: Path, parts: Sequence[Path], level: str) -> dict[str, 
     return images
 
 
-def _parse_forms(lines: Iterable[str], where: str) -> dict[str, tuple[str, str]]:
+def parse_forms(lines: Iterable[str], where: str) -> dict[str, tuple[str, str]]:
     """`{form: (writer, "ok" or "err")}` of forms.txt."""
     forms: dict[str, tuple[str, str]] = {}
     for number, line in _rows(lines):
@@ -239,9 +240,9 @@ def _parse_forms(lines: Iterable[str], where: str) -> dict[str, tuple[str, str]]
     return forms
 
 
-def _parse_rows(
+def parse_rows(
     lines: Iterable[str], where: str, level: str, forms: dict[str, tuple[str, str]]
-) -> list[_Row]:
+) -> list[Row]:
     """The rows of lines.txt or words.txt; every form must be among `forms`."""
     rows = []
     seen: dict[str, int] = {}
@@ -266,16 +267,17 @@ def _parse_rows(
         if seen.setdefault(name, number) != number:
             raise ValueError(f"{where}, line {number}: {name} stands in line {seen[name]} already")
         text = fields[8].strip().replace("|", " ") if level == "line" else fields[8].strip()
-        rows.append(_Row(name, match[1], "ok" if status == "ok" else "err", text))
+        box = tuple(int(value) for value in numbers[-4:])
+        rows.append(Row(name, match[1], "ok" if status == "ok" else "err", text, box))
     return rows
 
 
-def _form_rows(tables: Sequence[Path], forms: dict[str, tuple[str, str]]) -> list[_Row]:
+def _form_rows(tables: Sequence[Path], forms: dict[str, tuple[str, str]]) -> list[Row]:
     texts: dict[str, list[str]] = {}
     if (file := find_file(tables, "lines.txt")) is not None:
-        for row in _parse_rows(read_text_lines(file), str(file), "line", forms):
+        for row in parse_rows(read_text_lines(file), str(file), "line", forms):
             texts.setdefault(row.form, []).append(row.text)
-    return [_Row(form, form, ok, "\n".join(texts.get(form, ()))) for form, (_, ok) in forms.items()]
+    return [Row(form, form, ok, "\n".join(texts.get(form, ()))) for form, (_, ok) in forms.items()]
 
 
 def _find_subset(folder: Path, data_home: StrPath | None) -> _Subset | None:
@@ -290,14 +292,14 @@ def _find_subset(folder: Path, data_home: StrPath | None) -> _Subset | None:
 
 def _subset_rows(
     images: dict[str, str], forms: dict[str, tuple[str, str]], table: str
-) -> list[_Row]:
+) -> list[Row]:
     """A row for each image, by its name: `a01-000u-s00-01` is of form `a01-000u`."""
     rows = []
     for name, path in images.items():
         form = re.sub(r"(-s\d+)?-\d+$", "", name)
         if form not in forms:
             raise ValueError(f"{path}: form {form!r} is not in {table}, so its writer is unknown")
-        rows.append(_Row(name, form, forms[form][1], ""))
+        rows.append(Row(name, form, forms[form][1], ""))
     return rows
 
 

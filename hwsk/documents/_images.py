@@ -1,0 +1,290 @@
+"""Page images from files: JPEG, PNG, TIFF, PDF, and folders of those, one page at a time."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import ImageOps, UnidentifiedImageError
+
+from hwsk._data.images import decode_image, gray_image, paper_level
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
+_ORIENTATION = 0x0112  # the EXIF tag
+_TOO_LARGE = "larger pages are not read, unless you raise PIL.Image.MAX_IMAGE_PIXELS"
+
+
+@dataclass(eq=False)
+class PageImage:
+    """Hold the image of one page and where it comes from.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width), dtype uint8
+        The page in gray; paper is light.
+    path : str
+        The file, or a name where it was not a file.
+    number : int, default=1
+        Of the page in the file, from 1.
+    count : int, default=1
+        Pages of the file.
+
+    Attributes
+    ----------
+    name : str
+        The path, and the number if the file has several pages.
+
+    See Also
+    --------
+    read_pages : Page images from files.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.documents import PageImage
+    >>> PageImage(np.zeros((20, 10), np.uint8), "letters.pdf", number=3, count=8).name
+    'letters.pdf, page 3'
+    """
+
+    image: NDArray[np.uint8] = field(repr=False)
+    path: str
+    number: int = 1
+    count: int = 1
+
+    @property
+    def name(self) -> str:
+        """The path, and the number if the file has several pages."""
+        return self.path if self.count == 1 else f"{self.path}, page {self.number}"
+
+
+def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
+    """Read page images one at a time, so that a book needs the memory of one page.
+
+    Parameters
+    ----------
+    source : str, path, file object, bytes, array, or iterable of these
+        JPEG, PNG, TIFF (all its pages), BMP, WebP or PDF; a folder of those, read with the folders
+        in it in the order of names; the content of such a file; an array (height, width) or
+        (height, width, channels).
+    dpi : float, default=300
+        Resolution at which the pages of a PDF are drawn, in pixels per inch. More makes larger
+        images. Reading PDF needs pypdfium2 (``pip install 'hwsk[pdf]'``).
+
+    Yields
+    ------
+    PageImage
+        The gray image of a page and its file and number.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If no page can be read: the file is damaged, encrypted, of another format, or a page has
+        more pixels than Pillow's limit against decompression bombs allows (179 million, which
+        ``PIL.Image.MAX_IMAGE_PIXELS`` changes).
+    ModuleNotFoundError
+        If pypdfium2 is needed and missing.
+
+    Warns
+    -----
+    UserWarning
+        At the end, if some of several pages or files could not be read: counted, the first ones
+        with the reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.documents import read_pages
+    >>> [page.image.shape for page in read_pages([np.zeros((30, 20), np.uint8)])]
+    [(30, 20)]
+    """
+    if not 0 < dpi < float("inf"):
+        raise ValueError(f"dpi={dpi}; expected a number of pixels per inch above 0")
+    failures: list[str] = []
+    count = 0
+    for item, name in _items(source):
+        try:
+            for page in _read_item(item, name, dpi, failures):
+                count += 1
+                yield page
+        except (ValueError, OSError) as error:
+            if isinstance(error, FileNotFoundError) and item is source:
+                raise
+            failures.append(str(error))
+    if not count:
+        if failures:
+            more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
+            raise ValueError(failures[0] + more)
+        raise ValueError(f"{source!r:.80} holds no page; expected {', '.join(sorted(SUFFIXES))}")
+    if failures:
+        first = "; ".join(failures[:3]) + ("; ..." if failures[3:] else "")
+        pages = "page" if len(failures) == 1 else "pages"
+        warnings.warn(
+            f"{len(failures)} {pages} could not be read and {count} could: {first}",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _items(source: Any) -> Iterator[tuple[Any, str]]:
+    """Files, contents and arrays, each with its name."""
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if path.is_dir():
+            files = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
+            yield from (
+                (p, str(p))
+                for p in files
+                if p.is_file() and not any(part[0] == "." for part in p.relative_to(path).parts)
+            )
+        else:
+            yield source, os.fspath(source)
+    elif isinstance(source, (bytes, bytearray)):
+        yield bytes(source), "<bytes>"
+    elif hasattr(source, "read"):
+        yield source, str(getattr(source, "name", "<stream>"))
+    elif hasattr(source, "__array__") and np.asarray(source).dtype != object:
+        yield source, "<array>"
+    elif isinstance(source, Iterable):
+        for i, item in enumerate(source):
+            for part, name in _items(item):
+                yield part, f"{name} (item {i})" if name.startswith("<") else name
+    else:
+        raise TypeError(f"{type(source).__name__} is no source of pages; pass paths or arrays")
+
+
+def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
+    if hasattr(item, "__array__"):
+        yield PageImage(to_gray(item, name), name)
+        return
+    if isinstance(item, (str, os.PathLike)):
+        with open(item, "rb") as file:
+            is_pdf = _is_pdf(file.read(1024))
+        content = b"" if is_pdf else Path(item).read_bytes()
+    else:
+        content = _read_content(item)
+        is_pdf = _is_pdf(content)
+    if is_pdf:
+        yield from _read_pdf(content or os.fspath(item), name, dpi, failures)
+        return
+    with _open(io.BytesIO(content), name) as opened:
+        count = getattr(opened, "n_frames", 1)
+        if opened.format != "TIFF" or count == 1:  # an animation counts as its first frame
+            yield PageImage(decode_image(content, name), name)
+            return
+        for number in range(1, count + 1):
+            page = PageImage(np.empty((0, 0), np.uint8), name, number, count)
+            try:
+                opened.seek(number - 1)
+                page.image = _gray_frame(opened)
+            except (OSError, ValueError, PillowImage.DecompressionBombError) as error:
+                failures.append(f"{page.name}: {error}")
+            else:
+                yield page
+
+
+def to_gray(image: Any, name: str) -> NDArray[np.uint8]:
+    """An array of any kind of pixels as a 2-D uint8 array."""
+    gray = gray_image(image, name)
+    if gray.dtype != np.uint8:
+        gray = np.rint(np.clip(gray * (255 / paper_level(gray)), 0, 255)).astype(np.uint8)
+    return gray
+
+
+def _read_content(item: Any) -> bytes:
+    content = item if isinstance(item, bytes) else item.read()
+    if isinstance(content, str):
+        raise TypeError("a file of page images is opened as binary: open(path, 'rb')")
+    return bytes(content)
+
+
+def _is_pdf(start: bytes) -> bool:
+    return start[:1024].lstrip().startswith(b"%PDF-")
+
+
+def _open(source: Any, name: str) -> Any:
+    """Open an image with Pillow, which reads its header only."""
+    try:
+        return PillowImage.open(source)
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"{name} is neither an image nor a PDF (empty, damaged, or another format?)"
+        ) from None
+    except PillowImage.DecompressionBombError as error:
+        raise ValueError(f"{name}: {error} {_TOO_LARGE}") from None
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of an image file as `read_image` decodes it, without decoding it.
+
+    Raises
+    ------
+    ValueError
+        If the file is no image or too large.
+    """
+    with _open(path, os.fspath(path)) as opened:
+        width, height = opened.size
+        turned = opened.format == "JPEG" and opened.getexif().get(_ORIENTATION, 1) >= 5
+        return (height, width) if turned else (width, height)
+
+
+def _gray_frame(frame: Any) -> NDArray[np.uint8]:
+    upright = ImageOps.exif_transpose(frame)
+    if upright.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
+        upright = upright.convert("RGB")
+    return to_gray(np.asarray(upright), "image")
+
+
+def _read_pdf(source: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
+    pdfium = import_pdfium("read PDF")
+    try:
+        pdf = pdfium.PdfDocument(source)
+    except pdfium.PdfiumError as error:
+        if "assword" in str(error):
+            raise ValueError(
+                f"{name} is encrypted; save it without password first, such as with "
+                "`qpdf --decrypt --password=... in.pdf out.pdf`"
+            ) from None
+        raise ValueError(f"{name} is damaged or no PDF ({error})") from None
+    limit = 2 * (PillowImage.MAX_IMAGE_PIXELS or float("inf"))  # where Pillow refuses an image
+    with pdf:
+        count = len(pdf)
+        if not count:
+            raise ValueError(f"{name} has no pages")
+        for number in range(1, count + 1):
+            page_image = PageImage(np.empty((0, 0), np.uint8), name, number, count)
+            try:
+                page = pdf[number - 1]
+                width, height = (side * dpi / 72 for side in page.get_size())
+                if width * height > limit:
+                    raise ValueError(
+                        f"{width:.0f} x {height:.0f} pixels at {dpi:g} dpi: lower dpi; {_TOO_LARGE}"
+                    )
+                # A little less, so that 2480.0001 pixels don't become 2481.
+                bitmap = page.render(scale=dpi / 72 * (1 - 1e-6), grayscale=True)
+                page_image.image = np.array(bitmap.to_numpy()).reshape(bitmap.height, -1)
+                page.close()
+            except (ValueError, pdfium.PdfiumError) as error:
+                failures.append(f"{page_image.name}: {error}")
+            else:
+                yield page_image
+
+
+def import_pdfium(purpose: str) -> Any:
+    """The module pypdfium2, or an error that says how to install it."""
+    try:
+        import pypdfium2
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"to {purpose}, hwsk needs pypdfium2: pip install 'hwsk[pdf]'", name=error.name
+        ) from None
+    return pypdfium2

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EpochTimer,
+    LRScheduler,
+    PassthroughScoring,
+    PrintLog,
+)
 from torch import Tensor
 from tqdm.auto import tqdm
+
+from hwsk._data.digest import digest, layout
 
 __all__ = ["Checkpoint"]
 
@@ -197,18 +210,29 @@ class Checkpoint(Callback):
     Weights, optimizer, history, random state and the state of early stopping are kept: a fit that
     was interrupted and started again with the same parameters and data ends as if it had not been
     (on a GPU but for the course of dropout). The file is removed by nobody; a finished fit that is
-    started again trains no further. A fit on another number of samples, with another random state
-    or network finds the file foreign and raises ValueError.
+    started again trains no further.
+
+    A file belongs to one fit: to its data, network, first weights, training parameters and random
+    state, of which it holds digests. Any other fit, such as another fold of `cross_val_score`,
+    raises ValueError, unless the path gives each fit a file of its own.
 
     Parameters
     ----------
     path : str or path
-        The file; it is made if it is not there.
+        The file; it is made if it is not there. ``{fit}`` in it stands for a digest of the fit:
+        with ``"lines-{fit}.ckpt"`` each fold and each candidate of a search has its own file.
+
+    Notes
+    -----
+    An epoch whose loss or weights are not finite is not written: the file keeps the one before. If
+    the file can't be written (a full disk), a warning says so and training goes on.
+
+    Of data that is files, the digest takes paths, sizes and times of change, not the pixels.
 
     Examples
     --------
     >>> from hwsk.callbacks import Checkpoint
-    >>> callbacks = [Checkpoint("lines.ckpt")]
+    >>> callbacks = [Checkpoint("lines-{fit}.ckpt")]
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -226,45 +250,32 @@ class Checkpoint(Callback):
         **kwargs : dict
             Not used.
         """
-        # What a fit is known by: another split, or the clones of a grid search, are other fits.
-        self.fit_ = [len(X), X.seed, *(weight.numel() for weight in net.module_.parameters())]
-        if _weight_average(net) is not None:
-            self.fit_.append("ema")
-        if _plateau(net) is not None:
-            self.fit_.append("plateau")
-        path = Path(self.path)
+        self.fit_ = identify_fit(net, X)
+        short = digest(self.fit_)[:12]
+        path = self.file_ = Path(os.fspath(self.path).replace("{fit}", short))
         if not path.parent.is_dir():  # said before an epoch is spent
             raise FileNotFoundError(f"the folder of the checkpoint {path} does not exist")
         if not path.exists():
             return
+        if not path.is_file():
+            raise ValueError(f"{path} is no file: name another path for the checkpoint")
+        content = path.read_bytes()
         try:
-            state = torch.load(path, map_location=net.device, weights_only=True)
-            known = state["fit"]
-        except OSError:
-            raise
+            state = torch.load(io.BytesIO(content), map_location=net.device, weights_only=True)
+            known = dict(state["fit"])
         except Exception as error:  # torch raises anything over bytes that it did not write
+            raise ValueError(_damaged(path, error)) from error
+        differing = [name for name, value in self.fit_.items() if known.get(name) != value]
+        if differing:
             raise ValueError(
-                f"{path} is damaged or no checkpoint: remove it, or name another path ({error!r})"
-            ) from error
-        if known != self.fit_:
-            raise ValueError(
-                f"{path} was left by another fit: other data ({known[0]} samples there, "
-                f"{len(X)} here), random_state or network; remove it, or name another path"
+                f"{path} was left by another fit, with other {', other '.join(differing)}; remove "
+                "it, name another path, or give each fit its own file by {fit} in the path: "
+                f"Checkpoint({_with_placeholder(path)!r})"
             )
-        net.module_.load_state_dict(state["module"])
-        net.criterion_.load_state_dict(state["criterion"])
-        net.optimizer_.load_state_dict(state["optimizer"])
-        for row in state["history"]:
-            net.history.new_epoch()
-            for name, value in row.items():
-                net.history.record(name, value)
-        torch.set_rng_state(state["torch_rng"].cpu())
-        _early_stopping(net).update(state.get("early_stopping", {}))
-        average, plateau = _weight_average(net), _plateau(net)
-        if average is not None:
-            average.set_state(net, state["average"])
-        if plateau is not None:
-            plateau.lr_scheduler_.load_state_dict(state["plateau"])
+        try:
+            _restore(net, state)
+        except Exception as error:  # what is missing or of another form
+            raise ValueError(_damaged(path, error)) from error
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """End a fit that was complete already.
@@ -281,7 +292,7 @@ class Checkpoint(Callback):
             raise KeyboardInterrupt  # skorch's way to end a fit
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Write the file anew.
+        """Write the file anew, unless the epoch has spoilt the network.
 
         Parameters
         ----------
@@ -290,27 +301,89 @@ class Checkpoint(Callback):
         **kwargs : dict
             Not used.
         """
-        state = {
-            "fit": self.fit_,
-            "module": net.module_.state_dict(),
-            "criterion": net.criterion_.state_dict(),  # a loss may learn, too
-            "optimizer": net.optimizer_.state_dict(),
-            "history": epoch_rows(net.history),
-            "torch_rng": torch.get_rng_state(),
-            "early_stopping": {
-                name: value
-                for name, value in _early_stopping(net).items()
-                if name in ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
-            },
-        }
-        average, plateau = _weight_average(net), _plateau(net)
-        if average is not None:
-            state["average"] = average.get_state()
-        if plateau is not None:
-            state["plateau"] = plateau.lr_scheduler_.state_dict()
-        partial = Path(f"{os.fspath(self.path)}.part")
-        torch.save(state, partial)
-        os.replace(partial, self.path)
+        epoch = len(net.history)
+        if not is_finite(net):
+            warnings.warn(
+                f"{self.file_}: after epoch {epoch} the loss or the weights are not finite; the "
+                "file keeps the epoch before",
+                stacklevel=2,
+            )
+            return
+        buffer = io.BytesIO()  # so that a full disk is the system's error, not the zip writer's
+        torch.save({"fit": self.fit_, **_state(net)}, buffer)
+        partial = self.file_.with_name(f"{self.file_.name}.part")
+        try:
+            partial.write_bytes(buffer.getbuffer())
+            os.replace(partial, self.file_)
+        except OSError as error:
+            warnings.warn(
+                f"the checkpoint {self.file_} can't be written after epoch {epoch} ({error}); "
+                "training goes on, and the file is as it was",
+                stacklevel=2,
+            )
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path} is damaged or no checkpoint: remove it, or name another path ({error!r})"
+
+
+def _with_placeholder(path: Path) -> str:
+    return str(path.with_name(f"{path.stem}-{{fit}}{path.suffix}"))
+
+
+def is_finite(net: Any) -> bool:
+    """Whether the loss of the epoch and the weights of the module are numbers."""
+    losses = [net.history[-1].get(name, 0.0) for name in ("train_loss", "valid_loss")]
+    return bool(np.isfinite(losses).all()) and all(
+        bool(torch.isfinite(value).all())
+        for value in net.module_.state_dict().values()
+        if value.is_floating_point()
+    )
+
+
+def _state(net: Any) -> dict[str, Any]:
+    """What a fit needs to go on after the end of an epoch."""
+    state = {
+        "module": net.module_.state_dict(),
+        "criterion": net.criterion_.state_dict(),  # a loss may learn, too
+        "optimizer": net.optimizer_.state_dict(),
+        "history": epoch_rows(net.history),
+        "torch_rng": torch.get_rng_state(),
+        "early_stopping": {
+            name: value
+            for name, value in _early_stopping(net).items()
+            if name in ("misses_", "dynamic_threshold_", "best_epoch_", "best_model_weights_")
+        },
+    }
+    average, plateau = _weight_average(net), _plateau(net)
+    if average is not None:
+        state["average"] = average.get_state()
+    if plateau is not None:
+        state["plateau"] = plateau.lr_scheduler_.state_dict()
+    return state
+
+
+def _restore(net: Any, state: dict[str, Any]) -> None:
+    """Put what `_state` gave into a net that begins to train."""
+    net.module_.load_state_dict(state["module"])
+    net.criterion_.load_state_dict(state["criterion"])
+    net.optimizer_.load_state_dict(state["optimizer"])
+    for row in state["history"]:
+        net.history.new_epoch()
+        for name, value in row.items():
+            net.history.record(name, value)
+    if len(net.history) and not is_finite(net):
+        raise ValueError("its loss or weights are not finite")
+    torch.set_rng_state(state["torch_rng"].cpu())
+    _early_stopping(net).update(state.get("early_stopping", {}))
+    average, plateau = _weight_average(net), _plateau(net)
+    if average is not None:
+        average.set_state(net, state["average"])
+    if plateau is not None:
+        plateau.lr_scheduler_.load_state_dict(state["plateau"])
 
 
 def _early_stopping(net: Any) -> dict[str, Any]:
@@ -324,6 +397,40 @@ def _weight_average(net: Any) -> WeightAverage | None:
 
 def _plateau(net: Any) -> LRScheduler | None:
     return next((cb for _, cb in net.callbacks_ if isinstance(cb, LRScheduler)), None)
+
+
+# What a fit does not depend on: who is told of it, and what does not stem from its parameters.
+_ONLOOKERS = (Checkpoint, Progress, EpochTimer, PassthroughScoring, PrintLog)
+
+
+def identify_fit(net: Any, dataset: Any) -> dict[str, str]:
+    """Digests of all that a fit depends on, as it begins."""
+    own = [
+        callback
+        for _, callback in net.callbacks_
+        if type(callback).__module__.startswith(("hwsk.", "skorch."))
+        and not isinstance(callback, _ONLOOKERS)
+    ]
+    seed = getattr(dataset, "seed", None)
+    data = {k: v for k, v in vars(dataset).items() if k not in ("seed", "epoch", "augment")}
+    numbers = (net.lr, net.batch_size, net.max_epochs, str(net.dtype))
+    optimizer = {k: v for k, v in vars(net).items() if k.startswith("optimizer__")}
+    parts = {
+        "data": (type(dataset), data, net.train_split),
+        "network": layout(net.module_),
+        "first weights": net.module_.state_dict(),
+        "training parameters": (
+            numbers,
+            net.optimizer,
+            optimizer,
+            net.criterion_,
+            getattr(net, "bptt_steps", None),
+            getattr(dataset, "augment", None),
+            own,
+        ),
+        "random_state": seed,
+    }
+    return {name: digest(part) for name, part in parts.items()}
 
 
 def epoch_rows(history: Any) -> list[dict[str, float]]:

@@ -1,6 +1,7 @@
 """Strokes of one's own, from InkML and SVG: what is read, and what is refused in which words."""
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_prefixed_elements_are_read(load):
         ),
         (
             '<traceFormat><channel name="X"/><channel name="Y"/></traceFormat>'
-            '<traceFormat><channel name="Y"/><channel name="X"/></traceFormat>',
+            '<traceFormat><channel name="Y"/><channel name="X"/></traceFormat><trace>1 2</trace>',
             "more than one traceFormat",
         ),
     ],
@@ -125,6 +126,170 @@ def test_prefixed_elements_are_read(load):
 def test_wrong_ink_is_named(load_ink, body, message):
     with pytest.raises(ValueError, match=message):
         load_ink(body)
+
+
+def trace_format(name, units="dev"):
+    channels = "".join(f'<channel name="{axis}" units="{units}"/>' for axis in "XY")
+    return f'<traceFormat xml:id="{name}">{channels}</traceFormat>'
+
+
+def test_units_are_brought_to_that_of_the_first_trace(load_ink):
+    formats = trace_format("mm", "mm") + trace_format("cm", "cm")
+    contexts = "".join(f'<context xml:id="{u}s" traceFormatRef="#{u}"/>' for u in ("mm", "cm"))
+    body = (
+        f"<definitions>{formats}{contexts}</definitions>"
+        '<trace contextRef="#mms">0 0, 10 0</trace><trace contextRef="#cms">1 0, 2 1</trace>'
+    )
+    assert positions(load_ink(body)) == [[[0, 0], [10, 0]], [[10, 0], [20, 10]]]
+    alone = '<trace contextRef="#cms">1 0, 2 1</trace>'
+    assert positions(load_ink(f"<definitions>{formats}{contexts}</definitions>{alone}")) == [
+        [[0, 0], [1, 1]]  # one unit is kept
+    ]
+
+
+def test_a_context_holds_for_the_traces_behind_it(load_ink):
+    body = (
+        f"<context>{trace_format('a', 'cm')}</context>"
+        "<trace>0 0, 1 0</trace>"
+        '<context><traceFormat><channel name="Y" units="mm"/><channel name="X" units="mm"/>'
+        "</traceFormat></context><traceGroup><trace>5 30, 0 20</trace></traceGroup>"
+    )
+    assert positions(load_ink(body)) == [[[0, 0], [1, 0]], [[3, 0.5], [2, 0]]]
+
+
+def test_the_resolution_of_a_device_is_a_unit(load_ink):
+    source = (
+        '<inkSource xml:id="pad"><traceFormat><channel name="X"/><channel name="Y"/></traceFormat>'
+        '<channelProperties><channelProperty channel="X" name="resolution" value="100" '
+        'units="1/cm"/><channelProperty channel="Y" name="resolution" value="50" units="1/cm"/>'
+        "</channelProperties></inkSource>"
+    )
+    body = (
+        f'<context xml:id="c" inkSourceRef="#pad"/><definitions>{source}'
+        f"<context xml:id='i'>{trace_format('in', 'in')}</context>"
+        '</definitions><trace contextRef="#c">0 0, 100 100</trace>'
+        '<trace contextRef="#i">0 0, 1 0</trace>'
+    )
+    assert positions(load_ink(body)) == [[[0, 0], [100, 200]], [[0, 0], [254, 0]]]
+
+
+@pytest.mark.parametrize("place", ["inline", "referred"])
+def test_affine_mappings_to_the_canvas_are_followed(load_ink, place):
+    mapping = '<mapping xml:id="m" type="affine"><affine>0 -2 5, 3 0 7</affine></mapping>'
+    if place == "inline":
+        body = f"<context><canvasTransform>{mapping}</canvasTransform></context>"
+    else:
+        body = (
+            f'<definitions>{mapping}<canvasTransform xml:id="t"><mapping mappingRef="#m"/>'
+            '</canvasTransform><context xml:id="c" canvasTransformRef="#t"/></definitions>'
+        )
+        body += '<traceGroup contextRef="#c"><trace>0 0, 1 0, 1 1</trace></traceGroup>'
+        assert positions(load_ink(body)) == [[[0, 0], [0, 3], [-2, 3]]]
+        return
+    assert positions(load_ink(f"{body}<trace>0 0, 1 0, 1 1</trace>")) == [[[0, 0], [0, 3], [-2, 3]]]
+
+
+def test_a_mapping_of_one_channel_is_followed(load_ink):
+    mapping = '<mapping type="affine"><affine>2 1</affine></mapping>'
+    body = (
+        f'<traceFormat><channel name="X">{mapping}</channel><channel name="Y"/></traceFormat>'
+        "<trace>0 0, 3 1</trace>"
+    )
+    assert positions(load_ink(body)) == [[[0, 0], [6, 1]]]
+
+
+def test_definitions_are_ink_where_a_view_shows_them(load_ink):
+    body = (
+        '<definitions><trace xml:id="a">0 0, 1 1</trace><trace xml:id="b">5 5, 6 6</trace>'
+        '<traceGroup xml:id="g"><trace>2 2, 3 3</trace></traceGroup></definitions>'
+        '<trace xml:id="t">0 4, 1 4</trace>'
+        '<traceView><traceView traceDataRef="#g"/><traceView traceDataRef="#a"/></traceView>'
+        '<traceView traceDataRef="#a"/><traceView traceDataRef="#t"/>'
+    )
+    first, second, third = positions(load_ink(body))
+    assert first == [[0, 0], [1, 0]]
+    assert second == [[2, -2], [3, -1]]
+    assert third == [[0, -4], [1, -3]]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            f"<definitions><context xml:id='a'>{trace_format('f', 'cm')}"
+            "</context><context xml:id='b'>"
+            + trace_format("g")
+            + "</context></definitions><trace contextRef='#a'>1 2</trace>"
+            "<trace contextRef='#b'>1 2</trace>",
+            "in units of the device, and that of line 2 in cm",
+        ),
+        ('<trace contextRef="#none">1 2</trace>', "line 2: contextRef='#none' names nothing"),
+        (
+            '<context><canvasTransform><mapping type="lookup"/></canvasTransform></context>'
+            "<trace>1 2</trace>",
+            "a mapping of type 'lookup' is not read",
+        ),
+        (
+            '<context><canvasTransform><mapping type="affine"><affine>1 2</affine></mapping>'
+            "</canvasTransform></context><trace>1 2</trace>",
+            "an affine mapping of 2 numbers; expected 6",
+        ),
+        (
+            '<definitions><trace id="a">1 2</trace></definitions>'
+            '<traceView traceDataRef="#a" from="2"/>',
+            "line 2: a traceView of a part of a trace is not read",
+        ),
+    ],
+)
+def test_ink_that_is_not_understood_is_named(load_ink, body, message):
+    with pytest.raises(ValueError, match=message):
+        load_ink(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "options", "message"),
+    [
+        (INK.format("<trace>0 0, 1 5, 2 0, 3 5, 1e12 0</trace>"), ".inkml", {}, "points would be"),
+        (INK.format("<trace>0 0, 1 5, 2 0, 3 5, 1e300 0</trace>"), ".inkml", {}, "points would be"),
+        (
+            SVG.format('<path stroke="red" d="M0 0L1 5L2 0L3 5L1e12 0"/>'),
+            ".svg",
+            {"x_height": 100.0},
+            "points would be needed",
+        ),
+        (INK.format("<trace>" + "0 0," * 50 + "1 1</trace>"), ".inkml", {}, "more than 40 points"),
+        (
+            SVG.format('<path stroke="red" d="M0 0' + "L1 1" * 50 + '"/>'),
+            ".svg",
+            {},
+            "line 2: <path> draws more than 40 points; max_points allows more",
+        ),
+        (
+            SVG.format(
+                "".join(
+                    f'<g id="a{i}"><use href="#a{i + 1}"/><use href="#a{i + 1}"/></g>'
+                    for i in range(30)
+                )
+                + '<g id="a30"><path stroke="red" d="M0 0L1 1"/></g>'
+            ),
+            ".svg",
+            {},
+            "draws more than 40 points",
+        ),
+        (SVG.format('<g id="a"><g><use href="#a"/></g></g>'), ".svg", {}, "uses itself"),
+        (SVG.format("<g>" * 30_000 + "</g>" * 30_000), ".svg", {"max_points": 10**6}, "own.svg"),
+    ],
+)
+def test_files_that_take_too_much_are_refused_at_once(load, text, suffix, options, message):
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=message):
+        load(text, suffix, **{"spacing": 0.17, "max_points": 40} | options)
+    assert time.perf_counter() - start < 5
+
+
+def test_the_limit_of_points_can_be_raised(load):
+    text = INK.format("<trace>" + ",".join(f"{i} {i % 7}" for i in range(60)) + "</trace>")
+    assert len(load(text, ".inkml", spacing=None, max_points=60)) == 60
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ from hwsk._data.images import some_rows
 from hwsk._data.levels import inverted_message
 from hwsk._training.batches import Batched, RasterDataset
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
-from hwsk._training.net import BatchScore, Net
+from hwsk._training.layout import fit_weights, limit_size
+from hwsk._training.net import BatchScore, Net, PredictingNet
 from hwsk.callbacks import OneCycle, Progress, WeightAverage, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
@@ -251,19 +252,31 @@ class NetworkEstimator(BaseEstimator):
         return {k: v.detach().cpu().numpy() for k, v in self.net_.module_.state_dict().items()}
 
     def _set_network_state(self, weights: dict[str, NDArray[Any]]) -> None:
-        """Rebuild the network from its weights, on a device that this machine has."""
-        with seeded(0, torch.device("cpu")):  # initial weights are drawn, then overwritten
+        """Rebuild the network from its weights, on a device that this machine has.
+
+        The module is laid out without memory, as the parameters say, and takes the weights only if
+        each has the shape that the layout asks for: nothing is drawn, and a file whose parameters
+        and weights don't fit asks for no memory. What is rebuilt predicts; a net that trains is
+        made when training goes on.
+        """
+        with torch.device("meta"), limit_size(weights):
             module = self._make_module()
         if self.precision == "float64":
             module.double()
-        module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        module.load_state_dict(fit_weights(module, weights), assign=True)
         device = self.device
         try:
-            resolve_device(device)
+            resolved = resolve_device(device)
         except ValueError as error:
             warnings.warn(f"{error}; the estimator predicts on another device", stacklevel=2)
-            device = "auto"
-        self.net_ = self._make_net(module, device=device)
+            resolved = resolve_device("auto")
+        dtype = resolve_precision(self.precision, resolved)
+        self.net_ = PredictingNet(
+            module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+            batch_size=self.batch_size,
+            device=str(resolved),
+            dtype=dtype,
+        ).initialize()
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -282,8 +295,10 @@ class NetworkEstimator(BaseEstimator):
 def _hand_over_optimizer(old: Net, new: Net) -> None:
     """Let `new` go on with the optimizer's moments; its rates are its own.
 
-    Not if the network has grown, or another optimizer goes on.
+    Not if the network has grown, another optimizer goes on, or the old one was only to predict.
     """
+    if old.optimizer_ is None:
+        return
     learnt = [net.get_all_learnable_params() for net in (old, new)]
     shapes = [[weight.shape for _, weight in weights] for weights in learnt]
     if shapes[0] == shapes[1] and type(old.optimizer_) is type(new.optimizer_):

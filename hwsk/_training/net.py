@@ -40,6 +40,30 @@ class Net(NeuralNet):
             return self.module_(**x)
 
 
+class PredictingNet(Net):
+    """A net without criterion and optimizer: a second less to make, and no memory beside weights.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, with its weights.
+    **kwargs : dict
+        Parameters of `Net` that count in predicting.
+    """
+
+    def __init__(self, module: torch.nn.Module, **kwargs: Any) -> None:
+        unused = {"criterion": None, "train_split": None, "callbacks": None, "verbose": 0}
+        super().__init__(module, callbacks__print_log=None, **{**unused, **kwargs})
+
+    def initialize_criterion(self) -> PredictingNet:
+        self.criterion_ = None
+        return self
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> PredictingNet:
+        self.optimizer_ = None
+        return self
+
+
 class BatchScore(Callback):
     """Score the validation batches while they are run: no second pass.
 

@@ -119,9 +119,12 @@ class BidirectionalLSTM(nn.Module):
 
     def __init__(self, n_in: int, hidden_units: int, num_layers: int, dropout: float) -> None:
         super().__init__()
-        sizes = [n_in] + [2 * hidden_units] * (num_layers - 1)
-        self.forwards = nn.ModuleList(nn.LSTM(size, hidden_units) for size in sizes)
-        self.backwards = nn.ModuleList(nn.LSTM(size, hidden_units) for size in sizes)
+        self.forwards, self.backwards = (
+            nn.ModuleList(
+                nn.LSTM(2 * hidden_units if i else n_in, hidden_units) for i in range(num_layers)
+            )
+            for _ in range(2)
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

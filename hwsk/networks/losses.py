@@ -7,13 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pytorch_metric_learning.losses import (
-    ContrastiveLoss,
-    CosFaceLoss,
-    MultiSimilarityLoss,
-    TripletMarginLoss,
-)
-from pytorch_metric_learning.miners import MultiSimilarityMiner, TripletMarginMiner
 from torch import Tensor, nn
 
 from hwsk.networks.matching import MatchingLoss
@@ -65,6 +58,8 @@ class PairLoss(nn.Module):
 
     def __init__(self, margin: float = 1.0) -> None:
         super().__init__()
+        from pytorch_metric_learning.losses import ContrastiveLoss  # half a second, to train only
+
         self.loss = ContrastiveLoss(pos_margin=0.0, neg_margin=margin)
 
     def forward(self, output: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> Tensor:
@@ -110,6 +105,14 @@ class EmbeddingLoss(nn.Module):
         embedding_dim: int = 0,
     ) -> None:
         super().__init__()
+        from pytorch_metric_learning.losses import (  # half a second, to train only
+            ContrastiveLoss,
+            CosFaceLoss,
+            MultiSimilarityLoss,
+            TripletMarginLoss,
+        )
+        from pytorch_metric_learning.miners import MultiSimilarityMiner, TripletMarginMiner
+
         margin = EMBEDDING_MARGINS[loss] if margin is None else margin
         self.miner = None
         if loss == "contrastive":

@@ -98,15 +98,17 @@ class LSTMLayer(nn.Module):
         for weight in (self.weight_input, self.weight_hidden):
             nn.init.uniform_(weight, -(n_hidden**-0.5), n_hidden**-0.5)
         self.bias.data[n_hidden : 2 * n_hidden] = 1.0  # remember, to begin with
-        self.register_buffer("factors", torch.ones(_ORDER * n_hidden, 1), persistent=False)
+        # Not among the weights: it has its values even where a module is laid out without memory.
+        factors = torch.ones(_ORDER * n_hidden, 1, device="cpu")
+        self.register_buffer("factors", factors, persistent=False)
         self.factors[_CELL * n_hidden : (_CELL + 1) * n_hidden] = 2.0
         if n_windows:
             self.to_window = nn.Linear(n_hidden, 3 * n_windows)
             nn.init.normal_(self.to_window.weight, std=0.1 * n_hidden**-0.5)
             weights, widths, steps = self.to_window.bias.data.chunk(3)
-            weights.fill_(-float(torch.tensor(n_windows).log()))
+            weights.fill_(-float(torch.tensor(n_windows, device="cpu").log()))
             widths.copy_(torch.linspace(-2.0, 0.0, n_windows))
-            steps.fill_(float(torch.tensor(first_step).log()))
+            steps.fill_(float(torch.tensor(first_step, device="cpu").log()))
 
     factors: Tensor
 

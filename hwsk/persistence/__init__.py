@@ -1,0 +1,256 @@
+"""Save a fitted estimator to one file, and load it without running any code that the file holds.
+
+A `.hwsk` file is a safetensors file. Its tensors are all numeric arrays of the estimator, the
+weights of networks among them. Its metadata has one entry, `hwsk`, of three parts with a space
+between them: the version of this layout; a SHA-256 of the rest, against damage; and JSON, the
+estimator as nested plain values (`_encoding` says how) and the versions that wrote it.
+
+Loading parses JSON and tensors; it makes objects only of hwsk's estimators (`_classes`) and of some
+of scikit-learn's (`_sklearn`), and sets only attributes that are declared there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import struct
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import sklearn
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from sklearn.base import BaseEstimator
+
+import hwsk
+from hwsk.persistence._encoding import Arrays, Reader, Writer
+from hwsk.persistence._estimators import OF_NETWORK, decode_estimator, encode_estimator
+
+__all__ = ["load", "save"]
+
+FORMAT = 2
+STRING_BYTES = 64 << 20
+"""What arrays of strings may take when a file is loaded, beside eight times its size."""
+
+_DUMPS = (".joblib", ".pkl", ".pickle")
+_HINT = "; a joblib or pickle file? load it with joblib.load, if you trust it"
+
+
+def save(
+    estimator: BaseEstimator, path: str | os.PathLike[str], *, half_precision: bool = False
+) -> None:
+    """Save an estimator, fitted or not, to one file.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator of hwsk; or one of scikit-learn, such as a `Pipeline`, whose parameters and
+        fitted attributes are numbers, strings, arrays, estimators, or lists, tuples and dicts of
+        such.
+    path : str or path-like
+        The file, by custom `NAME.hwsk`. It is replaced in one step: whoever reads it meanwhile
+        sees the old file or the new one.
+    half_precision : bool, default=False
+        Keep the weights of networks as float16: half the size, and rounded to three digits. Once
+        loaded they are float32 again.
+
+    Raises
+    ------
+    TypeError
+        If the estimator holds something that can't be stored as plain data, such as a function, or
+        an estimator of scikit-learn's whose content can't be checked, such as a forest; the message
+        says where.
+    ValueError
+        If a weight of a network is not finite.
+
+    Warns
+    -----
+    UserWarning
+        If what only training needs (`augment`, `callbacks`, `cv`, the folder of a Pipeline's cache,
+        the file that training began with) can't be stored: the estimator is fitted, and saved
+        without.
+
+    See Also
+    --------
+    load : The way back.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import hwsk
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "scaler.hwsk"
+    >>> hwsk.save(StandardScaler().fit([[0.0], [2.0]]), path)
+    >>> hwsk.load(path).transform([[2.0]])
+    array([[1.]])
+    >>> folder.cleanup()
+    """
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(f"{estimator!r} is no estimator: hwsk.save takes a scikit-learn estimator")
+    writer = Writer(encode_estimator)
+    try:
+        encoded = writer.write(estimator, type(estimator).__name__)
+    except TypeError as error:
+        if hasattr(estimator, "best_estimator_"):
+            raise TypeError(f"{error}; save search.best_estimator_ instead") from error
+        raise
+    arrays = writer.arrays
+    if half_precision:
+        for name, array in arrays.items():
+            if OF_NETWORK in name and array.dtype.kind == "f":
+                arrays[name] = _halve(array, name)
+    model = {"versions": _versions(), "estimator": encoded}
+    _write(Path(path), json.dumps(model, allow_nan=False), arrays)
+    if writer.lost:
+        warnings.warn(
+            f"saved without {'; '.join(writer.lost)}: only training needs it; set it again before "
+            "the loaded estimator is trained",
+            stacklevel=2,
+        )
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Load an estimator that `save` wrote. Nothing is unpickled.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    estimator
+        As it was saved. A network is put on the device that its `device` parameter means here.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, was not written by `save`, is of a newer format, or holds anything
+        that `save` would not have written; the message names it and the trouble.
+
+    Warns
+    -----
+    UserWarning
+        If the file holds estimators of scikit-learn, and another minor version wrote them.
+
+    See Also
+    --------
+    save : Write the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import hwsk
+    >>> with tempfile.NamedTemporaryFile(suffix=".hwsk") as file:
+    ...     hwsk.save(hwsk.CTCRecognizer(height=32), file.name)
+    ...     hwsk.load(file.name)
+    CTCRecognizer(height=32)
+    """
+    path = Path(path)
+    model, arrays = read_model(path)
+    try:
+        size = sum(array.nbytes for array in arrays.values()) + len(json.dumps(model))
+        reader = Reader(arrays, STRING_BYTES + 8 * size, decode_estimator)
+        estimator = reader.read(model["estimator"])
+        if not isinstance(estimator, BaseEstimator):
+            raise ValueError("it holds no estimator")
+    except Exception as error:  # a hostile file can provoke any, and none of them is of use
+        trouble = str(error) if type(error) is ValueError else repr(error)
+        raise ValueError(f"{path} can't be loaded: {trouble}") from error
+    then, now = str(model["versions"].get("scikit-learn")), sklearn.__version__
+    borrowed = re.search(r'"\$estimator": "sklearn', json.dumps(model["estimator"]))
+    if borrowed and then.split(".")[:2] != now.split(".")[:2]:
+        warnings.warn(
+            f"{path} holds estimators of scikit-learn {then}, and {now} is installed: check that "
+            "its predictions are the same",
+            stacklevel=2,
+        )
+    return estimator
+
+
+def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """The checked content of a file: versions and encoded estimator, and the arrays."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not a file written by hwsk.save")
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe no beginning
+        raise ValueError(f"{path} is a device or pipe, not a file written by hwsk.save")
+    data = path.read_bytes()  # FileNotFoundError names the path
+    try:
+        arrays = safetensors.numpy.load(data)
+        (length,) = struct.unpack("<Q", data[:8])
+        entry = json.loads(data[8 : 8 + length])["__metadata__"]["hwsk"]
+        written_in, checksum, text = entry.split(" ", 2)
+        newer = int(written_in) > FORMAT
+    except (SafetensorError, KeyError, ValueError, TypeError, struct.error) as error:
+        dumped = data.startswith(b"\x80") or path.suffix in _DUMPS
+        raise ValueError(
+            f"{path} ({len(data)} bytes) is no file written by hwsk.save, or it is damaged or cut "
+            "short" + _HINT * dumped
+        ) from error
+    if newer:
+        raise ValueError(
+            f"{path} is in format {written_in}, written by a newer hwsk; hwsk {hwsk.__version__} "
+            f"reads up to format {FORMAT}: pip install --upgrade hwsk"
+        )
+    if checksum != _checksum(text, arrays):
+        raise ValueError(f"{path} is damaged: its checksum does not fit its content")
+    try:
+        model = json.loads(text)
+        return {"versions": dict(model["versions"]), "estimator": model["estimator"]}, arrays
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}") from error
+
+
+def _write(path: Path, text: str, arrays: Arrays) -> None:
+    data = safetensors.numpy.save(arrays, {"hwsk": f"{FORMAT} {_checksum(text, arrays)} {text}"})
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"can't write {path}: the folder {path.parent} does not exist")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _halve(array: NDArray[Any], name: str) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise ValueError(
+            f"{name} holds {array[~np.isfinite(half)][0]:g}, more than float16 can hold; save with "
+            "half_precision=False"
+        )
+    return half
+
+
+def _checksum(text: str, arrays: Arrays) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"hwsk": hwsk.__version__}
+    for package in ("scikit-learn", "torch", "numpy"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # of torch, say, where only transformers are used
+            continue
+    return versions

@@ -1,0 +1,93 @@
+"""The classes of hwsk: what is stored of each, in which version, and how older files are upgraded.
+
+To change a class
+- a new attribute or parameter with a default: declare it, nothing else;
+- another name or meaning: raise its `version`, and enter in `UPGRADES` how a file of the version
+  before becomes one of the new;
+- another name of the class: enter it in `RENAMED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hwsk.persistence._declared import Declaration, State
+
+_NETWORK = "history_* n_iter_ levels_* "
+_CANVAS = _NETWORK + "image_size_* "
+_STROKES = _NETWORK + "n_channels_ mean_[2] scale_[2] "
+
+CLASSES = {
+    "hwsk.CharacterClassifier": Declaration(_NETWORK + "classes_:[c] image_shape_* ink_"),
+    "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ label_type_ temperature_"),
+    "hwsk.HandComparer": Declaration(
+        "representation_* part_names_* feature_names_* feature_ratios_* coef_[s p] intercept_[s] "
+        "typical_distances_[s p 2] limits_[s] calibration_writers_:[w] classes_:[2] _of_table"
+    ),
+    "hwsk.HandwritingSynthesizer": Declaration(
+        _STROKES + "alphabet_ first_step_ seed_ context_mean_[t] context_scale_[t] target_ndim_ "
+        "n_targets_"
+    ),
+    "hwsk.MultiTaskClassifier": Declaration(
+        _CANVAS + "classes_* task_names_* tasks_* loss_weights_[t] class_priors_* _class_weights* "
+        "_n_writers"
+    ),
+    "hwsk.SiameseVerifier": Declaration(
+        _CANVAS + "classes_:[2] threshold_ codebook_[k d] calibration_* preprocessor_* tasks_* "
+        "feature_names_* _feature_counts* _n_writers"
+    ),
+    "hwsk.StrokePredictor": Declaration(_STROKES),
+    "hwsk.VariationalAutoencoder": Declaration(_CANVAS),
+    "hwsk.WriterClassifier": Declaration(
+        _NETWORK + "classes_:[c] pages_:[p]", version=2, file="weights", no_file=("imagenet",)
+    ),
+    "hwsk.identification.VLADEncoder": Declaration(
+        "vocabularies_[v k f] mean_[d|] components_[o d|] _n_features_out"
+    ),
+    "hwsk.identification.WriterEmbedder": Declaration(
+        _NETWORK, version=2, file="weights", no_file=("imagenet",)
+    ),
+    "hwsk.preprocessing.JumpCapper": Declaration("limit_"),
+    "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[d] scale_[d]"),
+    "hwsk.preprocessing.StrokeResampler": Declaration("spacing_"),
+    "hwsk.recognition.CTCDecoder": Declaration("alphabet_ label_type_"),
+    "hwsk.recognition.NgramLanguageModel": Declaration("symbols_* n_ngrams_* ngrams_*"),
+    "hwsk.recognition.SpellingCorrector": Declaration(
+        "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_* label_type_"
+    ),
+}
+"""By public name. A class that is not here has parameters alone, and version 1."""
+
+RENAMED: dict[str, str] = {}
+"""Names that classes had, and those that they have now."""
+
+Step = Callable[[dict[str, Any], State], None]
+
+
+def _forget_weights(params: dict[str, Any], state: State) -> None:
+    """Version 1 kept the path of the weights that training had begun with."""
+    if params.get("weights") != "imagenet":
+        params["weights"] = None
+
+
+UPGRADES: dict[tuple[str, int], Step] = {
+    ("hwsk.WriterClassifier", 1): _forget_weights,
+    ("hwsk.identification.WriterEmbedder", 1): _forget_weights,
+}
+"""For a class's present name and a version, the step to the next: it changes `params`, `state`."""
+
+
+def upgrade(name: str, version: int, params: dict[str, Any], state: State) -> None:
+    """Bring parameters and attributes of an older version to the present one, in place."""
+    now = CLASSES.get(name, Declaration()).version
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"{name} is of version {version!r}, which is no version")
+    if version > now:
+        raise ValueError(
+            f"{name} is of version {version}, written by a newer hwsk, and here it is {now}: pip "
+            "install --upgrade hwsk"
+        )
+    for old in range(version, now):
+        if (name, old) in UPGRADES:
+            UPGRADES[name, old](params, state)

@@ -1,0 +1,146 @@
+"""What of an estimator is stored: a declaration for each class, which loading goes by.
+
+Only declared attributes are written and restored; an estimator that has others can't be saved, and
+a file that names others is refused. A declaration is a text of names, each followed by what it is:
+
+- `name`: a plain value (None, a bool, a number, a string, a type of numbers);
+- `name[c f]`: an array of numbers of that shape; a letter is the same length wherever it stands in
+  an estimator, and `f` is its `n_features_in_`;
+- `name[f|c f|]`: one of several shapes, or (nothing behind the last |) a plain value;
+- `name:[c]`: such an array of anything, as of the names of classes;
+- `name*`: lists, tuples and dicts of such values, or estimators.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+_ENTRY = re.compile(r"(\w+)(\*|:?)(?:\[([^\]]*)\])?\s*")
+_PLAIN = (bool, int, float, str, np.generic, np.dtype, type, type(None))
+COMMON = "n_features_in_ feature_names_in_:[f] _sklearn_output_config*"
+"""Attributes of every estimator: scikit-learn's own."""
+
+State = dict[str, Any]
+Check = Callable[[State, dict[str, Any]], None]
+
+
+class Declaration(NamedTuple):
+    """What is stored of a class.
+
+    Parameters
+    ----------
+    attributes : str
+        The declaration.
+    version : int
+        Of the class: one more whenever its parameters or attributes change their meaning.
+    check : callable, optional
+        `check(state, params)` raises ValueError for values that would harm.
+    file : str, optional
+        The parameter that may name a file or folder, which `fit` opens.
+    no_file : tuple
+        What else it may be.
+    """
+
+    attributes: str = ""
+    version: int = 1
+    check: Check | None = None
+    file: str | None = None
+    no_file: tuple[str, ...] = ()
+
+    def names_file(self, parameter: str, value: Any) -> bool:
+        """Whether the value of a parameter is a place on a machine."""
+        return parameter == self.file and not (value is None or value in self.no_file)
+
+    def names(self) -> set[str]:
+        """Names of the attributes, the common ones among them."""
+        return set(_parse(f"{self.attributes} {COMMON}"))
+
+
+class _Kind(NamedTuple):
+    is_free: bool  # *
+    of_anything: bool  # :
+    shapes: list[str] | None
+
+
+def _parse(text: str) -> Mapping[str, _Kind]:
+    return {
+        entry[1]: _Kind(
+            is_free=entry[2] == "*",
+            of_anything=entry[2] == ":",
+            shapes=None if entry[3] is None else [shape.strip() for shape in entry[3].split("|")],
+        )
+        for entry in _ENTRY.finditer(text.strip())
+    }
+
+
+def check_state(
+    cls: type[BaseEstimator], declaration: Declaration, state: State, params: dict[str, Any]
+) -> None:
+    """Raise ValueError unless attributes are those that are declared, and fit together."""
+    kinds = _parse(f"{declaration.attributes} {COMMON}")
+    lengths: dict[str, int] = {}
+    n_features = state.get("n_features_in_")
+    if n_features is not None:
+        if not isinstance(n_features, (int, np.integer)) or n_features < 0:
+            raise ValueError(f"n_features_in_ is {n_features!r}, not a number of columns")
+        lengths["f"] = int(n_features)
+    config = state.get("_sklearn_output_config", {})
+    if not isinstance(config, dict) or not set(map(str, config.values())) <= _CONTAINERS:
+        raise ValueError(f"_sklearn_output_config is {str(config)[:80]!r}")
+    for name, value in state.items():
+        if name not in kinds:
+            raise ValueError(f"{cls.__name__} has no attribute {name!r} that a file may set")
+        kind = kinds[name]
+        if not kind.is_free and not _fits(value, kind, lengths):
+            raise ValueError(
+                f"{cls.__name__}.{name} is {_describe(value)}, which does not fit "
+                f"{_wanted(kind, lengths)}"
+            )
+    if declaration.check is not None:
+        declaration.check(state, params)
+
+
+_CONTAINERS = {"default", "pandas", "polars", "None"}
+
+
+def _fits(value: Any, kind: _Kind, lengths: dict[str, int]) -> bool:
+    if not isinstance(value, np.ndarray):
+        return isinstance(value, _PLAIN) and (kind.shapes is None or "" in kind.shapes)
+    if kind.shapes is None or not (kind.of_anything or value.dtype.kind in "biuf"):
+        return False
+    for shape in kind.shapes:
+        letters = shape.split()
+        if not letters or len(letters) != value.ndim:
+            continue
+        found = dict(lengths)
+        fits = all(
+            (int(letter) if letter.isdigit() else found.setdefault(letter, n)) == n
+            for letter, n in zip(letters, value.shape, strict=True)
+        )
+        if fits:
+            lengths.update(found)
+            return True
+    return False
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    return f"{str(value)[:60]!r} ({type(value).__name__})"
+
+
+def _wanted(kind: _Kind, lengths: dict[str, int]) -> str:
+    if kind.shapes is None:
+        return "a plain value"
+    shapes = [
+        f"({', '.join(str(lengths.get(letter, letter)) for letter in shape.split())})"
+        if shape
+        else "a plain value"
+        for shape in kind.shapes
+    ]
+    return " or ".join(shapes)

@@ -1,0 +1,156 @@
+"""Estimators as nodes of JSON: class, version, parameters, declared attributes, weights."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from hwsk.persistence._classes import CLASSES, RENAMED, upgrade
+from hwsk.persistence._declared import Declaration, check_state
+from hwsk.persistence._encoding import Reader, Writer
+from hwsk.persistence._sklearn import SKLEARN
+
+OF_NETWORK = ".net_"  # what the names of weights have in them
+_NAME = re.compile(r"(hwsk|sklearn)(\.[A-Za-z_]\w*)+")
+_NO_HOME = {"__main__", "conftest", "tests", "externals"}  # modules that are not to be imported
+# What only `fit` looks at: a fitted estimator that can't be stored with it is stored without it.
+_OF_TRAINING = ("augment", "callbacks", "cv")
+
+
+def encode_estimator(estimator: BaseEstimator, where: str, writer: Writer) -> dict[str, Any]:
+    """An estimator as a node.
+
+    Raises
+    ------
+    TypeError
+        If it is of a class that is not stored, or holds what is not stored; the message says where.
+    ValueError
+        If a weight is not finite.
+    """
+    cls = type(estimator)
+    name = public_name(cls)
+    try:
+        find_class(name)
+    except ValueError as error:
+        raise TypeError(f"{where} can't be saved: {error}") from None
+    declaration = declared(name)
+    params = estimator.get_params(deep=False)
+    state = {key: value for key, value in vars(estimator).items() if key not in params}
+    node: dict[str, Any] = {"$estimator": name, "version": declaration.version}
+    if hasattr(estimator, "_get_network_state") and state.pop("net_", None) is not None:
+        weights = estimator._get_network_state()
+        check_finite(weights, where)
+        node["weights"] = writer.write(weights, f"{where}{OF_NETWORK}")
+    state.pop("_stop_words_id", None)  # an address in memory
+    if unknown := sorted(state.keys() - declaration.names()):
+        raise TypeError(
+            f"{where} has the attribute {unknown[0]}, which is not declared as part of {name}: it "
+            "would be lost"
+        )
+    is_fitted = any(key.endswith("_") for key in state) or "weights" in node
+    node["params"] = _encode_params(params, where, writer, declaration, is_fitted)
+    node["state"] = {key: writer.write(value, f"{where}.{key}") for key, value in state.items()}
+    try:
+        check_state(cls, declaration, dict(state), params)
+    except ValueError as error:
+        raise TypeError(f"{where} can't be saved: {error}") from None
+    return node
+
+
+def _encode_params(
+    params: dict[str, Any], where: str, writer: Writer, declaration: Declaration, is_fitted: bool
+) -> dict[str, Any]:
+    nodes = {}
+    for key, value in params.items():
+        if declaration.names_file(key, value):
+            writer.lost.append(f"{where}.{key} ({str(value)[:80]!r}, a place on this machine)")
+            value = None
+        try:
+            nodes[key] = writer.write(value, f"{where}.{key}")
+        except TypeError as error:
+            if key not in _OF_TRAINING or not is_fitted:
+                raise
+            writer.lost.append(f"{where}.{key} ({error})")
+            nodes[key] = None
+    return nodes
+
+
+def check_finite(weights: dict[str, NDArray[Any]], where: str) -> None:
+    """Raise ValueError that names the first weight with NaN or infinity."""
+    for name, weight in weights.items():
+        if weight.dtype.kind == "f" and not np.isfinite(weight).all():
+            raise ValueError(
+                f"{where}: the weight {name} of the network holds NaN or infinity: it predicts "
+                "nothing"
+            )
+
+
+def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
+    """The estimator of a node; raises any exception for a node that was not made from one."""
+    name = RENAMED.get(str(node["$estimator"]), node["$estimator"])
+    cls = find_class(name)
+    name = public_name(cls)
+    params, state = reader.read(node["params"]), reader.read(node["state"])
+    weights = reader.read(node["weights"]) if "weights" in node else None
+    if not isinstance(params, dict) or not isinstance(state, dict):
+        raise ValueError(f"the parameters or attributes of {name} are none")
+    if name.startswith("hwsk."):
+        upgrade(name, node.get("version", 1), params, state)
+    declaration = declared(name)
+    for key, value in params.items():
+        if declaration.names_file(key, value):
+            raise ValueError(f"{name} has {key}={str(value)[:80]!r}: it would open files")
+    check_state(cls, declaration, state, params)
+    estimator = cls(**params)
+    vars(estimator).update(state)
+    if weights is not None:
+        if not hasattr(estimator, "_set_network_state"):
+            raise ValueError(f"{name} has no network, and there are weights")
+        check_finite(weights, name)
+        estimator._set_network_state(weights)
+    return estimator
+
+
+def declared(name: str) -> Declaration:
+    """What is stored of a class."""
+    return SKLEARN[name] if name.startswith("sklearn.") else CLASSES.get(name, Declaration())
+
+
+def public_name(cls: type) -> str:
+    """The shortest dotted name a class is found by: private modules move between versions."""
+    parts = cls.__module__.split(".")
+    for i in range(1, len(parts)):
+        package = ".".join(parts[:i])
+        if getattr(import_module(package), cls.__name__, None) is cls:
+            return f"{package}.{cls.__name__}"
+    return f"{cls.__module__}.{cls.__name__}"
+
+
+def find_class(name: Any) -> type[BaseEstimator]:
+    """The estimator class of a name: of hwsk, or one of scikit-learn's that are declared."""
+    module, _, qualname = str(name).rpartition(".")
+    if (
+        not isinstance(name, str)
+        or not _NAME.fullmatch(name)
+        or not _NO_HOME.isdisjoint(module.split("."))
+    ):
+        raise ValueError(f"{str(name)[:80]} is no estimator of hwsk or scikit-learn")
+    if name.startswith("sklearn.") and name not in SKLEARN:
+        raise ValueError(
+            f"{name[:80]} is none of the {len(SKLEARN)} scikit-learn classes that a file may hold: "
+            "those whose content can be checked (chapter 'Save and load' lists them)"
+        )
+    try:
+        cls = getattr(import_module(module), qualname)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"there is no {name} in the versions installed here") from error
+    if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
+        raise ValueError(f"{name} is no estimator")
+    if cls.__module__.partition(".")[0] not in ("hwsk", "sklearn"):
+        raise ValueError(f"{name} is no estimator of hwsk or scikit-learn")
+    return cls

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import NDArray
+
 from hwsk.persistence._declared import Declaration, State
 
 _NETWORK = "history_* n_iter_ levels_* "
@@ -23,7 +25,9 @@ CLASSES = {
     "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ label_type_ temperature_"),
     "hwsk.HandComparer": Declaration(
         "representation_* part_names_* feature_names_* feature_ratios_* coef_[s p] intercept_[s] "
-        "typical_distances_[s p 2] limits_[s] calibration_writers_:[w] classes_:[2] _of_table"
+        "typical_distances_[s p 2] limits_[s] calibration_writers_:[w] classes_:[2] _of_table "
+        "threshold_ calibration_* calibrated_with_*",
+        version=2,
     ),
     "hwsk.HandwritingSynthesizer": Declaration(
         _STROKES + "alphabet_ first_step_ seed_ context_mean_[t] context_scale_[t] target_ndim_ "
@@ -34,14 +38,16 @@ CLASSES = {
         "_n_writers"
     ),
     "hwsk.SiameseVerifier": Declaration(
-        _CANVAS + "classes_:[2] threshold_ codebook_[k d] calibration_* preprocessor_* tasks_* "
-        "feature_names_* _feature_counts* _n_writers"
+        _CANVAS + "classes_:[2] threshold_ calibration_* calibrated_with_* preprocessor_* tasks_* "
+        "feature_names_* _feature_counts* _n_writers",
+        version=2,
     ),
     "hwsk.StrokePredictor": Declaration(_STROKES),
     "hwsk.VariationalAutoencoder": Declaration(_CANVAS),
     "hwsk.WriterClassifier": Declaration(
         _NETWORK + "classes_:[c] pages_:[p]", version=2, file="weights", no_file=("imagenet",)
     ),
+    "hwsk.verification.DescriptorHistogram": Declaration("codebook_[k d] _n_features_out"),
     "hwsk.identification.VLADEncoder": Declaration(
         "vocabularies_[v k f] mean_[d|] components_[o d|] _n_features_out"
     ),
@@ -59,27 +65,59 @@ CLASSES = {
 }
 """By public name. A class that is not here has parameters alone, and version 1."""
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "hwsk.comparison.HandComparer": "hwsk.HandComparer",
+    "hwsk.multitask.MultiTaskClassifier": "hwsk.MultiTaskClassifier",
+}
 """Names that classes had, and those that they have now."""
 
-Step = Callable[[dict[str, Any], State], None]
+Weights = dict[str, NDArray[Any]]
+Step = Callable[[dict[str, Any], State, Weights], None]
 
 
-def _forget_weights(params: dict[str, Any], state: State) -> None:
+def _forget_weights(params: dict[str, Any], state: State, weights: Weights) -> None:
     """Version 1 kept the path of the weights that training had begun with."""
     if params.get("weights") != "imagenet":
         params["weights"] = None
 
 
+def _move_comparison(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 had a parameter of its own for each of the comparator."""
+    from hwsk.verification import LocalDescriptorMatching, SiameseVerifier
+
+    names = {"registration": "registration", "n_duplicates": "n_duplicates", "test_scale": "scale"}
+    given = {new: params.pop(old) for old, new in names.items() if old in params}
+    params["comparator"] = LocalDescriptorMatching(**given) if params.pop("matching", 0) else None
+    params["cosine_scale"] = params.pop("scale")
+    for name in ("image_shape", "codebook_"):
+        params.pop(name, None)
+        state.pop(name, None)
+    for name in [name for name in weights if name.startswith("places.")]:
+        weights[name.replace("places.", "descriptors.", 1)] = weights.pop(name)
+    if "threshold_" in state:
+        verifier = SiameseVerifier(**params)
+        state["calibrated_with_"] = verifier._comparison_parameters()
+
+
+def _set_threshold(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 accepted from a log-likelihood ratio of 0."""
+    if "coef_" in state:
+        state |= {"threshold_": 0.0, "calibrated_with_": {}}
+
+
 UPGRADES: dict[tuple[str, int], Step] = {
+    ("hwsk.HandComparer", 1): _set_threshold,
+    ("hwsk.SiameseVerifier", 1): _move_comparison,
     ("hwsk.WriterClassifier", 1): _forget_weights,
     ("hwsk.identification.WriterEmbedder", 1): _forget_weights,
 }
-"""For a class's present name and a version, the step to the next: it changes `params`, `state`."""
+"""For a class's present name and a version, the step to the next: it changes what it is given."""
 
 
-def upgrade(name: str, version: int, params: dict[str, Any], state: State) -> None:
-    """Bring parameters and attributes of an older version to the present one, in place."""
+def upgrade(
+    name: str, version: int, params: dict[str, Any], state: State, weights: Weights
+) -> None:
+    """Bring parameters, attributes and weights of an older version to the present one, in place."""
     now = CLASSES.get(name, Declaration()).version
     if not isinstance(version, int) or version < 1:
         raise ValueError(f"{name} is of version {version!r}, which is no version")
@@ -90,4 +128,4 @@ def upgrade(name: str, version: int, params: dict[str, Any], state: State) -> No
         )
     for old in range(version, now):
         if (name, old) in UPGRADES:
-            UPGRADES[name, old](params, state)
+            UPGRADES[name, old](params, state, weights)

@@ -100,7 +100,7 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
     if not isinstance(params, dict) or not isinstance(state, dict):
         raise ValueError(f"the parameters or attributes of {name} are none")
     if name.startswith("hwsk."):
-        upgrade(name, node.get("version", 1), params, state)
+        upgrade(name, node.get("version", 1), params, state, weights or {})
     declaration = declared(name)
     for key, value in params.items():
         if declaration.names_file(key, value):

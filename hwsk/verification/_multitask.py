@@ -342,7 +342,10 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         classifier._set_tasks(tasks, counts)
         classifier._class_weights = [np.ones(len(classes)) for classes in tasks["classes"]]
         classifier.loss_weights_ = np.ones(len(counts))
-        classifier._set_network_state(verifier._get_network_state())
+        weights = verifier._get_network_state()
+        classifier._set_network_state(
+            {name: w for name, w in weights.items() if not name.startswith("descriptors.")}
+        )
         return classifier
 
     def _make_module(self) -> SiameseNetwork:

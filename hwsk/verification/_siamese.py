@@ -566,7 +566,8 @@ class SiameseVerifier(
                 found[f"comparator__{name}"] = str(value)
         found["test_augmentations"] = str(self.test_augmentations)
         if self._n_views():
-            found["augment"] = getattr(self.augment, "__qualname__", None) or repr(self.augment)
+            name = getattr(self.augment, "__qualname__", None)  # of a function; else an object
+            found["augment"] = name or " ".join(repr(self.augment).split())
         return found
 
     def _score_pairs(self, pairs: Pairs) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from hwsk._training.writer_batches import ContextBatches
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import Binarizer, InkCropper
 from hwsk.preprocessing.augmentation import character_augmentation
-from hwsk.verification import SiameseVerifier
+from hwsk.verification import DescriptorHistogram, LocalDescriptorMatching, SiameseVerifier
 
 pytestmark = pytest.mark.arithmetic
 
@@ -50,16 +50,17 @@ def words():
 @pytest.fixture(
     scope="module",
     params=[
-        {},
-        {"matching": True},
-        {"matching": True, "registration": True},
-        {"matching": True, "registration": True, "n_duplicates": 2, "test_scale": 1.5},
+        None,
+        LocalDescriptorMatching(),
+        LocalDescriptorMatching(registration=True),
+        LocalDescriptorMatching(registration=True, n_duplicates=2, scale=1.5),
     ],
-    ids=["vectors", "places", "registered", "all"],
+    ids=["embeddings", "matched", "registered", "all"],
 )
 def fitted(words, request):
-    augment = character_augmentation(0.3) if "n_duplicates" in request.param else None
-    verifier = SiameseVerifier(**SMALL, **request.param, augment=augment)
+    augmented = request.param is not None and request.param.n_duplicates
+    augment = character_augmentation(0.3) if augmented else None
+    verifier = SiameseVerifier(**SMALL, comparator=request.param, augment=augment)
     return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
 
@@ -86,17 +87,17 @@ def calibrated(fitted, words, pairs):
 
 
 @pytest.mark.parametrize(
-    ("loss", "matching"),
+    ("loss", "comparator"),
     [
-        ("contrastive", False),
-        ("triplet", False),
-        ("multi_similarity", False),
-        ("cosface", False),
-        ("multi_similarity", True),
+        ("contrastive", None),
+        ("triplet", None),
+        ("multi_similarity", None),
+        ("cosface", None),
+        ("multi_similarity", LocalDescriptorMatching()),
     ],
 )
-def test_every_loss_learns_from_writers(words, loss, matching):
-    verifier = SiameseVerifier(loss, **LONGER, matching=matching)
+def test_every_loss_learns_from_writers(words, loss, comparator):
+    verifier = SiameseVerifier(loss, **LONGER, comparator=comparator)
     verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
     losses = [row["train_loss"] for row in verifier.history_]
     assert losses[-1] < losses[0]
@@ -109,7 +110,7 @@ def test_every_loss_learns_from_writers(words, loss, matching):
     [
         ("contrastive", {}),
         ("multi_similarity", {"texture": True}),
-        ("multi_similarity", {"matching": True}),
+        ("multi_similarity", {"comparator": LocalDescriptorMatching()}),
     ],
 )
 def test_learns_from_pairs(words, pairs, loss, others):
@@ -266,12 +267,25 @@ def test_batches_without_a_pair_are_no_harm(words, loss):
 # Vectors and scores
 
 
-def test_vectors_have_length_one(words, fitted):
-    vectors = fitted.transform(words.images)
-    n_cells = 2 * 3 if fitted.test_scale == 1 else 3 * 5
-    n_columns = len(fitted.codebook_) * n_cells if fitted.matching else 16
-    assert vectors.shape == (120, n_columns) and vectors.dtype == np.float32
+def test_embeddings_have_length_one(words, fitted):
+    embedding = fitted.transform(words.images)
+    assert embedding.shape == (120, 16) and embedding.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, rtol=1e-5)
+    names = fitted.get_feature_names_out()
+    assert names[0] == "siameseverifier0" and len(names) == 16
+
+
+def test_histograms_of_descriptors(words, matched):
+    histogram = DescriptorHistogram(matched, n_codes=32, random_state=0)
+    vectors = histogram.fit(words.images[:N_TRAIN]).transform(words.images)
+    assert vectors.shape == (120, 32 * 2 * 3) == (120, len(histogram.get_feature_names_out()))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    rows = np.flatnonzero(words.writer == words.writer[0])
+    near = np.linalg.norm(vectors[rows[1:]] - vectors[rows[0]], axis=1).mean()
+    assert near < np.linalg.norm(vectors - vectors[rows[0]], axis=1).mean()
+    plain = SiameseVerifier(**SMALL).fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+    with pytest.raises(ValueError, match=r"comparator=LocalDescriptorMatching\(\)"):
+        DescriptorHistogram(plain).fit(words.images)
 
 
 def test_transform_of_pairs(words, fitted, pairs):
@@ -381,6 +395,27 @@ def test_metric_for_neighbours(words, fitted):
     assert neighbours.score(rows[N_TRAIN:], words.writer[N_TRAIN:]) > 0.3
 
 
+def test_metric_keeps_what_it_knows_through_clone_and_pickle(words, fitted, monkeypatch):
+    rows = np.stack([fitted._on_canvas(image).ravel() for image in words.images[:6]])
+    metric = fitted.get_metric()
+    expected = metric(rows[0], rows[1])
+    copies = pickle.loads(pickle.dumps(metric)), clone(KNeighborsClassifier(metric=metric)).metric
+    monkeypatch.setattr(SiameseVerifier, "_describe_images", None)  # nothing goes through again
+    assert [copy(rows[0], rows[1]) for copy in copies] == [expected, expected]
+
+
+def test_metric_takes_embeddings(words, fitted):
+    embedding = fitted.transform(words.images[:2])
+    if fitted.comparator is not None:
+        with pytest.raises(ValueError, match="rows of 16 numbers are embeddings, and images are"):
+            fitted.get_metric()(*embedding)
+        return
+    expected = fitted.pair_distance(words.images[:2][None])[0]
+    assert_near(fitted.get_metric()(*embedding), expected)
+    with pytest.raises(ValueError, match=r"rows have 7 numbers; they are images of \(24, 48\)"):
+        fitted.get_metric()(np.zeros(7), np.zeros(7))
+
+
 def test_search_over_samples_and_over_pairs(words, pairs):
     base = SiameseVerifier(**{**SMALL, "max_epochs": 1})
     search = GridSearchCV(base, {"margin": [0.5, 1.0]}, cv=GroupKFold(2), error_score="raise")
@@ -391,21 +426,12 @@ def test_search_over_samples_and_over_pairs(words, pairs):
     assert by_name.fit(words.images[rows], same).best_score_ > 0.5
 
 
-def test_tables_with_a_shape(words, fitted):
-    canvases = np.stack([fitted._on_canvas(image) for image in words.images]).astype(float)
-    table = canvases.reshape(len(canvases), -1)
-    verifier = SiameseVerifier(**{**SMALL, "image_size": None}, image_shape=SIZE)
-    verifier.fit(table[:N_TRAIN], words.writer[:N_TRAIN])
-    pairs = table[np.array([[80, 81], [82, 83]])]
-    assert verifier.pair_distance(pairs).shape == (2,)
-
-
-def test_tables_without_a_shape_only_transform(words):
+def test_tables_are_refused(words, fitted):
     X = np.random.default_rng(0).random((20, 9))
-    verifier = SiameseVerifier(**SMALL).fit(X, np.arange(20) % 4)
-    assert verifier.transform(X).shape == (20, 16)
-    with pytest.raises(AttributeError, match="predict"):
-        verifier.predict  # noqa: B018
+    with pytest.raises(ValueError, match=r"takes images, and X is a table of shape \(20, 9\)"):
+        SiameseVerifier(**SMALL).fit(X, np.arange(20) % 4)
+    with pytest.raises(ValueError, match="takes images, and X is a table"):
+        fitted.transform(X)
 
 
 # Bad input
@@ -485,47 +511,98 @@ def test_contexts_decide_on_batches(words, monkeypatch):
     assert used and np.isfinite(verifier.transform(words.images[:2])).all()
 
 
-def test_registration_can_be_set_on_what_is_fitted(words, by_places):
-    verifier = pickle.loads(pickle.dumps(by_places))
+def test_metric_is_of_the_verifier_as_it_was(words, matched):
+    verifier = pickle.loads(pickle.dumps(matched))
     pair = np.stack([verifier._on_canvas(image) for image in words.images[:2]])
-    metric = verifier.get_metric()
-    apart = metric(pair[0].ravel(), pair[1].ravel())
-    for registration in (True, False):
-        verifier.set_params(registration=registration)
-        distance = metric(pair[0].ravel(), pair[1].ravel())
-        assert_near(distance, verifier.pair_distance(pair[None])[0])
-        assert (distance != apart) == registration
+    before = verifier.get_metric()
+    plain = verifier.pair_distance(pair[None])[0]
+    verifier.set_params(comparator__registration=True)
+    registered = verifier.pair_distance(pair[None])[0]
+    assert registered != plain
+    assert_near(before(pair[0].ravel(), pair[1].ravel()), plain)
+    assert_near(verifier.get_metric()(pair[0].ravel(), pair[1].ravel()), registered)
+
+
+def test_comparator_can_be_searched(words, pairs):
+    rows, same = pairs
+    verifier = SiameseVerifier(**SMALL, comparator=LocalDescriptorMatching())
+    grid = {"comparator__registration": [False, True]}
+    search = GridSearchCV(verifier, grid, cv=3, error_score="raise")  # an integer stratifies
+    search.fit(words.images[rows], same)
+    assert len(set(search.cv_results_["mean_test_score"])) == 2
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_network_without_descriptors_cannot_match(words):
+    verifier = SiameseVerifier(**SMALL).fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+    verifier.set_params(comparator=LocalDescriptorMatching())
+    with pytest.raises(ValueError, match="needs local descriptors, and the network was fitted"):
+        verifier.pair_distance(words.images[None, :2])
+    with pytest.raises(ValueError, match="'scale' parameter of LocalDescriptorMatching"):
+        verifier.set_params(comparator__scale=9).fit(words.images[:20], words.writer[:20])
+
+
+def test_embeddings_compare_where_descriptors_were_learnt(words, matched):
+    verifier = pickle.loads(pickle.dumps(matched)).set_params(comparator=None)
+    first, second = verifier.transform(words.images[:2]).astype(float)
+    distance = verifier.pair_distance(words.images[None, :2])[0]
+    assert_near(distance, np.linalg.norm(first - second))
+
+
+def test_calibration_belongs_to_its_comparator(words, matched, pairs, tmp_path):
+    rows, same = pairs
+    images = words.images[rows]
+    verifier = pickle.loads(pickle.dumps(matched)).calibrate_threshold(images, same)
+    before = verifier.predict(images)
+    verifier.set_params(comparator__registration=True, comparator__scale=2.0)
+    for verb in (verifier.predict, verifier.predict_proba, verifier.predict_log_proba):
+        with pytest.raises(ValueError, match=r"comparator__registration=False.*True.*calibrate"):
+            verb(images)
+    hwsk.save(verifier, tmp_path / "verifier.hwsk")  # the refusal goes with the file
+    with pytest.raises(ValueError, match=r"comparator__scale=1\.0"):
+        hwsk.load(tmp_path / "verifier.hwsk").predict(images)
+    assert verifier.set_threshold(-0.5).predict(images).shape == same.shape
+    with pytest.raises(NotFittedError, match="no calibration_ yet"):  # it was of other distances
+        verifier.predict_proba(images)
+    verifier.calibrate_threshold(images, same)
+    verifier.set_params(comparator__registration=False, comparator__scale=1.0)
+    verifier.calibrate_threshold(images, same)
+    np.testing.assert_array_equal(verifier.predict(images), before)
+
+
+def test_calibrate_from_scores(words, fitted, pairs):
+    rows, same = pairs
+    images = words.images[rows]
+    one, other = (pickle.loads(pickle.dumps(fitted)) for _ in range(2))
+    one.calibrate_threshold(images, same, "accuracy")
+    other.calibrate_from_scores(other.pair_score(images), np.where(same, 1, -1), "accuracy")
+    assert one.threshold_ == other.threshold_ and one.calibration_ == other.calibration_
+    with pytest.raises(ValueError, match=r"the shape of y is \(120,\), not \(3,\)"):
+        other.calibrate_from_scores([-1.0, -0.5, 0.0], same)
 
 
 @pytest.mark.parametrize(
-    "parameter", [{"registration": True}, {"n_duplicates": 2}, {"test_scale": 1.5}]
+    "parameters",
+    [{"test_augmentations": 2}, {"comparator": LocalDescriptorMatching(n_duplicates=3)}],
 )
-def test_what_goes_by_places_needs_them(words, parameter):
-    with pytest.raises(ValueError, match=f"{next(iter(parameter))}=.* set matching=True"):
-        SiameseVerifier(**SMALL, **parameter).fit(words.images[:20], words.writer[:20])
-
-
-@pytest.mark.parametrize(
-    "parameters", [{"test_augmentations": 2}, {"matching": True, "n_duplicates": 3}]
-)
-def test_changed_versions_need_what_changes_images(words, parameters, monkeypatch):
-    monkeypatch.setattr(SiameseVerifier, "_train", None)  # it is told before the training
+def test_augmented_copies_need_what_augments(words, parameters, monkeypatch):
+    monkeypatch.setattr(SiameseVerifier, "_train", None)  # refused before the training
     with pytest.raises(ValueError, match=r"augment=None: there is nothing to make [23] changed"):
         SiameseVerifier(**SMALL, **parameters).fit(words.images[:20], words.writer[:20])
 
 
 @pytest.fixture(scope="module")
-def by_places(words):
-    verifier = SiameseVerifier(**SMALL, matching=True)
+def matched(words):
+    verifier = SiameseVerifier(**SMALL, comparator=LocalDescriptorMatching())
     return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
 
-def test_spread_of_duplicates_is_taken_off(words, by_places):
-    verifier = pickle.loads(pickle.dumps(by_places))
+def test_spread_of_duplicates_is_taken_off(words, matched):
+    verifier = pickle.loads(pickle.dumps(matched))
     rows = np.array([[0, 1], [1, 0], [0, 2], [1, 2], [3, 3]])
     pairs = words.images[rows]
     apart = verifier.pair_distance(pairs)
-    verifier.set_params(n_duplicates=3)
+    verifier.set_params(comparator__n_duplicates=3)
     with pytest.raises(ValueError, match="augment=None: there is nothing to make 3 changed"):
         verifier.pair_distance(pairs)
     verifier.set_params(augment=character_augmentation(0.3))
@@ -533,9 +610,9 @@ def test_spread_of_duplicates_is_taken_off(words, by_places):
     spreads = []
     for canvas in canvases:
         changed = [verifier.augment(canvas, np.random.default_rng(version)) for version in range(3)]
-        verifier.set_params(n_duplicates=0)
+        verifier.set_params(comparator__n_duplicates=0)
         spreads.append(verifier.pair_distance([(canvas, version) for version in changed]).mean())
-        verifier.set_params(n_duplicates=3)
+        verifier.set_params(comparator__n_duplicates=3)
     expected = apart - np.array(spreads)[rows].mean(axis=1) / 2
     assert expected[-1] < 0 < expected[:-1].min()
     got = verifier.pair_distance(pairs)
@@ -544,7 +621,7 @@ def test_spread_of_duplicates_is_taken_off(words, by_places):
     # `test_augmentations` asks for the same versions: no spread but of what was asked for
     verifier.set_params(test_augmentations=4)
     several = verifier.pair_distance(pairs)
-    plain = verifier.set_params(n_duplicates=0).pair_distance(pairs)
+    plain = verifier.set_params(comparator__n_duplicates=0).pair_distance(pairs)
     np.testing.assert_allclose(
         several[:-1], (plain - np.array(spreads)[rows].mean(axis=1) / 2)[:-1], atol=1e-4
     )
@@ -553,30 +630,17 @@ def test_spread_of_duplicates_is_taken_off(words, by_places):
 def test_thresholds_of_training_are_of_distances_so_compared(words):
     arguments = {
         **SMALL,
-        "matching": True,
         "early_stopping": True,
         "validation_fraction": 0.3,
         "augment": character_augmentation(0.3),
     }
     thresholds = [
-        SiameseVerifier(**arguments, n_duplicates=n).fit(words.images, words.writer).threshold_
+        SiameseVerifier(**arguments, comparator=LocalDescriptorMatching(n_duplicates=n))
+        .fit(words.images, words.writer)
+        .threshold_
         for n in (0, 2)
     ]
     assert thresholds[1] > thresholds[0]  # distances are less
-
-
-def test_test_scale_can_be_set_on_what_is_fitted(words, by_places):
-    verifier = pickle.loads(pickle.dumps(by_places))
-    pairs, metric = words.images[:2][None], verifier.get_metric()
-    canvases = [verifier._on_canvas(image).ravel() for image in words.images[:2]]
-    distances, sizes = [], []
-    for scale in (1.0, 2.0):
-        verifier.set_params(test_scale=scale)
-        distances.append(verifier.pair_distance(pairs)[0])
-        sizes.append(verifier.transform(words.images[:1]).shape[1])
-        assert_near(metric(*canvases), distances[-1])
-    assert distances[0] != distances[1]
-    assert sizes[1] > 2 * sizes[0]
 
 
 def test_features_of_pairs_are_refused(words, pairs):
@@ -590,7 +654,10 @@ def test_features_of_pairs_are_refused(words, pairs):
 def test_nothing_to_calibrate_by(words, fitted, pairs):
     rows, same = pairs
     images = words.images[rows]
-    for kept, message in ((same == 1, "one hand only"), (same == 0, "different hands only")):
+    for kept, message in (
+        (same == 1, "the same writer only"),
+        (same == 0, "different writers only"),
+    ):
         with pytest.raises(ValueError, match=message):
             fitted.calibrate_threshold(images[kept], same[kept])
     with pytest.raises(ValueError, match="needs min_rate"):
@@ -611,7 +678,7 @@ def test_unknown_ids(words, fitted):
 def test_samples_where_pairs_are_needed(words, fitted):
     with pytest.raises(ValueError, match="make_pairs"):
         fitted.pair_distance(words.images)
-    with pytest.raises(ValueError, match="row 1 of X holds 3 entries"):
+    with pytest.raises(ValueError, match=r"1 of 2 rows of X are not pairs, rows 1; row 1 holds 3"):
         fitted.pair_distance([list(words.images[:2]), list(words.images[:3])])
 
 

@@ -56,6 +56,7 @@ from hwsk.recognition._decoding import greedy_decode
 ASCII = "".join(map(chr, range(32, 127)))
 SHIPPED = " !\"#%&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
 ALPHABET = SHIPPED + "".join(sorted((set(ASCII + LETTERS) | set("ì¡")) - set(SHIPPED)))
+WIDTH_STEP = 64  # pixels; for each new width the CPU kernels take more memory
 SAMPLE = 150  # lines of each validation set that are read during training
 
 
@@ -108,7 +109,8 @@ class Batches(Dataset[Batch]):
 def collate(images: list[Any], texts: list[str], classes: dict[str, int]) -> Batch:
     """Images padded to one width, their widths, and the classes of their texts."""
     widths = torch.tensor([image.shape[1] for image in images])
-    padded = torch.zeros(len(images), 1, images[0].shape[0], int(widths.max()))
+    width = -(-int(widths.max()) // WIDTH_STEP) * WIDTH_STEP
+    padded = torch.zeros(len(images), 1, images[0].shape[0], width)
     for row, image in zip(padded, images, strict=True):
         row[0, :, : image.shape[1]] = torch.from_numpy((255 - image).astype(np.float32) / 255)
     characters = torch.tensor([classes[character] for text in texts for character in text])

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
             "InkCropper",
             "CharacterNormalizer",
         ],
+        "_line_normalizer": ["LineNormalizer"],
         "_signatures": ["SignatureNormalizer"],
         "_stroke_drawing": ["StrokeRasterizer"],
         "_stroke_slant": ["StrokeDeskewer", "StrokeDeslanter", "rotate_strokes", "shear_strokes"],
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._images import Grayscale as Grayscale
     from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
     from hwsk.preprocessing._images import InkCropper as InkCropper
+    from hwsk.preprocessing._line_normalizer import LineNormalizer as LineNormalizer
     from hwsk.preprocessing._signatures import SignatureNormalizer as SignatureNormalizer
     from hwsk.preprocessing._stroke_drawing import StrokeRasterizer as StrokeRasterizer
     from hwsk.preprocessing._stroke_slant import StrokeDeskewer as StrokeDeskewer

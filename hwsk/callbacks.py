@@ -204,6 +204,10 @@ class Progress(Callback):
         self.bar_ = None
 
 
+class FitEnded(KeyboardInterrupt):
+    """A callback ends the fit: a KeyboardInterrupt is skorch's way to do so."""
+
+
 class Checkpoint(Callback):
     """Keep the state of a fit in a file after each epoch, and go on from it in the next fit.
 
@@ -289,7 +293,7 @@ class Checkpoint(Callback):
         """
         if len(net.history) > net.max_epochs:  # all was done before
             net.history.pop()
-            raise KeyboardInterrupt  # skorch's way to end a fit
+            raise FitEnded
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Write the file anew, unless the epoch has spoilt the network.

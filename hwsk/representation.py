@@ -24,6 +24,7 @@ from hwsk._training.canvas import CanvasDataset, EncoderEstimator, collate_canva
 from hwsk._training.devices import seeded
 from hwsk._training.net import Net
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.networks.vae import NegativeELBO, VAENetwork, divergence, log_likelihood
 
 __all__ = ["VariationalAutoencoder"]
@@ -232,8 +233,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         self._check_channels()
         further = self.warm_start and hasattr(self, "net_")
-        former = dict(vars(self))
-        try:
+        with restored_on_failure(self):
             stack = self._look(X, further=further, stacklevel=3)
             check_consistent_length(stack, groups)
             self._warn_useless(stack, stacklevel=3)
@@ -243,9 +243,6 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
             make_module = self._module_to_train_further if further else None
             self._train(make_dataset, len(stack), groups, make_module)
-        except BaseException:  # a former network and another canvas would tell nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _warn_useless(self, stack: NDArray[Any], stacklevel: int) -> None:

@@ -23,15 +23,19 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import hwsk
-from hwsk.verification import SUPPORT, HandComparer, verbal_equivalent
 from hwsk.datasets import make_handwriting
 from hwsk.metrics import log_likelihood_ratio_cost
 from hwsk.model_selection import make_pairs
-from hwsk.verification import MultiTaskClassifier
 from hwsk.plotting import ComparisonDisplay
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.representation import VariationalAutoencoder
-from hwsk.verification import SiameseVerifier
+from hwsk.verification import (
+    SUPPORT,
+    HandComparer,
+    MultiTaskClassifier,
+    SiameseVerifier,
+    verbal_equivalent,
+)
 
 
 @pytest.fixture(autouse=True)

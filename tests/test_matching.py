@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 
 from hwsk.networks import matching
-from hwsk.networks.siamese import SiameseNetwork, enlarged, reach_mask_on, grid_size
 from hwsk.networks.matching import (
-    MatchingLoss,
     LocalDescriptors,
+    MatchingLoss,
+    descriptor_histograms,
     match,
     matched_distance,
     reach_mask,
-    descriptor_histograms,
 )
+from hwsk.networks.siamese import SiameseNetwork, enlarged, grid_size, reach_mask_on
 
 pytestmark = pytest.mark.arithmetic
 
@@ -25,7 +25,9 @@ def make_descriptors(n=4, dim=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     descriptors = torch.randn(n, HEIGHT * WIDTH, dim, generator=generator, dtype=torch.float64)
     weights = torch.rand(n, HEIGHT * WIDTH, generator=generator, dtype=torch.float64)
-    return LocalDescriptors(F.normalize(descriptors, dim=2), weights / weights.sum(dim=1, keepdim=True))
+    return LocalDescriptors(
+        F.normalize(descriptors, dim=2), weights / weights.sum(dim=1, keepdim=True)
+    )
 
 
 def by_loops(one, other, reach, of_cosine=float):

@@ -11,10 +11,10 @@ from sklearn.pipeline import make_pipeline
 
 import hwsk
 from hwsk.datasets import make_handwriting
-from hwsk.verification import MultiTaskClassifier
 from hwsk.networks.losses import TaskLoss
 from hwsk.preprocessing import Binarizer
 from hwsk.preprocessing.augmentation import character_augmentation
+from hwsk.verification import MultiTaskClassifier
 
 SMALL = {
     "image_size": (24, 48),

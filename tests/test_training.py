@@ -12,6 +12,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,7 +29,10 @@ from hwsk.callbacks import Checkpoint
 from hwsk.metrics import character_error_rate
 from hwsk.preprocessing import Grayscale, InkCropper
 
-pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing"),
+    pytest.mark.filterwarnings("ignore:training was interrupted"),
+]
 X, Y = draw_words(40)
 UNSEEN, UNSEEN_Y = draw_words(12, seed=1)
 
@@ -645,3 +649,93 @@ def test_checkpoint_of_another_fit_is_refused(tmp_path):
         recognizer.fit(X[:-1], Y[:-1])
     with pytest.raises(ValueError, match="left by another fit"):
         recognizer.set_params(random_state=7).fit(X, Y)
+
+
+# Fits that end before they should
+
+
+class At(Callback):
+    """Do something at the end of an epoch, or before a batch."""
+
+    def __init__(self, epoch, do):
+        self.epoch, self.do = epoch, do
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            self.do(net)
+
+
+def spoil(net):
+    with torch.no_grad():
+        next(net.module_.parameters()).fill_(np.nan)
+
+
+def interrupt(net):
+    raise KeyboardInterrupt
+
+
+def fail(net):
+    raise OSError("no space left on device")
+
+
+def test_training_stops_at_the_first_loss_that_is_not_finite(tmp_path):
+    X, y = draw_words(24)
+    path = tmp_path / "fit.ckpt"
+    callbacks = [Checkpoint(path), At(2, spoil)]
+    recognizer = small_recognizer(max_epochs=5, callbacks=callbacks)
+    message = r"loss became nan in epoch 3 of 5: training stopped, .* those of epoch 2; lower lr"
+    with pytest.warns(ConvergenceWarning, match=message):
+        recognizer.fit(X, y)
+    assert recognizer.n_iter_ == 2
+    kept = torch.load(path, weights_only=True)["module"]
+    assert all(torch.isfinite(value).all() for value in kept.values() if value.is_floating_point())
+
+
+def test_weights_of_the_last_finite_epoch_are_kept():
+    X, y = draw_words(24)
+
+    class Spoil(Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training and len(net.history) == 3:
+                spoil(net)
+
+    expected = small_recognizer(max_epochs=2, lr_schedule="constant").fit(X, y)
+    recognizer = small_recognizer(max_epochs=5, lr_schedule="constant", callbacks=[Spoil()])
+    with pytest.warns(ConvergenceWarning, match="epoch 3 of 5"):
+        recognizer.fit(X, y)
+    assert_array_equal(weights(recognizer), weights(expected))
+
+
+def test_nothing_learnt_is_an_error():
+    X, y = draw_words(24)
+    former = small_recognizer(max_epochs=1, lr_schedule="constant").fit(X, y)
+    before = weights(former)
+    former.set_params(lr=1e30, max_epochs=3)
+    with pytest.raises(ValueError, match=r"loss became .* in epoch 1 of 3: nothing was learnt"):
+        former.fit(X, y)
+    assert_array_equal(weights(former), before)
+
+
+def test_interruption_is_said_and_keeps_what_was_learnt():
+    X, y = draw_words(24)
+    recognizer = small_recognizer(max_epochs=9, callbacks=[At(2, interrupt)])
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 2 of 9: the CTCRecognizer"):
+        recognizer.fit(X, y)
+    assert recognizer.n_iter_ == 2
+    assert len(recognizer.predict(X)) == 24
+
+
+def test_failure_of_a_callback_keeps_the_epochs_before():
+    X, y = draw_words(24)
+    recognizer = small_recognizer(max_epochs=9, callbacks=[At(3, fail)])
+    with pytest.raises(OSError, match="no space left") as caught:
+        recognizer.fit(X, y)
+    assert caught.value.__notes__ == ["the CTCRecognizer keeps what it learnt in 2 epochs"]
+    assert recognizer.n_iter_ == 2
+    assert len(recognizer.predict(X)) == 24
+
+
+def test_early_stopping_is_no_interruption(recwarn):
+    X, y = draw_words(60)
+    small_recognizer(max_epochs=30, early_stopping=True, n_iter_no_change=1).fit(X, y)
+    assert not [w for w in recwarn if "interrupted" in str(w.message)]

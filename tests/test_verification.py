@@ -5,20 +5,27 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 import hwsk
 from hwsk._data.images import object_array
 from hwsk._training.canvas import CanvasDataset
 from hwsk._training.writer_batches import ContextBatches
+from hwsk.callbacks import Checkpoint
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import Binarizer, InkCropper
 from hwsk.preprocessing.augmentation import character_augmentation
-from hwsk.verification import DescriptorHistogram, LocalDescriptorMatching, SiameseVerifier
+from hwsk.verification import (
+    DescriptorHistogram,
+    LocalDescriptorMatching,
+    SiameseVerifier,
+    _samples,
+)
 
 pytestmark = pytest.mark.arithmetic
 
@@ -240,18 +247,22 @@ def test_warm_start_goes_on(words, fitted):
         further.set_params(embedding_dim=8).fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
 
-def test_checkpoint_of_a_loss_that_learns(words, tmp_path):
-    from hwsk.callbacks import Checkpoint
+class Interrupt(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
 
-    def fit(epochs, name):
-        callbacks = [Checkpoint(tmp_path / name)]
-        params = {**SMALL, "lr_schedule": "constant", "max_epochs": epochs}
-        verifier = SiameseVerifier("cosface", **params, callbacks=callbacks)
+
+def test_checkpoint_of_a_loss_that_learns(words, tmp_path):
+    def fit(name, *others):
+        verifier = SiameseVerifier("cosface", **{**SMALL, "max_epochs": 4})
+        verifier.set_params(callbacks=[Checkpoint(tmp_path / name), *others])
         return verifier.fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
 
-    whole = fit(4, "whole")
-    fit(2, "parts")
-    resumed = fit(4, "parts")
+    whole = fit("whole")
+    with pytest.warns(ConvergenceWarning, match="interrupted in epoch 2 of 4"):
+        fit("parts", Interrupt())
+    resumed = fit("parts")
     np.testing.assert_array_equal(
         resumed.transform(words.images[N_TRAIN:]), whole.transform(words.images[N_TRAIN:])
     )
@@ -391,8 +402,10 @@ def test_metric_for_neighbours(words, fitted):
     expected = fitted.pair_distance(canvases[None, :2])[0]
     assert expected > 0
     assert_near(metric(rows[0].astype(float), rows[1].astype(float)), expected)
-    neighbours = KNeighborsClassifier(1, metric=metric).fit(rows[:N_TRAIN], words.writer[:N_TRAIN])
-    assert neighbours.score(rows[N_TRAIN:], words.writer[N_TRAIN:]) > 0.3
+    if fitted.comparator is None or not fitted.comparator.registration:  # otherwise it takes long
+        neighbours = KNeighborsClassifier(1, metric=metric)
+        neighbours.fit(rows[:N_TRAIN], words.writer[:N_TRAIN])
+        assert neighbours.score(rows[N_TRAIN:], words.writer[N_TRAIN:]) > 0.3
 
 
 def test_metric_keeps_what_it_knows_through_clone_and_pickle(words, fitted, monkeypatch):
@@ -462,9 +475,9 @@ def test_useless_writers(words, y, message):
     ("y", "message"),
     [
         (np.full(120, 2), "labels of pairs are 1 .* 120 of 120 are others, rows 0, 1"),
-        (np.ones(120), "all 120 pairs are by one hand"),
-        (-np.ones(120), "all 120 pairs are by different hands"),
-        (np.ones(7), "120 pairs, and y has 7 labels"),
+        (np.ones(120), "all 120 pairs are by the same writer"),
+        (-np.ones(120), "all 120 pairs are by different writers"),
+        (np.ones(7), "120 pairs, and the shape of y is \\(7,\\)"),
     ],
 )
 def test_useless_labels_of_pairs(words, pairs, y, message):
@@ -503,7 +516,7 @@ def test_contexts_decide_on_batches(words, monkeypatch):
             used.append(True)
             return super().__iter__()
 
-    monkeypatch.setattr(hwsk.verification, "ContextBatches", Recorded)
+    monkeypatch.setattr(_samples, "ContextBatches", Recorded)
     verifier = SiameseVerifier(**SMALL)
     verifier.fit(words.images[:20], words.writer[:20])
     assert not used

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -29,8 +29,15 @@ from hwsk._data.levels import inverted_message
 from hwsk._training.batches import Batched, RasterDataset
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
 from hwsk._training.layout import fit_weights, limit_size
-from hwsk._training.net import BatchScore, Net, PredictingNet
-from hwsk.callbacks import OneCycle, Progress, WeightAverage, epoch_rows
+from hwsk._training.net import (
+    BatchScore,
+    BestEpoch,
+    Net,
+    NonFiniteLoss,
+    PredictingNet,
+    StopAtNonFiniteLoss,
+)
+from hwsk.callbacks import FitEnded, OneCycle, Progress, WeightAverage, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 
@@ -119,6 +126,7 @@ class NetworkEstimator(BaseEstimator):
                 )
         with seeded(self.random_state, resolve_device(self.device)) as seed:
             train, valid = np.arange(n_samples), None
+            finite = StopAtNonFiniteLoss()
             callbacks: list[Callback] = [GradientNormClipping(self._gradient_norm)]
             if max_epochs is None and self.lr_schedule == "one_cycle":
                 callbacks.append(OneCycle(epochs))
@@ -136,7 +144,7 @@ class NetworkEstimator(BaseEstimator):
                 train, valid = (split or self._split)(n_samples, groups, seed)
                 callbacks += [
                     BatchScore(self._score_batch),
-                    EarlyStopping(
+                    BestEpoch(
                         "valid_score",
                         patience=self.n_iter_no_change,
                         lower_is_better=False,
@@ -154,16 +162,44 @@ class NetworkEstimator(BaseEstimator):
             if valid is not None:
                 valid_dataset = make_dataset(valid, False, seed)
                 net.train_split = predefined_split(valid_dataset)
-            net.partial_fit(make_dataset(train, True, seed), epochs=epochs)
-        self._keep(net)
-        losses = [row["train_loss"] for row in self.history_]
-        if losses and not np.isfinite(losses[-1]):
+            # `finite` is last: what it keeps is what the other callbacks have made of the weights.
+            net.callbacks_ += [("finite", finite)]
+            dataset = make_dataset(train, True, seed)
+            try:
+                net.partial_fit(dataset, epochs=epochs)
+            except Exception as error:  # of a callback, as a rule
+                if finite.go_back(net):
+                    self._keep(net)
+                    error.keeps_fit = True  # type: ignore[attr-defined]
+                    error.add_note(
+                        f"the {type(self).__name__} keeps what it learnt in {self.n_iter_} epochs"
+                    )
+                raise
+            self._end(net, finite, epochs)
+
+    def _end(self, net: Net, finite: StopAtNonFiniteLoss, epochs: int) -> None:
+        """Keep the net, and warn of a fit that ended before it should."""
+        epoch = len(net.history)
+        if isinstance(net.ended_by, NonFiniteLoss):
+            loss = net.history[-1, "batches", -1, "train_loss"]
+            what = f"the training loss became {loss} in epoch {epoch} of {epochs}"
+            if not finite.go_back(net):
+                raise ValueError(f"{what}: nothing was learnt; lower lr (now {self.lr})")
             warnings.warn(
-                f"the training loss became {losses[-1]} in epoch {len(losses)}: the network is "
-                f"useless; lower lr (now {self.lr})",
+                f"{what}: training stopped, and the weights are those of epoch {finite.n_epochs}; lower "
+                f"lr (now {self.lr})",
                 ConvergenceWarning,
-                stacklevel=5,  # the caller of `fit`
+                stacklevel=6,  # the caller of `fit`
             )
+        elif net.ended_by is not None and not isinstance(net.ended_by, FitEnded):
+            warnings.warn(
+                f"training was interrupted in epoch {epoch} of {epochs}: the "
+                f"{type(self).__name__} keeps what it had learnt by then, and is not what a whole "
+                "fit gives",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+        self._keep(net)
 
     def _module_to_train_further(self) -> nn.Module:
         """The fitted weights in a module of the present parameters."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 from torch.utils.data import DataLoader
+
+from hwsk.callbacks import FitEnded, copy_state
 
 
 class Net(NeuralNet):
@@ -26,6 +29,19 @@ class Net(NeuralNet):
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
         dataset_train.epoch = len(self.history) - 1  # not a count of its own: a resumed fit agrees
+
+    def fit_loop(self, *args: Any, **kwargs: Any) -> Net:
+        """Train, and remember in `ended_by` what ended it early, if anything did.
+
+        skorch takes a KeyboardInterrupt for the end of a fit, also one that no callback raised.
+        """
+        self.ended_by: KeyboardInterrupt | None = None
+        try:
+            super().fit_loop(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            self.ended_by = interrupt
+            raise
+        return self
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Any:
         exact = torch.float64 if self.dtype == torch.float64 else torch.float32
@@ -62,6 +78,45 @@ class PredictingNet(Net):
     def initialize_optimizer(self, triggered_directly: Any = None) -> PredictingNet:
         self.optimizer_ = None
         return self
+
+
+class NonFiniteLoss(KeyboardInterrupt):
+    """The loss of a batch is NaN or infinite: training on would spoil every weight."""
+
+
+class StopAtNonFiniteLoss(Callback):
+    """End the fit at the first loss that is not finite; keep the weights of the epoch before."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Tensor] | None = None
+        self.n_epochs = 0
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self.kept = copy_state(net)
+        self.n_epochs = len(net.history)
+
+    def go_back(self, net: Net) -> bool:
+        """Give a net the weights and the history of the last good epoch, if there was one."""
+        if self.kept is None:
+            return False
+        net.module_.load_state_dict(self.kept)
+        while len(net.history) > self.n_epochs:
+            net.history.pop()
+        return True
+
+    def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
+        if training and not math.isfinite(net.history[-1, "batches", -1, "train_loss"]):
+            raise NonFiniteLoss
+
+
+class BestEpoch(EarlyStopping):
+    """skorch's early stopping, whose end of the fit can be told from an interruption."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt:
+            raise FitEnded from None
 
 
 class BatchScore(Callback):

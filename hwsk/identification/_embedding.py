@@ -21,6 +21,7 @@ from torch.utils.data import Sampler
 from hwsk._data.images import check_images
 from hwsk._training.batches import Augmentation
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk._training.writer_batches import FellowBatches, nearest_errors, unit
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.metrics import mean_average_precision
@@ -229,8 +230,7 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
                 "need two at least"
             )
         size = self._size()
-        former = dict(vars(self))
-        try:
+        with restored_on_failure(self):
             images = self._look(images, is_table, further, stacklevel=3)
             targets = list(zip(writers.tolist(), range(len(writers)), strict=True))
 
@@ -248,9 +248,6 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
 
             make_module = self._module_to_train_further if further else self._make_new_module
             self._train(make_dataset, len(writers), groups, make_module)
-        except BaseException:
-            self.__dict__ = former
-            raise
         return self
 
     def _make_module(self) -> PatchNetwork:

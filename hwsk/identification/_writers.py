@@ -28,6 +28,7 @@ from hwsk._data.images import LazyImages, check_images, some_rows
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
 
@@ -295,8 +296,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         check_classification_targets(y)
         check_consistent_length(images, y, groups)
         size = self._size()
-        former = dict(vars(self))
-        try:
+        with restored_on_failure(self):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
             weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
@@ -321,9 +321,6 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             make_module = self._module_to_train_further if further else self._make_new_module
             split = partial(self._split_pages, encoded)
             self._train(make_dataset, len(y), groups, make_module, max_epochs, split)
-        except BaseException:  # a former network and other classes would tell nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _split_pages(

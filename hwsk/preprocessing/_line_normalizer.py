@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from hwsk._images import Image, resize_to_height
+from hwsk._data.images import Image, resize_to_height
 from hwsk.preprocessing._images import (
     _MIN_CONTRAST,
     _MOST_WIDENING,

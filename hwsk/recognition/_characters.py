@@ -23,6 +23,7 @@ from hwsk._data.levels import inverted_message
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.networks.characters import CharacterNetwork
 
 _SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twice must be an image
@@ -279,8 +280,7 @@ class CharacterClassifier(NetworkClassifier):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         check_consistent_length(images, y, groups)
-        former = dict(vars(self))
-        try:
+        with restored_on_failure(self):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
             weights = self._weights(y, encoded, sample_weight, may_be_one=max_epochs is not None)
@@ -295,9 +295,6 @@ class CharacterClassifier(NetworkClassifier):
 
             make_module = self._module_to_train_further if further else None
             self._train(make_dataset, len(y), groups, make_module, max_epochs)
-        except BaseException:  # a former network and other classes would tell nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _look(

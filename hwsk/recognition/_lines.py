@@ -34,6 +34,7 @@ from hwsk._data.levels import learn_levels
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode
@@ -304,31 +305,27 @@ class CTCRecognizer(NetworkEstimator):
                 f"training goes on from labels of type {self.label_type_}, and y holds labels of "
                 f"type {label_type}"
             )
-        former = dict(vars(self))
-        characters = sorted({character for text in texts for character in text})
-        if further:
-            self.alphabet_ += "".join(c for c in characters if c not in self.alphabet_)
-        else:
-            self.alphabet_ = "".join(characters)
-            self.levels_ = levels
-        self.label_type_ = label_type
-        classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
-        targets = object_array([np.array([classes[c] for c in text]) for text in texts])
+        with restored_on_failure(self):
+            characters = sorted({character for text in texts for character in text})
+            if further:
+                self.alphabet_ += "".join(c for c in characters if c not in self.alphabet_)
+            else:
+                self.alphabet_ = "".join(characters)
+                self.levels_ = levels
+            self.label_type_ = label_type
+            classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
+            targets = object_array([np.array([classes[c] for c in text]) for text in texts])
 
-        def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
-            augment = self.augment if training else None
-            dataset = self._dataset(images[rows], targets[rows], augment, seed)
-            dataset.widths = widths[rows]
-            return dataset
+            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
+                augment = self.augment if training else None
+                dataset = self._dataset(images[rows], targets[rows], augment, seed)
+                dataset.widths = widths[rows]
+                return dataset
 
-        make_module = self._make_module if not further else self._module_to_train_further
-        try:
+            make_module = self._make_module if not further else self._module_to_train_further
             self.temperature_ = 1.0
             self._decoder()._reader(self.alphabet_)  # it complains now or after hours of training
             self._train(make_dataset, len(texts), groups, make_module, max_epochs)
-        except BaseException:  # a former network and the new alphabet would read nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _dataset(

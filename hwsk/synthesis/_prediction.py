@@ -15,6 +15,7 @@ from hwsk._data.images import object_array
 from hwsk._data.strokes import check_strokes
 from hwsk._training.batches import Augmentation
 from hwsk._training.parameters import document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
     Sequence2D,
@@ -179,18 +180,14 @@ class StrokePredictor(StrokeDensity):
             If strokes are not `(T, 3)`, have one point or more than 20,000, or hold NaN; the
             message names the row.
         """
-        former = dict(vars(self))
         further = self.warm_start and hasattr(self, "net_")
-        try:
+        with restored_on_failure(self):
             sequences = self._sequences(X, reset=not further)
             check_consistent_length(sequences, groups)
             check_lengths(sequences)
             if not further:
                 self._learn_scale(sequences)
             self._fit_sequences(sequences, None, groups, further, None)
-        except BaseException:  # a former network and another scale would tell nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _sequences(self, X: Any, reset: bool = False) -> list[Sequence2D]:

@@ -23,6 +23,7 @@ from hwsk._data.strokes import check_sample
 from hwsk._training.batches import Augmentation
 from hwsk._training.devices import draw_seed
 from hwsk._training.parameters import document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
@@ -213,9 +214,8 @@ class HandwritingSynthesizer(StrokeDensity):
             If a text is empty, or strokes are not `(T, 3)`, have one point or more than 20,000, or
             hold NaN; the message names the row.
         """
-        former = dict(vars(self))
         further = self.warm_start and hasattr(self, "net_")
-        try:
+        with restored_on_failure(self):
             contexts = self._contexts(X, reset=not further)
             sequences = self._sequences(y, reset=not further)
             check_consistent_length(contexts, sequences, groups)
@@ -225,9 +225,6 @@ class HandwritingSynthesizer(StrokeDensity):
                 self.first_step_ = sum(map(len, contexts)) / sum(map(len, sequences))
                 self.seed_ = draw_seed(self.random_state)
             self._fit_sequences(sequences, contexts, groups, further, None)
-        except BaseException:  # a former network and another alphabet would write nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _make_module(self) -> StrokeNetwork:

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._data.images import is_path, looks_like_table, object_array
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
+from hwsk._training.rollback import restored_on_failure
 from hwsk.model_selection import make_pairs
 from hwsk.verification._comparison import HandComparison
 from hwsk.verification._pair_classifier import PairClassifierMixin
@@ -232,12 +233,8 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 "HandComparer requires y to be passed, but the target y is None: pass the writer "
                 "of each sample"
             )
-        former = dict(vars(self))
-        try:
+        with restored_on_failure(self):
             self._fit(X, y, groups, features)
-        except BaseException:  # a new representation and a former calibration would tell nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _fit(self, X: Any, y: Any, groups: Any, features: Any) -> None:

@@ -23,6 +23,7 @@ from hwsk._data.tasks import MISSING, Tasks, count_classes, encode_tasks, learn_
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canvas, in_order
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk.networks.losses import EmbeddingLoss, TaskLoss
 from hwsk.networks.siamese import SiameseLoss, SiameseNetwork
 
@@ -255,14 +256,10 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
                 "MultiTaskClassifier requires y to be passed, but the target y is None: pass a "
                 "column of classes for each feature"
             )
-        former = dict(vars(self))
         further = self.warm_start and hasattr(self, "net_")
-        try:
+        with restored_on_failure(self):
             self._check_channels()
             self._fit(X, y, groups, writers, further)
-        except BaseException:  # a former network and other classes would tell nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _fit(self, X: Any, y: Any, groups: Any, writers: Any, further: bool) -> None:

@@ -23,6 +23,7 @@ from hwsk._data.tasks import Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canvas
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
+from hwsk._training.rollback import restored_on_failure
 from hwsk._training.writer_batches import nearest_errors, unit
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
 from hwsk.networks.matching import LocalDescriptors, MatchingLoss
@@ -294,9 +295,8 @@ class SiameseVerifier(
                 "SiameseVerifier requires y to be passed, but the target y is None: pass whether "
                 "each pair is by the same writer, or the writer of each sample"
             )
-        former = dict(vars(self))
         further = self.warm_start and hasattr(self, "net_")
-        try:
+        with restored_on_failure(self):
             self._check_channels()
             if self.comparator is not None:
                 self.comparator._validate_params()
@@ -307,9 +307,6 @@ class SiameseVerifier(
                 self._fit_pairs(X, y, groups, features, contexts, further)
             else:
                 self._fit_samples(X, y, groups, features, contexts, further)
-        except BaseException:  # a former network on another canvas would predict nonsense
-            self.__dict__ = former
-            raise
         return self
 
     def _fit_samples(

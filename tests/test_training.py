@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 from small_words import draw_words, small_recognizer, weights
 
 import hwsk
@@ -25,7 +25,7 @@ from hwsk._data.levels import to_ink
 from hwsk._training import estimator
 from hwsk._training.batches import WIDTH_STEP, RasterDataset, WidthBatches, collate_rasters
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
-from hwsk.callbacks import Checkpoint
+from hwsk.callbacks import Checkpoint, OneCycle
 from hwsk.metrics import character_error_rate
 from hwsk.preprocessing import Grayscale, InkCropper
 
@@ -739,3 +739,26 @@ def test_early_stopping_is_no_interruption(recwarn):
     X, y = draw_words(60)
     small_recognizer(max_epochs=30, early_stopping=True, n_iter_no_change=1).fit(X, y)
     assert not [w for w in recwarn if "interrupted" in str(w.message)]
+
+
+def test_fits_in_threads_give_what_they_give_alone():
+    X, y = draw_words(40)
+    recognizers = [small_recognizer(dropout=0.3, max_epochs=3, random_state=i) for i in range(4)]
+    alone = [weights(clone(recognizer).fit(X, y)) for recognizer in recognizers]
+    jobs = (joblib.delayed(clone(recognizer).fit)(X, y) for recognizer in recognizers)
+    together = joblib.Parallel(2, backend="threading")(jobs)
+    for expected, recognizer in zip(alone, together, strict=True):
+        assert_array_equal(weights(recognizer), expected)
+
+
+@pytest.mark.parametrize(("early_stopping", "expected"), [(False, OneCycle), (True, LRScheduler)])
+def test_schedule_that_goes_with_early_stopping(early_stopping, expected):
+    X, y = draw_words(24)
+    used = []
+
+    class Watch(Callback):
+        def on_train_begin(self, net, **kwargs):
+            used.extend(type(callback) for _, callback in net.callbacks_)
+
+    small_recognizer(early_stopping=early_stopping, callbacks=[Watch()]).fit(X, y)
+    assert [kind for kind in used if kind in (OneCycle, LRScheduler)] == [expected]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,12 +52,22 @@ def draw_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
+_ONE_AT_A_TIME = threading.RLock()  # torch draws dropout from its global generator alone
+
+
 @contextmanager
 def seeded(random_state: Any, device: torch.device) -> Iterator[int]:
     """Seed torch within the block from `random_state`; afterwards all is as it was.
 
-    Yields the seed, for generators of one's own.
+    Dropout has no generator of its own, so what is seeded runs in one thread at a time: fits in
+    several threads take turns, and each gives what it gives alone. Yields the seed, for generators
+    of one's own.
     """
+    with _ONE_AT_A_TIME:
+        yield from _seeded(random_state, device)
+
+
+def _seeded(random_state: Any, device: torch.device) -> Iterator[int]:
     seed = draw_seed(random_state)
     mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -128,9 +128,12 @@ class NetworkEstimator(BaseEstimator):
             train, valid = np.arange(n_samples), None
             finite = StopAtNonFiniteLoss()
             callbacks: list[Callback] = [GradientNormClipping(self._gradient_norm)]
-            if max_epochs is None and self.lr_schedule == "one_cycle":
+            schedule = self.lr_schedule
+            if schedule == "auto":
+                schedule = "plateau" if self.early_stopping else "one_cycle"
+            if max_epochs is None and schedule == "one_cycle":
                 callbacks.append(OneCycle(epochs))
-            if max_epochs is None and self.lr_schedule == "plateau":
+            if max_epochs is None and schedule == "plateau":
                 callbacks.append(
                     LRScheduler(
                         ReduceLROnPlateau,
@@ -186,8 +189,8 @@ class NetworkEstimator(BaseEstimator):
             if not finite.go_back(net):
                 raise ValueError(f"{what}: nothing was learnt; lower lr (now {self.lr})")
             warnings.warn(
-                f"{what}: training stopped, and the weights are those of epoch {finite.n_epochs}; lower "
-                f"lr (now {self.lr})",
+                f"{what}: training stopped, and the weights are those of epoch {finite.n_epochs}; "
+                f"lower lr (now {self.lr})",
                 ConvergenceWarning,
                 stacklevel=6,  # the caller of `fit`
             )

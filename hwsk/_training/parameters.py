@@ -15,7 +15,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "lr": [Interval(Real, 0, None, closed="neither")],
-    "lr_schedule": [StrOptions({"one_cycle", "plateau", "constant"})],
+    "lr_schedule": [StrOptions({"auto", "one_cycle", "plateau", "constant"})],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "ema_decay": [Interval(Real, 0, 1, closed="left")],
     "early_stopping": ["boolean"],
@@ -37,10 +37,11 @@ _TRAINING_DOC = """\
         Samples a step. Samples of similar size are put together.
     lr : float, default={lr}
         Learning rate: the highest of the course that `lr_schedule` takes.
-    lr_schedule : {{"one_cycle", "plateau", "constant"}}, default="one_cycle"
+    lr_schedule : {{"auto", "one_cycle", "plateau", "constant"}}, default="auto"
         "one_cycle" warms up over the first tenth of `max_epochs`, then falls to 0 by a cosine;
         "plateau" divides the rate by 10 when the loss (with `early_stopping`, that of the samples
-        held out) has not fallen for a third of `n_iter_no_change` epochs.
+        held out) has not fallen for a third of `n_iter_no_change` epochs. "auto" is "one_cycle", or
+        "plateau" with `early_stopping`, which would otherwise stop while the rate is high.
     weight_decay : float, default={weight_decay}
         Decoupled weight decay, as AdamW has it.
     ema_decay : float, default={ema_decay}

@@ -181,7 +181,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         max_epochs: int = 30,
         batch_size: int = 8,
         lr: float = 2e-3,
-        lr_schedule: str = "one_cycle",
+        lr_schedule: str = "auto",
         weight_decay: float = 5e-2,
         ema_decay: float = 0.0,
         early_stopping: bool = False,

@@ -150,7 +150,7 @@ class CharacterClassifier(NetworkClassifier):
         max_epochs: int = 20,
         batch_size: int = 128,
         lr: float = 2e-3,
-        lr_schedule: str = "one_cycle",
+        lr_schedule: str = "auto",
         weight_decay: float = 1e-2,
         ema_decay: float = 0.0,
         early_stopping: bool = False,

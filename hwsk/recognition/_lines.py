@@ -187,7 +187,7 @@ class CTCRecognizer(NetworkEstimator):
         max_epochs: int = 50,
         batch_size: int = 16,
         lr: float = 1e-3,
-        lr_schedule: str = "one_cycle",
+        lr_schedule: str = "auto",
         weight_decay: float = 1e-2,
         ema_decay: float = 0.0,
         early_stopping: bool = False,

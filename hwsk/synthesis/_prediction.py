@@ -115,7 +115,7 @@ class StrokePredictor(StrokeDensity):
         max_epochs: int = 20,
         batch_size: int = 32,
         lr: float = 2e-3,
-        lr_schedule: str = "one_cycle",
+        lr_schedule: str = "auto",
         weight_decay: float = 0.0,
         ema_decay: float = 0.0,
         early_stopping: bool = False,

@@ -169,7 +169,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         max_epochs: int = 30,
         batch_size: int = 64,
         lr: float = 1e-3,
-        lr_schedule: str = "one_cycle",
+        lr_schedule: str = "auto",
         weight_decay: float = 5e-2,
         ema_decay: float = 0.0,
         early_stopping: bool = False,

@@ -190,7 +190,7 @@ def _read(
     read: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
 ) -> Iterator[tuple[str, Any]]:
     """Yield path and what `read` gives; what is wrong with an image is added to `bad`."""
-    from hwsk._data.images import read_image
+    from hwsk._data.decoding import read_image
 
     for start in range(0, len(paths), BATCH):
         good, images = [], []

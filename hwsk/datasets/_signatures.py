@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
-from hwsk._data.images import decode_image, gray_image, paper_level
+from hwsk._data.decoding import decode_image, gray_image
+from hwsk._data.levels import to_bytes
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -194,10 +195,7 @@ def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterato
 
 def to_gray(image: Any, name: str) -> NDArray[np.uint8]:
     """An array of any kind of pixels as a 2-D uint8 array."""
-    gray = gray_image(image, name)
-    if gray.dtype != np.uint8:
-        gray = np.rint(np.clip(gray * (255 / paper_level(gray)), 0, 255)).astype(np.uint8)
-    return gray
+    return to_bytes(gray_image(image, name))
 
 
 def _read_content(item: Any) -> bytes:
@@ -233,15 +231,14 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """
     with _open(path, os.fspath(path)) as opened:
         width, height = opened.size
-        turned = opened.format == "JPEG" and opened.getexif().get(_ORIENTATION, 1) >= 5
+        turned = (
+            opened.format in ("JPEG", "PNG", "WEBP") and opened.getexif().get(_ORIENTATION, 1) >= 5
+        )
         return (height, width) if turned else (width, height)
 
 
 def _gray_frame(frame: Any) -> NDArray[np.uint8]:
-    upright = ImageOps.exif_transpose(frame)
-    if upright.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
-        upright = upright.convert("RGB")
-    return to_gray(np.asarray(upright), "image")
+    return to_gray(frame, "image")
 
 
 def _read_pdf(source: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from hwsk._data.images import read_image
+from hwsk._data.decoding import read_image
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._formats import word_gaps
 from hwsk.documents._images import PageImage, image_size, import_pdfium, to_gray

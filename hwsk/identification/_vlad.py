@@ -23,11 +23,12 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._data.images import Image, LazyImages, check_images, object_array, paper_level, some_rows
+from hwsk._data.images import Image, LazyImages, check_images, object_array, some_rows
+from hwsk._data.levels import TURNED, invert, is_negative, otsu_ink, to_bytes
+from hwsk._data.scan import walk
 
 Floats = NDArray[np.float32]
 
-_MIN_CONTRAST = 0.1  # of the full scale: ink that is less dark than this is paper texture
 _STRIP = 2**21  # pixels that SIFT looks at together; it takes 100 bytes of memory for each
 _OVERLAP = 128  # rows that strips share: the reach of the largest descriptors of handwriting
 _BORDER = 16  # pixels of paper around an image, so that ink at its edges is described too
@@ -151,16 +152,17 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
             them.
         """
         self._validate_params()
-        images, is_table = check_images(X, self)
-        if is_table:
-            return _hellinger(np.asarray(images)[:, 0])
-        sources = images if isinstance(images, LazyImages) else LazyImages(images)
+        images = check_images(X, self)
+        if images.is_table:
+            return _hellinger(np.concatenate(images.sources))
         # A copy: what is computed later must not follow a later set_params.
-        described = sources.map(clone(self)._describe)
-        return described if sources.decodes else object_array(list(described))
+        described = images.map(clone(self)._describe, _remark_negative)
+        if images.decodes:
+            return described
+        return object_array([found for _, found in walk(described)])
 
     def _describe(self, image: Image) -> Floats:
-        gray = _to_bytes(image)
+        gray = to_bytes(invert(image) if is_negative(image) else image)
         points, found = self._sift(gray) if self.kind == "sift" else self._hog(gray)
         if self.max_descriptors is not None and len(found) > self.max_descriptors:
             along = np.lexsort(points.T)
@@ -192,7 +194,7 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
 
     def _hog(self, gray: NDArray[np.uint8]) -> tuple[NDArray[Any], Floats]:
         """Places (y, x) and descriptors of patches on a grid where there is ink."""
-        near_ink = cv2.dilate(_find_ink(gray), np.ones((self.step, self.step), np.uint8))
+        near_ink = cv2.dilate(otsu_ink(gray), np.ones((self.step, self.step), np.uint8))
         offset = self.step // 2
         points = offset + self.step * np.argwhere(
             near_ink[offset :: self.step, offset :: self.step]
@@ -525,23 +527,13 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return tags
 
 
-def _to_bytes(image: Image) -> NDArray[np.uint8]:
-    if image.dtype == np.uint8:
-        return image
-    return np.rint(np.clip(image * (255 / paper_level(image)), 0, 255)).astype(np.uint8)
+def _remark_negative(image: Image, described: Floats) -> str | None:
+    return TURNED if is_negative(image) else None
 
 
 def _on_paper(gray: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
     """An image with so many pixels of paper more on each side."""
     return np.pad(gray, border, constant_values=round(float(np.median(gray))))
-
-
-def _find_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """1 where there is ink by Otsu's threshold; nowhere, if it is hardly darker than the rest."""
-    _, found = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    ink = np.asarray(found, np.uint8)
-    contrast = cv2.mean(gray, mask=1 - ink)[0] - cv2.mean(gray, mask=ink)[0]
-    return ink if ink.any() and contrast >= 255 * _MIN_CONTRAST else np.zeros_like(ink)
 
 
 def _hellinger(histograms: Floats) -> Floats:

@@ -24,7 +24,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._data.images import LazyImages, check_images, some_rows
+from hwsk._data.decoding import is_path
+from hwsk._data.images import check_images, some_rows
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
@@ -285,7 +286,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
     def _fit(
         self, X: Any, y: Any, classes: Any, groups: Any, *, further: bool, max_epochs: int | None
     ) -> WriterClassifier:
-        images, is_table = check_images(X, self, reset=not further)
+        images = check_images(X, self, reset=not further, image_shape=self.image_shape)
         if y is None:
             raise ValueError(
                 "WriterClassifier requires y to be passed, but the target y is None: pass the "
@@ -300,7 +301,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
             weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
-            images = self._look(images, is_table, further, stacklevel=4)
+            self._scan(images, further)
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
             pages = _pages(images, groups)
             pages = np.unique(pages[pages != ""])
@@ -315,7 +316,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
                     self.n_patches,
                     self.augment if training else None,
                     seed,
-                    is_table,
+                    images.is_table,
                 )
 
             make_module = self._module_to_train_further if further else self._make_new_module
@@ -381,7 +382,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         return self._judge(X, groups)
 
     def _judge(self, X: Any, groups: Any) -> NDArray[np.float64]:
-        images, _ = check_images(X, self)
+        images = check_images(X, self)
         check_consistent_length(images, groups)
         self._warn_of_leakage(images, groups)
         sums = np.zeros((len(images), len(self.classes_)))
@@ -534,9 +535,6 @@ def _pages(images: Any, groups: Any) -> NDArray[np.str_]:
     """The page of each image; "" where neither groups nor its file's name tell."""
     if groups is not None:
         return np.array(list(map(str, groups)))
-    sources = images.sources if isinstance(images, LazyImages) else [None] * len(images)
-    names = [
-        Path(source).stem if isinstance(source, (str, os.PathLike)) else "" for source in sources
-    ]
+    names = [Path(source).stem if is_path(source) else "" for source in images.sources]
     found = [_IAM_FORM.fullmatch(name) for name in names]
     return np.array([match[1] if match else "" for match in found], str)

@@ -23,7 +23,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._data.images import is_path, looks_like_table, object_array
+from hwsk._data.decoding import is_path
+from hwsk._data.images import looks_like_table, object_array
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
 from hwsk.model_selection import make_pairs
 from hwsk.verification._comparison import HandComparison

@@ -29,9 +29,7 @@ _WHOLE_MODES = {"1": "L", "P": "RGBA", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 """Pillow's modes whose pixels are not grey or colour as they stand, and what they convert to."""
 
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F", "I", "I;16", "I;16L", "I;16B", "I;16N")
-_TURNS: dict[
-    int, Callable[[Image], Image]
-] = {  # by the EXIF orientation of a file: which way the array is turned or mirrored
+_TURNS: dict[int, Callable[[Image], Image]] = {  # by EXIF's orientation tag
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
     4: np.flipud,

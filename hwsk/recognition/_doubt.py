@@ -56,9 +56,8 @@ def warn_of_doubt(
         upside_down = read(images[doubtful].map(_turn))[:, 0] / typical
         turned[doubtful] = upside_down > confidence[doubtful] + _BETTER
     if turned.any():
-        _warn(
-            images, turned, found, "look upside down, and are read with more confidence when turned"
-        )
+        what = "look upside down: turned, they are read with more confidence"
+        _warn(images, turned, found, what)
     low = (confidence < np.where(count < _FEW, _LOW_OF_FEW, _LOW)) & ~turned
     if low.any():
         _warn(

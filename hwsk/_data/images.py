@@ -20,6 +20,8 @@ from sklearn.utils.validation import check_array, validate_data
 
 from hwsk._data.decoding import Decoded, Image, cut_value, decode, is_path
 
+_LONGEST = 2000  # characters of a message of scikit-learn's: some repeat a value of any length
+
 
 def paper_level(image: Image) -> float:
     """The value of blank paper: 255 (uint8), 1 (floats up to 1) or the image's own maximum."""
@@ -143,10 +145,7 @@ def check_images(
     images = X if isinstance(X, LazyImages) else None
     if images is None and looks_like_table(X):
         _refuse_one_image(X, estimator, reset, image_shape)
-        if estimator is None:
-            table = check_array(X, dtype=np.float32)
-        else:
-            table = validate_data(estimator, X, reset=reset, dtype=np.float32)
+        table = _check_table(X, estimator, reset)
         shape = (1, table.shape[1]) if image_shape == "row" else image_shape
         return LazyImages(unfold_table(table, shape), is_table=True)
     if images is None:
@@ -165,6 +164,17 @@ def check_images(
             "columns, and X holds images"
         )
     return images
+
+
+def _check_table(X: Any, estimator: Any, reset: bool) -> Image:
+    try:
+        if estimator is None:
+            return check_array(X, dtype=np.float32)
+        return validate_data(estimator, X, reset=reset, dtype=np.float32)
+    except ValueError as error:
+        if len(str(error)) < _LONGEST:
+            raise
+        raise ValueError(f"X can't be taken as a table: {error!s:.200}...") from None
 
 
 def _without_columns(X: Any) -> Any:

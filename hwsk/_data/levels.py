@@ -30,6 +30,11 @@ def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
     )
 
 
+def is_blank(image: Image) -> bool:
+    """Indicate an image of one tone, but for paper texture."""
+    return float(image.max()) - float(image.min()) <= FAINTEST * paper_level(image)
+
+
 def is_inverted(image: Image) -> bool:
     """Indicate light ink on dark paper: most pixels are nearer to the dark end of the tones."""
     gray = to_bytes(image)
@@ -50,8 +55,13 @@ def is_negative(image: Image) -> bool:
     return bool(np.median(edges) < middle) and is_inverted(image)
 
 
-TURNED = "look inverted (light ink on dark paper), and are turned round"
-"""What is remarked on negatives by who takes them."""
+def remark_polarity(image: Image) -> str | None:
+    """Say of an image that it is turned round, by who does that, or that it may have to be."""
+    if not is_inverted(image):
+        return None
+    if is_negative(image):
+        return "look inverted (light ink on dark paper), and are turned round"
+    return "are mostly dark up to parts of their edges, and taken as dark ink on light paper"
 
 
 def invert(image: Image) -> Image:

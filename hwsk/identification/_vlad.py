@@ -24,7 +24,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._data.images import Image, LazyImages, check_images, object_array, some_rows
-from hwsk._data.levels import TURNED, invert, is_negative, otsu_ink, to_bytes
+from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
 from hwsk._data.scan import walk
 
 Floats = NDArray[np.float32]
@@ -156,7 +156,7 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
         if images.is_table:
             return _hellinger(np.concatenate(images.sources))
         # A copy: what is computed later must not follow a later set_params.
-        described = images.map(clone(self)._describe, _remark_negative)
+        described = images.map(clone(self)._describe, _remark)
         if images.decodes:
             return described
         return object_array([found for _, found in walk(described)])
@@ -527,8 +527,8 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return tags
 
 
-def _remark_negative(image: Image, described: Floats) -> str | None:
-    return TURNED if is_negative(image) else None
+def _remark(image: Image, described: Floats) -> str | None:
+    return remark_polarity(image)
 
 
 def _on_paper(gray: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:

@@ -22,11 +22,11 @@ from hwsk._data.images import (
 )
 from hwsk._data.levels import (
     MIN_CONTRAST,
-    TURNED,
     invert,
     is_inverted,
     is_negative,
     otsu_ink,
+    remark_polarity,
     to_bytes,
     without_texture,
 )
@@ -574,7 +574,7 @@ class CharacterNormalizer(_ImageTransformer):
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
             return "hold no ink and come out blank"
-        return TURNED if is_negative(image) else None
+        return remark_polarity(image)
 
     def _transform_one(self, image: Image) -> Image:
         ink = _clean_ink(invert(image) if is_negative(image) else image)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image
-from hwsk._data.levels import TURNED, invert, is_negative, otsu_ink, to_bytes
+from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
 from hwsk.preprocessing._images import _ImageTransformer, _stroke_width
 
 _SMOOTHING = 0.3  # deviation of the blur that evens out edges, in widths of the pen
@@ -120,7 +120,7 @@ class SignatureNormalizer(_ImageTransformer):
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
             return "hold no ink and come out blank"
-        return TURNED if is_negative(image) else None
+        return remark_polarity(image)
 
     def _find_ink(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Ink (255) on paper (0) without the edges of the scan, and without specks."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from hwsk._data.images import LazyImages, name_rows
+from hwsk._data.levels import is_blank
 from hwsk._warn import warn_caller
 
 # Chosen on IAM's lines and words; benchmarks/line_checks.py prints what they find and miss.
@@ -59,6 +60,8 @@ def warn_of_doubt(
         what = "look upside down: turned, they are read with more confidence"
         _warn(images, turned, found, what)
     low = (confidence < np.where(count < _FEW, _LOW_OF_FEW, _LOW)) & ~turned
+    for row in np.flatnonzero(count == 0):
+        low[row] = not is_blank(images[row])  # of blank ones, the network's outputs warn
     if low.any():
         _warn(
             images,

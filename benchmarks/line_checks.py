@@ -37,17 +37,14 @@ KINDS = {
 _CHUNK = 10  # images at a time: a message names ten rows
 
 
-def cut_pages(data: str) -> tuple[dict[str, list[np.ndarray]], list[np.ndarray]]:
-    """Crops by IAM's boxes (`line`, `two lines`, `text block`) of unseen writers, and the pages."""
+def cut_pages(data: str, seen: set[str]) -> tuple[dict[str, list[np.ndarray]], list[np.ndarray]]:
+    """Crops by IAM's boxes (`line`, `two lines`, `text block`) of writers not in `seen`; and pages."""
     folder = Path(data) / "iam_pages"
     pages = unpack(folder / "pages.tgz")
     rows = [r.split(" ", 8) for r in (folder / "ascii/lines.txt").read_text().splitlines()]
-    boxes = pd.DataFrame([[r[0][:-3], *map(int, r[4:8])] for r in rows if r[0][0] != "#"])
+    boxes = pd.DataFrame([[r[0][:-3], *map(int, r[4:8])] for r in rows if r[0] and r[0][0] != "#"])
     forms = [r.split()[:2] for r in (folder / "ascii/forms.txt").read_text().splitlines()]
-    known = (Path(data) / "iam/ascii/forms.txt").read_text().splitlines()
-    images = {p.parts[-1][:-4] for p in unpack(Path(data) / "iam/lines.tgz").rglob("*.png")}
-    seen = {r.split()[1] for r in known if any(name.startswith(r.split()[0]) for name in images)}
-    unseen = [form for form, writer in forms if form[0] != "#" and writer not in seen]
+    unseen = [row[0] for row in forms if row and row[0][0] != "#" and row[1] not in seen]
     crops: dict[str, list[np.ndarray]] = {"line": [], "two lines": [], "text block": []}
     whole = []
     for form in unseen:
@@ -99,7 +96,7 @@ def main(data: str, model: str, most: int) -> None:
     lines, _, valid = load_split(data)
     iam = [read_image(path) for path in lines.images[valid]]
     gray = [read_image(path) for path in load_gray(data)[0]]
-    crops, pages = cut_pages(data)
+    crops, pages = cut_pages(data, set(lines.writer))
     made = list(make_handwriting(400, level="line", n_writers=80, random_state=7).images)
 
     def turn(images: list[np.ndarray]) -> list[np.ndarray]:

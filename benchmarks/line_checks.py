@@ -38,7 +38,7 @@ _CHUNK = 10  # images at a time: a message names ten rows
 
 
 def cut_pages(data: str, seen: set[str]) -> tuple[dict[str, list[np.ndarray]], list[np.ndarray]]:
-    """Crops by IAM's boxes (`line`, `two lines`, `text block`) of writers not in `seen`; and pages."""
+    """Crops (`line`, `two lines`, `text block`) by boxes, and pages; of writers not in `seen`."""
     folder = Path(data) / "iam_pages"
     pages = unpack(folder / "pages.tgz")
     rows = [r.split(" ", 8) for r in (folder / "ascii/lines.txt").read_text().splitlines()]

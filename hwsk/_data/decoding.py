@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -176,22 +175,20 @@ class _Header(NamedTuple):
 
 def _read_header(content: bytes, name: str) -> _Header:
     """Read format and mode, and refuse what is too large; no pixel is decoded."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of much that is not wrong with the pixels
-        try:
-            with Pillow.open(io.BytesIO(content)) as image:
-                kind, mode, holds_more = str(image.format), image.mode, _holds_more(image)
-                turns = kind == "WEBP" or (kind == "PNG" and b"eXIf" in content)
-                orientation = int(image.getexif().get(0x0112, 1)) if turns else 1
-        except Pillow.DecompressionBombError as error:
-            raise ValueError(
-                f"{name} is too large: {str(error).rstrip('.')}; raise PIL.Image.MAX_IMAGE_PIXELS "
-                "if you trust the file"
-            ) from None
-        except MemoryError:
-            raise
-        except Exception as error:  # decoders raise many kinds on damaged files
-            raise _undecodable(name, error) from None
+    try:
+        with Pillow.open(io.BytesIO(content)) as image:
+            kind, mode, holds_more = str(image.format), image.mode, _holds_more(image)
+            turns = kind == "WEBP" or (kind == "PNG" and b"eXIf" in content)
+            orientation = int(image.getexif().get(0x0112, 1)) if turns else 1
+    except Pillow.DecompressionBombError as error:
+        raise ValueError(
+            f"{name} is too large: {str(error).rstrip('.')}; raise PIL.Image.MAX_IMAGE_PIXELS if "
+            "you trust the file"
+        ) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise many kinds on damaged files
+        raise _undecodable(name, error) from None
     return _Header(kind, mode, holds_more, orientation)
 
 
@@ -216,20 +213,16 @@ def _by_opencv(content: bytes) -> Image | None:
 
 def _by_pillow(content: bytes, name: str) -> Image:
     """Decode what OpenCV does not: GIF in its older versions, rare kinds of TIFF."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Pillow.open(io.BytesIO(content)) as image:
-                return _from_pillow(image, name)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise _undecodable(name, error) from None
+    try:
+        with Pillow.open(io.BytesIO(content)) as image:
+            return _from_pillow(image, name)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _undecodable(name, error) from None
 
 
-def _undecodable(name: str, error: Exception, damage: str | None = None) -> ValueError:
-    if damage is not None:
-        return ValueError(f"{name} is damaged: {damage}")
+def _undecodable(name: str, error: Exception) -> ValueError:
     reason = "" if isinstance(error, UnidentifiedImageError) else f": {error!s:.200}"
     return ValueError(
         f"{name} is not an image that OpenCV or Pillow can decode (damaged, or another "

@@ -231,7 +231,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """
     with _open(path, os.fspath(path)) as opened:
         width, height = opened.size
-        has_tag = opened.format in ("JPEG", "PNG", "WEBP")
+        has_tag = opened.format in ("JPEG", "PNG", "WEBP") and "exif" in opened.info
         turned = has_tag and opened.getexif().get(_ORIENTATION, 1) >= 5
         return (height, width) if turned else (width, height)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from hwsk._data.decoding import Image
-from hwsk._data.levels import otsu_ink
+from hwsk._data.levels import invert, is_inverted, otsu_ink
 
 # Chosen on IAM's lines and pages; benchmarks/line_checks.py prints what they find and miss.
 _SMOOTHING = 0.01  # deviation of the blur of the profile, in heights of the ink
@@ -25,7 +25,7 @@ def count_lines(image: Image) -> int:
     A line is a peak of the profile, as full of ink as other lines, that crosses many strokes;
     two lines have a valley between them.
     """
-    ink = otsu_ink(image) > 0
+    ink = otsu_ink(invert(image) if is_inverted(image) else image) > 0
     rows = np.flatnonzero(ink.any(axis=1))
     if len(rows) < _SMALLEST or np.ptp(rows) < _SMALLEST:
         return min(1, len(rows))
@@ -41,6 +41,11 @@ def count_lines(image: Image) -> int:
                 lines[-1] = max(lines[-1], peak, key=profile.__getitem__)
                 continue
         lines.append(peak)
+    # A crop may cut through the lines beside its own.
+    if len(lines) > 1 and profile[0] > _VALLEY * profile[lines[0]]:
+        del lines[0]
+    if len(lines) > 1 and profile[-1] > _VALLEY * profile[lines[-1]]:
+        del lines[-1]
     return max(1, len(lines))
 
 
@@ -48,7 +53,7 @@ def _smooth(rows: NDArray[np.integer]) -> NDArray[np.float64]:
     sigma = max(1.0, _SMOOTHING * len(rows))
     column = rows.astype(np.float64)[:, np.newaxis]
     size = (1, 2 * int(3 * sigma) + 1)
-    smooth = cv2.GaussianBlur(column, size, sigma, borderType=cv2.BORDER_CONSTANT)
+    smooth = cv2.GaussianBlur(column, size, sigma, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(smooth[:, 0], np.float64)
 
 

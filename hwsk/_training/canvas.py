@@ -39,8 +39,11 @@ def document_canvas(cls: type) -> type:
 class EncoderEstimator(NetworkEstimator):
     """A network over images fitted to one canvas.
 
-    A subclass has the parameters `channels, image_size, image_shape` beside those of training.
+    A subclass has the parameters `channels, image_size` beside those of training, and
+    `image_shape` if it takes tables.
     """
+
+    image_shape: tuple[int, int] | None = None
 
     image_size_: tuple[int, int]
 

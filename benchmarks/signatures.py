@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.utils import Bunch
 
-from hwsk._data.images import read_image
+from hwsk._data.decoding import read_image
 from hwsk.datasets import load_cedar_and, load_cedar_signatures, load_iam, make_signatures
 from hwsk.metrics import (
     equal_error_rate,

@@ -24,7 +24,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hwsk._data.images import read_image
+from hwsk._data.decoding import read_image
 from hwsk.datasets import load_cedar_signatures
 from hwsk.metrics import bootstrap_interval, equal_error_rate, pair_bootstrap_interval
 from hwsk.model_selection import make_pairs

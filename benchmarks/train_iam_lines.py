@@ -24,7 +24,8 @@ from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
 import hwsk
-from hwsk._data.images import object_array, read_image
+from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.callbacks import Checkpoint
 from hwsk.datasets import get_data_home, make_handwriting
 from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate

@@ -23,7 +23,8 @@ from sklearn.utils import Bunch
 from train_iam_lines import fit
 
 import hwsk
-from hwsk._data.images import object_array, read_image
+from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.datasets import get_data_home, load_iam
 from hwsk.metrics import bootstrap_interval, character_error_rate
 from hwsk.preprocessing import HeightNormalizer

@@ -31,7 +31,8 @@ from sklearn.preprocessing import StandardScaler
 from train_iam_lines import load_gray
 from writers import folds, load_writers
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.identification import LocalDescriptors, VLADEncoder
 from hwsk.metrics import bootstrap_interval
 

@@ -6,7 +6,6 @@ import contextlib
 import io
 import math
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from hwsk._data.digest import digest, layout
+from hwsk._warn import warn_caller
 
 __all__ = ["Checkpoint"]
 
@@ -307,10 +307,9 @@ class Checkpoint(Callback):
         """
         epoch = len(net.history)
         if not is_finite(net):
-            warnings.warn(
+            warn_caller(
                 f"{self.file_}: after epoch {epoch} the loss or the weights are not finite; the "
                 "file keeps the epoch before",
-                stacklevel=2,
             )
             return
         buffer = io.BytesIO()  # so that a full disk is the system's error, not the zip writer's
@@ -320,10 +319,9 @@ class Checkpoint(Callback):
             partial.write_bytes(buffer.getbuffer())
             os.replace(partial, self.file_)
         except OSError as error:
-            warnings.warn(
+            warn_caller(
                 f"the checkpoint {self.file_} can't be written after epoch {epoch} ({error}); "
                 "training goes on, and the file is as it was",
-                stacklevel=2,
             )
         finally:
             with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ def recognize(model: Path, images: tuple[str, ...], layout: str | None) -> None:
     Prints path, tab, text for each.
 
     An image that can't be read does not keep the others from it: it is named at the end, on
-    standard error, and the exit code is 1.
+    standard error, and the exit code is 1. Images that don't look like one upright line of text,
+    and readings in doubt, are named on standard error, too.
     """
     from sklearn.utils.validation import check_is_fitted
 
@@ -190,19 +192,19 @@ def _read(
     read: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
 ) -> Iterator[tuple[str, Any]]:
     """Yield path and what `read` gives; what is wrong with an image is added to `bad`."""
-    from hwsk._data.images import read_image
+    from hwsk._data.decoding import decode
 
     for start in range(0, len(paths), BATCH):
-        good, images = [], []
+        good = []
         for path in paths[start : start + BATCH]:
             try:
-                images.append(read_image(path))
+                decode(path)  # once more in `read`, which names files in its warnings
                 good.append(path)
             except (OSError, ValueError) as error:
                 bad.append(_message(error))
         if good:
             try:
-                yield from zip(good, read(images), strict=True)
+                yield from zip(good, _read_aloud(read, good), strict=True)
             except ValueError:
                 yield from _read_singly(read, good, bad)
 
@@ -213,9 +215,20 @@ def _read_singly(
     """As `_read`, where an image can be decoded but the model can't take it."""
     for path in paths:
         try:
-            yield path, read([path])[0]
+            yield path, _read_aloud(read, [path])[0]
         except ValueError as error:
             bad.append(_message(error))
+
+
+def _read_aloud(read: Callable[[Any], Any], paths: Sequence[str]) -> Any:
+    """What `read` gives; warnings become lines on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        result = read(paths)
+    for warning in caught:
+        if issubclass(warning.category, UserWarning):
+            click.echo(f"Warning: {warning.message}", err=True)
+    return result
 
 
 def _message(error: Exception) -> str:

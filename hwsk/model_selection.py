@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
@@ -16,6 +15,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.random import sample_without_replacement
 
+from hwsk._warn import warn_caller
 from hwsk.metrics._retrieval import _codes
 from hwsk.metrics._verification import _check_forged
 
@@ -247,10 +247,9 @@ def _all_pairs(
             else "all genuine samples are by one writer: no pair is by different hands"
         )
     if alone:
-        warnings.warn(
+        warn_caller(
             f"{alone} of {n_writers} writers have no two genuine samples{where}: no pair by one "
             "hand is theirs",
-            stacklevel=4,  # the caller of make_pairs, past its wrapper
         )
     return same, skilled, random
 

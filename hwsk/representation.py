@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -25,6 +24,7 @@ from hwsk._training.devices import seeded
 from hwsk._training.net import Net
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
 from hwsk.networks.vae import NegativeELBO, VAENetwork, divergence, log_likelihood
 
 __all__ = ["VariationalAutoencoder"]
@@ -234,9 +234,9 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._check_channels()
         further = self.warm_start and hasattr(self, "net_")
         with restored_on_failure(self):
-            stack = self._look(X, further=further, stacklevel=3)
+            stack = self._look(X, further=further)
             check_consistent_length(stack, groups)
-            self._warn_useless(stack, stacklevel=3)
+            self._warn_useless(stack)
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> CanvasDataset:
                 return _ImageDataset(stack[rows], self.augment if training else None, seed)
@@ -245,17 +245,13 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._train(make_dataset, len(stack), groups, make_module)
         return self
 
-    def _warn_useless(self, stack: NDArray[Any], stacklevel: int) -> None:
+    def _warn_useless(self, stack: NDArray[Any]) -> None:
         if len(stack) > 1 and (stack == stack[0]).all():
-            warnings.warn(
-                f"all {len(stack)} images are the same: there are no differences to learn",
-                stacklevel=stacklevel + 1,
-            )
+            warn_caller(f"all {len(stack)} images are the same: there are no differences to learn")
         if self.latent_dim > stack[0].size:
-            warnings.warn(
+            warn_caller(
                 f"latent_dim={self.latent_dim} is more than the {stack[0].size} pixels of an "
-                "image: vectors should be shorter than what they stand for",
-                stacklevel=stacklevel + 1,
+                "image: vectors should be shorter than what they stand for"
             )
 
     def _make_module(self) -> VAENetwork:
@@ -296,8 +292,8 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             Float32.
         """
         check_is_fitted(self)
-        Z = np.empty((len(check_images(X, self)[0]), self.latent_dim), np.float32)
-        for rows, (_, mean, _, _) in self._encode(X, stacklevel=3):
+        Z = np.empty((len(check_images(X, self)), self.latent_dim), np.float32)
+        for rows, (_, mean, _, _) in self._encode(X):
             Z[rows] = mean.cpu().numpy()
         return Z
 
@@ -340,7 +336,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         order, parts = [], []
-        for rows, (logits, *_) in self._encode(X, stacklevel=2):
+        for rows, (logits, *_) in self._encode(X):
             order += rows
             parts.append(self._draw(logits))
         return np.concatenate(parts)[np.argsort(order)]
@@ -380,14 +376,14 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             mean over 8 draws, the same for each image, so that the same X has the same score.
         """
         check_is_fitted(self)
-        return self._bounds(X, stacklevel=3)
+        return self._bounds(X)
 
-    def _bounds(self, X: Any, stacklevel: int) -> NDArray[np.float64]:
+    def _bounds(self, X: Any) -> NDArray[np.float64]:
         half = np.random.default_rng(0).standard_normal((_DRAWS // 2, self.latent_dim))
         draws = torch.from_numpy(np.concatenate([half, -half]))
         dataset = self._canvases(X)
         elbo = np.empty(len(dataset))
-        for rows, (_, mean, log_variance, variance) in self._encode(X, stacklevel):
+        for rows, (_, mean, log_variance, variance) in self._encode(X):
             images = collate_canvases([dataset[row] for row in rows])[0]["images"].to(mean.device)
             deviation = (log_variance / 2).exp()
             of_draws = [
@@ -419,7 +415,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             In nats an image; higher is better. See `score_samples`.
         """
         check_is_fitted(self)
-        return float(self._bounds(X, stacklevel=3).mean())
+        return float(self._bounds(X).mean())
 
     @torch.inference_mode()
     def _decode(self, latents: Tensor) -> Tensor:

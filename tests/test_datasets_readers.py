@@ -410,7 +410,18 @@ def test_iam_damaged_image(iam_folder):
     image.write_bytes(image.read_bytes()[:-30])
     load_iam(iam_folder)  # paths are not opened
     with pytest.raises(ValueError, match=r"a01-000u-00\.png is damaged"):
-        load_iam(iam_folder, as_arrays=True)
+        load_iam(iam_folder, as_arrays=True, on_error="raise")
+    n = len(load_iam(iam_folder).images)
+    with pytest.warns(UserWarning, match=r"1 image that can't be used .*a01-000u-00\.png") as told:
+        lines = load_iam(iam_folder, as_arrays=True)
+    assert told[0].filename == __file__
+    assert len(lines.images) == len(lines.text) == len(lines.ids) == n - 1
+    assert "a01-000u-00" not in lines.ids
+    image.write_bytes(b"")  # as a word of the published set is
+    with pytest.warns(UserWarning, match="1 image that can't be used"):
+        assert len(load_iam(iam_folder).images) == n - 1
+    with pytest.raises(ValueError, match=r"a01-000u-00\.png is empty"):
+        load_iam(iam_folder, on_error="raise")
 
 
 # IAM-OnDB

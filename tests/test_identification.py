@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 import hwsk
-from hwsk._data.images import find_ink
+from hwsk._data.levels import find_ink
 from hwsk.datasets import make_handwriting
 from hwsk.identification import LeakageWarning, WriterClassifier, WriterEmbedder
 from hwsk.identification import _weights as weights_module

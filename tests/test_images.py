@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch, _safe_indexing
 
+from hwsk._data.decoding import gray_image, read_image
 from hwsk._data.images import (
     LazyImages,
     check_images,
-    gray_image,
     object_array,
     pack_images,
     paper_level,
-    read_image,
     resize_to_height,
 )
 
@@ -222,8 +221,8 @@ def test_lazy_images_pickle_small(tmp_path):
     ],
 )
 def test_check_images_of_images(X):
-    images, is_table = check_images(X)
-    assert not is_table
+    images = check_images(X)
+    assert not images.is_table
     assert len(images) == 2
     assert all(image.ndim == 2 for image in images)
 
@@ -232,8 +231,8 @@ def test_check_images_of_paths(tmp_path):
     paths = [write(tmp_path / f"{i}.png", encode(smooth(5, 4 + i))) for i in range(3)]
     for X in (paths, tuple(paths), np.array(paths), object_array(paths), pd.Series(paths),
               [Path(path) for path in paths], LazyImages(paths)):  # fmt: skip
-        images, is_table = check_images(X)
-        assert not is_table
+        images = check_images(X)
+        assert not images.is_table
         assert [image.shape for image in images] == [(5, 4), (5, 5), (5, 6)]
 
 
@@ -241,9 +240,9 @@ def test_check_images_of_paths(tmp_path):
     "X", [np.zeros((3, 4)), [[0, 1], [2, 3]], pd.DataFrame({"a": [1.0], "b": [2.0]})]
 )
 def test_check_images_of_a_table(X):
-    images, is_table = check_images(X, reset=True)
-    assert is_table
-    assert images.dtype == np.float32
+    images = check_images(X, reset=True)
+    assert images.is_table
+    assert all(image.dtype == np.float32 for image in images)
     assert all(image.shape[0] == 1 for image in images)
 
 
@@ -266,7 +265,7 @@ def test_check_images_names_what_is_wrong(X, error, match):
 
 
 def test_check_images_names_the_row():
-    images, _ = check_images([np.ones((2, 2)), np.array([[1, np.nan]])])
+    images = check_images([np.ones((2, 2)), np.array([[1, np.nan]])])
     with pytest.raises(ValueError, match=r"image 1 holds NaN.*row 0, column 1"):
         list(images)
 
@@ -277,7 +276,7 @@ def refuse(image):
 
 def test_what_is_wrong_is_named_also_behind_steps(tmp_path):
     path = write(tmp_path / "a.png", encode(smooth()))
-    images, _ = check_images([None, np.ones((2, 2)), path])
+    images = check_images([None, np.ones((2, 2)), path])
     with pytest.raises(ValueError, match="image 0 is None; an image is"):
         list(images)
     lazy = images.map(refuse)

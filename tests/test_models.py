@@ -1,15 +1,20 @@
 """The models of the repository: they load, are small, have a card, and read."""
 
 import importlib
+import re
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 import hwsk
+from hwsk.cli import main
 from hwsk.datasets import (
     load_cedar_and,
     load_emnist,
@@ -54,6 +59,63 @@ def test_iam_lines_reads_handwriting_it_was_not_trained_on():
     lines = make_handwriting(20, level="line", n_writers=20, random_state=0)
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     assert character_error_rate(lines.text, reader.predict(list(lines.images))) < 0.25
+
+
+@pytest.fixture(scope="module")
+def line_reader():
+    return hwsk.load(FOLDER / "iam-lines.hwsk")
+
+
+def on_one_sheet(lines):
+    width = max(line.shape[1] for line in lines)
+    padded = [np.pad(i, ((8, 8), (0, width - i.shape[1])), constant_values=255) for i in lines]
+    return np.vstack(padded)
+
+
+def test_iam_lines_warns_of_what_is_not_one_upright_line(line_reader, tmp_path):
+    lines = list(make_handwriting(8, level="line", n_writers=8, random_state=1).images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = line_reader.predict(lines).tolist()
+    given = [
+        lines[0],
+        np.ascontiguousarray(lines[1][::-1, ::-1]),
+        on_one_sheet(lines[:2]),
+        on_one_sheet(lines),
+        (140 + (lines[2].astype(float) / 255) * 20).astype(np.uint8),  # faint
+        255 - lines[3],
+    ]
+    paths = [str(tmp_path / f"{i}.png") for i in range(len(given))]
+    for path, image in zip(paths, given, strict=True):
+        cv2.imwrite(path, image)
+    for X in (given, paths):
+        with pytest.warns(UserWarning) as told:
+            read = line_reader.predict(X)
+        messages = [str(warning.message) for warning in told]
+        for words, rows in [
+            ("look upside down", "rows 1"),
+            ("look like 2 lines of text", "rows 2"),
+            ("look like a page of text", "rows 3"),
+            ("have no ink", "rows 4"),
+        ]:
+            (message,) = [m for m in messages if words in m]
+            assert rows in message and "1 of 6" in message
+        assert read[0] == expected[0] and read[5] == expected[3]  # negatives are turned round
+    result = CliRunner().invoke(main, ["recognize", str(FOLDER / "iam-lines.hwsk"), *paths])
+    assert result.exit_code == 0
+    assert re.search(r"Warning: 1 of 6 images look like 2 lines of text.*2\.png", result.stderr)
+    assert re.search(r"Warning: 1 of 6 images look upside down.*1\.png", result.stderr)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "PA", "LA", "RGB", "CMYK", "YCbCr", "LAB", "I", "F"])
+def test_iam_lines_reads_pillow_images_of_every_mode(line_reader, mode):
+    lines = make_handwriting(1, level="line", random_state=4)
+    array = lines.images[0]
+    if mode == "1":
+        array = np.where(array > 127, 255, 0).astype(np.uint8)
+    image = Image.fromarray(array)
+    image = (image.convert("LA") if mode == "PA" else image).convert(mode)
+    assert line_reader.predict([image]).tolist() == line_reader.predict([array]).tolist()
 
 
 def test_iam_words_reads_words_and_stops():
@@ -140,6 +202,17 @@ def test_signature_verifier_takes_raw_images_of_any_size():
     probabilities = verifier.predict_proba(made.images[pairs[:4]])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert set(verifier.predict(made.images[pairs])) <= {0, 1}
+
+
+def test_signature_verifier_turns_negatives_round():
+    signatures = make_signatures(2, n_genuine=2, n_forged=0, random_state=0).images
+    verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
+    pairs = [[signatures[0], signatures[1]], [signatures[0], signatures[2]]]
+    expected = verifier.predict_proba(pairs)
+    with pytest.warns(UserWarning, match=r"1 of \d images look inverted .* are turned round"):
+        found = verifier.predict_proba([[a, 255 - b] if i == 0 else [a, b]
+                                        for i, (a, b) in enumerate(pairs)])  # fmt: skip
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_signature_verifier_tells_forgeries_of_made_signatures():

@@ -270,7 +270,7 @@ def test_one_image_without_a_list_is_refused(reader):
         reader.predict_log_proba,
         make_pipeline(Grayscale(), reader).predict,
     ):
-        with pytest.raises(ValueError, match=r"fitted on images, and X is a table.* \[X\]"):
+        with pytest.raises(ValueError, match=r"one image.* put it in a list: \[X\]"):
             read(X[0])
 
 
@@ -324,7 +324,9 @@ def test_floats_beyond_one():
 
 
 def test_rounded_floats_give_no_warning():
-    images = [np.full((13, 9), 1 + 2**-23, np.float32)] * 4
+    images = [np.full((13, 9), 1 + 2**-23, np.float32) for _ in range(4)]
+    for image in images:
+        image[5, 2:7] = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         recognizer = small_recognizer(callbacks=[NoTraining()])

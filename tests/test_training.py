@@ -262,8 +262,10 @@ def test_augmentation_is_for_training_only():
 
     params = {"augment": note, "max_epochs": 3, "early_stopping": True, "validation_fraction": 0.5}
     recognizer = small_recognizer(**params).fit(X[:8], Y[:8])
+    in_fit = len(calls)
+    assert in_fit >= 12  # and once more where a text hardly fits its image
     recognizer.predict(X)
-    assert calls == [np.uint8] * 12
+    assert calls == [np.uint8] * in_fit
 
 
 # --- the contract

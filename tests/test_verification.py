@@ -165,9 +165,9 @@ def test_paths_are_decoded_once(words, fitted, pairs, tmp_path, monkeypatch):
     for path, image in zip(paths, words.images, strict=True):
         cv2.imwrite(path, image)
     decoded = []
-    read = hwsk._data.images.read_image
+    read = hwsk._data.decoding._decode_file
     monkeypatch.setattr(
-        hwsk._data.images, "read_image", lambda path: decoded.append(path) or read(path)
+        hwsk._data.decoding, "_decode_file", lambda path: decoded.append(path) or read(path)
     )
     distances = fitted.pair_distance(paths[rows])
     assert len(decoded) == len(np.unique(rows))

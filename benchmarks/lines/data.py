@@ -34,7 +34,7 @@ from sklearn.pipeline import Pipeline
 
 from benchmarks.iam import load_split, prompt, spaced_punctuation
 from benchmarks.lines.paper import Image, degrade
-from hwsk._images import read_image
+from hwsk._data.decoding import read_image
 from hwsk.datasets import load_iam_online, make_handwriting
 from hwsk.datasets._data_home import unpack
 from hwsk.preprocessing import LineNormalizer, StrokeRasterizer

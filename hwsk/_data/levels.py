@@ -1,14 +1,21 @@
-"""Grey levels: which values are paper and ink, and images that look inverted."""
+"""Paper and ink: which grey values are which, and images that look inverted."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk._data.images import Image, some_rows
+from hwsk._data.decoding import Image
+from hwsk._data.images import paper_level, some_rows
+
+Levels = tuple[float, float]
+"""The values of paper and of full ink in images of floats."""
+
+FAINTEST = 0.1  # ink below this, of the full scale, is paper
+MIN_CONTRAST = 0.1  # of the full scale: ink that is on average less dark is paper texture
 
 
 def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
@@ -23,36 +30,78 @@ def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
     )
 
 
-def learn_levels(
-    means: NDArray[np.float64],
-    is_float: NDArray[np.bool_],
-    span: tuple[float, float],
-    is_table: bool,
-    stacklevel: int,
-) -> tuple[float, float]:
-    """The values of paper and full ink in images of floats, which span these; dark ink on light.
+def is_blank(image: Image) -> bool:
+    """Indicate an image of one tone, but for paper texture."""
+    return float(image.max()) - float(image.min()) <= FAINTEST * paper_level(image)
 
-    Warns of another scale than 0 to 1 and of inverted images; in tables, values are free.
+
+def is_inverted(image: Image) -> bool:
+    """Indicate light ink on dark paper: most pixels are nearer to the dark end of the tones."""
+    gray = to_bytes(image)
+    counts = np.bincount(gray.ravel(), minlength=256).cumsum() / gray.size
+    dark, median, light = np.searchsorted(counts, [0.01, 0.5, 0.99])
+    if light - dark < 255 * MIN_CONTRAST:  # hardly any ink: judge the paper alone
+        return bool(median < 128)
+    return bool(median - dark < light - median)
+
+
+def is_negative(image: Image) -> bool:
+    """Indicate a negative for certain: its edges are nearer to the dark end, too.
+
+    A bold character that is cut out closely is mostly ink, and its edges are still paper.
     """
-    low, high = span
-    if low > -1e-4 and high < 1 + 1e-4:  # what resizing makes of 0 and 1 may be rounded beyond
-        low, high = 0.0, 1.0
-    elif not is_table:
-        warnings.warn(
-            f"images of floats hold values from {low:g} to {high:g}, not 0 to 1: "
-            f"{high:g} is taken as paper and {low:g} as full ink",
-            stacklevel=stacklevel + 1,
-        )
-    ink = np.where(is_float, (high - means) / (high - low), 1 - means / 255)
-    dark = np.flatnonzero(ink > 0.5)
-    if len(dark) <= len(ink) / 2:  # most are light: name those that are clearly otherwise
-        dark = np.flatnonzero(ink > 0.6)
-    if len(dark) and not is_table:
-        warnings.warn(inverted_message(dark, len(means)), stacklevel=stacklevel + 1)
-    return high, low
+    edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    middle = (float(image.min()) + float(image.max())) / 2
+    return bool(np.median(edges) < middle) and is_inverted(image)
 
 
-def to_ink(image: Image, levels: tuple[float, float]) -> NDArray[np.float32]:
+def remark_polarity(image: Image) -> str | None:
+    """Say of an image that it is turned round, by who does that, or that it may have to be."""
+    if not is_inverted(image):
+        return None
+    if is_negative(image):
+        return "look inverted (light ink on dark paper), and are turned round"
+    return "are mostly dark up to parts of their edges, and taken as dark ink on light paper"
+
+
+def invert(image: Image) -> Image:
+    """Turn the tones round: dark becomes light."""
+    return np.asarray(paper_level(image) - image, dtype=image.dtype)
+
+
+def to_bytes(image: Image) -> NDArray[np.uint8]:
+    """Grey values as uint8."""
+    if image.dtype == np.uint8:
+        return image
+    scaled = np.clip(image * (255 / paper_level(image)), 0, 255)
+    return np.rint(scaled).astype(np.uint8)
+
+
+def as_float(image: Image) -> Image:
+    """Grey values as floats; uint8 as 0 to 1."""
+    return image if image.dtype != np.uint8 else image.astype(np.float32) / np.float32(255)
+
+
+def to_ink(image: Image, levels: Levels) -> NDArray[np.float32]:
     """Grey values as amount of ink: paper 0, full ink 1."""
     paper, ink = (255.0, 0.0) if image.dtype == np.uint8 else levels
     return ((paper - image.astype(np.float32)) / (paper - ink)).astype(np.float32, copy=False)
+
+
+def find_ink(ink: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which pixels are ink (1 is full ink): at least half as dark as the darkest."""
+    return ink > max(FAINTEST, float(ink.max()) / 2)
+
+
+def otsu_ink(image: Image) -> NDArray[np.uint8]:
+    """Ink (255) on paper (0) by Otsu's threshold; none, if it is hardly darker than the rest."""
+    gray = to_bytes(image)
+    _, binary = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    return without_texture(gray, np.asarray(binary, np.uint8))
+
+
+def without_texture(gray: NDArray[np.uint8], ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Ink (255 on 0); none, if it is on average hardly darker than the paper."""
+    dark = cv2.mean(gray, mask=ink)[0]
+    paper = cv2.mean(gray, mask=cv2.bitwise_not(ink))[0]
+    return ink if paper - dark >= 255 * MIN_CONTRAST else np.zeros_like(ink)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hwsk._data.images import is_path, some_rows
+from hwsk._data.decoding import is_path
+from hwsk._data.images import some_rows
 
 Kind = Literal["images", "vectors", "ids"]
 

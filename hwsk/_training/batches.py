@@ -76,17 +76,28 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
         self.seed = seed
         self.epoch = 0
         self.widths: NDArray[np.int64] | None = None
+        self.least_widths: NDArray[np.int64] | None = None
+        """Images that `augment` makes narrower than this are used unchanged."""
         self.collate: Collate = collate_rasters
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
-        image = self._scaled(self.images[i])
-        if self.augment is not None:
-            rng = np.random.default_rng([self.seed, self.epoch, i])
-            image = self._scaled(self._augmented(image, rng))  # its height may be another
+        return self.prepare(i, self.images[i])
+
+    def prepare(self, i: int, image: Image) -> tuple[NDArray[np.float32], Any]:
+        """What the network gets of image i, and its target."""
+        scaled = self._scaled(image)
+        image = scaled if self.augment is None else self.augmented(i, scaled)
+        if self.least_widths is not None and image.shape[1] < self.least_widths[i]:
+            image = scaled
         return to_ink(image, self.levels), None if self.targets is None else self.targets[i]
+
+    def augmented(self, i: int, image: Image) -> Image:
+        """Image i as it is augmented in this epoch."""
+        rng = np.random.default_rng([self.seed, self.epoch, i])
+        return self._scaled(self._augmented(self._scaled(image), rng))  # its height may be another
 
     def _augmented(self, image: Image, rng: np.random.Generator) -> Image:
         assert self.augment is not None

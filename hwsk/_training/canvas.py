@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hwsk._data.images import (
-    FAINTEST,
-    Image,
-    LazyImages,
-    check_images,
-    find_ink,
-    fit_to_canvas,
-    some_rows,
-    unfold_table,
-)
-from hwsk._data.levels import learn_levels, to_ink
+from hwsk._data.images import Image, check_images, fit_to_canvas
+from hwsk._data.levels import as_float, find_ink, to_ink
+from hwsk._data.scan import scan_images, walk
 from hwsk._training.batches import Augmentation, Collate, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import fill_docstring
@@ -47,8 +39,11 @@ def document_canvas(cls: type) -> type:
 class EncoderEstimator(NetworkEstimator):
     """A network over images fitted to one canvas.
 
-    A subclass has the parameters `channels, image_size, image_shape` beside those of training.
+    A subclass has the parameters `channels, image_size` beside those of training, and
+    `image_shape` if it takes tables.
     """
+
+    image_shape: tuple[int, int] | None = None
 
     image_size_: tuple[int, int]
 
@@ -59,40 +54,23 @@ class EncoderEstimator(NetworkEstimator):
                 f"channels={self.channels!r}; the four stages need four whole numbers from 1"
             )
 
-    def _look(self, X: Any, *, further: bool, stacklevel: int) -> NDArray[Any]:
-        """See every image before training; all of them on the canvas, as one array.
+    def _look(self, X: Any, *, further: bool) -> NDArray[Any]:
+        """Go over all images before training; all of them on the canvas, as one array.
 
         Values are uint8, or floats from 0 (ink) to 1 (paper).
         """
-        images, is_table = check_images(X, self, reset=not further)
-        if is_table:
-            images = LazyImages(list(unfold_table(images, self.image_shape)))
-        decoded = list(images)
-        is_float = np.array([image.dtype != np.uint8 for image in decoded])
-        spans = [(float(image.min()), float(image.max())) for image in decoded]
-        of_floats = [span for span, known in zip(spans, is_float, strict=True) if known]
-        low = min([span[0] for span in of_floats], default=0.0)
-        high = max([span[1] for span in of_floats], default=1.0)
-        if not is_table:
-            low, high = min(low, 0.0), max(high, 1.0)
-        elif low == high:
-            high = low + 1
+        images = check_images(X, self, reset=not further, image_shape=self.image_shape)
+        scan = scan_images(images)
         if not further:
-            means = np.array([float(image.mean()) for image in decoded])
-            self.levels_ = learn_levels(means, is_float, (low, high), is_table, stacklevel + 1)
-            self.image_size_ = self._canvas_size([image.shape for image in decoded], is_table)
-        canvases = [self._on_canvas(image, is_table) for image in decoded]
-        if is_float.any() and not is_float.all():
-            canvases = [_as_float(canvas) for canvas in canvases]
-        stack = np.stack(canvases)
-        if not is_table:
-            paper = 255 if stack.dtype == np.uint8 else 1
-            darkest = np.float32(1) - stack.min(axis=(1, 2)) / np.float32(paper)
-            blank = np.flatnonzero(darkest <= FAINTEST)
-            self._warn_blank(blank, len(stack), stacklevel + 1)
-        return stack
+            self.levels_ = scan.learn_levels()
+            self.image_size_ = self._canvas_size(scan.shapes.tolist(), scan.is_table)
+        canvases = [self._on_canvas(image, scan.is_table) for image in scan.kept]
+        if scan.is_float.any() and not scan.is_float.all():
+            canvases = [as_float(canvas) for canvas in canvases]
+        self._warn_blank(scan.blank_rows(self.levels_), len(scan))
+        return np.stack(canvases)
 
-    def _canvas_size(self, shapes: list[tuple[int, ...]], is_table: bool) -> tuple[int, int]:
+    def _canvas_size(self, shapes: list[list[int]], is_table: bool) -> tuple[int, int]:
         if self.image_size is None or is_table:
             other = [row for row, shape in enumerate(shapes) if shape != shapes[0]]
             if other:
@@ -118,18 +96,13 @@ class EncoderEstimator(NetworkEstimator):
 
     def _canvases(self, X: Any) -> CanvasDataset:
         """Images to predict from, decoded and fitted when they are asked for."""
-        images, is_table = check_images(X, self)
-        if is_table:
-            table = unfold_table(images, self.image_shape)
-            return CanvasDataset([self._on_canvas(image, is_table) for image in table], None)
-        assert isinstance(images, LazyImages)
-        return CanvasDataset(images.map(self._on_canvas), None)
+        images = check_images(X, self, image_shape=self.image_shape)
+        return CanvasDataset(images.map(partial(self._on_canvas, is_table=images.is_table)), None)
 
     def _encode_views(
         self,
         X: Any,
         n_changed: int,
-        stacklevel: int,
         *,
         keep: bool = False,
         collate: Collate | None = None,
@@ -143,8 +116,8 @@ class EncoderEstimator(NetworkEstimator):
         dataset = self._canvases(X)
         dataset.collate = collate or dataset.collate
         if keep and n_changed:
-            dataset.images = list(dataset.images)
-        yield self._encode_canvases(dataset, stacklevel + 1)
+            dataset.images = [image for _, image in walk(dataset.images)]
+        yield self._outputs(dataset)
         for view in range(n_changed):
             changed = copy(dataset)
             changed.augment, changed.view = self.augment, view
@@ -157,27 +130,9 @@ class EncoderEstimator(NetworkEstimator):
                 "image by"
             )
 
-    def _encode(self, X: Any, stacklevel: int) -> Iterator[tuple[list[int], Any]]:
-        """Yield (rows, output of the network), and in the end warn of images without ink."""
-        return self._encode_canvases(self._canvases(X), stacklevel)
-
-    def _encode_canvases(
-        self, dataset: CanvasDataset, stacklevel: int
-    ) -> Iterator[tuple[list[int], Any]]:
-        blank: list[int] = []
-        for rows, output in self._outputs(dataset):
-            blank += [row for row in rows if row in dataset.blank]
-            yield rows, output
-        if not hasattr(self, "n_features_in_"):
-            self._warn_blank(sorted(blank), len(dataset), stacklevel + 1)
-
-    def _warn_blank(self, rows: Any, n: int, stacklevel: int) -> None:
-        if len(rows):
-            warnings.warn(
-                f"{len(rows)} of {n} images have no ink, rows {some_rows(rows)}: what "
-                f"{type(self).__name__} makes of them means nothing",
-                stacklevel=stacklevel + 1,
-            )
+    def _encode(self, X: Any) -> Iterator[tuple[list[int], Any]]:
+        """Yield (rows, output of the network)."""
+        return self._outputs(self._canvases(X))
 
 
 class CanvasDataset(RasterDataset):
@@ -192,7 +147,6 @@ class CanvasDataset(RasterDataset):
     ) -> None:
         super().__init__(images, (1.0, 0.0), None, targets, augment, seed)
         self.collate = collate_canvases
-        self.blank: set[int] = set()
         self.view: int | None = None
         """Where all images are to be changed alike: the seed."""
 
@@ -200,12 +154,6 @@ class CanvasDataset(RasterDataset):
         if self.view is not None:
             rng = np.random.default_rng(self.view)
         return super()._augmented(image, rng)
-
-    def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
-        item = super().__getitem__(i)
-        if self.targets is None and item[0].max() <= FAINTEST:
-            self.blank.add(i)
-        return item
 
 
 def collate_canvases(
@@ -223,10 +171,6 @@ def collate_canvases(
 def in_order(rows: list[int], parts: list[NDArray[Any]]) -> NDArray[Any]:
     """Outputs of batches joined, in the order of the samples."""
     return np.concatenate(parts)[np.argsort(rows)]
-
-
-def _as_float(image: Image) -> Image:
-    return image if image.dtype != np.uint8 else image.astype(np.float32) / np.float32(255)
 
 
 def _size(shape: Sequence[int]) -> str:

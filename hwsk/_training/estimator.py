@@ -7,8 +7,8 @@ net and keeps it as `net_`. Networks know nothing of this file; this file knows 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hwsk._data.images import some_rows
-from hwsk._data.levels import inverted_message
+from hwsk._data.levels import FAINTEST, inverted_message
+from hwsk._data.scan import walk
 from hwsk._training.batches import Batched, RasterDataset
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
 from hwsk._training.layout import fit_weights, limit_size
@@ -37,11 +38,31 @@ from hwsk._training.net import (
     PredictingNet,
     StopAtNonFiniteLoss,
 )
+from hwsk._warn import warn_caller
 from hwsk.callbacks import FitEnded, OneCycle, Progress, WeightAverage, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 
 CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
+
+
+class Unlike:
+    """Rows of images whose amount of ink shows that they are not what `fit` was given."""
+
+    def __init__(self, ink: str = "dark") -> None:
+        self.ink = ink
+        self.inverted: list[int] = []
+        self.beyond: list[int] = []
+        self.blank: list[int] = []
+
+    def look(self, row: int, ink: NDArray[np.float32]) -> None:
+        """Enter an image, given its ink as the network gets it."""
+        if ink.mean() > 0.6:
+            self.inverted.append(row)
+        if abs(ink).max() > 1.5:
+            self.beyond.append(row)
+        elif ink.max() <= FAINTEST:
+            self.blank.append(row)
 
 
 class NetworkEstimator(BaseEstimator):
@@ -188,19 +209,17 @@ class NetworkEstimator(BaseEstimator):
             what = f"the training loss became {loss} in epoch {epoch} of {epochs}"
             if not finite.go_back(net):
                 raise ValueError(f"{what}: nothing was learnt; lower lr (now {self.lr})")
-            warnings.warn(
+            warn_caller(
                 f"{what}: training stopped, and the weights are those of epoch {finite.n_epochs}; "
                 f"lower lr (now {self.lr})",
                 ConvergenceWarning,
-                stacklevel=6,  # the caller of `fit`
             )
         elif net.ended_by is not None and not isinstance(net.ended_by, FitEnded):
-            warnings.warn(
+            warn_caller(
                 f"training was interrupted in epoch {epoch} of {epochs}: the "
                 f"{type(self).__name__} keeps what it had learnt by then, and is not what a whole "
                 "fit gives",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         self._keep(net)
 
@@ -246,45 +265,50 @@ class NetworkEstimator(BaseEstimator):
         *,
         batch_size: int | None = None,
         warn: bool = True,
-        stacklevel: int = 4,
     ) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network) batch by batch, similar widths together.
 
         A chunk of rows is decoded at a time, so memory does not grow with their number. In the
-        end, images that are clearly unlike those of `fit` are named in a warning.
+        end, images without ink and images that are clearly unlike those of `fit` are named in
+        warnings, and so is what `walk` remarks on.
         """
         check_is_fitted(self)
         size = batch_size or self.batch_size
-        inverted: list[int] = []
-        beyond: list[int] = []
-        for start in range(0, len(dataset), CHUNK * size):
-            rows = range(start, min(len(dataset), start + CHUNK * size))
-            items = [dataset[i] for i in rows]
-            inverted += [i for i, item in zip(rows, items, strict=True) if item[0].mean() > 0.6]
-            beyond += [i for i, item in zip(rows, items, strict=True) if abs(item[0]).max() > 1.5]
+        unlike = Unlike(dataset.ink)
+        samples = walk(dataset.images, dataset.prepare, remark=warn)
+        while chunk := list(islice(samples, CHUNK * size)):
+            start, items = chunk[0][0], [item for _, item in chunk]
+            for row, (ink, _) in chunk:
+                unlike.look(row, ink)
             order = np.argsort([item[0].shape[1] for item in items], kind="stable")
             for i in range(0, len(items), size):
                 chosen = order[i : i + size]
                 batch = dataset.collate([items[j] for j in chosen])
                 yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
         if warn:
-            self._warn_unlike(inverted, beyond, len(dataset), dataset.ink, stacklevel)
+            self._warn_unlike(unlike, len(dataset))
 
-    def _warn_unlike(
-        self, inverted: list[int], beyond: list[int], n: int, ink: str, stacklevel: int
-    ) -> None:
-        """Warn of images whose ink, on average or somewhere, is more than can be."""
+    def _warn_unlike(self, unlike: Unlike, n: int) -> None:
+        """Warn of images whose ink, on average or somewhere, is more than can be, or nothing."""
         if hasattr(self, "n_features_in_"):  # the values of tables are free
             return
-        if beyond:
-            warnings.warn(
-                f"{len(beyond)} of {n} images hold values far from those of `fit`, where paper was "
-                f"{self.levels_[0]:g} and ink {self.levels_[1]:g}, rows {some_rows(beyond)}; "
-                "floats are 0 to 1, and 0 to 255 is for uint8",
-                stacklevel=stacklevel + 1,
+        if unlike.beyond:
+            warn_caller(
+                f"{len(unlike.beyond)} of {n} images hold values far from those of `fit`, where "
+                f"paper was {self.levels_[0]:g} and ink {self.levels_[1]:g}, rows "
+                f"{some_rows(unlike.beyond)}; floats are 0 to 1, and 0 to 255 is for uint8"
             )
-        elif inverted:
-            warnings.warn(inverted_message(inverted, n, ink), stacklevel=stacklevel + 1)
+        elif unlike.inverted:
+            warn_caller(inverted_message(unlike.inverted, n, unlike.ink))
+        self._warn_blank(unlike.blank, n)
+
+    def _warn_blank(self, rows: Any, n: int) -> None:
+        if len(rows) and not hasattr(self, "n_features_in_"):
+            warn_caller(
+                f"{len(rows)} of {n} images have no ink, rows {some_rows(rows)}: they are blank, "
+                "or their ink is less than a tenth of the scale darker than their paper; what "
+                f"{type(self).__name__} makes of them means nothing"
+            )
 
     def _get_network_state(self) -> dict[str, NDArray[Any]]:
         """The network's weights as arrays, whatever device they are on."""
@@ -307,7 +331,9 @@ class NetworkEstimator(BaseEstimator):
         try:
             resolved = resolve_device(device)
         except ValueError as error:
-            warnings.warn(f"{error}; the estimator predicts on another device", stacklevel=2)
+            warn_caller(
+                f"{error}; the estimator predicts on another device",
+            )
             resolved = resolve_device("auto")
         dtype = resolve_precision(self.precision, resolved)
         self.net_ = PredictingNet(

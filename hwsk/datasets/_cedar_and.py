@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,

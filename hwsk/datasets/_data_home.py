@@ -11,11 +11,12 @@ import shutil
 import tarfile
 import tempfile
 import unicodedata
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from hwsk._warn import warn_caller
 
 logger = logging.getLogger(__name__)
 
@@ -257,7 +258,7 @@ def warn_left_out(noun: str, what: str, names: Sequence[str]) -> None:
     if names:
         first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         count = f"{len(names)} {noun}" + ("s" if len(names) > 1 else "")
-        warnings.warn(f"{count} {what}: left out ({first})", UserWarning, stacklevel=4)
+        warn_caller(f"{count} {what}: left out ({first})")
 
 
 def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

@@ -10,11 +10,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-import warnings
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from hwsk._warn import warn_caller
 from hwsk.datasets._data_home import logger
 
 _TIMEOUT = 60.0  # seconds without a byte
@@ -44,10 +44,9 @@ def download(
     if file.exists():
         if _md5(file) == md5:
             return
-        warnings.warn(
+        warn_caller(
             f"{file} is damaged (its MD5 is not {md5}): downloading it again",
             UserWarning,
-            stacklevel=4,
         )
     logger.info("downloading %s to %s", url, file)
     file.parent.mkdir(exist_ok=True)
@@ -63,10 +62,9 @@ def download(
                     error.close()  # it holds the connection
                 if not left or not _may_pass(error):
                     raise OSError(f"can't download {url}: {error}. {otherwise}") from error
-                warnings.warn(
+                warn_caller(
                     f"{url}: {error}; {left} more {'try' if left == 1 else 'tries'}",
                     UserWarning,
-                    stacklevel=4,
                 )
                 time.sleep(delay)
         if (found := _md5(part)) != md5:

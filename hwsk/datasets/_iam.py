@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -23,6 +23,7 @@ from hwsk.datasets._data_home import (
     walk_files,
     warn_left_out,
 )
+from hwsk.datasets._usable import keep_usable
 
 _LAYOUT = (
     "the folder of the IAM database with lines.tgz, words.tgz or forms.tgz (or folders lines, "
@@ -62,6 +63,7 @@ class _Subset(NamedTuple):
         "level": [StrOptions({"line", "word", "form"})],
         "segmentation": [StrOptions({"all", "ok"})],
         "as_arrays": ["boolean"],
+        "on_error": [StrOptions({"warn", "raise"})],
         "data_home": [str, os.PathLike, None],
         "return_X_y": ["boolean"],
     },
@@ -73,6 +75,7 @@ def load_iam(
     level: str = "line",
     segmentation: str = "all",
     as_arrays: bool = False,
+    on_error: str = "warn",
     data_home: StrPath | None = None,
     return_X_y: bool = False,
 ) -> Any:
@@ -93,7 +96,11 @@ def load_iam(
         those where all lines are). A line marked ``err`` has a right transcript and a right image
         all the same; it is its division into words that failed.
     as_arrays : bool, default=False
-        Whether to decode the images. Else they are file paths, which every estimator takes.
+        Whether to decode the images. Otherwise they are file paths, which every estimator takes.
+    on_error : {"warn", "raise"}, default="warn"
+        What to do about image files that can't be used. With "warn" they are left out and counted
+        in one warning; with "raise", one error names all. Empty files (0 bytes) are always found,
+        damaged ones where images are decoded.
     data_home : str or path, default=None
         Where archives are unpacked, once; see :func:`get_data_home`.
     return_X_y : bool, default=False
@@ -131,7 +138,7 @@ def load_iam(
     Warns
     -----
     UserWarning
-        If rows have no image: they are left out, counted.
+        If rows have no image, or one that can't be used: they are left out, counted.
 
     See Also
     --------
@@ -186,8 +193,9 @@ def load_iam(
         kept = [row for row in kept if row.segmentation == "ok"]
         if not kept:
             raise ValueError(f"no {level} of {table} that has an image is marked ok")
-    paths = object_array([images[row.id] for row in kept])
-    data = object_array([read_image(p) for p in paths]) if as_arrays else paths
+    paths = [images[row.id] for row in kept]
+    kept, found = keep_usable(kept, paths, as_arrays, on_error)
+    data = object_array(found)
     text = object_array([row.text for row in kept])
     if return_X_y:
         return data, text

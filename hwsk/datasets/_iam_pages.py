@@ -140,7 +140,9 @@ def load_iam_pages(path: StrPath, *, subset: str = "all", data_home: StrPath | N
         else:
             clip_to_page(page, remarks)
             pages[form] = page
-    remarks.warn(str(lines_file), stacklevel=4)
+    remarks.warn(
+        str(lines_file),
+    )
     if not pages:
         raise ValueError(
             f"{folder}: none of {len(images)} images is a whole page with lines in {lines_file} "

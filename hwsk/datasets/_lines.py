@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
+from sklearn.utils._param_validation import StrOptions, validate_params
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -19,6 +19,7 @@ from hwsk.datasets._data_home import (
     walk_files,
     warn_left_out,
 )
+from hwsk.datasets._usable import keep_usable
 
 _LAYOUT = (
     "a folder of images with transcripts beside them (a1.png, a1.gt.txt), or a .csv or .tsv file "
@@ -39,6 +40,7 @@ class _Line(NamedTuple):
         "path": [str, os.PathLike],
         "text_suffix": [str],
         "as_arrays": ["boolean"],
+        "on_error": [StrOptions({"warn", "raise"})],
         "data_home": [str, os.PathLike, None],
         "return_X_y": ["boolean"],
     },
@@ -49,6 +51,7 @@ def load_lines(
     *,
     text_suffix: str = ".gt.txt",
     as_arrays: bool = False,
+    on_error: str = "warn",
     data_home: StrPath | None = None,
     return_X_y: bool = False,
 ) -> Any:
@@ -66,7 +69,11 @@ def load_lines(
     text_suffix : str, default=".gt.txt"
         What the name of a transcript ends in, for a folder.
     as_arrays : bool, default=False
-        Whether to decode the images. Else they are file paths, which every estimator takes.
+        Whether to decode the images. Otherwise they are file paths, which every estimator takes.
+    on_error : {"warn", "raise"}, default="warn"
+        What to do about image files that can't be used. With "warn" they are left out and counted
+        in one warning; with "raise", one error names all. Empty files (0 bytes) are always found,
+        damaged ones where images are decoded.
     data_home : str or path, default=None
         Where an archive is unpacked; see :func:`get_data_home`.
     return_X_y : bool, default=False
@@ -98,8 +105,8 @@ def load_lines(
     Warns
     -----
     UserWarning
-        If an image lacks its transcript, or a transcript (or table row) its image or its text:
-        they are left out, counted.
+        If an image lacks its transcript, or a transcript (or table row) its image or its text, or
+        if an image can't be used: they are left out, counted.
 
     See Also
     --------
@@ -136,8 +143,9 @@ def load_lines(
         f"or text in it ({len(empty)})",
         no_image + no_text + empty,
     )
-    paths = object_array([str(line.image) for line in lines])
-    images = object_array([read_image(p) for p in paths]) if as_arrays else paths
+    paths = [str(line.image) for line in lines]
+    lines, decoded = keep_usable(lines, paths, as_arrays, on_error)
+    images = object_array(decoded)
     text = object_array([line.text for line in lines])
     if return_X_y:
         return images, text

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -202,7 +203,9 @@ def load_pages(
     warn_left_out("page", f"of {source} that can't be read", damaged)
     warn_left_out("line", f"of {source} without text", found.no_text)
     warn_left_out("line", f"of {source} without polygon or box", found.no_place)
-    remarks.warn(str(source), stacklevel=4)
+    remarks.warn(
+        str(source),
+    )
     if return_X_y:
         return object_array(found.lines), object_array(found.text)
     n_lines = sum(len(page.lines) for page in found.pages)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
+from sklearn.utils._param_validation import StrOptions, validate_params
 
-from hwsk._data.images import object_array, read_image
+from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -21,6 +21,7 @@ from hwsk.datasets._data_home import (
     walk_files,
     warn_left_out,
 )
+from hwsk.datasets._usable import keep_usable
 
 _CEDAR_NAME = re.compile(r"(?P<kind>original|forgeries)_(?P<writer>\d+)_(?P<number>\d+)", re.I)
 _CEDAR_LAYOUT = (
@@ -67,6 +68,7 @@ class _Signature(NamedTuple):
     {
         "path": [str, os.PathLike],
         "as_arrays": ["boolean"],
+        "on_error": [StrOptions({"warn", "raise"})],
         "data_home": [str, os.PathLike, None],
         "return_X_y": ["boolean"],
     },
@@ -76,6 +78,7 @@ def load_cedar_signatures(
     path: StrPath,
     *,
     as_arrays: bool = False,
+    on_error: str = "warn",
     data_home: StrPath | None = None,
     return_X_y: bool = False,
 ) -> Any:
@@ -89,7 +92,11 @@ def load_cedar_signatures(
         ``full_org``) and ``forgeries_W_K.png`` (in ``full_forg``), where W is the writer. Any image
         format, bit depth and colour; transparent pixels are paper.
     as_arrays : bool, default=False
-        Whether to decode the images. Else they are file paths, which every estimator takes.
+        Whether to decode the images. Otherwise they are file paths, which every estimator takes.
+    on_error : {"warn", "raise"}, default="warn"
+        What to do about image files that can't be used. With "warn" they are left out and counted
+        in one warning; with "raise", one error names all. Empty files (0 bytes) are always found,
+        damaged ones where images are decoded.
     data_home : str or path, default=None
         Where archives are unpacked, once; see :func:`get_data_home`.
     return_X_y : bool, default=False
@@ -126,7 +133,8 @@ def load_cedar_signatures(
     Warns
     -----
     UserWarning
-        If there are images with other names: they are left out, counted.
+        If there are images with other names, or such that can't be used: they are left out,
+        counted.
 
     See Also
     --------
@@ -154,7 +162,7 @@ def load_cedar_signatures(
     folder = open_folder(path, data_home, _CEDAR_LAYOUT)
     parts = _open_archives(folder, ["signatures"], data_home)
     found = _find(parts, _parse_cedar, _CEDAR_LAYOUT)
-    data = _as_bunch(found, _CEDAR_DESCR, as_arrays)
+    data = _as_bunch(found, _CEDAR_DESCR, as_arrays, on_error)
     del data["script"]
     return (data.images, data.hand) if return_X_y else data
 
@@ -163,6 +171,7 @@ def load_cedar_signatures(
     {
         "path": [str, os.PathLike],
         "as_arrays": ["boolean"],
+        "on_error": [StrOptions({"warn", "raise"})],
         "data_home": [str, os.PathLike, None],
         "return_X_y": ["boolean"],
     },
@@ -172,6 +181,7 @@ def load_bhsig260(
     path: StrPath,
     *,
     as_arrays: bool = False,
+    on_error: str = "warn",
     data_home: StrPath | None = None,
     return_X_y: bool = False,
 ) -> Any:
@@ -188,7 +198,11 @@ def load_bhsig260(
         are genuine or forged by ``true``/``false``, ``genuine``/``forged`` or the like:
         ``Hindi/12/true/a.png``. Any image format, bit depth and colour.
     as_arrays : bool, default=False
-        Whether to decode the images. Else they are file paths, which every estimator takes.
+        Whether to decode the images. Otherwise they are file paths, which every estimator takes.
+    on_error : {"warn", "raise"}, default="warn"
+        What to do about image files that can't be used. With "warn" they are left out and counted
+        in one warning; with "raise", one error names all. Empty files (0 bytes) are always found,
+        damaged ones where images are decoded.
     data_home : str or path, default=None
         Where archives are unpacked, once; see :func:`get_data_home`.
     return_X_y : bool, default=False
@@ -258,7 +272,7 @@ def load_bhsig260(
     folder = open_folder(path, data_home, _BHSIG_LAYOUT)
     parts = _open_archives(folder, ["BHSig", *_SCRIPTS.values()], data_home)
     found = _find(parts, _parse_bhsig, _BHSIG_LAYOUT)
-    data = _as_bunch(found, _BHSIG_DESCR, as_arrays)
+    data = _as_bunch(found, _BHSIG_DESCR, as_arrays, on_error)
     return (data.images, data.hand) if return_X_y else data
 
 
@@ -345,14 +359,17 @@ def _describe(script: str, forged: bool) -> str:
     return f"a {'forged' if forged else 'genuine'} {script} signature"
 
 
-def _as_bunch(found: Sequence[tuple[_Signature, str]], descr: str, as_arrays: bool) -> Bunch:
-    signatures = [signature for signature, _ in found]
-    paths = [file for _, file in found]
+def _as_bunch(
+    found: Sequence[tuple[_Signature, str]], descr: str, as_arrays: bool, on_error: str
+) -> Bunch:
+    signatures, images = keep_usable(
+        [signature for signature, _ in found], [file for _, file in found], as_arrays, on_error
+    )
     forged = np.array([signature.forged for signature in signatures])
     scripts = [signature.script for signature in signatures]
     writers = [signature.writer for signature in signatures]
     return Bunch(
-        images=object_array([read_image(path) for path in paths] if as_arrays else paths),
+        images=object_array(images),
         writer=object_array(writers),
         forged=forged,
         hand=object_array([s.id if s.forged else s.writer for s in signatures]),

@@ -236,7 +236,9 @@ def write_alto(page: Page) -> str:
         _write_shape(block, region)
         for j, line in enumerate(region.lines):
             _write_line(block, ids.give(line.id, f"{name}_l{j}"), line, ids, remarks)
-    remarks.warn("to_alto", stacklevel=4)
+    remarks.warn(
+        "to_alto",
+    )
     return serialize(root)
 
 

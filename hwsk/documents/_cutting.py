@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import KDTree
 
-from hwsk._data.images import Image, read_image
+from hwsk._data.decoding import Image, read_image
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._images import to_gray
 

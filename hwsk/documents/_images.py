@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
-from hwsk._data.images import decode_image, gray_image, paper_level
+from hwsk._data.decoding import decode_image, gray_image
+from hwsk._data.levels import to_bytes
+from hwsk._warn import warn_caller
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -128,10 +129,9 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
     if failures:
         first = "; ".join(failures[:3]) + ("; ..." if failures[3:] else "")
         pages = "page" if len(failures) == 1 else "pages"
-        warnings.warn(
+        warn_caller(
             f"{len(failures)} {pages} could not be read and {count} could: {first}",
             UserWarning,
-            stacklevel=2,
         )
 
 
@@ -194,10 +194,7 @@ def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterato
 
 def to_gray(image: Any, name: str) -> NDArray[np.uint8]:
     """An array of any kind of pixels as a 2-D uint8 array."""
-    gray = gray_image(image, name)
-    if gray.dtype != np.uint8:
-        gray = np.rint(np.clip(gray * (255 / paper_level(gray)), 0, 255)).astype(np.uint8)
-    return gray
+    return to_bytes(gray_image(image, name))
 
 
 def _read_content(item: Any) -> bytes:
@@ -233,15 +230,13 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """
     with _open(path, os.fspath(path)) as opened:
         width, height = opened.size
-        turned = opened.format == "JPEG" and opened.getexif().get(_ORIENTATION, 1) >= 5
+        has_tag = opened.format in ("JPEG", "PNG", "WEBP") and "exif" in opened.info
+        turned = has_tag and opened.getexif().get(_ORIENTATION, 1) >= 5
         return (height, width) if turned else (width, height)
 
 
 def _gray_frame(frame: Any) -> NDArray[np.uint8]:
-    upright = ImageOps.exif_transpose(frame)
-    if upright.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
-        upright = upright.convert("RGB")
-    return to_gray(np.asarray(upright), "image")
+    return to_gray(frame, "image")
 
 
 def _read_pdf(source: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:

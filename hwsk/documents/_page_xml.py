@@ -161,7 +161,9 @@ def write_page_xml(page: Page) -> str:
     page = copy.deepcopy(page)
     remarks = Remarks()
     clip_to_page(page, remarks)
-    remarks.warn("to_page_xml", stacklevel=4)
+    remarks.warn(
+        "to_page_xml",
+    )
 
     root = etree.Element(f"{{{_NAMESPACE}}}PcGts", nsmap=_NAMESPACES)
     metadata = add(root, "Metadata")

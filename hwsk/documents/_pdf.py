@@ -6,7 +6,6 @@ import base64
 import ctypes
 import io
 import os
-import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -16,7 +15,8 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from hwsk._data.images import read_image
+from hwsk._data.decoding import read_image
+from hwsk._warn import warn_caller
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._formats import word_gaps
 from hwsk.documents._images import PageImage, image_size, import_pdfium, to_gray
@@ -123,11 +123,10 @@ def save_pdf(
             raise ValueError(f"no page to write to {os.fspath(path)}")
         pdf.save(os.fspath(path))
     if without_place:
-        warnings.warn(
+        warn_caller(
             f"{os.fspath(path)}: {len(without_place)} lines without polygon and baseline are left "
             f"out ({', '.join(without_place[:3])})",
             UserWarning,
-            stacklevel=2,
         )
 
 

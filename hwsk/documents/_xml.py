@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from lxml import etree
 
+from hwsk._warn import warn_caller
 from hwsk.documents._elements import Line, Points, Region, Word, bounding_box
 
 MOST_BYTES = 64 << 20  # a dense newspaper page with a box for every character has 10 MB
@@ -26,14 +26,17 @@ class Remarks:
     def add(self, what: str, where: str) -> None:
         self.places.setdefault(what, []).append(where)
 
-    def warn(self, name: str, stacklevel: int = 3) -> None:
+    def warn(self, name: str) -> None:
         """Warn once of all that was added, if anything was."""
         if self.places:
             parts = (
                 f"{len(places)} x {what} ({', '.join(places[:3])}{', ...' if places[3:] else ''})"
                 for what, places in self.places.items()
             )
-            warnings.warn(f"{name}: {'; '.join(parts)}", UserWarning, stacklevel=stacklevel)
+            warn_caller(
+                f"{name}: {'; '.join(parts)}",
+                UserWarning,
+            )
 
 
 def read_source(source: Any) -> tuple[bytes, str]:

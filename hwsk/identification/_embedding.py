@@ -216,7 +216,7 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
             groups differ in length.
         """
         further = self.warm_start and hasattr(self, "net_")
-        images, is_table = check_images(X, self, reset=not further)
+        images = check_images(X, self, reset=not further, image_shape=self.image_shape)
         if y is None:
             raise ValueError(
                 "WriterEmbedder requires y to be passed, but the target y is None: pass the writer "
@@ -231,7 +231,7 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
             )
         size = self._size()
         with restored_on_failure(self):
-            images = self._look(images, is_table, further, stacklevel=3)
+            self._scan(images, further)
             targets = list(zip(writers.tolist(), range(len(writers)), strict=True))
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
@@ -243,7 +243,7 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
                     self.n_patches,
                     self.augment if training else None,
                     seed,
-                    is_table,
+                    images.is_table,
                 )
 
             make_module = self._module_to_train_further if further else self._make_new_module
@@ -274,7 +274,7 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
             Float32, of length 1: the mean over the image's patches. Zeros where there is no ink.
         """
         check_is_fitted(self)
-        embedding = np.zeros((len(check_images(X, self)[0]), self.embedding_dim), np.float32)
+        embedding = np.zeros((len(check_images(X, self)), self.embedding_dim), np.float32)
         for row, windows, outputs, _ in self._walk(X):
             if windows:
                 embedding[row] = unit(unit(outputs.numpy()).mean(axis=0))

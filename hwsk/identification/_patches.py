@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import cv2
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from hwsk._data.images import Image, LazyImages, check_images, find_ink, some_rows, unfold_table
-from hwsk._data.levels import learn_levels, to_ink
+from hwsk._data.images import Image, LazyImages, check_images, some_rows
+from hwsk._data.levels import find_ink, to_ink
+from hwsk._data.scan import scan_images, walk
 from hwsk._training.batches import Augmentation, RasterDataset
-from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.estimator import NetworkEstimator, Unlike
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
 from hwsk.networks.patches import PatchNetwork, stages
@@ -64,31 +66,18 @@ class PatchEstimator(NetworkEstimator):
         cut_from = [max(1, round(side / self.scale)) for side in sides]
         return PatchSize((int(sides[0]), int(sides[1])), (cut_from[0], cut_from[1]))
 
-    def _look(self, images: Any, is_table: bool, further: bool, stacklevel: int) -> LazyImages:
-        """See every image before training: values, polarity, ink."""
-        if is_table:
-            images = LazyImages(list(unfold_table(images, self.image_shape)))
-        low, high = 0.0, 1.0
-        means, darkest = [], []
-        for image in images:
-            means.append(float(image.mean()))
-            darkest.append(image.min())
-            if image.dtype != np.uint8:
-                low, high = min(low, float(image.min())), max(high, float(image.max()))
-        is_float = np.array([value.dtype != np.uint8 for value in darkest])
-        levels = learn_levels(np.array(means), is_float, (low, high), is_table, stacklevel + 1)
+    def _scan(self, images: LazyImages, further: bool) -> None:
+        """Go over all images before training: values, polarity, ink."""
+        scan = scan_images(images, keep=lambda row, image: None)  # they may not fit the memory
+        levels = scan.learn_levels()
         if not further:
             self.levels_ = levels
-        blank = [row for row, value in enumerate(darkest) if not find_ink(self._ink(value)).any()]
-        if blank and not is_table:
+        blank = scan.blank_rows(self.levels_)
+        if len(blank) and not scan.is_table:
             raise ValueError(
-                f"{len(blank)} of {len(means)} images have no ink, rows {some_rows(blank)}: nobody "
+                f"{len(blank)} of {len(scan)} images have no ink, rows {some_rows(blank)}: nobody "
                 "wrote them; leave them out"
             )
-        return images
-
-    def _ink(self, image: Image) -> NDArray[np.float32]:
-        return to_ink(image, self.levels_)
 
     def _make_network(self, n_outputs: int) -> PatchNetwork:
         make: Any = BACKBONES.get(self.backbone, self.backbone)
@@ -113,26 +102,21 @@ class PatchEstimator(NetworkEstimator):
     def _walk(self, X: Any) -> Iterator[tuple[int, list[Window], Tensor, Tensor]]:
         """Yield (row, windows, outputs and features of its patches) for every image."""
         check_is_fitted(self)
-        images, is_table = check_images(X, self)
-        if is_table:
-            images = LazyImages(list(unfold_table(images, self.image_shape)))
+        images = check_images(X, self, image_shape=self.image_shape)
         size = self._size()
-        inverted, beyond = [], []
-        for start in range(0, len(images), _CHUNK):
-            patches, windows = [], []
-            for row in range(start, min(len(images), start + _CHUNK)):
-                image = images[row]
-                ink = self._ink(image)
-                is_ink = np.ones(ink.shape, bool) if is_table else find_ink(ink)
-                windows.append(lay_windows(is_ink, size.cut))
-                patches += [
-                    shrink(cut(image, window, size.cut, self.levels_), size.seen)
-                    for window in windows[-1]
-                ]
-                if ink.mean() > 0.6:
-                    inverted.append(row)
-                if abs(ink).max() > 1.5:
-                    beyond.append(row)
+        unlike = Unlike()
+
+        def cut_patches(row: int, image: Image) -> tuple[list[Window], list[Image]]:
+            ink = to_ink(image, self.levels_)
+            unlike.look(row, ink)
+            is_ink = np.ones(ink.shape, bool) if images.is_table else find_ink(ink)
+            laid = lay_windows(is_ink, size.cut)
+            patches = [cut(image, window, size.cut, self.levels_) for window in laid]
+            return laid, [shrink(patch, size.seen) for patch in patches]
+
+        walker = walk(images, cut_patches)
+        while chunk := list(islice(walker, _CHUNK)):
+            patches = [patch for _, (_, of_image) in chunk for patch in of_image]
             outputs: list[Any] = [None] * len(patches)
             features: list[Any] = [None] * len(patches)
             dataset = RasterDataset(patches, self.levels_)
@@ -144,7 +128,7 @@ class PatchEstimator(NetworkEstimator):
                 for row, one_output, one_feature in zip(rows, output, feature, strict=True):
                     outputs[row], features[row] = one_output.cpu(), one_feature.cpu()
             done = 0
-            for row, laid in enumerate(windows, start):
+            for row, (laid, _) in chunk:
                 part = slice(done, done + len(laid))
                 done = part.stop
                 empty = torch.empty(0)
@@ -154,13 +138,12 @@ class PatchEstimator(NetworkEstimator):
                     torch.stack(outputs[part]).double() if laid else empty,
                     torch.stack(features[part]) if laid else empty,
                 )
-        self._warn_unlike(inverted, beyond, len(images), "dark", stacklevel=4)
+        unlike.blank = []  # that is for the subclass to say
+        self._warn_unlike(unlike, len(images))
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
         """Features of images, averaged over their patches; zeros where there is no ink."""
-        embedding = np.zeros(
-            (len(check_images(X, self)[0]), self.net_.module_.n_features), np.float32
-        )
+        embedding = np.zeros((len(check_images(X, self)), self.net_.module_.n_features), np.float32)
         for row, windows, _, features in self._walk(X):
             if windows:
                 embedding[row] = features.mean(dim=0).numpy()

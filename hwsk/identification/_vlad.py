@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -23,11 +22,13 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._data.images import Image, LazyImages, check_images, object_array, paper_level, some_rows
+from hwsk._data.images import Image, LazyImages, check_images, object_array, some_rows
+from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
+from hwsk._data.scan import walk
+from hwsk._warn import warn_caller
 
 Floats = NDArray[np.float32]
 
-_MIN_CONTRAST = 0.1  # of the full scale: ink that is less dark than this is paper texture
 _STRIP = 2**21  # pixels that SIFT looks at together; it takes 100 bytes of memory for each
 _OVERLAP = 128  # rows that strips share: the reach of the largest descriptors of handwriting
 _BORDER = 16  # pixels of paper around an image, so that ink at its edges is described too
@@ -151,16 +152,17 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
             them.
         """
         self._validate_params()
-        images, is_table = check_images(X, self)
-        if is_table:
-            return _hellinger(np.asarray(images)[:, 0])
-        sources = images if isinstance(images, LazyImages) else LazyImages(images)
+        images = check_images(X, self)
+        if images.is_table:
+            return _hellinger(np.concatenate(images.sources))
         # A copy: what is computed later must not follow a later set_params.
-        described = sources.map(clone(self)._describe)
-        return described if sources.decodes else object_array(list(described))
+        described = images.map(clone(self)._describe, _remark)
+        if images.decodes:
+            return described
+        return object_array([found for _, found in walk(described)])
 
     def _describe(self, image: Image) -> Floats:
-        gray = _to_bytes(image)
+        gray = to_bytes(invert(image) if is_negative(image) else image)
         points, found = self._sift(gray) if self.kind == "sift" else self._hog(gray)
         if self.max_descriptors is not None and len(found) > self.max_descriptors:
             along = np.lexsort(points.T)
@@ -192,7 +194,7 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
 
     def _hog(self, gray: NDArray[np.uint8]) -> tuple[NDArray[Any], Floats]:
         """Places (y, x) and descriptors of patches on a grid where there is ink."""
-        near_ink = cv2.dilate(_find_ink(gray), np.ones((self.step, self.step), np.uint8))
+        near_ink = cv2.dilate(otsu_ink(gray), np.ones((self.step, self.step), np.uint8))
         offset = self.step // 2
         points = offset + self.step * np.argwhere(
             near_ink[offset :: self.step, offset :: self.step]
@@ -370,7 +372,10 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If there are fewer descriptors than words in all, or a sample's are of another length or
             not finite; the message names the row.
         """
-        self._fit(X, groups, stacklevel=3)
+        self._fit(
+            X,
+            groups,
+        )
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -391,7 +396,10 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         vectors : ndarray of shape (n_samples, n_components)
             As of `transform`.
         """
-        sums, of_row = self._fit(X, groups, stacklevel=4)
+        sums, of_row = self._fit(
+            X,
+            groups,
+        )
         return self._project(sums)[of_row]
 
     def transform(self, X: Any, groups: Any = None) -> Floats:
@@ -420,10 +428,13 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows, of_row = _pool(samples, groups)
         parts = (rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK))
         encoded = np.concatenate([self._project(self._aggregate(samples, part)) for part in parts])
-        _warn_of_blanks(encoded, rows, stacklevel=3)  # scikit-learn wraps this method
+        _warn_of_blanks(
+            encoded,
+            rows,
+        )  # scikit-learn wraps this method
         return encoded[of_row]
 
-    def _fit(self, X: Any, groups: Any, stacklevel: int) -> tuple[Floats, NDArray[np.intp]]:
+    def _fit(self, X: Any, groups: Any) -> tuple[Floats, NDArray[np.intp]]:
         """Learn all; give what `_aggregate` makes of each group, and the group of each row."""
         samples = self._check_descriptors(X, reset=True)
         rows, of_row = _pool(samples, groups)
@@ -435,7 +446,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ]
         self.vocabularies_ = np.stack([vocabulary.cluster_centers_ for vocabulary in means])
         sums = self._aggregate(samples, rows)
-        _warn_of_blanks(sums, rows, stacklevel + 1)
+        _warn_of_blanks(sums, rows)
         self._learn_projection(sums[sums.any(axis=1)], rng)
         return sums, of_row
 
@@ -525,23 +536,13 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return tags
 
 
-def _to_bytes(image: Image) -> NDArray[np.uint8]:
-    if image.dtype == np.uint8:
-        return image
-    return np.rint(np.clip(image * (255 / paper_level(image)), 0, 255)).astype(np.uint8)
+def _remark(image: Image, described: Floats) -> str | None:
+    return remark_polarity(image)
 
 
 def _on_paper(gray: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
     """An image with so many pixels of paper more on each side."""
     return np.pad(gray, border, constant_values=round(float(np.median(gray))))
-
-
-def _find_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """1 where there is ink by Otsu's threshold; nowhere, if it is hardly darker than the rest."""
-    _, found = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    ink = np.asarray(found, np.uint8)
-    contrast = cv2.mean(gray, mask=1 - ink)[0] - cv2.mean(gray, mask=ink)[0]
-    return ink if ink.any() and contrast >= 255 * _MIN_CONTRAST else np.zeros_like(ink)
 
 
 def _hellinger(histograms: Floats) -> Floats:
@@ -581,13 +582,12 @@ def _unit_length(vectors: NDArray[Any]) -> Floats:
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
-def _warn_of_blanks(vectors: Floats, rows: list[NDArray[np.intp]], stacklevel: int) -> None:
+def _warn_of_blanks(vectors: Floats, rows: list[NDArray[np.intp]]) -> None:
     blank = np.flatnonzero(~vectors.any(axis=1))
     if len(blank):
         grouped = "groups" if any(len(members) > 1 for members in rows) else "samples"
         first = [int(rows[i][0]) for i in blank]
-        warnings.warn(
+        warn_caller(
             f"{len(blank)} of {len(rows)} {grouped} have no descriptor (is there ink?) and are "
             f"encoded as zeros: rows {some_rows(first)}",
-            stacklevel=stacklevel + 1,
         )

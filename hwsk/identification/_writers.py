@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
@@ -24,11 +23,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._data.images import LazyImages, check_images, some_rows
+from hwsk._data.decoding import is_path
+from hwsk._data.images import check_images, some_rows
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
 
@@ -286,7 +287,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
     def _fit(
         self, X: Any, y: Any, classes: Any, groups: Any, *, further: bool, max_epochs: int | None
     ) -> WriterClassifier:
-        images, is_table = check_images(X, self, reset=not further)
+        images = check_images(X, self, reset=not further, image_shape=self.image_shape)
         if y is None:
             raise ValueError(
                 "WriterClassifier requires y to be passed, but the target y is None: pass the "
@@ -300,7 +301,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
             weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
-            images = self._look(images, is_table, further, stacklevel=4)
+            self._scan(images, further)
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
             pages = _pages(images, groups)
             pages = np.unique(pages[pages != ""])
@@ -315,7 +316,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
                     self.n_patches,
                     self.augment if training else None,
                     seed,
-                    is_table,
+                    images.is_table,
                 )
 
             make_module = self._module_to_train_further if further else self._make_new_module
@@ -378,7 +379,7 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         return self._judge(X, groups)
 
     def _judge(self, X: Any, groups: Any) -> NDArray[np.float64]:
-        images, _ = check_images(X, self)
+        images = check_images(X, self)
         check_consistent_length(images, groups)
         self._warn_of_leakage(images, groups)
         sums = np.zeros((len(images), len(self.classes_)))
@@ -393,10 +394,9 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             counts = pd.Series(counts).groupby(page).transform("sum").to_numpy()
         blank = np.flatnonzero(counts == 0)
         if len(blank):
-            warnings.warn(
+            warn_caller(
                 f"{len(blank)} of {len(images)} images have no ink, rows {some_rows(blank)}: all "
                 "writers are as likely",
-                stacklevel=3,  # the caller of what predicts
             )
         means = torch.from_numpy(sums / np.maximum(counts, 1)[:, None])
         return means.log_softmax(dim=1).numpy()
@@ -405,12 +405,11 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         pages = _pages(images, groups)
         seen = np.isin(pages, self.pages_) & (pages != "")
         if seen.any():
-            warnings.warn(
+            warn_caller(
                 f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
                 f"{str(pages[seen.argmax()])!r}: what is found of them says little of other pages. "
                 "Split by page: cross_val_score(..., groups=pages, cv=GroupKFold())",
                 LeakageWarning,
-                stacklevel=4,  # the caller of what predicts
             )
 
     def predict_proba(self, X: Any, groups: Any = None) -> NDArray[np.float64]:
@@ -478,11 +477,10 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
         strangers = np.flatnonzero(~np.isin(y, self.classes_))
         if len(strangers):
             first = np.asarray(y).tolist()[strangers[0]]
-            warnings.warn(
+            warn_caller(
                 f"{len(strangers)} of {len(y)} images are by writers that `fit` has not seen, such "
                 f"as {first!r}, rows {some_rows(strangers)}: they count as wrong. "
                 "A writer with one page can't be tested by another",
-                stacklevel=2,
             )
         answers = self.classes_[self._judge(X, groups).argmax(axis=1)]
         return accuracy_score(y, answers, sample_weight=sample_weight)
@@ -531,9 +529,6 @@ def _pages(images: Any, groups: Any) -> NDArray[np.str_]:
     """The page of each image; "" where neither groups nor its file's name tell."""
     if groups is not None:
         return np.array(list(map(str, groups)))
-    sources = images.sources if isinstance(images, LazyImages) else [None] * len(images)
-    names = [
-        Path(source).stem if isinstance(source, (str, os.PathLike)) else "" for source in sources
-    ]
+    names = [Path(source).stem if is_path(source) else "" for source in images.sources]
     found = [_IAM_FORM.fullmatch(name) for name in names]
     return np.array([match[1] if match else "" for match in found], str)

@@ -7,7 +7,6 @@ figures of all protocols are made of such a table in `_summarize`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 from typing import Any
@@ -23,6 +22,7 @@ from sklearn.svm import SVC
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
+from hwsk._warn import warn_caller
 from hwsk.metrics._retrieval import _codes
 from hwsk.metrics._verification import _check_forged, equal_error_rate
 
@@ -389,11 +389,10 @@ def _references(
         )
     if warn and len(enough) < len(names):
         left_out = names[[u for u in genuine if u not in enough]]
-        warnings.warn(
+        warn_caller(
             f"{len(left_out)} of {len(names)} users have fewer than {least} genuine signatures and "
             f"are left out: {', '.join(map(str, left_out[:10]))}"
             + (", ..." if len(left_out) > 10 else ""),
-            stacklevel=5,  # the caller of the report, past its wrapper
         )
     return enough
 

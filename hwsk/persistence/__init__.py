@@ -17,7 +17,6 @@ import os
 import re
 import secrets
 import struct
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from safetensors import SafetensorError
 from sklearn.base import BaseEstimator
 
 import hwsk
+from hwsk._warn import warn_caller
 from hwsk.persistence._encoding import Arrays, Reader, Writer
 from hwsk.persistence._estimators import OF_NETWORK, decode_estimator, encode_estimator
 
@@ -111,10 +111,9 @@ def save(
     model = {"versions": _versions(), "estimator": encoded}
     _write(Path(path), json.dumps(model, allow_nan=False), arrays)
     if writer.lost:
-        warnings.warn(
+        warn_caller(
             f"saved without {'; '.join(writer.lost)}: only training needs it; set it again before "
             "the loaded estimator is trained",
-            stacklevel=2,
         )
 
 
@@ -171,10 +170,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     then, now = str(model["versions"].get("scikit-learn")), sklearn.__version__
     borrowed = re.search(r'"\$estimator": "sklearn', json.dumps(model["estimator"]))
     if borrowed and then.split(".")[:2] != now.split(".")[:2]:
-        warnings.warn(
+        warn_caller(
             f"{path} holds estimators of scikit-learn {then}, and {now} is installed: check that "
             "its predictions are the same",
-            stacklevel=2,
         )
     return estimator
 

@@ -142,7 +142,7 @@ class ComparisonDisplay:
         ComparisonDisplay
             The display, plotted.
         """
-        return cls(comparison, check_images(first)[0], check_images(second)[0]).plot(ax=ax)
+        return cls(comparison, check_images(first), check_images(second)).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> ComparisonDisplay:
         """Draw images, features, distances and scale.

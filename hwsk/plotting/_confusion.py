@@ -12,7 +12,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from hwsk._data.images import Image, LazyImages, check_images, paper_level, unfold_table
+from hwsk._data.images import Image, check_images, paper_level
 from hwsk.metrics import confused_pairs
 from hwsk.plotting._matplotlib import NOTHING, WRONG, import_pyplot
 
@@ -364,9 +364,7 @@ class ConfusedPairsDisplay:
         ConfusedPairsDisplay
             The display, plotted.
         """
-        images, is_table = check_images(X)
-        if is_table:
-            images = LazyImages(list(unfold_table(images, image_shape)))
+        images = check_images(X, image_shape=image_shape)
         check_consistent_length(images, y_true, y_pred)
         return cls(images, y_true, y_pred).plot(n_pairs=n_pairs, n_images=n_images, ax=ax)
 

@@ -300,13 +300,13 @@ def _sides(X: Any, images: Any) -> tuple[Any, Any]:
                 f"X has shape {pairs.shape} and dtype {pairs.dtype}, pairs of numbers; pass the "
                 "images that they are the rows of as images"
             )
-        first, second = (check_images(object_array(pairs[:, side]))[0] for side in (0, 1))
+        first, second = (check_images(object_array(pairs[:, side])) for side in (0, 1))
         return first, second
     if pairs.ndim != 2 or pairs.dtype.kind not in "iu":
         raise ValueError(
             f"X of shape {pairs.shape} and dtype {pairs.dtype} holds no row numbers of images"
         )
-    whole: Any = check_images(images)[0]
+    whole: Any = check_images(images)
     outside = np.unique(pairs[(pairs < 0) | (pairs >= len(whole))])
     if len(outside):
         raise ValueError(f"X has the rows {some_rows(outside)}, and there are {len(whole)} images")

@@ -82,7 +82,7 @@ class ReadingDisplay:
             The display, plotted.
         """
         check_is_fitted(estimator)
-        images = check_images(X)[0]
+        images = check_images(X)
         check_consistent_length(images, y)
         count = min(max_lines, len(images))
         head = list(X)[:count] if isinstance(X, (list, tuple)) else X[:count]
@@ -111,7 +111,7 @@ class ReadingDisplay:
         ReadingDisplay
             The display, plotted.
         """
-        lines = list(check_images(images)[0])
+        lines = list(check_images(images))
         check_consistent_length(lines, y_pred, y_true)
         truth = None if y_true is None else [str(text) for text in y_true]
         return cls(lines, [str(text) for text in y_pred], truth).plot(ax=ax)

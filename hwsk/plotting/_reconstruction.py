@@ -15,12 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._data.images import (
     Image,
     check_images,
-    find_ink,
     fit_to_canvas,
     paper_level,
     some_rows,
-    unfold_table,
 )
+from hwsk._data.levels import as_float, find_ink
 from hwsk.plotting._matplotlib import import_pyplot
 
 __all__ = ["LatentTraversalDisplay", "ReconstructionDisplay"]
@@ -169,14 +168,14 @@ class ReconstructionDisplay:
         self : ReconstructionDisplay
             With `errors_`, `ax_` and `figure_`.
         """
-        images = _as_images(self.images, self.image_shape)[0]
-        again = _as_images(self.reconstructions, self.image_shape)[0]
+        images = check_images(self.images, image_shape=self.image_shape)
+        again = check_images(self.reconstructions, image_shape=self.image_shape)
         if len(images) != len(again):
             raise ValueError(f"there are {len(images)} images, and {len(again)} reconstructions")
         chosen = [int(row) for row in _choose_rows(rows, len(images))]
-        redrawn = [_as_float(again[row]) for row in chosen]
+        redrawn = [as_float(again[row]) for row in chosen]
         shown = [
-            _as_float(_fitted(images[row], image.shape))
+            as_float(_fitted(images[row], image.shape))
             for row, image in zip(chosen, redrawn, strict=True)
         ]
         differences = [new - old for new, old in zip(redrawn, shown, strict=True)]
@@ -287,9 +286,9 @@ class LatentTraversalDisplay:
         for i, dim in enumerate(dims):
             vectors[i, :, dim] = values[i]
         drawn = estimator.inverse_transform(vectors.reshape(-1, Z.shape[1]))
-        drawn, is_table = _as_images(drawn, image_shape)
+        drawn = check_images(drawn, image_shape=image_shape)
         images = np.stack(list(drawn))
-        if is_table:  # nothing holds a row within the scale of the others
+        if drawn.is_table:  # nothing holds a row within the scale of the others
             images = images.clip(np.min(X), np.max(X))
         return cls(images.reshape(*values.shape, *images.shape[1:]), dims, values).plot(ax=ax)
 
@@ -373,15 +372,6 @@ class _Grid:
     def label(self, row: int, text: str) -> None:
         middle = _TITLE + row * (self.height + self.gap) + self.height / 2
         self.ax.text(_LABEL - 0.08, middle, text, ha="right", va="center", fontsize=8)
-
-
-def _as_images(X: Any, image_shape: tuple[int, int] | None) -> tuple[Sequence[Image], bool]:
-    images, is_table = check_images(X)
-    return (list(unfold_table(images, image_shape)) if is_table else images), is_table
-
-
-def _as_float(image: Image) -> Image:
-    return image / np.float32(255) if image.dtype == np.uint8 else image
 
 
 def _fitted(image: Image, size: tuple[int, ...]) -> Image:

@@ -172,7 +172,7 @@ class RetrievalDisplay:
         RetrievalDisplay
             The display, plotted.
         """
-        display = cls(check_images(X)[0], y, distances, groups)
+        display = cls(check_images(X), y, distances, groups)
         return display.plot(queries=queries, n_neighbors=n_neighbors, ax=ax)
 
     def plot(self, *, queries: Any = 4, n_neighbors: int = 5, ax: Any = None) -> RetrievalDisplay:

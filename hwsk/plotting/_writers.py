@@ -161,7 +161,7 @@ class PatchMapDisplay:
                 f"{type(classifier).__name__} has no predict_patches, so there is no place to "
                 "point at; hwsk.identification.WriterClassifier has it"
             )
-        seen = check_images(images)[0][0]
+        seen = check_images(images)[0]
         return cls.from_predictions(
             seen,
             classifier.predict_patches(seen),
@@ -208,7 +208,7 @@ class PatchMapDisplay:
         PatchMapDisplay
             The display, plotted.
         """
-        seen = check_images([image])[0][0]
+        seen = check_images([image])[0]
         display = cls(seen, patches, writer=writer, against=against, quantity=quantity)
         return display.plot(ax=ax, colorbar=colorbar)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
 from typing import Any
@@ -20,15 +19,30 @@ from hwsk._data.images import (
     pack_images,
     paper_level,
     resize_to_height,
-    some_rows,
 )
+from hwsk._data.levels import (
+    MIN_CONTRAST,
+    invert,
+    is_inverted,
+    is_negative,
+    otsu_ink,
+    remark_polarity,
+    to_bytes,
+    without_texture,
+)
+from hwsk._data.lines import remark_lines
+from hwsk._data.scan import walk
 
-# Ink and paper that lie closer than this (of the full scale) can't be told from paper texture.
-_MIN_CONTRAST = 0.1
 _MOST_WIDENING = 1.6
 _MAX_SIDE = 32766  # OpenCV's warps count pixels in 16 bits
 _SCANNED = 56  # pixels of a character in NIST's scans, by the softness of EMNIST's edges
 _SUPERSAMPLING = 4  # characters are drawn so many times as large, then scaled down
+
+
+_MOSTLY_SPECKS = (
+    "lose over half of their ink, which is in pieces too small for a word or line of that height "
+    "(a page of text?)"
+)
 
 
 class _ImageTransformer(TransformerMixin, BaseEstimator):
@@ -71,14 +85,19 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
             the sizes still agree. Of file paths, images that are decoded when asked for.
         """
         self._validate_params()
-        images, is_table = check_images(X, self)
-        sources = images if isinstance(images, LazyImages) else LazyImages(images)
+        images = check_images(X, self)
         # A copy: what is decoded later must not follow a later set_params.
-        changed = sources.map(clone(self)._transform_one)
-        if sources is X or sources.decodes:
+        copy = clone(self)
+        changed = images.map(copy._transform_one, copy._remark)
+        if images is X or images.decodes:
             return changed
         stack = hasattr(X, "ndim") and X.ndim > 1
-        return pack_images(list(changed), is_table=is_table, stack=stack)
+        made = [image for _, image in walk(changed)]
+        return pack_images(made, is_table=images.is_table, stack=stack)
+
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        """What is to be said of an image, for a warning; see `LazyImages`."""
+        return None
 
     @abstractmethod
     def _transform_one(self, image: Image) -> Image:
@@ -132,9 +151,9 @@ class Grayscale(_ImageTransformer):
         self.polarity = polarity
 
     def _transform_one(self, image: Image) -> Image:
-        if self.polarity == "keep" or (self.polarity == "auto" and not _is_inverted(image)):
+        if self.polarity == "keep" or (self.polarity == "auto" and not is_inverted(image)):
             return image
-        return np.asarray(paper_level(image) - image, dtype=image.dtype)
+        return invert(image)
 
 
 class Binarizer(_ImageTransformer):
@@ -187,10 +206,11 @@ class Binarizer(_ImageTransformer):
         self.k = k
 
     def _transform_one(self, image: Image) -> Image:
-        gray = _to_bytes(image)
         if self.method == "otsu":
-            return _otsu(gray)
-        return _without_texture(gray, _sauvola(gray, self.window, self.k))
+            return cv2.bitwise_not(otsu_ink(image))
+        gray = to_bytes(image)
+        ink = without_texture(gray, _sauvola(gray, self.window, self.k))
+        return cv2.bitwise_not(ink)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -367,6 +387,9 @@ class HeightNormalizer(_ImageTransformer):
         self.max_aspect = max_aspect
         self.min_height = min_height
 
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        return remark_lines(image)
+
     def _transform_one(self, image: Image) -> Image:
         lacks = (self.min_height or 0) - image.shape[0]
         if lacks > 0:
@@ -435,6 +458,13 @@ class InkCropper(_ImageTransformer):
         self.margin = margin
         self.speck = speck
 
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        if changed is image or not self.speck:
+            return None
+        middle = (float(image.min()) + float(image.max())) / 2
+        before, after = (np.count_nonzero(part < middle) for part in (image, changed))
+        return None if after >= before / 2 else _MOSTLY_SPECKS
+
     def _transform_one(self, image: Image) -> Image:
         if image.shape[0] == 1:
             return image
@@ -481,8 +511,9 @@ class CharacterNormalizer(_ImageTransformer):
 
     Notes
     -----
-    What is ink, and what is a speck, is decided as by `InkCropper`. An image without ink comes out
-    blank, and `transform` warns of such images, if they are not lazy.
+    What is ink, and what is a speck, is decided as by `InkCropper`. Negatives (light ink on dark
+    paper up to the edges) are turned round. `transform` warns of them, and of images without ink,
+    which come out blank; of file paths, whoever decodes them warns.
 
     References
     ----------
@@ -529,7 +560,7 @@ class CharacterNormalizer(_ImageTransformer):
         Parameters
         ----------
         X : array-like of images
-            As in `fit`: dark ink on light paper, one character in each, of any size.
+            As in `fit`: one character in each, of any size, dark on light or light on dark.
 
         Returns
         -------
@@ -538,22 +569,15 @@ class CharacterNormalizer(_ImageTransformer):
             that are decoded when asked for.
         """
         characters = super().transform(X)
-        if isinstance(characters, LazyImages):
-            return characters
-        characters = np.stack(list(characters))
-        paper = 0 if self.ink == "light" else 255
-        inked = (characters != paper).reshape(len(characters), -1).any(axis=1)
-        if not inked.all():
-            blank = np.flatnonzero(~inked)
-            warnings.warn(
-                f"{len(blank)} of {len(inked)} images hold no ink and come out blank: "
-                f"{some_rows(blank)}",
-                stacklevel=3,  # scikit-learn wraps this method
-            )
-        return characters
+        return characters if isinstance(characters, LazyImages) else np.stack(list(characters))
+
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        if changed.min() == changed.max():
+            return "hold no ink and come out blank"
+        return remark_polarity(image)
 
     def _transform_one(self, image: Image) -> Image:
-        ink = _clean_ink(image)
+        ink = _clean_ink(invert(image) if is_negative(image) else image)
         square = self._fit_into_square(ink) if ink.any() else np.zeros((self.size, self.size))
         light = np.rint(255 * square).astype(np.uint8)
         return light if self.ink == "light" else 255 - light
@@ -677,7 +701,7 @@ def _stroke_spacing(image: Image) -> float | None:
 def _darkness(image: Image) -> NDArray[np.float32]:
     """How much darker than paper each pixel is; paper's own texture counts nothing."""
     darkness = paper_color(image) - image.astype(np.float32)
-    darkness[darkness < _MIN_CONTRAST * paper_level(image)] = 0
+    darkness[darkness < MIN_CONTRAST * paper_level(image)] = 0
     return darkness
 
 
@@ -688,49 +712,20 @@ def _moments(ink: NDArray[np.float64]) -> tuple[float, float]:
     return mean, np.sqrt(np.average((rows - mean) ** 2, weights=ink))
 
 
-def _to_bytes(image: Image) -> NDArray[np.uint8]:
-    if image.dtype == np.uint8:
-        return image
-    scaled = np.clip(image * (255 / paper_level(image)), 0, 255)
-    return np.rint(scaled).astype(np.uint8)
-
-
-def _is_inverted(image: Image) -> bool:
-    gray = _to_bytes(image)
-    counts = np.bincount(gray.ravel(), minlength=256).cumsum() / gray.size
-    dark, median, light = np.searchsorted(counts, [0.01, 0.5, 0.99])
-    if light - dark < 255 * _MIN_CONTRAST:  # hardly any ink: judge the paper alone
-        return bool(median < 128)
-    return bool(median - dark < light - median)
-
-
-def _otsu(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    _, binary = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return _without_texture(gray, np.asarray(binary, np.uint8))
-
-
 def _sauvola(gray: NDArray[np.uint8], window: int, k: float) -> NDArray[np.uint8]:
+    """Ink (255) on paper (0) by a threshold for each pixel."""
     size = (int(window), int(window))
     pixels = gray.astype(np.float64)
     mean = cv2.boxFilter(pixels, -1, size, borderType=cv2.BORDER_REPLICATE)
     square = cv2.boxFilter(pixels * pixels, -1, size, borderType=cv2.BORDER_REPLICATE)
     deviation = np.sqrt(np.maximum(square - mean * mean, 0))
     threshold = mean * (1 + k * (deviation / 128 - 1))
-    return np.where(pixels > threshold, np.uint8(255), np.uint8(0))
-
-
-def _without_texture(gray: NDArray[np.uint8], binary: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take `binary` as blank if its ink is hardly darker than its paper."""
-    ink = cv2.mean(gray, mask=cv2.bitwise_not(binary))[0]
-    paper = cv2.mean(gray, mask=binary)[0]
-    if paper - ink < 255 * _MIN_CONTRAST:
-        return np.full_like(binary, 255)
-    return binary
+    return np.where(pixels > threshold, np.uint8(0), np.uint8(255))
 
 
 def _clean_ink(image: Image, speck: float = 0.03) -> NDArray[np.uint8]:
     """Ink (255) on paper (0), without connected pieces below `(speck * height)` squared."""
-    ink = cv2.bitwise_not(_otsu(_to_bytes(image)))
+    ink = otsu_ink(image)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     kept = stats[:, cv2.CC_STAT_AREA] >= (speck * len(ink)) ** 2
     kept[0] = False  # the first is the paper
@@ -757,7 +752,7 @@ def _ink_points(image: Image) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of the ink, at most some 20,000 of them; none in an image one pixel high."""
     if image.shape[0] == 1:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    rows, columns = np.nonzero(_otsu(_to_bytes(image)) == 0)
+    rows, columns = np.nonzero(otsu_ink(image))
     step = 1 + len(rows) // 20_000
     return rows[::step], columns[::step]
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from hwsk._data.images import Image, resize_to_height
+from hwsk._data.levels import MIN_CONTRAST, to_bytes
+from hwsk._data.lines import remark_lines
 from hwsk.preprocessing._images import (
-    _MIN_CONTRAST,
     _MOST_WIDENING,
     _ImageTransformer,
     _moments,
-    _to_bytes,
     check_warpable,
 )
 
@@ -115,8 +115,13 @@ class LineNormalizer(_ImageTransformer):
         self.max_aspect = max_aspect
         self.polarity = polarity
 
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        if changed.min() == changed.max():
+            return "hold no ink and come out blank"
+        return remark_lines(image)
+
     def _transform_one(self, image: Image) -> NDArray[np.uint8]:
-        gray = _to_bytes(image)
+        gray = to_bytes(image)
         if min(gray.shape) < 4:
             return np.asarray(resize_to_height(gray, int(self.height)), np.uint8)
         small = _shrink(gray, _SMALL / gray.shape[0])
@@ -250,7 +255,7 @@ def _find_ink(darkness: NDArray[np.float64]) -> tuple[NDArray[np.uint8], float]:
     if not is_ink.any() or is_ink.all():
         return np.zeros_like(tones), 1.0
     contrast = float(np.median(darkness[is_ink]))
-    if contrast - float(darkness[~is_ink].mean()) < _MIN_CONTRAST:
+    if contrast - float(darkness[~is_ink].mean()) < MIN_CONTRAST:
         return np.zeros_like(tones), 1.0
     ink = is_ink.astype(np.uint8)
     length = int(_RULE * len(ink))

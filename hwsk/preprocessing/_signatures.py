@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image
-from hwsk.preprocessing._images import _ImageTransformer, _otsu, _stroke_width, _to_bytes
+from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
+from hwsk.preprocessing._images import _ImageTransformer, _stroke_width
 
 _SMOOTHING = 0.3  # deviation of the blur that evens out edges, in widths of the pen
 _SUPERSAMPLING = 2  # the pen is redrawn so many times as large, then scaled down
@@ -56,7 +57,9 @@ class SignatureNormalizer(_ImageTransformer):
     In the CEDAR signatures, genuine and forged ones lie on different paper, and a classifier of
     the background tells them apart: learn from nothing that was not cleaned.
 
-    An image without ink comes out blank.
+    Negatives (light ink on dark paper up to the edges) are turned round. `transform` warns of
+    them, and of images without ink, which come out blank; of file paths, whoever decodes them
+    warns.
 
     References
     ----------
@@ -107,16 +110,21 @@ class SignatureNormalizer(_ImageTransformer):
             raise ValueError(f"size={self.size!r} leaves no room within margin={self.margin}")
 
     def _transform_one(self, image: Image) -> Image:
-        ink = self._find_ink(_to_bytes(image))
+        ink = self._find_ink(to_bytes(invert(image) if is_negative(image) else image))
         if not ink.any():
             return np.full(self.size, 255, np.uint8)
         ink = _level(_cut_out(ink)) if self.deskew else _cut_out(ink)
         drawn = self._scale(ink) if self.pen_width is None else self._redraw(ink, self.pen_width)
         return 255 - drawn
 
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        if changed.min() == changed.max():
+            return "hold no ink and come out blank"
+        return remark_polarity(image)
+
     def _find_ink(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Ink (255) on paper (0) without the edges of the scan, and without specks."""
-        strong = 255 - _otsu(gray)
+        strong = otsu_ink(gray)
         if not strong.any():
             return strong
         strong = _without_edges(strong)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -18,12 +17,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from hwsk._data.images import Image, LazyImages, check_images, unfold_table
-from hwsk._data.levels import inverted_message
+from hwsk._data.images import Image, LazyImages, check_images, some_rows
+from hwsk._data.levels import FAINTEST, as_float, inverted_message
+from hwsk._data.scan import Scan, scan_images
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
 from hwsk.networks.characters import CharacterNetwork
 
 _SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twice must be an image
@@ -271,7 +272,7 @@ class CharacterClassifier(NetworkClassifier):
         max_epochs: int | None,
     ) -> CharacterClassifier:
         check_channels(self.channels)
-        images, is_table = check_images(X, self, reset=not further)
+        images = check_images(X, self, reset=not further, image_shape=self.image_shape)
         if y is None:
             raise ValueError(
                 "CharacterClassifier requires y to be passed, but the target y is None: pass the "
@@ -284,7 +285,7 @@ class CharacterClassifier(NetworkClassifier):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
             weights = self._weights(y, encoded, sample_weight, may_be_one=max_epochs is not None)
-            stack = self._look(images, is_table, weights, further)
+            stack = self._scan(images, weights, further)
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
@@ -297,72 +298,68 @@ class CharacterClassifier(NetworkClassifier):
             self._train(make_dataset, len(y), groups, make_module, max_epochs)
         return self
 
-    def _look(
-        self, images: Any, is_table: bool, weights: NDArray[np.float64], further: bool
+    def _scan(
+        self, images: LazyImages, weights: NDArray[np.float64], further: bool
     ) -> NDArray[Any]:
-        """See every image before training; all of them as one array, dark ink on light paper."""
-        if is_table:
-            images = unfold_table(images, self.image_shape)
-        elif self.image_shape is not None and tuple(self.image_shape) != images[0].shape:
+        """Go over all images before training; all as one array, dark ink on light paper."""
+        scan = scan_images(images)
+        first = scan.kept[0].shape
+        shape = None if images.is_table or self.image_shape is None else tuple(self.image_shape)
+        if shape not in (None, first):
             raise ValueError(
-                f"image 0 is {_size(images[0].shape)}, and image_shape says "
-                f"{_size(self.image_shape)}; leave image_shape out, it is for 2-D arrays"
+                f"image 0 is {_size(first)}, and image_shape says {_size(shape)}; leave "
+                "image_shape out, it is for 2-D arrays"
             )
         if not further:
-            self.image_shape_ = images[0].shape
+            self.image_shape_ = first
         if self.architecture != "rows" and min(self.image_shape_) < _SMALLEST:
             raise ValueError(
                 f"images are {_size(self.image_shape_)}, and architecture="
                 f"{self.architecture!r} needs {_SMALLEST} pixels each way; take 'rows', or give "
                 "image_shape if X is a table of images of another shape"
             )
-        decoded = []
-        for row, image in enumerate(images):
-            if image.shape != self.image_shape_:
-                others = "those of the last fit" if further else "image 0"
-                raise ValueError(
-                    f"image {row} {_size_message(image.shape, self.image_shape_, others)}"
-                )
-            decoded.append(image)
+        others = np.flatnonzero((scan.shapes != self.image_shape_).any(axis=1))
+        if len(others):
+            message = _size_message(
+                scan.shapes[others[0]].tolist(),
+                self.image_shape_,
+                "those of the last fit" if further else "image 0",
+            )
+            raise ValueError(
+                f"image {others[0]} {message} ({len(others)} of {len(scan)} images differ, rows "
+                f"{some_rows(others)})"
+            )
         if not further:
-            self._learn_levels(decoded, is_table, weights)
-        dark = [self._dark_on_light(image) for image in decoded]
+            self._learn_levels(scan, weights)
+        dark = [self._dark_on_light(image) for image in scan.kept]
         if len({image.dtype for image in dark}) > 1:
-            dark = [_as_float(image) for image in dark]
+            dark = [as_float(image) for image in dark]
         stack = np.stack(dark)
-        if not is_table:
+        if not images.is_table:
             full = np.float32(255 if stack.dtype == np.uint8 else 1)
             inverted = np.flatnonzero(stack.mean(axis=(1, 2)) < 0.4 * full)
             if len(inverted):
-                message = inverted_message(inverted, len(stack), self.ink_)
-                warnings.warn(message, stacklevel=5)  # the caller of `fit`
+                warn_caller(inverted_message(inverted, len(stack), self.ink_))
+            self._warn_blank(
+                np.flatnonzero(np.ptp(stack, axis=(1, 2)) <= FAINTEST * full), len(stack)
+            )
         return stack
 
-    def _learn_levels(
-        self, images: list[Image], is_table: bool, weights: NDArray[np.float64]
-    ) -> None:
+    def _learn_levels(self, scan: Scan, weights: NDArray[np.float64]) -> None:
         """Which values are paper and ink: most of an image is paper."""
         counts = np.flatnonzero(weights)  # what has no weight is as if it were not there
-        floats = [row for row in counts if images[row].dtype != np.uint8]
-        tops = np.array([float(images[row].max()) for row in floats])
-        low = min([float(images[row].min()) for row in floats], default=0.0)
-        high = max(tops, default=1.0)
-        if not is_table:
-            low, high = min(low, 0.0), max(high, 1.0)
-        elif low == high:
-            high = low + 1
-        means = np.array([float(images[row].mean()) for row in counts])
-        is_uint8 = np.array([images[row].dtype == np.uint8 for row in counts])
-        light = np.where(is_uint8, means / 255, (means - low) / (high - low)) > 0.5
+        low, high = scan.span(counts)
+        light = scan.ink((high, low))[counts] < 0.5
         light_paper = np.average(light, weights=weights[counts]) > 0.5
         self.ink_ = "dark" if light_paper else "light"
         self.levels_ = (high, low) if light_paper else (low, high)
-        if not is_table and len(tops) and high > 8 * np.median(tops):
-            warnings.warn(
+        floats = counts[scan.is_float[counts]]
+        tops = scan.highs[floats]
+        if not scan.is_table and len(tops) and high > 8 * np.median(tops):
+            warn_caller(
                 f"image {floats[tops.argmax()]} holds floats up to {high:g}, and most images only "
                 f"up to {np.median(tops):g}: all should share one scale, such as 0 to 1, or be "
-                "uint8",
-                stacklevel=6,  # the caller of `fit`
+                "uint8"
             )
 
     def _dark_on_light(self, image: Image) -> Image:
@@ -405,9 +402,7 @@ class CharacterClassifier(NetworkClassifier):
                 f"test_augmentations={self.test_augmentations} and augment=None: there is nothing "
                 "to change the images by"
             )
-        images: Any = check_images(X, self)[0]
-        if not isinstance(images, LazyImages):  # a table
-            images = LazyImages(list(unfold_table(images, self.image_shape_)))
+        images = check_images(X, self, image_shape=self.image_shape_)
         images = images.map(self._check_size).map(self._dark_on_light)
         proba = np.zeros((len(images), len(self.classes_)))
         for version in range(1 + self.test_augmentations):
@@ -448,10 +443,6 @@ def _collate_characters(
         return {"images": images}, torch.zeros(0)
     classes, weights = zip(*targets, strict=True)
     return {"images": images}, (torch.tensor(classes), torch.tensor(weights, dtype=torch.float64))
-
-
-def _as_float(image: Image) -> Image:
-    return image if image.dtype != np.uint8 else image.astype(np.float32) / np.float32(255)
 
 
 def _size(shape: Sequence[int]) -> str:

@@ -14,11 +14,11 @@ from scipy.special import log_softmax
 from sklearn.pipeline import Pipeline
 
 from hwsk._data.images import Image, check_images, object_array
+from hwsk._data.scan import walk
 
 Details = dict[str, Any]
 
 GAP = "[…]"  # what stands for a word that is too unsure
-_CHUNK = 256  # images in memory at a time
 _NEVER = -1e4  # a log-probability in place of -inf: a forced path has to go somewhere
 _LEAST = 1e-12  # a probability in place of 0, where its logarithm is taken
 
@@ -250,23 +250,18 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
         )
     if recognizer is reader:
         return recognizer.predict_details(X)
-    images: Any
-    images, is_table = check_images(X)
-    details = []
-    for start in range(0, len(images), _CHUNK):
-        chunk = images[start : start + _CHUNK]
-        prepared = reader[:-1].transform(chunk[:, 0] if is_table else chunk)
-        if not is_table:
-            prepared = object_array(list(prepared))  # made once, whoever looks at them
-        for image, seen, record in zip(
-            chunk, prepared, recognizer.predict_details(prepared), strict=True
-        ):
-            scale, shift = _line_up(np.atleast_2d(seen), image)
-            for part in (*record["words"], *record["characters"]):
-                for end in ("start", "stop"):
-                    part[end] = min(max(scale * part[end] + shift, 0.0), float(image.shape[1]))
-            _trim(record, image)
-            details.append(record)
+    images = check_images(X)
+    # Made once, whoever goes over them: in height and number they are less than the records.
+    prepared = reader[:-1].transform(X)
+    if not images.is_table:
+        prepared = object_array([image for _, image in walk(check_images(prepared))])
+    details = recognizer.predict_details(prepared)
+    for image, seen, record in zip(images, prepared, details, strict=True):
+        scale, shift = _line_up(np.atleast_2d(seen), image)
+        for part in (*record["words"], *record["characters"]):
+            for end in ("start", "stop"):
+                part[end] = min(max(scale * part[end] + shift, 0.0), float(image.shape[1]))
+        _trim(record, image)
     return details
 
 

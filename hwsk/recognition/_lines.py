@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -22,19 +21,22 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from hwsk._data.decoding import Image
 from hwsk._data.images import (
-    Image,
     LazyImages,
     check_images,
     object_array,
     resize_to_height,
+    scaled_width,
     some_rows,
 )
-from hwsk._data.levels import learn_levels
+from hwsk._data.lines import remark_lines
+from hwsk._data.scan import scan_images
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode
@@ -45,11 +47,14 @@ from hwsk.recognition._details import (
     fit_temperature,
     with_gaps,
 )
+from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
 from hwsk.recognition._labels import as_labels, check_texts
 from hwsk.recognition._language_model import NgramLanguageModel
 
 _TILT, _LIFT = 0.1, 1 / 40  # of versions to test on: shear; shift in heights
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
+_TRAINED = 0.5  # mean confidence from where on a recognizer reads at all
+_TIGHT = 3  # least widths: images from there on are not made too narrow by any sound augmentation
 
 
 @document_training
@@ -116,6 +121,10 @@ class CTCRecognizer(NetworkEstimator):
     temperature_ : float
         What log-probabilities are divided by before they count as confidence; 1 until
         `calibrate_temperature`.
+    confidence_ : float
+        Mean probability of the characters that are read in training images at the end of `fit`, or
+        in those of `calibrate_temperature`. `predict` warns of images read with much less. 0 where
+        it is not known: after `partial_fit` alone.
     n_features_in_ : int
         Columns of X, where X was a 2-D array.
 
@@ -295,11 +304,15 @@ class CTCRecognizer(NetworkEstimator):
         self, X: Any, y: Any, groups: Any, *, further: bool, max_epochs: int | None
     ) -> CTCRecognizer:
         check_channels(self.channels)
-        images, is_table = check_images(X, self, reset=not further)
+        images = check_images(X, self, reset=not further)
         texts, label_type = check_texts(y)
         check_consistent_length(images, texts, groups)
-        images, widths, levels = _look(images, is_table, self.height)
-        _check_steps(texts, widths)
+        scan = scan_images(self._watch(images), partial(self._scale, keep=not images.decodes))
+        levels = scan.learn_levels()
+        widths = np.array([scaled_width(shape, self.height) for shape in scan.shapes.tolist()])
+        least_widths = _check_steps(texts, widths)
+        self._warn_blank(scan.blank_rows(levels), len(scan))
+        samples: Any = images if images.decodes else object_array(scan.kept)
         if further and label_type != self.label_type_:
             raise ValueError(
                 f"training goes on from labels of type {self.label_type_}, and y holds labels of "
@@ -312,21 +325,41 @@ class CTCRecognizer(NetworkEstimator):
             else:
                 self.alphabet_ = "".join(characters)
                 self.levels_ = levels
+                self.confidence_ = 0.0  # not known yet
             self.label_type_ = label_type
             classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
             targets = object_array([np.array([classes[c] for c in text]) for text in texts])
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
                 augment = self.augment if training else None
-                dataset = self._dataset(images[rows], targets[rows], augment, seed)
-                dataset.widths = widths[rows]
+                dataset = self._dataset(samples[rows], targets[rows], augment, seed)
+                dataset.widths, dataset.least_widths = widths[rows], least_widths[rows]
                 return dataset
 
             make_module = self._make_module if not further else self._module_to_train_further
             self.temperature_ = 1.0
             self._decoder()._reader(self.alphabet_)  # it complains now or after hours of training
+            if self.augment is not None:
+                _warn_of_narrowed(make_dataset(np.arange(len(texts)), True, 0))
             self._train(make_dataset, len(texts), groups, make_module, max_epochs)
         return self
+
+    def _watch(self, images: LazyImages) -> LazyImages:
+        """The same images, with a remark on those that look like several lines."""
+        return images if images.is_table else images.map(_unchanged, self._remark)
+
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        """Look at images that nothing has brought to the height of the network yet."""
+        return None if image.shape[0] == self.height else remark_lines(image)
+
+    def _scale(self, row: int, image: Image, keep: bool) -> Image | None:
+        if image.shape[1] * self.height > _WIDEST * image.shape[0]:
+            raise ValueError(
+                f"image {row} is {image.shape[1]} pixels wide and {image.shape[0]} high, more than "
+                f"{_WIDEST} wide at height {self.height}: is it a line of text? "
+                "hwsk.preprocessing.HeightNormalizer squeezes such images"
+            )
+        return resize_to_height(image, self.height) if keep else None
 
     def _dataset(
         self, images: Sequence[Image], targets: Any = None, augment: Any = None, seed: int = 0
@@ -374,15 +407,14 @@ class CTCRecognizer(NetworkEstimator):
     def _warn_if_blank(self, X: Any) -> None:
         if self.history_ and not np.isfinite(self.history_[-1]["train_loss"]):
             return  # that has been told, and more training would not help
-        images, _ = check_images(X, self)
-        some = images[: 2 * self.batch_size]
-        if not any(self._read(some, _text_alone, CTCDecoder(), warn=False)):
-            warnings.warn(
+        found = self._confidences(check_images(X, self)[: 2 * self.batch_size])
+        self.confidence_ = float(found[:, 0].mean())
+        if not found[:, 1].any():
+            warn_caller(
                 f"after {self.n_iter_} epochs the recognizer reads nothing at all in its "
                 "own training images (CTC's blank everywhere, as at the start of training); "
                 "train longer (max_epochs), or on more data",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
     def _decoder(self) -> CTCDecoder:
@@ -390,24 +422,33 @@ class CTCRecognizer(NetworkEstimator):
 
     def _read(
         self,
-        images: Sequence[Image],
+        images: LazyImages,
         finish: Callable[[int, str, NDArray[np.float64]], Any],
-        decoder: CTCDecoder | None = None,
-        *,
-        warn: bool = True,
     ) -> list[Any]:
         """What `finish` makes of row, text and log-probabilities of each image."""
-        read = (decoder or self._decoder())._reader(self.alphabet_)
+        read = self._decoder()._reader(self.alphabet_)
         results = [None] * len(images)
-        for row, line in self._log_probs(images, warn=warn, stacklevel=5):
+        found = np.zeros((len(images), 2))
+        for row, line in self._log_probs(images):
             results[row] = finish(row, read(line, 1)[0][0], line)
+            found[row] = reading_confidence(line, self.temperature_)
+        typical = getattr(self, "confidence_", 1.0)  # files of before it was kept have none
+        if not images.is_table and typical > _TRAINED:
+            warn_of_doubt(images, found, typical, self._confidences)
         return results
 
+    def _confidences(self, images: LazyImages) -> NDArray[np.float64]:
+        """Mean probability and number of the characters that are read in each image."""
+        found = np.zeros((len(images), 2))
+        for row, line in self._log_probs(images, warn=False):
+            found[row] = reading_confidence(line, self.temperature_)
+        return found
+
     def _log_probs(
-        self, images: Sequence[Image], *, warn: bool = True, stacklevel: int = 4
+        self, images: LazyImages, *, warn: bool = True
     ) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """Row and log-probabilities of each image, in any order."""
-        versions = [self._outputs(self._dataset(images), warn=warn, stacklevel=stacklevel)]
+        versions = [self._outputs(self._dataset(images), warn=warn)]
         for i in range(self.test_augmentations):
             angle = 2 * math.pi * i / self.test_augmentations
             change = partial(_tilt, shear=_TILT * math.cos(angle), shift=_LIFT * math.sin(angle))
@@ -440,7 +481,7 @@ class CTCRecognizer(NetworkEstimator):
         """
         check_is_fitted(self)
         self._validate_params()  # those of decoding may be new
-        images, _ = check_images(X, self)
+        images = self._watch(check_images(X, self))
         if min_confidence is None:
             texts = self._read(images, _text_alone)
         else:
@@ -491,7 +532,7 @@ class CTCRecognizer(NetworkEstimator):
         """
         check_is_fitted(self)
         self._validate_params()
-        images, _ = check_images(X, self)
+        images = self._watch(check_images(X, self))
         return self._read(images, self._describer(images))
 
     def calibrate_temperature(self, X: Any, y: Any) -> CTCRecognizer:
@@ -525,7 +566,7 @@ class CTCRecognizer(NetworkEstimator):
         """
         check_is_fitted(self)
         self._validate_params()
-        images, _ = check_images(X, self)
+        images = self._watch(check_images(X, self))
         texts, _ = check_texts(y, allow_empty=True)
         check_consistent_length(images, texts)
 
@@ -537,6 +578,7 @@ class CTCRecognizer(NetworkEstimator):
         if not any(map(len, right)):
             raise ValueError(f"nothing was read in any of {len(texts)} images: train further first")
         self.temperature_ = fit_temperature(found, right)
+        self.confidence_ = float(self._confidences(images)[:, 0].mean())
         return self
 
     def _describer(self, images: Sequence[Image]) -> Callable[..., Details]:
@@ -562,7 +604,7 @@ class CTCRecognizer(NetworkEstimator):
             scaled width. :class:`CTCDecoder` reads them.
         """
         check_is_fitted(self)
-        images, _ = check_images(X, self)
+        images = self._watch(check_images(X, self))
         result = np.empty(len(images), dtype=object)
         for row, line in self._log_probs(images):
             result[row] = line.astype(np.float32)
@@ -585,10 +627,14 @@ class CTCRecognizer(NetworkEstimator):
         """
         check_is_fitted(self)
         self._validate_params()
-        images, _ = check_images(X, self)
+        images = self._watch(check_images(X, self))
         texts, _ = check_texts(y, allow_empty=True)
         check_consistent_length(images, texts)
         return 1 - character_error_rate(texts, self._read(images, _text_alone))
+
+
+def _unchanged(image: Image) -> Image:
+    return image
 
 
 def _text_alone(row: int, text: str, line: NDArray[np.float64]) -> str:
@@ -603,44 +649,11 @@ def _tilt(image: Image, rng: np.random.Generator, shear: float, shift: float) ->
     return cv2.warpAffine(image, matrix, (width, height), borderValue=paper)
 
 
-def _look(
-    images: Any, is_table: bool, height: int
-) -> tuple[Any, NDArray[np.int64], tuple[float, float]]:
-    """See every image once before training: sizes, values, polarity.
+def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the least width of the image of each text, and refuse those that are narrower.
 
-    Returns
-    -------
-    images : LazyImages or ndarray of object
-        Scaled, if they were in memory; as they were, if they are files.
-    widths : ndarray of int64
-        Scaled widths.
-    levels : (float, float)
-        Values of paper and full ink in images of floats.
+    CTC needs a time step for each character and one more between equal neighbours.
     """
-    keep = not (isinstance(images, LazyImages) and images.decodes)
-    kept, widths, means, is_float = [], [], [], []
-    low, high = 0.0, 1.0
-    for row, image in enumerate(images):
-        if image.shape[1] * height > _WIDEST * image.shape[0]:
-            raise ValueError(
-                f"image {row} is {image.shape[1]} pixels wide and {image.shape[0]} high, more than "
-                f"{_WIDEST} wide at height {height}: is it a line of text? "
-                "hwsk.preprocessing.HeightNormalizer squeezes such images"
-            )
-        scaled = resize_to_height(image, height)
-        widths.append(scaled.shape[1])
-        means.append(scaled.mean())
-        is_float.append(image.dtype != np.uint8)
-        if is_float[-1]:
-            low, high = min(low, float(image.min())), max(high, float(image.max()))
-        if keep:
-            kept.append(scaled)
-    levels = learn_levels(np.array(means), np.array(is_float), (low, high), is_table, stacklevel=5)
-    return (object_array(kept) if keep else images), np.array(widths), levels
-
-
-def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> None:
-    """CTC needs a time step for each character and one more between equal neighbours."""
     needed = np.array([len(text) + sum(a == b for a, b in pairwise(text)) for text in texts])
     given = CRNN.output_lengths(torch.from_numpy(widths)).numpy()
     short = np.flatnonzero(needed > given)
@@ -651,4 +664,23 @@ def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> None:
             f"{some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and the image, "
             f"{widths[row]} pixels wide at the network's height, gives {given[row]}. Use a larger "
             "height, or leave those lines out"
+        )
+    return CRNN.stride * (needed - 1) + 1
+
+
+def _warn_of_narrowed(dataset: RasterDataset) -> None:
+    """Name texts that don't fit their augmented images: there, images are used unchanged."""
+    assert dataset.widths is not None and dataset.least_widths is not None
+    tight = np.flatnonzero(dataset.widths < _TIGHT * dataset.least_widths)
+    least = dataset.least_widths[tight]
+    narrowed = [
+        row
+        for row, width in zip(tight.tolist(), least, strict=True)
+        if dataset.augmented(row, dataset.images[row]).shape[1] < width
+    ]
+    if narrowed:
+        warn_caller(
+            f"augment makes {len(narrowed)} of {len(dataset)} images too narrow for their texts in "
+            f"the first epoch, rows {some_rows(narrowed)}; wherever it does, the image is used "
+            "unchanged. Narrow less, or use a larger height"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-import warnings
 from numbers import Integral
 from typing import Any
 from zlib import crc32
@@ -24,6 +23,7 @@ from hwsk._training.batches import Augmentation
 from hwsk._training.devices import draw_seed
 from hwsk._training.parameters import document_training
 from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
@@ -355,7 +355,12 @@ class HandwritingSynthesizer(StrokeDensity):
         check_is_fitted(self)
         contexts = self._contexts(X)
         rngs = [np.random.default_rng([self.seed_, crc32(text.tobytes())]) for text in contexts]
-        return self._write(contexts, rngs, self._bias(None), None, stacklevel=3)
+        return self._write(
+            contexts,
+            rngs,
+            self._bias(None),
+            None,
+        )
 
     def sample(
         self,
@@ -405,7 +410,12 @@ class HandwritingSynthesizer(StrokeDensity):
         check_is_fitted(self)
         contexts = self._contexts(X)
         rngs = generators(random_state, len(contexts))
-        return self._write(contexts, rngs, self._bias(bias), prime, stacklevel=3)
+        return self._write(
+            contexts,
+            rngs,
+            self._bias(bias),
+            prime,
+        )
 
     def _write(
         self,
@@ -413,7 +423,6 @@ class HandwritingSynthesizer(StrokeDensity):
         rngs: list[np.random.Generator],
         bias: float,
         prime: Any,
-        stacklevel: int,
     ) -> NDArray[Any]:
         n = len(contexts)
         if not hasattr(self, "alphabet_"):
@@ -446,10 +455,9 @@ class HandwritingSynthesizer(StrokeDensity):
             if not cut:
                 break
         else:
-            warnings.warn(
+            warn_caller(
                 f"{len(cut)} of {n} lines were cut, rows {some_rows(cut)}: in {_TRIES} tries the "
                 "window did not come to the text's end",
-                stacklevel=stacklevel,
             )
         return object_array(
             [

@@ -23,9 +23,11 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._data.images import is_path, looks_like_table, object_array
+from hwsk._data.decoding import is_path
+from hwsk._data.images import looks_like_table, object_array
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
 from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
 from hwsk.model_selection import make_pairs
 from hwsk.verification._comparison import HandComparison
 from hwsk.verification._pair_classifier import PairClassifierMixin
@@ -323,10 +325,9 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 )
             elif len(able) < len(n_groups) and not self._of_table:
                 alone = names[n_groups.index[n_groups == 1]].tolist()
-                warnings.warn(
+                warn_caller(
                     f"{len(alone)} of {len(n_groups)} writers to calibrate on have {apart}, such "
                     f"as {alone[0]!r}: of these there are only pairs by two hands",
-                    stacklevel=5,  # the caller of fit, past its wrapper
                 )
             with warnings.catch_warnings():  # of the same, in other words
                 warnings.simplefilter("ignore")

@@ -263,7 +263,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, groups: Any, writers: Any, further: bool) -> None:
-        stack = self._look(X, further=further, stacklevel=4)
+        stack = self._look(X, further=further)
         check_consistent_length(stack, y, groups, writers)
         tasks = self.tasks_ if further else learn_tasks(y)
         codes = encode_tasks(y, tasks)
@@ -383,7 +383,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
     def _predict_all(self, X: Any) -> list[NDArray[np.float64]]:
         """Probabilities of each task."""
         check_is_fitted(self)
-        views = self._encode_views(X, self.test_augmentations, stacklevel=4)
+        views = self._encode_views(X, self.test_augmentations)
         tables: list[NDArray[np.float64]] = [
             np.mean(of_task, axis=0)
             for of_task in zip(*(self._probabilities(outputs) for outputs in views), strict=True)
@@ -459,7 +459,7 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
             return np.hstack(self._predict_all(X)).astype(np.float32)
         check_is_fitted(self)
         views = []
-        for outputs in self._encode_views(X, self.test_augmentations, stacklevel=4):
+        for outputs in self._encode_views(X, self.test_augmentations):
             done: list[int] = []
             parts = []
             for rows, (_, _, features) in outputs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
 from typing import Any
@@ -25,6 +24,7 @@ from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canv
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._training.writer_batches import nearest_errors, unit
+from hwsk._warn import warn_caller
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
 from hwsk.networks.matching import LocalDescriptors, MatchingLoss
 from hwsk.networks.siamese import SiameseLoss, SiameseNetwork, enlarged, reach_mask_on
@@ -312,7 +312,10 @@ class SiameseVerifier(
     def _fit_samples(
         self, X: Any, y: Any, groups: Any, features: Any, contexts: Any, further: bool
     ) -> None:
-        stack = self._look(self._images(X, reset=True), further=further, stacklevel=4)
+        stack = self._look(
+            self._images(X, reset=True),
+            further=further,
+        )
         names, writers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         check_consistent_length(stack, writers, groups, features, contexts)
         counts = np.bincount(writers)
@@ -328,9 +331,8 @@ class SiameseVerifier(
                 "learn from. y holds the writer of each sample, or, for pairs (n, 2, ...), 1 or 0"
             )
         if alone:
-            warnings.warn(
+            warn_caller(
                 f"{alone} of {len(names)} writers have one sample: they are in negative pairs only",
-                stacklevel=4,
             )
         self.classes_ = np.array([0, 1])
         self._n_writers = len(names)
@@ -375,7 +377,10 @@ class SiameseVerifier(
             kind = "the same writer" if same.all() else "different writers"
             raise ValueError(f"all {len(same)} pairs are by {kind}: both kinds are needed")
         self.classes_ = np.array([-1 if (labels == -1).any() else 0, 1])
-        stack = self._look(self._images(entries, reset=True), further=further, stacklevel=4)
+        stack = self._look(
+            self._images(entries, reset=True),
+            further=further,
+        )
         self.tasks_ = None
         self._n_writers = 0
 
@@ -469,7 +474,7 @@ class SiameseVerifier(
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
         images = self._images(X, reset=False)
-        return mean_embeddings(self._encode_views(images, self.test_augmentations, 5))
+        return mean_embeddings(self._encode_views(images, self.test_augmentations))
 
     def feature_classifier(self) -> MultiTaskClassifier:
         """Make an estimator of the features that were learnt along, with this network.
@@ -580,7 +585,6 @@ class SiameseVerifier(
         views = self._encode_views(
             images,
             comparison.n_views,
-            6,
             keep=comparison.scale is not None,
             collate=self._collate_for(comparison),
         )

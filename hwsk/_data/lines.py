@@ -1,0 +1,66 @@
+"""Is an image one line of text? A test on the ink of its rows, for who takes lines or words."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import find_peaks
+
+from hwsk._data.decoding import Image
+from hwsk._data.levels import invert, is_inverted, otsu_ink
+
+# Chosen on IAM's lines and pages; benchmarks/line_checks.py prints what they find and miss.
+_SMOOTHING = 0.01  # deviation of the blur of the profile, in heights of the ink
+_LEAST = 0.4  # of the ink of the fullest rows: fainter lines may be parts of the lines beside
+_VALLEY = 0.3  # of the ink of the emptier neighbour: the gap between lines has less
+_STROKES = 5  # that a row in a line crosses: an i and its dot are not two lines
+_PAGE = 6  # lines from where on an image is called a page
+_SMALLEST = 16  # rows: lower ink can't hold two lines that anyone could read
+
+
+def count_lines(image: Image) -> int:
+    """Count the lines of text in an image by the ink of its rows.
+
+    A line is a peak of the profile, as full of ink as other lines, that crosses many strokes;
+    two lines have a valley between them.
+    """
+    ink = otsu_ink(invert(image) if is_inverted(image) else image) > 0
+    rows = np.flatnonzero(ink.any(axis=1))
+    if len(rows) < _SMALLEST or np.ptp(rows) < _SMALLEST:
+        return min(1, len(rows))
+    ink = ink[rows[0] : rows[-1] + 1]
+    profile = _smooth(ink.sum(axis=1))
+    strokes = _smooth(np.count_nonzero(ink[:, 1:] & ~ink[:, :-1], axis=1))
+    peaks = find_peaks(np.r_[0, profile, 0], height=_LEAST * profile.max())[0] - 1
+    lines: list[int] = []
+    for peak in peaks[strokes[peaks] >= _STROKES].tolist():
+        if lines:
+            lower = min(profile[lines[-1]], profile[peak])
+            if profile[lines[-1] : peak].min() > _VALLEY * lower:  # one line, twice full
+                lines[-1] = max(lines[-1], peak, key=profile.__getitem__)
+                continue
+        lines.append(peak)
+    # A crop may cut through the lines beside its own.
+    if len(lines) > 1 and profile[0] > _VALLEY * profile[lines[0]]:
+        del lines[0]
+    if len(lines) > 1 and profile[-1] > _VALLEY * profile[lines[-1]]:
+        del lines[-1]
+    return max(1, len(lines))
+
+
+def _smooth(rows: NDArray[np.integer]) -> NDArray[np.float64]:
+    sigma = max(1.0, _SMOOTHING * len(rows))
+    column = rows.astype(np.float64)[:, np.newaxis]
+    size = (1, 2 * int(3 * sigma) + 1)
+    smooth = cv2.GaussianBlur(column, size, sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(smooth[:, 0], np.float64)
+
+
+def remark_lines(image: Image) -> str | None:
+    """Say of an image that it looks like more than one line of text."""
+    lines = count_lines(image)
+    if lines < 2:
+        return None
+    what = f"{lines} lines of text" if lines < _PAGE else "a page of text"
+    return f"look like {what}, where one line or word is expected"

@@ -1,0 +1,55 @@
+"""What the loaders of images share: files that can't be used are left out, counted, or an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from hwsk._data.decoding import decode
+from hwsk._data.images import LazyImages
+from hwsk._data.scan import Remarks
+from hwsk.datasets._data_home import warn_left_out
+
+_MOST_NAMED = 5
+
+Row = TypeVar("Row")
+
+
+def keep_usable(
+    rows: Sequence[Row], paths: Sequence[str], as_arrays: bool, on_error: str
+) -> tuple[list[Row], list[Any]]:
+    """Give the rows whose image can be used, and the images: arrays or paths.
+
+    Raises
+    ------
+    ValueError
+        With `on_error="raise"`, if images can't be used; or if none can.
+
+    Warns
+    -----
+    UserWarning
+        If images are left out, or taken in another way than they are stored.
+    """
+    kept, images, bad, errors = [], [], [], []
+    remarks = Remarks()
+    for i, (row, path) in enumerate(zip(rows, paths, strict=True)):
+        try:
+            if not as_arrays and not os.path.getsize(path):
+                raise ValueError(f"{path} is empty (0 bytes), not an image")
+            image, said = decode(path) if as_arrays else (path, [])
+        except (OSError, ValueError) as error:
+            bad.append(path)
+            errors.append(str(error))
+        else:
+            remarks.add(i, said)
+            kept.append(row)
+            images.append(image)
+    if bad and (on_error == "raise" or not kept):
+        raise ValueError(
+            f"{len(bad)} of {len(paths)} images can't be used: {'; '.join(errors[:_MOST_NAMED])}"
+            + ("; ..." if len(bad) > _MOST_NAMED else "")
+        )
+    warn_left_out("image", "that can't be used (empty or damaged)", bad)
+    remarks.warn(LazyImages(paths))
+    return kept, images

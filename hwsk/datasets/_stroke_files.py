@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
-from hwsk.datasets._data_home import StrPath
+from hwsk.datasets._data_home import StrPath, find_written
 from hwsk.datasets._handwriting import _resample
 from hwsk.datasets._inkml import read_inkml
 from hwsk.datasets._sketches import _join_lines
@@ -93,7 +93,7 @@ def load_strokes(
     ...     load_strokes(file, x_height=None, spacing=None).tolist()
     [[0.0, 0.0, 0.0], [3.0, 6.0, 0.0], [3.0, -6.0, 1.0]]
     """
-    file = Path(path)
+    file = find_written(Path(path))
     suffix = file.suffix.lower()
     if suffix == ".inkml":
         lines = read_inkml(file, max_points)

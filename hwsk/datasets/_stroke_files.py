@@ -17,6 +17,8 @@ from hwsk.datasets._sketches import _join_lines
 from hwsk.datasets._svg import read_svg
 from hwsk.preprocessing._text_line import fit_text_line
 
+_FARTHEST = 1e30  # coordinates beyond have no differences in float32
+
 
 @validate_params(
     {
@@ -103,7 +105,7 @@ def load_strokes(
         lines = read_svg(file, max_points)
     else:
         raise ValueError(f"{file}: strokes are read from .inkml and .svg")
-    if not all(np.isfinite(line).all() for line in lines):
+    if not all((np.abs(line) < _FARTHEST).all() for line in lines):
         raise ValueError(f"{file}: coordinates are too large, or no numbers")
     points = np.concatenate(lines)
     lines = [line - points[0] for line in lines]  # far from the origin, float32 would be coarse

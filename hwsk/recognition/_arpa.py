@@ -147,7 +147,7 @@ def _read_counts(numbered: Iterator[str], lines: _Lines) -> list[int]:
     for line in numbered:
         if line == "\\1-grams:" and counts:
             return counts
-        found = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
+        found = re.fullmatch(r"ngram\s+(\d{1,4})\s*=\s*(\d{1,18})", line)
         if found is None or int(found[1]) != len(counts) + 1:
             lines.fail(f"{line!r} where expected is 'ngram {len(counts) + 1}=' and a count")
         counts.append(int(found[2]))

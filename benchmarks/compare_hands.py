@@ -25,12 +25,12 @@ from sklearn.pipeline import FeatureUnion
 
 import hwsk
 from hwsk._data.images import object_array
-from hwsk.verification import HandComparer
 from hwsk.metrics import (
     equal_error_rate,
     log_likelihood_ratio_cost,
     pair_bootstrap_interval,
 )
+from hwsk.verification import HandComparer
 
 PARTS = {"latents": "and-vae", "hand": "and-verifier", "features": "and-features"}
 SEED = 0

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,9 @@ class Checkpoint(Callback):
             raise ValueError(f"{path} is no file: name another path for the checkpoint")
         content = path.read_bytes()
         try:
+            with zipfile.ZipFile(io.BytesIO(content)) as parts:
+                if spoilt := parts.testzip():  # torch compares no checksums
+                    raise ValueError(f"the checksum of {spoilt} does not fit")
             state = torch.load(io.BytesIO(content), map_location=net.device, weights_only=True)
             known = dict(state["fit"])
         except Exception as error:  # torch raises anything over bytes that it did not write

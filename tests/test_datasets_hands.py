@@ -1,5 +1,6 @@
 """Words with named features, signatures, sketches: official layouts, and what can be wrong."""
 
+import io
 import json
 import os
 import pickle
@@ -387,6 +388,38 @@ def put_npy(path: Path, pickled: bytes) -> Path:
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("train.npy", content)
     return path
+
+
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (b"\x80\x02r\xff\xff\xff\x0f.", "no readable array"),  # a memo of 4 GB, to C's unpickler
+        (b"\x80\x02c_codecs\nencode\n}X\x01\x00\x00\x00xK\x01sb.", "no readable array"),
+    ],
+)
+def test_pickles_that_take_too_much_are_refused(pickled, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        load_sketches(put_npy(tmp_path / "a.npz", pickled))
+
+
+def test_a_drawing_named_many_times_is_refused(tmp_path):
+    large = np.zeros((2000, 3), np.int16)
+    with pytest.raises(ValueError, match="drawings are named more than once"):
+        load_sketches(put_npy(tmp_path / "a.npz", pickle.dumps(ragged(*[large] * 50), 2)))
+
+
+def test_a_header_of_more_than_there_is_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": "<i2", "fortran_order": False, "shape": (10**12, 5, 3)}
+    )
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("train.npy", stream.getvalue() + bytes(60))
+    with pytest.raises(ValueError, match="its header says 30000000000000 bytes"):
+        load_sketches(path)
+    np.savez(path, train=np.zeros((2, 4, 3), np.int16))
+    assert len(load_sketches(path).strokes) == 2
 
 
 @pytest.fixture

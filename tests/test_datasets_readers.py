@@ -1,9 +1,12 @@
 """Readers of what a user has: official layouts, own folders and tables, and what can be wrong."""
 
 import errno
+import gzip
 import io
 import os
+import shutil
 import tarfile
+import time
 import unicodedata
 import warnings
 import zipfile
@@ -15,15 +18,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hwsk.datasets import _iam as iam
-from hwsk.datasets import _iam_online as online
 from hwsk.datasets import (
+    _data_home,
+    _idx,
     clear_data_home,
     get_data_home,
     load_iam,
     load_iam_online,
     load_lines,
 )
+from hwsk.datasets import _iam as iam
+from hwsk.datasets import _iam_online as online
 from hwsk.datasets._data_home import unpack
 
 FORMS = """\
@@ -169,7 +174,7 @@ def test_two_processes_unpack_at_once(tmp_path, monkeypatch):
     assert (unpack(archive) / "a.txt").read_text() == "one"
 
 
-@pytest.mark.parametrize("where", [(os, "replace"), (zipfile.ZipFile, "extract")])
+@pytest.mark.parametrize("where", [(os, "replace"), (shutil, "copyfileobj")])
 def test_unpack_fails_where_it_cannot_write(where, tmp_path, monkeypatch):
     put(tmp_path / "src/a.txt", "one")
     archive = pack(tmp_path / "a.zip", tmp_path / "src")
@@ -180,6 +185,89 @@ def test_unpack_fails_where_it_cannot_write(where, tmp_path, monkeypatch):
     monkeypatch.setattr(*where, refuse)
     with pytest.raises(OSError, match="No space left"):
         unpack(archive)
+
+
+def test_what_a_killed_process_left_is_removed_later(tmp_path):
+    put(tmp_path / "src/a.txt", "one")
+    home = get_data_home() / "unpacked"
+    old, new = (
+        put(home / ".unpacking-old/content/b.txt"),
+        put(home / ".unpacking-new/content/b.txt"),
+    )
+    yesterday = time.time() - 25 * 3600
+    os.utime(old.parents[1], (yesterday, yesterday))
+    unpack(pack(tmp_path / "a.zip", tmp_path / "src"))
+    assert not old.exists()
+    assert new.exists()  # another process may be at it
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tgz"])
+def test_archives_that_fill_a_disk_are_refused(name, tmp_path, monkeypatch):
+    put(tmp_path / "src/a.txt", "0" * 100_000)
+    archive = pack(tmp_path / name, tmp_path / "src")
+    monkeypatch.setattr(_data_home, "_LEAST_LIMIT", 1000)
+    monkeypatch.setattr(_data_home, "_MOST_RATIO", 0)
+    with pytest.raises(ValueError, match=rf"{name} unpacks to more than .* unpack it yourself"):
+        unpack(archive)
+    assert not list((get_data_home() / "unpacked").iterdir())
+    monkeypatch.setattr(_data_home, "_LEAST_LIMIT", 10**6)
+    monkeypatch.setattr(_data_home, "_MOST_MEMBERS", 0)
+    with pytest.raises(ValueError, match="or 0 members"):
+        unpack(archive)
+
+
+def test_files_behind_links_stay_inside(tmp_path):
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(member("here", tarfile.DIRTYPE))
+        tar.addfile(member("link", tarfile.SYMTYPE, "here"))
+        tar.addfile(member("link/b.txt"))
+        tar.addfile(member("c/d.txt"))
+    folder = unpack(archive)
+    assert (folder / "here/b.txt").is_file() and (folder / "c/d.txt").is_file()
+
+
+def test_gzip_that_fills_the_memory_is_refused(tmp_path, monkeypatch):
+    path = put(tmp_path / "a.gz", gzip.compress(bytes(100_000)))
+    monkeypatch.setattr(_data_home, "_LEAST_LIMIT", 1000)
+    with pytest.raises(ValueError, match=r"a\.gz \(\d+ bytes\) unpacks to more than"):
+        _idx.read_bytes(path)
+
+
+COMPOSED, TAKEN_APART = "h\u00e9.png", "he\u0301.png"
+
+
+@pytest.mark.parametrize("on_disk", [COMPOSED, TAKEN_APART])
+@pytest.mark.parametrize("in_table", [COMPOSED, TAKEN_APART])
+def test_accents_in_paths_have_two_forms(on_disk, in_table, tmp_path):
+    put(tmp_path / "d\u00e9" / on_disk)
+    table = put(tmp_path / "a.csv", f"path,text\nd\u00e9/{in_table},ne\u0301\n")
+    lines = load_lines(table)
+    assert lines.images.tolist() == [str(tmp_path / "d\u00e9" / on_disk)]
+    assert lines.text.tolist() == ["n\u00e9"]
+    put(tmp_path / "d\u00e9" / in_table.replace(".png", ".gt.txt"), "one")
+    assert load_lines(tmp_path / "de\u0301").text.tolist() == ["one"]
+
+
+def test_both_forms_of_a_name_are_two_files(tmp_path):
+    for i, name in enumerate((COMPOSED, TAKEN_APART)):
+        put(tmp_path / name)
+        put(tmp_path / name.replace(".png", ".gt.txt"), str(i))
+    lines = load_lines(tmp_path)
+    assert dict(zip([Path(p).name for p in lines.images], lines.text, strict=True)) == {
+        COMPOSED: "0", TAKEN_APART: "1"
+    }  # fmt: skip
+
+
+def test_headers_in_capitals_and_separators_of_windows(tmp_path):
+    put(tmp_path / "x/y/a.png")
+    table = put(tmp_path / "a.csv", "Path,TEXT,Writer\nx\\y\\a.png,one,w\n")
+    lines = load_lines(table)
+    assert lines.images.tolist() == [str(tmp_path / "x/y/a.png")]
+    assert lines.writer.tolist() == ["w"]
+    put(table, "Path,path,text\na,b,c\n")
+    with pytest.raises(ValueError, match="the column path stands there more than once"):
+        load_lines(table)
 
 
 def member(name, kind=tarfile.REGTYPE, link=""):

@@ -250,7 +250,7 @@ def test_ink_that_is_not_understood_is_named(load_ink, body, message):
     ("text", "suffix", "options", "message"),
     [
         (INK.format("<trace>0 0, 1 5, 2 0, 3 5, 1e12 0</trace>"), ".inkml", {}, "points would be"),
-        (INK.format("<trace>0 0, 1 5, 2 0, 3 5, 1e300 0</trace>"), ".inkml", {}, "points would be"),
+        (INK.format("<trace>0 0, 1 5, 2 0, 3 5, 1e300 0</trace>"), ".inkml", {}, "are too large"),
         (
             SVG.format('<path stroke="red" d="M0 0L1 5L2 0L3 5L1e12 0"/>'),
             ".svg",

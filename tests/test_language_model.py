@@ -413,3 +413,26 @@ def test_a_binary_file(tmp_path):
     (tmp_path / "a.bin").write_bytes(b"mmap lm \xff\xfe\x00")
     with pytest.raises(ValueError, match="is no text in UTF-8"):
         NgramLanguageModel.read_arpa(tmp_path / "a.bin")
+
+
+def test_unknown_in_capitals_is_the_unknown_word(tmp_path, tiny):
+    text = tiny.read_text().replace("<unk>", "<UNK>")
+    assert "<UNK>" in text
+    model = NgramLanguageModel.read_arpa(write(tmp_path / "capitals.arpa", text), "word")
+    other = NgramLanguageModel.read_arpa(tiny, "word")
+    assert model.symbols_ == other.symbols_
+    assert_array_equal(model.log_prob(["never seen"]), other.log_prob(["never seen"]))
+
+
+def test_a_no_break_space_is_part_of_a_word(tmp_path):
+    words = ["10\u00a0000", "a\u2003b", "\u3000"]
+    lines = "".join(f"-1.0\t{word}\n" for word in ("<s>", "</s>", "<unk>", *words))
+    text = f"\\data\\\nngram 1=6\n\n\\1-grams:\n{lines}\n\\end\\\n"
+    model = NgramLanguageModel.read_arpa(write(tmp_path / "a.arpa", text), "word")
+    assert set(model.symbols_) >= set(words)
+
+
+def test_counts_beyond_the_file_are_refused_at_once(tmp_path):
+    path = write(tmp_path / "a.arpa", "\\data\\\nngram 1=500000000\n\n\\1-grams:\n-1\ta\n")
+    with pytest.raises(ValueError, match=r"line 2: 500000000 n-grams are counted, and the file of"):
+        NgramLanguageModel.read_arpa(path, "word")

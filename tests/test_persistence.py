@@ -419,6 +419,9 @@ def test_what_only_training_needs_is_left_out_and_said(recognizer, tmp_path):
     loaded = hwsk.load(path)
     assert loaded.augment is None and loaded.callbacks is None
     assert loaded.alphabet_ == reader.alphabet_
+    reader.set_params(test_augmentations=2, callbacks=None)  # augmented copies count in predicting
+    with pytest.raises(TypeError, match=r"CTCRecognizer\.augment is <function flip"):
+        hwsk.save(reader, path)
     pipe = Pipeline([("scale", StandardScaler())], memory=str(tmp_path)).fit(X)
     with pytest.warns(UserWarning, match=r"saved without Pipeline\.memory .*a place on this"):
         hwsk.save(pipe, path)

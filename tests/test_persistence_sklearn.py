@@ -170,6 +170,9 @@ def _fill(arrays, attribute, value):
             lambda node, arrays: node["state"].update(_n_features_outs=[1] * 5),
         ),
         ("pipeline.Pipeline", lambda node, arrays: node["params"].update(memory="cache")),
+        ("pipeline.Pipeline", lambda node, arrays: node["params"].update(steps=[])),
+        ("pipeline.Pipeline", lambda node, arrays: node["params"].update(steps=[["a", 0.5]])),
+        ("pipeline.Pipeline", lambda node, arrays: node["params"].update(steps=[[3, None]])),
         ("preprocessing.StandardScaler", lambda node, arrays: node["state"].update(transform=3)),
         (
             "preprocessing.StandardScaler",

@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -210,7 +210,7 @@ def _read_lists(
         for number, line in enumerate(read_text_lines(file), 1):
             if not line.strip():
                 continue
-            stem = Path(line.strip()).stem
+            stem = PureWindowsPath(line.strip()).stem  # of either separator
             if stem not in files:
                 raise ValueError(
                     f"{file}, line {number}: there is no image {line.strip()!r} among the "
@@ -269,7 +269,7 @@ def _read_features(
     rows = read_table(file, [_IMAGE, *meanings])
     described: dict[str, dict[str, str | None]] = {}
     for line, row in rows:
-        stem = Path(row[_IMAGE].strip()).stem
+        stem = PureWindowsPath(row[_IMAGE].strip()).stem  # of either separator
         if stem not in files:
             raise ValueError(
                 f"{file}, line {line}: there is no image {row[_IMAGE]!r} among the {len(files)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import hashlib
@@ -10,11 +11,13 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
 from hwsk._warn import warn_caller
 
@@ -24,6 +27,11 @@ StrPath = str | os.PathLike[str]
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz", ".txz", ".tar.xz", ".tbz2", ".tar.bz2", ".tar", ".zip")
 _OWN_FOLDERS = ("downloaded", "unpacked", "parsed")
+_UNPACKING = ".unpacking-"
+_ABANDONED = 24 * 3600  # seconds after which that is no unpacking that still goes on
+_LEAST_LIMIT = 1 << 30  # bytes that any archive may unpack to
+_MOST_RATIO = 100  # times its size; images and texts come to ten
+_MOST_MEMBERS = 5_000_000
 _NOT_ITS_FAULT = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -95,7 +103,8 @@ def unpack(archive: StrPath, data_home: StrPath | None = None) -> Path:
         return target
     logger.info("unpacking %s into %s", archive, target)
     target.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=target.parent) as temporary:
+    _remove_abandoned(target.parent)
+    with tempfile.TemporaryDirectory(prefix=_UNPACKING, dir=target.parent) as temporary:
         content = Path(temporary, "content")
         content.mkdir()
         extract = _extract_zip if archive.suffix.lower() == ".zip" else _extract_tar
@@ -108,10 +117,55 @@ def unpack(archive: StrPath, data_home: StrPath | None = None) -> Path:
     return target
 
 
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a process left that was killed while it unpacked, a day ago or longer."""
+    for part in folder.glob(f"{_UNPACKING}*"):
+        with contextlib.suppress(OSError):  # another process may do the same
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                logger.info("removing %s, which was never unpacked to its end", part)
+                shutil.rmtree(part)
+
+
+def largest_content(size: int) -> int:
+    """To how many bytes a file of a size may unpack: beyond that, it was made to fill a disk."""
+    return max(_LEAST_LIMIT, _MOST_RATIO * size)
+
+
+class _Budget:
+    """Counts what an archive unpacks to."""
+
+    def __init__(self, archive: Path) -> None:
+        self.archive = archive
+        self.bytes = largest_content(archive.stat().st_size)
+        self.members = _MOST_MEMBERS
+
+    def take(self, size: int) -> None:
+        self.bytes -= size
+        self.members -= 1
+        if self.bytes < 0 or self.members < 0:
+            raise _UnsafeArchive(
+                f"{self.archive} unpacks to more than "
+                f"{largest_content(self.archive.stat().st_size) >> 20} MB or {_MOST_MEMBERS} "
+                "members; nothing was unpacked. If you trust it, unpack it yourself and pass the "
+                "folder"
+            )
+
+
 def _extract_tar(archive: Path, folder: Path) -> None:
     with _naming(archive), tarfile.open(archive) as tar:
+        budget, made, has_links = _Budget(archive), {folder}, False
         for member in tar:
+            tar.members = []  # type: ignore[attr-defined]  # of all read so far, which is not needed
             _check_member(archive, member.name)
+            budget.take(member.size)
+            if member.isreg() and not has_links:
+                content = tar.extractfile(member)
+                assert content is not None
+                _write_file(folder, member.name, content, made)
+                continue
+            # Links, folders and devices: what is allowed is left to tarfile, which is slower, as is
+            # every file behind a link, that may lead through it.
+            has_links = has_links or member.issym() or member.islnk()
             try:
                 tar.extract(member, folder, filter="data")
             except tarfile.FilterError as error:
@@ -126,9 +180,24 @@ def _extract_tar(archive: Path, folder: Path) -> None:
 
 def _extract_zip(archive: Path, folder: Path) -> None:
     with _naming(archive), zipfile.ZipFile(archive) as file:
-        for name in file.namelist():
-            _check_member(archive, name)
-            file.extract(name, folder)
+        budget, made = _Budget(archive), {folder}
+        for member in file.infolist():
+            _check_member(archive, member.filename)
+            budget.take(member.file_size)
+            if member.is_dir():
+                (folder / member.filename).mkdir(parents=True, exist_ok=True)
+            else:
+                with file.open(member) as content:
+                    _write_file(folder, member.filename, content, made)
+
+
+def _write_file(folder: Path, name: str, content: IO[bytes], made: set[Path]) -> None:
+    target = folder / name
+    if target.parent not in made:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.add(target.parent)
+    with open(target, "wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 class _UnsafeArchive(ValueError):
@@ -177,7 +246,7 @@ def _fingerprint(file: Path) -> str:
 
 def open_folder(path: StrPath, data_home: StrPath | None, layout: str) -> Path:
     """The folder `path`, or what the archive `path` unpacks to; else say what belongs there."""
-    folder = Path(path).expanduser().absolute()
+    folder = find_written(Path(path).expanduser().absolute())
     if folder.is_file() and folder.name.lower().endswith(_ARCHIVE_SUFFIXES):
         return unpack(folder, data_home)
     if not folder.exists():
@@ -185,6 +254,20 @@ def open_folder(path: StrPath, data_home: StrPath | None, layout: str) -> Path:
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is neither a folder nor an archive; expected {layout}")
     return folder
+
+
+def find_written(path: Path) -> Path:
+    """A path as it is written, or if there is none such, in the other form of its accents.
+
+    macOS writes an é of a file's name as two characters, other systems as one; both look the same.
+    """
+    if path.exists():
+        return path
+    found = Path(path.anchor)
+    for part in path.parts[len(found.parts) :]:
+        forms = (part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
+        found = next((found / form for form in forms if (found / form).exists()), found / part)
+    return found if found.exists() else path
 
 
 def find_parts(folder: Path, name: str, data_home: StrPath | None) -> list[Path]:
@@ -232,8 +315,8 @@ def walk_files(folder: Path, suffixes: set[str]) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def read_text_lines(file: Path, encoding: str = "utf-8") -> list[str]:
-    """The lines of a text file in NFC, without line ends.
+def read_text_lines(file: Path, encoding: str = "utf-8", *, as_written: bool = False) -> list[str]:
+    """The lines of a text file, without line ends; in NFC, unless `as_written`.
 
     Raises
     ------
@@ -249,7 +332,7 @@ def read_text_lines(file: Path, encoding: str = "utf-8") -> list[str]:
                 f"{file}, line {number}: not {encoding.upper()} ({error.reason} at byte "
                 f"{error.start}: {line[:60]!r}); save the file as {encoding.upper()}"
             ) from None
-        lines.append(unicodedata.normalize("NFC", text))
+        lines.append(text if as_written else unicodedata.normalize("NFC", text))
     return lines
 
 
@@ -261,12 +344,17 @@ def warn_left_out(noun: str, what: str, names: Sequence[str]) -> None:
         warn_caller(f"{count} {what}: left out ({first})")
 
 
-def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def read_table(
+    file: Path, columns: Sequence[str], optional: Sequence[str] = (), paths: Sequence[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
     """The rows of a CSV or TSV file with a header, each with its line number.
 
-    In a TSV file a quotation mark is a character like any other.
+    In a TSV file a quotation mark is a character like any other. `columns` have to be there, and
+    are found, as the `optional` ones, whatever their case. All text is in NFC but that of the
+    columns `paths`.
     """
-    lines = [f"{line}\n" for line in read_text_lines(file)]
+    lines = [f"{line}\n" for line in read_text_lines(file, as_written=True)]
+    names = {name.lower(): name for name in (*columns, *optional)}
     if file.suffix.lower() == ".tsv":
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
@@ -278,7 +366,8 @@ def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
             if not any(field.strip() for field in fields):
                 continue
             if not header:
-                header = [field.strip() for field in fields]
+                header = [unicodedata.normalize("NFC", field.strip()) for field in fields]
+                header = [names.get(field.lower(), field) for field in header]
                 if missing := [name for name in columns if name not in header]:
                     raise ValueError(
                         f"{file}, line {reader.line_num}: no column {', '.join(missing)}; the "
@@ -295,7 +384,10 @@ def read_table(file: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
                     f"{len(header)}; found: {fields}"
                 )
             else:
-                rows.append((reader.line_num, dict(zip(header, fields, strict=True))))
+                row = dict(zip(header, fields, strict=True))
+                for name in row.keys() - set(paths):
+                    row[name] = unicodedata.normalize("NFC", row[name])
+                rows.append((reader.line_num, row))
     except csv.Error as error:
         raise ValueError(
             f"{file}, line {reader.line_num}: {error} (a quotation mark that is not closed or "

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk._data.images import object_array
-from hwsk.datasets._data_home import walk_files
+from hwsk.datasets._data_home import largest_content, walk_files
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -70,12 +70,20 @@ def read_bytes(file: Path) -> bytes:
     """
     data = file.read_bytes()
     if data.startswith(_GZIP):
+        limit = largest_content(len(data))
         try:
-            data = gzip.decompress(data)
+            with gzip.open(io.BytesIO(data)) as stream:
+                content = stream.read(limit + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError(
                 f"{file} is damaged or cut short; fetch it again ({error}; {len(data)} bytes)"
             ) from None
+        if len(content) > limit:
+            raise ValueError(
+                f"{file} ({len(data)} bytes) unpacks to more than {limit >> 20} MB; if you trust "
+                "it, unpack it yourself"
+            )
+        data = content
     if not data:
         raise ValueError(f"{file} is empty")
     return data

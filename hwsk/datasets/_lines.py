@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
+    find_written,
     open_folder,
     read_table,
     read_text_lines,
@@ -63,9 +65,10 @@ def load_lines(
         Either a folder (or an archive of one), read with all folders in it, of images with a text
         file of the same name beside each, as kraken, Calamari and OCRopus have it: ``a1.png`` (or
         ``a1.bin.png``) and ``a1.gt.txt``. Or a ``.csv`` or ``.tsv`` file whose header names the
-        columns ``path`` (from the table's own folder), ``text`` and, if known, ``writer``. In a
-        ``.tsv`` file a quotation mark is a character like any other. All text is UTF-8; it is
-        brought to the normal form NFC.
+        columns ``path`` (from the table's own folder, with ``/`` or ``\\\\``), ``text`` and, if
+        known, ``writer``, in capitals or not. In a ``.tsv`` file a quotation mark is a character
+        like any other. All text is UTF-8; it is brought to the normal form NFC. File names are
+        taken as they are written, or else in the other form of their accents (NFC, NFD).
     text_suffix : str, default=".gt.txt"
         What the name of a transcript ends in, for a folder.
     as_arrays : bool, default=False
@@ -127,7 +130,7 @@ def load_lines(
     >>> sorted(lines.text)
     ['one', 'two']
     """
-    source = Path(path).expanduser().absolute()
+    source = find_written(Path(path).expanduser().absolute())
     if source.is_file() and source.suffix.lower() in _TABLES:
         found, no_text, no_image = _from_table(source)
     else:
@@ -162,15 +165,18 @@ _Found = tuple[list[_Line], list[str], list[str]]  # lines, names that lack a te
 
 
 def _from_table(table: Path) -> _Found:
-    rows = read_table(table, ["path", "text"])
+    rows = read_table(table, ["path", "text"], optional=["writer"], paths=["path"])
     if not rows:
         raise ValueError(f"{table} has a header and no rows")
     found, no_image = [], []
     for number, row in rows:
         name = row["path"].strip()
-        if name and os.path.isfile(table.parent / name):
+        image = find_written(table.parent / name)
+        if not image.exists():  # a table from Windows
+            image = find_written(table.parent / name.replace("\\", "/"))
+        if name and image.is_file():
             text, writer = (_one_blank(row.get(column, "")) for column in ("text", "writer"))
-            found.append(_Line(name, table.parent / name, text, writer))
+            found.append(_Line(name, image, text, writer))
         else:
             no_image.append(f"line {number}: {name or 'no path'}")
     if not found:
@@ -187,12 +193,17 @@ def _from_folder(folder: Path, text_suffix: str) -> _Found:
         for file in walk_files(folder, {os.path.splitext(f"a{text_suffix}")[1].lower()})
         if file.name.endswith(text_suffix) and file.name != text_suffix
     }
+    forms = {_composed(stem): stem for stem in transcripts}
     found, no_text = [], []
     for image in walk_files(folder, IMAGE_SUFFIXES):
         name = image.relative_to(folder).as_posix()
         stem = image.with_suffix("")
-        if stem not in transcripts and stem.suffix in (".bin", ".nrm"):  # as OCRopus names them
+        if stem.suffix in (".bin", ".nrm") and not {stem, forms.get(_composed(stem))} & set(
+            transcripts
+        ):  # as OCRopus names them
             stem = stem.with_suffix("")
+        if stem not in transcripts:  # the other form of its accents
+            stem = forms.get(_composed(stem), stem)
         transcript = transcripts.pop(stem, None)  # a transcript is used once
         if transcript is None:
             no_text.append(name)
@@ -206,6 +217,10 @@ def _from_folder(folder: Path, text_suffix: str) -> _Found:
             f"{len(no_image)} files *{text_suffix}; expected {_LAYOUT}"
         )
     return found, no_text, no_image
+
+
+def _composed(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path))
 
 
 def _one_blank(text: str) -> str:

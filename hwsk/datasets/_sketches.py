@@ -20,7 +20,14 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from hwsk._data.images import object_array
-from hwsk.datasets._data_home import StrPath, open_folder, walk_files, warn_left_out
+from hwsk.datasets._data_home import (
+    StrPath,
+    find_written,
+    largest_content,
+    open_folder,
+    walk_files,
+    warn_left_out,
+)
 from hwsk.preprocessing._stroke_drawing import _draw_lines
 
 Strokes = NDArray[np.float32]
@@ -191,7 +198,7 @@ def load_sketches(
 
 def _find_files(path: StrPath, data_home: StrPath | None) -> tuple[Path, list[Path]]:
     """The files, and the folder by which they are called."""
-    file = Path(path).expanduser().absolute()
+    file = find_written(Path(path).expanduser().absolute())
     if file.suffix.lower() in (_NPZ, _NDJSON) and file.is_file():
         return file.parent, [file]
     folder = open_folder(path, data_home, _LAYOUT)
@@ -212,9 +219,13 @@ def _read_npz(file: Path, name: str, subset: str, limit: int | None) -> Iterator
     wanted = _SUBSETS if subset == "all" else (subset,)
     try:
         with zipfile.ZipFile(file) as archive:
-            held = {Path(member).stem: member for member in archive.namelist()}
-            data = {part: archive.read(held[part]) for part in wanted if part in held}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+            held = {Path(member.filename).stem: member for member in archive.infolist()}
+            parts = {part: held[part] for part in wanted if part in held}
+            most = largest_content(file.stat().st_size)
+            if sum(member.file_size for member in parts.values()) > most:
+                raise ValueError(f"{file} unpacks to more than {most >> 20} MB")
+            data = {part: archive.read(member) for part, member in parts.items()}
+    except Exception as error:  # zipfile raises nearly anything over bytes that are no archive
         raise ValueError(f"{file} is damaged, cut short or no npz file ({error})") from error
     if not data:
         raise ValueError(f"{file} has no array {' or '.join(wanted)}; it holds {sorted(held)}")
@@ -247,7 +258,7 @@ def _read_ndjson(file: Path, name: str) -> Iterator[_Sketch]:
             try:
                 record = json.loads(line)
                 drawing = record["drawing"]
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ValueError(
                     f"{where}: expected a JSON object with 'drawing' ({error!r}; cut short?); "
                     f"found: {line[:60]!r}"
@@ -272,7 +283,7 @@ def _join_lines(drawing: Any, where: str) -> Strokes:
     """Lines `[[x, ...], [y, ...]]`, perhaps with times, as offsets."""
     try:
         lines = [np.array([line[0], line[1]], np.float64).T for line in drawing]
-    except (TypeError, ValueError, LookupError) as error:
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise ValueError(
             f"{where}: expected strokes [[x, ...], [y, ...]], as many x as y ({error})"
         ) from None
@@ -285,7 +296,11 @@ def _join_lines(drawing: Any, where: str) -> Strokes:
     pen_up = np.zeros(len(points))
     pen_up[np.cumsum([len(line) for line in lines]) - 1] = 1
     offsets = np.diff(points, axis=0, prepend=points[:1])
-    return np.column_stack([offsets, pen_up]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        strokes = np.column_stack([offsets, pen_up]).astype(np.float32)
+    if not np.isfinite(strokes).all():
+        raise ValueError(f"{where}: coordinates are too large")
+    return strokes
 
 
 def _draw_square(strokes: Strokes, size: int) -> NDArray[np.uint8]:
@@ -332,21 +347,20 @@ class _PickledArray:
         return np.frombuffer(content, kind).reshape(shape, order="F" if fortran else "C")
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    return text.encode("latin1")  # how a pickle of protocol 2 writes bytes
-
-
 _STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _PickledType,
     ("numpy", "ndarray"): _PickledArray,
     ("numpy.core.multiarray", "_reconstruct"): _PickledArray,
     ("numpy._core.multiarray", "_reconstruct"): _PickledArray,
-    ("_codecs", "encode"): _encode,
 }
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+    """Python's own unpickler: that in C sizes its memory by numbers in the file."""
+
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):  # how a pickle of protocol 2 writes bytes
+            return lambda text, encoding: text.encode("latin1")  # anew: a pickle may set attributes
         if (module, name) not in _STAND_INS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which may run code")
         return _STAND_INS[module, name]
@@ -359,11 +373,18 @@ def _read_npy(content: bytes, where: str) -> Any:
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0
         header = header if version == (1, 0) else np.lib.format.read_array_header_2_0
-        _, _, dtype = header(stream)
+        shape, _, dtype = header(stream)
         if not dtype.hasobject:
+            size = dtype.itemsize * int(np.prod(shape, dtype=object))
+            if size != len(content) - stream.tell():
+                raise ValueError(f"its header says {size} bytes, and there are others")
             stream.seek(0)
             return np.lib.format.read_array(stream, allow_pickle=False)
         array = _ArrayUnpickler(stream, encoding="latin1").load()
-        return array.restore() if isinstance(array, _PickledArray) else list(array)
+        drawings = array.restore() if isinstance(array, _PickledArray) else list(array)
     except Exception as error:  # whatever a damaged or hostile file makes a parser raise
-        raise ValueError(f"{where}: no readable array of drawings ({error})") from error
+        raise ValueError(f"{where}: no readable array of drawings ({error!r:.200})") from error
+    # Each value takes a byte at least, unless one drawing is named many times.
+    if sum(np.size(drawing) for drawing in drawings) > len(content):
+        raise ValueError(f"{where}: drawings are named more than once")
+    return drawings

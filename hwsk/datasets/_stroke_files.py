@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
-from hwsk.datasets._data_home import StrPath
+from hwsk.datasets._data_home import StrPath, find_written
 from hwsk.datasets._handwriting import _resample
 from hwsk.datasets._inkml import read_inkml
 from hwsk.datasets._sketches import _join_lines
 from hwsk.datasets._svg import read_svg
 from hwsk.preprocessing._text_line import fit_text_line
+
+_FARTHEST = 1e30  # coordinates beyond have no differences in float32
 
 
 @validate_params(
@@ -93,7 +95,7 @@ def load_strokes(
     ...     load_strokes(file, x_height=None, spacing=None).tolist()
     [[0.0, 0.0, 0.0], [3.0, 6.0, 0.0], [3.0, -6.0, 1.0]]
     """
-    file = Path(path)
+    file = find_written(Path(path))
     suffix = file.suffix.lower()
     if suffix == ".inkml":
         lines = read_inkml(file, max_points)
@@ -103,7 +105,7 @@ def load_strokes(
         lines = read_svg(file, max_points)
     else:
         raise ValueError(f"{file}: strokes are read from .inkml and .svg")
-    if not all(np.isfinite(line).all() for line in lines):
+    if not all((np.abs(line) < _FARTHEST).all() for line in lines):
         raise ValueError(f"{file}: coordinates are too large, or no numbers")
     points = np.concatenate(lines)
     lines = [line - points[0] for line in lines]  # far from the origin, float32 would be coarse

@@ -73,11 +73,17 @@ def _encode_params(
         try:
             nodes[key] = writer.write(value, f"{where}.{key}")
         except TypeError as error:
-            if key not in _OF_TRAINING or not is_fitted:
+            if key not in _OF_TRAINING or not is_fitted or _predicts_with(key, params):
                 raise
             writer.lost.append(f"{where}.{key} ({error})")
             nodes[key] = None
     return nodes
+
+
+def _predicts_with(key: str, params: dict[str, Any]) -> bool:
+    """Whether a parameter of training counts in predicting, too: augmented copies do."""
+    copies = params.get("test_augmentations"), getattr(params.get("comparator"), "n_duplicates", 0)
+    return key == "augment" and any(copies)
 
 
 def check_finite(weights: dict[str, NDArray[Any]], where: str) -> None:
@@ -143,7 +149,7 @@ def find_class(name: Any) -> type[BaseEstimator]:
     if name.startswith("sklearn.") and name not in SKLEARN:
         raise ValueError(
             f"{name[:80]} is none of the {len(SKLEARN)} scikit-learn classes that a file may hold: "
-            "those whose content can be checked (chapter 'Save and load' lists them)"
+            "those whose content can be checked (chapter 'Saving and loading' lists them)"
         )
     try:
         cls = getattr(import_module(module), qualname)

@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from hwsk.persistence._declared import Declaration, State
 
@@ -89,6 +90,24 @@ def _check_categories(state: State, params: dict[str, Any]) -> None:
             raise ValueError("_n_features_outs does not count the categories_")
 
 
+def _check_steps(state: State, params: dict[str, Any]) -> None:
+    """Steps of a Pipeline, FeatureUnion or ColumnTransformer: names and estimators."""
+    key = next(key for key in ("steps", "transformer_list", "transformers") if key in params)
+    length = 3 if key == "transformers" else 2
+    steps = params[key]
+    if not isinstance(steps, (list, tuple)) or not steps:
+        raise ValueError(f"{key} is no list of steps")
+    for step in steps:
+        sound = (
+            isinstance(step, (list, tuple))
+            and len(step) == length
+            and isinstance(step[0], str)
+            and (isinstance(step[1], BaseEstimator) or step[1] in (None, "passthrough", "drop"))
+        )
+        if not sound:
+            raise ValueError(f"{key} holds {str(step)[:80]!r}, not a name and an estimator")
+
+
 _LINEAR = "coef_[c f|f] intercept_[c|1|] n_iter_[i|] classes_:[k] "
 _NEIGHBORS = (
     "_fit_X[n f] n_samples_fit_ _fit_method _tree effective_metric_ effective_metric_params_* "
@@ -104,7 +123,8 @@ SKLEARN = {
     ),
     "sklearn.compose.ColumnTransformer": Declaration(
         "transformers_* output_indices_* sparse_output_ _columns* _transformer_to_input_indices* "
-        "_remainder* _n_features _name_to_fitted_passthrough*"
+        "_remainder* _n_features _name_to_fitted_passthrough*",
+        check=_check_steps,
     ),
     "sklearn.decomposition.PCA": Declaration(
         "components_[k f] mean_[f] explained_variance_[k] explained_variance_ratio_[k] "
@@ -147,8 +167,8 @@ SKLEARN = {
         "classes_:[k] centroids_[k f] class_prior_[k] deviations_[k f] within_class_std_dev_[f]"
     ),
     "sklearn.neighbors.NearestNeighbors": Declaration(_NEIGHBORS, check=_check_neighbors),
-    "sklearn.pipeline.FeatureUnion": Declaration(),
-    "sklearn.pipeline.Pipeline": Declaration(file="memory"),
+    "sklearn.pipeline.FeatureUnion": Declaration(check=_check_steps),
+    "sklearn.pipeline.Pipeline": Declaration(file="memory", check=_check_steps),
     "sklearn.preprocessing.Binarizer": Declaration(),
     "sklearn.preprocessing.FunctionTransformer": Declaration(),
     "sklearn.preprocessing.LabelBinarizer": Declaration("classes_:[k] y_type_ sparse_input_"),

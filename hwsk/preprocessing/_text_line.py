@@ -64,6 +64,8 @@ def fit_text_line(polylines: list[Points]) -> TextLine:
     tried = baseline
     for _ in range(3):  # least squares among those near the line
         near = np.exp(-0.5 * ((y - baseline @ of_bottoms) / reach) ** 2)
+        if near @ weights < _FEWEST:  # far coordinates leave none
+            break
         weighted = of_bottoms * near * weights
         baseline = np.linalg.solve(weighted @ of_bottoms.T + _FIRM, weighted @ y + _FIRM @ tried)
     on_baseline = baseline @ terms(points[:, 0])
@@ -105,14 +107,19 @@ def _weighted_median(sizes: Points) -> float:
 def _mode(values: Points, weights: Points, reach: float) -> tuple[float, float]:
     """Where most values are within `reach` (the deviation of a Gaussian), and how many.
 
-    They are counted in bins of half a reach, so that many values cost no more than a few.
+    They are counted in bins of half a reach, so that many values cost no more than a few. What is
+    thousands of letters away from most is not counted.
     """
+    near = np.abs(values - np.median(values)) < _MOST_BINS * reach / 4
+    values, weights = values[near], weights[near]
     bins = np.floor((values - values.min()) / (reach / 2)).astype(np.int64)
     counts = np.convolve(np.bincount(bins, weights), _KERNEL)[len(_KERNEL) // 2 :]
     best = int(np.argmax(counts))
     level = values.min() + (best + 0.5) * reach / 2
-    near = weights * np.exp(-0.5 * ((values - level) / reach) ** 2)
-    return float(near @ values / near.sum()), float(counts[best])
+    counted = weights * np.exp(-0.5 * ((values - level) / reach) ** 2)
+    return float(counted @ values / counted.sum()), float(counts[best])
 
 
+_FEWEST = 1e-6  # turns on the line: fewer decide nothing
+_MOST_BINS = 100_000
 _KERNEL = np.exp(-0.5 * (np.arange(-6, 7) / 2) ** 2)

@@ -17,7 +17,11 @@ from numpy.typing import NDArray
 
 from hwsk.recognition._ngrams import SPECIAL, Ids, Ngrams, assemble
 
+# What separates symbols: a no-break space, or another blank of Unicode's, is part of one.
+_BLANKS = " \t\r\n\f\v"
+_SEPARATOR = re.compile(r"[ \t\r\f\v]+")
 BLANK_NAME = "<space>"  # how the blank is written where the symbols are characters
+_SHORTEST = 4  # bytes of a line: a digit, a tab, a symbol, the end
 _NEVER = -100.0  # log10 probability of <unk> in a model that lacks it, as in KenLM
 
 
@@ -50,13 +54,14 @@ class _Lines:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.number = os.fspath(path), 0
+        self.size = os.path.getsize(path)
 
     def __iter__(self) -> Iterator[str]:
         with open(self.path, encoding="utf-8") as file:
             try:
                 for self.number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield line.strip()
+                    if line.strip(_BLANKS):
+                        yield line.strip(_BLANKS)
             except UnicodeDecodeError:
                 raise ValueError(
                     f"{self.path} is no text in UTF-8 behind line {self.number}: is it an ARPA "
@@ -90,7 +95,7 @@ def read(path: str | os.PathLike[str], unit: str) -> tuple[Ngrams, list[str], li
         ids, values = np.empty((n, length), np.int64), np.zeros((n, 2))
         seen: dict[tuple[int, ...], int] = {}
         for i in range(n):
-            fields = next(numbered).split()
+            fields = _SEPARATOR.split(next(numbered))
             if fields[0].startswith("\\"):
                 lines.fail(f"{i} {length}-grams where the head of the file counts {n}")
             if len(fields) not in (length + 1, length + 2):
@@ -142,14 +147,21 @@ def _read_counts(numbered: Iterator[str], lines: _Lines) -> list[int]:
     for line in numbered:
         if line == "\\1-grams:" and counts:
             return counts
-        found = re.fullmatch(r"ngram\s+(\d+)\s*=\s*(\d+)", line)
+        found = re.fullmatch(r"ngram\s+(\d{1,4})\s*=\s*(\d{1,18})", line)
         if found is None or int(found[1]) != len(counts) + 1:
             lines.fail(f"{line!r} where expected is 'ngram {len(counts) + 1}=' and a count")
         counts.append(int(found[2]))
+        if sum(counts) * _SHORTEST > lines.size:
+            lines.fail(
+                f"{sum(counts)} n-grams are counted, and the file of {lines.size} bytes has no "
+                "room for them"
+            )
     raise AssertionError  # `numbered` does not end, but raises
 
 
 def _symbol(name: str, unit: str, lines: _Lines) -> str:
+    if name.lower() in SPECIAL and name not in SPECIAL:  # SRILM and others write <UNK>
+        return name.lower()
     if unit == "word" or name in SPECIAL:
         return name
     if name == BLANK_NAME:

@@ -11,8 +11,6 @@ PACKAGES = {
     "hwsk.identification": "Writer identification",
     "hwsk.representation": "Representation",
     "hwsk.verification": "Verification",
-    "hwsk.verification": "Features of handwriting",
-    "hwsk.verification": "Comparison of hands",
     "hwsk.synthesis": "Synthesis",
     "hwsk.documents": "Pages",
     "hwsk.datasets": "Data sets",

@@ -35,9 +35,8 @@ features = pd.DataFrame(
 # --------------
 # The latents of an autoencoder know no writers at all, the embedding of a verifier knows what
 # makes writers different, and the classifier tells the features.
-from hwsk.verification import MultiTaskClassifier
 from hwsk.representation import VariationalAutoencoder
-from hwsk.verification import SiameseVerifier
+from hwsk.verification import MultiTaskClassifier, SiameseVerifier
 
 settings = {
     "image_size": (32, 64),

@@ -22,7 +22,7 @@ _STROKES = _NETWORK + "n_channels_ mean_[2] scale_[2] "
 
 CLASSES = {
     "hwsk.CharacterClassifier": Declaration(_NETWORK + "classes_:[c] image_shape_* ink_"),
-    "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ label_type_ temperature_"),
+    "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ label_type_ temperature_ confidence_"),
     "hwsk.HandComparer": Declaration(
         "representation_* part_names_* feature_names_* feature_ratios_* coef_[s p] intercept_[s] "
         "typical_distances_[s p 2] limits_[s] calibration_writers_:[w] classes_:[2] _of_table "

@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = attach(
         "recognition",
         "representation",
         "synthesis",
+        "utils",
         "verification",
     ],
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import recognition as recognition
     from hwsk import representation as representation
     from hwsk import synthesis as synthesis
+    from hwsk import utils as utils
     from hwsk import verification as verification
     from hwsk.identification import WriterClassifier as WriterClassifier
     from hwsk.persistence import load as load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import partial
@@ -25,14 +26,17 @@ _CANVAS_DOC = """\
     image_size : tuple of (int, int), default=None
         Height and width of the canvas that the network sees. An image of that size is taken as it
         is; any other is cut to its ink, scaled to fit with its proportions kept, and centred. None
-        takes the size of the images in `fit`, which then is one.
+        takes the size of the images in `fit`, which then is one."""
+
+_TABLE_DOC = """
     image_shape : tuple of (int, int), default=None
         Height and width of the images where X is a 2-D array, a row for each."""
 
 
 def document_canvas(cls: type) -> type:
     """Put the docstring of the parameters of the canvas at `{canvas}`."""
-    fill_docstring(cls, "canvas", _CANVAS_DOC)
+    takes_tables = "image_shape" in inspect.signature(cls).parameters
+    fill_docstring(cls, "canvas", _CANVAS_DOC + _TABLE_DOC * takes_tables)
     return cls
 
 

@@ -22,7 +22,7 @@ import torch
 from skorch.callbacks import Callback
 
 import hwsk
-from hwsk._data.images import read_image
+from hwsk._data.images import LazyImages
 from hwsk.callbacks import Checkpoint, _state, identify_fit
 from hwsk.datasets import load_lines, load_sketches, load_strokes, make_handwriting
 from hwsk.datasets._data_home import read_text_lines, unpack
@@ -230,6 +230,10 @@ def _png_of(width: int, height: int) -> bytes:
     pixels = zlib.compress(bytes(1000))
     start = b"\x89PNG\r\n\x1a\n"
     return start + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def _read_image(path: Path) -> Any:
+    return LazyImages([str(path)])[0]
 
 
 def check_image(image: Any) -> None:
@@ -486,7 +490,7 @@ def make_readers() -> dict[str, Reader]:
     for suffix, seeds in _images().items():
         hostile = [_png_of(60_000, 60_000), _png_of(30_000, 30_000)] if suffix == ".png" else []
         readers[f"image {suffix}"] = Reader(
-            suffix, read_image, seeds, hostile, check_image, is_text=False, weight=0.5
+            suffix, _read_image, seeds, hostile, check_image, is_text=False, weight=0.5
         )
     for name, seeds in pages.items():
         suffix = ".json" if name == "json" else ".xml"

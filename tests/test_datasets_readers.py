@@ -240,7 +240,7 @@ COMPOSED, TAKEN_APART = "h\u00e9.png", "he\u0301.png"
 @pytest.mark.parametrize("on_disk", [COMPOSED, TAKEN_APART])
 @pytest.mark.parametrize("in_table", [COMPOSED, TAKEN_APART])
 def test_accents_in_paths_have_two_forms(on_disk, in_table, tmp_path):
-    put(tmp_path / "d\u00e9" / on_disk)
+    put_image(tmp_path / "d\u00e9" / on_disk)
     table = put(tmp_path / "a.csv", f"path,text\nd\u00e9/{in_table},ne\u0301\n")
     lines = load_lines(table)
     assert lines.images.tolist() == [str(tmp_path / "d\u00e9" / on_disk)]
@@ -251,7 +251,7 @@ def test_accents_in_paths_have_two_forms(on_disk, in_table, tmp_path):
 
 def test_both_forms_of_a_name_are_two_files(tmp_path):
     for i, name in enumerate((COMPOSED, TAKEN_APART)):
-        put(tmp_path / name)
+        put_image(tmp_path / name)
         put(tmp_path / name.replace(".png", ".gt.txt"), str(i))
     lines = load_lines(tmp_path)
     assert dict(zip([Path(p).name for p in lines.images], lines.text, strict=True)) == {
@@ -260,7 +260,7 @@ def test_both_forms_of_a_name_are_two_files(tmp_path):
 
 
 def test_headers_in_capitals_and_separators_of_windows(tmp_path):
-    put(tmp_path / "x/y/a.png")
+    put_image(tmp_path / "x/y/a.png")
     table = put(tmp_path / "a.csv", "Path,TEXT,Writer\nx\\y\\a.png,one,w\n")
     lines = load_lines(table)
     assert lines.images.tolist() == [str(tmp_path / "x/y/a.png")]

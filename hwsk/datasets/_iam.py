@@ -262,7 +262,7 @@ def parse_rows(
         if status not in ("ok", "err", "er"):
             raise _bad_row(where, number, line, level, f"has {status!r} in place of ok or err")
         for value in numbers:
-            if not re.fullmatch(r"-?[0-9]+", value):
+            if not re.fullmatch(r"-?[0-9]{1,9}", value):
                 raise _bad_row(where, number, line, level, f"has {value!r} where a number belongs")
         match = _ID[level].fullmatch(name)
         if match is None:

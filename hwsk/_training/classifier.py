@@ -105,3 +105,19 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`.
+        """
+        with np.errstate(divide="ignore"):  # of a probability of 0
+            return np.log(self.predict_proba(X))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
-from sklearn.base import TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
@@ -30,7 +30,7 @@ from hwsk.networks.patches import PatchNetwork
 
 
 @document_training
-class WriterEmbedder(TransformerMixin, PatchEstimator):
+class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEstimator):
     """Turn images into vectors whose distances tell whether one hand wrote them.
 
     The Siamese network [1]_: patches go through one network, and the contrastive loss draws those
@@ -259,6 +259,10 @@ class WriterEmbedder(TransformerMixin, PatchEstimator):
     def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
         writers, images = (part.numpy() for part in target)
         return nearest_errors(output[0].detach().cpu().numpy(), writers, images)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.embedding_dim
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Vector of each image.

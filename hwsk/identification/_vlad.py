@@ -18,13 +18,14 @@ from sklearn.base import (
 )
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._data.images import Image, LazyImages, check_images, object_array, some_rows
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
 from hwsk._data.scan import walk
+from hwsk._data.seeds import own_generator
 from hwsk._warn import warn_caller
 
 Floats = NDArray[np.float32]
@@ -438,7 +439,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Learn all; give what `_aggregate` makes of each group, and the group of each row."""
         samples = self._check_descriptors(X, reset=True)
         rows, of_row = _pool(samples, groups)
-        rng = check_random_state(self.random_state)
+        rng = own_generator(self.random_state)
         drawn = self._draw(samples, rng)
         means = [
             MiniBatchKMeans(self.n_clusters, batch_size=_BATCH, random_state=seed).fit(drawn)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.base import TransformerMixin, _fit_context
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -52,7 +52,9 @@ class LeakageWarning(UserWarning):
 
 
 @document_training
-class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
+class WriterClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkClassifier, PatchEstimator
+):
     """Tell who wrote a word, a line or a page.
 
     A network judges patches of an image: some where ink is, drawn at random in training; all of
@@ -484,6 +486,10 @@ class WriterClassifier(TransformerMixin, NetworkClassifier, PatchEstimator):
             )
         answers = self.classes_[self._judge(X, groups).argmax(axis=1)]
         return accuracy_score(y, answers, sample_weight=sample_weight)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.net_.module_.n_features)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Embedding of each image: what the last layer sees, averaged over patches.

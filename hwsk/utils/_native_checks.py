@@ -137,7 +137,7 @@ def _needs_fit(estimator: Any) -> None:
 def check_parameters_are_documented(estimator: Any, data: NativeData) -> None:
     doc = inspect.getdoc(type(estimator)) or ""
     names = inspect.signature(type(estimator)).parameters
-    missing = [name for name in names if not re.search(rf"^{name} : ", doc, re.MULTILINE)]
+    missing = [name for name in names if not re.search(rf"^(\w+, )*{name}(, \w+)* : ", doc, re.M)]
     assert not missing, f"not in the docstring: {missing}"
 
 

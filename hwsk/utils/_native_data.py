@@ -106,6 +106,18 @@ def _posteriors() -> NativeData:
     return NativeData(X, y, X[:5], y[:5])
 
 
+def _descriptors() -> NativeData:
+    rng = np.random.default_rng(0)
+    X = [rng.random((rng.integers(5, 9), 8), np.float32) for _ in range(24)]
+    return NativeData(X, None, X[:6], None)
+
+
+def _readings() -> NativeData:
+    X = ["the cst sat", "on teh mat", "a cat thst sat", "the mat", "that cat on tbe mat"] * 4
+    y = ["the cat sat", "on the mat", "a cat that sat", "the mat", "that cat on the mat"] * 4
+    return NativeData(X, y, X[:5], y[:5])
+
+
 KINDS: dict[str, Callable[[], NativeData]] = {
     "lines": _lines,
     "characters": _characters,
@@ -115,6 +127,8 @@ KINDS: dict[str, Callable[[], NativeData]] = {
     "texts_to_strokes": _texts_to_strokes,
     "texts": _texts,
     "posteriors": _posteriors,
+    "descriptors": _descriptors,
+    "readings": _readings,
 }
 """Kinds of native input by name."""
 

@@ -49,9 +49,11 @@ def check_estimator(
     estimator : estimator
         An instance, with parameters under which a fit on some 40 small samples takes a second or
         so. It is not changed.
-    data : {"lines", "characters", "writers", "pairs", "strokes", "texts_to_strokes", "texts", \
-            "posteriors"} or NativeData, default=None
-        The kind of input. None takes the attribute `_native_data` of the estimator's class.
+    data : str or NativeData, default=None
+        The kind of input: "lines" (images and transcripts), "characters", "writers" (images and
+        writers), "pairs" (the same, and pairs to predict), "strokes", "texts_to_strokes", "texts",
+        "posteriors", "descriptors" or "readings". None takes the attribute `_native_data` of the
+        estimator's class.
     expected_failed_checks : mapping of str to str, default=None
         Names of checks that are known to fail, each with the reason.
     on_fail : {"raise", "warn"} or None, default="raise"

@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import (
     _safe_indexing,
     check_consistent_length,
-    check_random_state,
     column_or_1d,
 )
 from sklearn.utils._param_validation import HasMethods, Interval
@@ -26,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hwsk._data.decoding import is_path
 from hwsk._data.images import looks_like_table, object_array
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
+from hwsk._data.seeds import own_generator
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.model_selection import make_pairs
@@ -248,7 +248,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         self._of_table = looks_like_table(X)
         names, writers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         check_consistent_length(X, writers, groups, features)
-        rng = check_random_state(self.random_state)
+        rng = own_generator(self.random_state)
         learn, calibrate = self._split_writers(len(names), len(writers), rng)
         if len(learn):
             rows = np.flatnonzero(np.isin(writers, learn))

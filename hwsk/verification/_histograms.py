@@ -39,8 +39,8 @@ class DescriptorHistogram(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     Parameters
     ----------
     verifier : SiameseVerifier
-        Fitted, with a :class:`LocalDescriptorMatching` as `comparator`. It is used as it is, not
-        cloned.
+        Fitted, with a :class:`LocalDescriptorMatching` as `comparator`. Wrap it in a
+        :class:`~sklearn.frozen.FrozenEstimator` where the transformer is cloned, as in a search.
     n_codes : int, default=256
         Codewords; fewer where there are fewer descriptors.
     random_state : int, RandomState instance or None, default=None

@@ -10,7 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.base import ClassifierMixin, TransformerMixin, _fit_context
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -32,7 +37,9 @@ __all__ = ["MultiTaskClassifier"]
 
 @document_canvas
 @document_training
-class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
+class MultiTaskClassifier(
+    ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EncoderEstimator
+):
     """Tell several features of a handwriting image at once, by one network.
 
     One encoder, and a linear head for each column of y, such as the 15 features that document
@@ -441,6 +448,31 @@ class MultiTaskClassifier(ClassifierMixin, TransformerMixin, EncoderEstimator):
         if self.tasks_["kind"] == "array":
             return np.column_stack(columns)
         return pd.DataFrame(dict(zip(self.tasks_["names"], columns, strict=True)))
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Predict the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of images
+            As in `fit`.
+
+        Returns
+        -------
+        log_probabilities : list of ndarray of shape (n_samples, n_classes)
+            As `predict_proba` gives the probabilities.
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):  # of a probability of 0
+            if isinstance(probabilities, list):
+                return [np.log(table) for table in probabilities]
+            return np.log(probabilities)
+
+    @property
+    def _n_features_out(self) -> int:
+        if self.representation == "probabilities":
+            return sum(len(classes) for classes in self.tasks_["classes"])
+        return self.hidden_units
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Features of each image, for other estimators.

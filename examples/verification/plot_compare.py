@@ -33,8 +33,8 @@ features = pd.DataFrame(
 # %%
 # Three networks
 # --------------
-# The latents of an autoencoder are learnt without writers, the embedding of a verifier from writers,
-# and the classifier predicts named features.
+# The latents of an autoencoder are learnt without writers, the embedding of a verifier with
+# writers, and the classifier predicts named features.
 from hwsk.representation import VariationalAutoencoder
 from hwsk.verification import MultiTaskClassifier, SiameseVerifier
 

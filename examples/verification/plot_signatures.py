@@ -11,8 +11,8 @@ are always given separately.
 # %%
 # Signatures
 # ----------
-# They are generated, so that nobody's signature has to be shown. The upper row is genuine, the lower
-# row skilled forgeries of it.
+# They are generated, so that nobody's signature has to be shown. The upper row is genuine, the
+# lower row skilled forgeries of it.
 import matplotlib.pyplot as plt
 import numpy as np
 

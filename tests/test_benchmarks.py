@@ -17,15 +17,23 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        str(path.relative_to(ROOT / "benchmarks").with_suffix(""))
+        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
+    ],
+)
 def test_names_that_a_benchmark_imports_exist(path, monkeypatch):
-    monkeypatch.syspath_prepend(path.parent)
+    monkeypatch.syspath_prepend(ROOT)  # folders are packages
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # other scripts import their neighbours
     before = set(sys.modules)
     try:
-        importlib.import_module(path.stem)
+        importlib.import_module(path if "/" not in path else f"benchmarks.{path}".replace("/", "."))
     finally:
-        for name in {path.stem, *(other.stem for other in path.parent.glob("*.py"))} - before:
-            sys.modules.pop(name, None)
+        for name in set(sys.modules) - before:
+            if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
 
 
 @pytest.fixture

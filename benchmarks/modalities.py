@@ -98,9 +98,7 @@ def error_rates(verifier: Any, part: Modality, name: str) -> None:
     vectors = verifier.transform(part.images[part.test])
     writers, forged = part.writers[part.test], part.forged[part.test]
     for negatives in ("random", "skilled") if forged.any() else ("random",):
-        pairs, same = make_pairs(
-            writers, forged=forged if forged.any() else None, negatives=negatives
-        )
+        pairs, same = make_pairs(writers, forged=forged, negatives=negatives, random_state=0)
         scores = -np.linalg.norm(vectors[pairs[:, 0]] - vectors[pairs[:, 1]], axis=1)
         low, high = pair_bootstrap_interval(
             equal_error_rate, same, scores, writers[pairs], n_resamples=200, random_state=0

@@ -130,13 +130,19 @@ def other_hands(path: str, seed: int) -> Hands:
 
 
 def print_report(
-    name: str, signatures: Bunch, folds: list[np.ndarray], looks: list[np.ndarray], *, places=False
+    name: str,
+    signatures: Bunch,
+    folds: list[np.ndarray],
+    inputs: list[np.ndarray],
+    *,
+    precomputed: bool = False,
 ) -> None:
-    """Print what vectors, or matrices of distances, are worth by the literature's protocols.
+    """Print error rates of vectors, or of matrices of distances, by the literature's protocols.
 
-    `looks` are those of each fold, by a model of the others; with `places` they are distances.
+    `inputs` are those of each fold, by a model of the others; with `precomputed` they are
+    distances.
     """
-    tables = looks if places else [cdist(vectors, vectors) for vectors in looks]
+    tables = inputs if precomputed else [cdist(vectors, vectors) for vectors in inputs]
     for negatives in ("skilled", "random"):
         same, scores, writers = pooled(signatures, folds, tables, negatives)
         # A forgery is drawn with the writer whom it imitates.
@@ -154,7 +160,7 @@ def print_report(
             flush=True,
         )
     protocols = {"writer-independent": (writer_independent_report, {"metric": "precomputed"})}
-    if not places:
+    if not precomputed:
         protocols["writer-dependent"] = (writer_dependent_report, {})
     for protocol, (report_of, arguments) in protocols.items():
         with warnings.catch_warnings():
@@ -168,7 +174,7 @@ def print_report(
                     random_state=0,
                     **arguments,
                 )
-                for rows, X in zip(folds, tables if arguments else looks, strict=True)
+                for rows, X in zip(folds, tables if arguments else inputs, strict=True)
             ]
         for kind in reports[0].index:
             columns = [[report.loc[kind, eer] for report in reports] for eer in ("eer", "eer_user")]
@@ -187,7 +193,8 @@ def pooled(
     parts = []
     for rows, table in zip(folds, distances, strict=True):
         writer = signatures.writer[rows]
-        pairs, same = make_pairs(writer, forged=signatures.forged[rows], negatives=negatives)
+        forged = signatures.forged[rows]
+        pairs, same = make_pairs(writer, forged=forged, negatives=negatives, random_state=0)
         parts.append((same, -table[pairs[:, 0], pairs[:, 1]], writer[pairs]))
     same, scores, writers = map(np.concatenate, zip(*parts, strict=True))
     return same, scores, writers

@@ -1,9 +1,8 @@
-"""What verifies the CEDAR signatures without a network: the ladder below `train_signatures.py`.
+"""Verify the CEDAR signatures without a network: baselines of `train_signatures.py`.
 
     python benchmarks/signatures_table.py --data ../shared/data
 
-Judges each writer once, as `train_signatures.py judge` does; what is learnt comes from the other
-folds.
+Judges each writer once, like `train_signatures.py judge`; PCA and LDA learn from the other folds.
 """
 
 from __future__ import annotations
@@ -52,16 +51,16 @@ def main(data: str, one_pen: bool) -> None:
         ("pixels", 1 - images.reshape(len(images), -1) / np.float32(255)),
         ("HOG", gradients),
     ):
-        looks = [normalize(X[rows]) for rows in folds]
-        print_report(f"{name}, {pen}", signatures, folds, looks)
-    looks = [normalize(told_apart(gradients, hand, rows)) for rows in folds]
-    print_report(f"HOG, PCA, LDA, {pen}", signatures, folds, looks)
-    looks = [matched_distances(gradients[rows]) for rows in folds]
-    print_report(f"HOG, matched, {pen}", signatures, folds, looks, places=True)
+        vectors = [normalize(X[rows]) for rows in folds]
+        print_report(f"{name}, {pen}", signatures, folds, vectors)
+    vectors = [normalize(discriminants(gradients, hand, rows)) for rows in folds]
+    print_report(f"HOG, PCA, LDA, {pen}", signatures, folds, vectors)
+    distances = [matched_distances(gradients[rows]) for rows in folds]
+    print_report(f"HOG, matched, {pen}", signatures, folds, distances, precomputed=True)
 
 
-def told_apart(gradients: np.ndarray, hand: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """What of the gradients of these rows tells the other hands apart."""
+def discriminants(gradients: np.ndarray, hand: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Project the gradients of these rows to what distinguishes the other writers."""
     lda = make_pipeline(
         PCA(N_COMPONENTS, random_state=0),
         LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE),
@@ -71,17 +70,18 @@ def told_apart(gradients: np.ndarray, hand: np.ndarray, rows: np.ndarray) -> np.
 
 
 def matched_distances(gradients: np.ndarray) -> np.ndarray:
-    """Distance of each two images, whose blocks are matched as `SiameseVerifier` matches places."""
+    """Compute the distance of each two images, with matched blocks as local descriptors."""
     height, width = (side // CELL - 1 for side in SIZE)
     blocks = torch.from_numpy(gradients).view(len(gradients), height * width, -1)
     ink = blocks.norm(dim=2)
-    places = LocalDescriptors(F.normalize(blocks, dim=2), ink / ink.sum(dim=1, keepdim=True))
-    reach = reach_mask(height, width)
+    weights = ink / ink.sum(dim=1, keepdim=True)
+    described = LocalDescriptors(F.normalize(blocks, dim=2), weights)
+    mask = reach_mask(height, width)
     alike = np.ones((len(gradients), len(gradients)))
     pairs = torch.triu_indices(len(gradients), len(gradients), 1)
     for first, second in zip(pairs[0].split(N_AT_ONCE), pairs[1].split(N_AT_ONCE), strict=True):
-        sides = (LocalDescriptors(*(part[rows] for part in places)) for rows in (first, second))
-        alike[first, second] = alike[second, first] = match(*sides, reach)
+        sides = (described.of(rows) for rows in (first, second))
+        alike[first, second] = alike[second, first] = match(*sides, mask)
     return np.sqrt(np.maximum(2 - 2 * alike, 0))
 
 

@@ -1,14 +1,14 @@
-"""Train `models/signature-verifier.hwsk` on the CEDAR signatures and on other hands.
+"""Train `models/signature-verifier.hwsk` on the CEDAR signatures and on other writers.
 
     python benchmarks/train_signatures.py fold 0  # and 1, 2, 3
     python benchmarks/train_signatures.py judge runs/signatures
     python benchmarks/train_signatures.py final
 
 Learns from signatures (with skilled forgeries), names joined of two, the mirror images of all as
-those of other hands, made signatures, the AND words and words of IAM, where different hands have
-written the same. Stops and goes on: run it again with the same --out and it continues from the last
-epoch. In each fold a quarter of the writers is kept out, and judged; the final verifier learns from
-all of them, and has its threshold and probabilities from those folds.
+those of other writers, generated signatures, the AND words and words of IAM that several writers
+wrote. Can be interrupted: run it again with the same --out, and it continues from the last epoch.
+In each fold a quarter of the writers is held out, and judged; the final verifier learns from all of
+them, and has its threshold and probabilities from those folds.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from signatures import (
     pooled,
     print_report,
 )
+from sklearn.base import clone
 from sklearn.utils import Bunch
 
 import hwsk
@@ -48,11 +49,11 @@ from hwsk.preprocessing.augmentation import (
     RandomBlur,
     RandomMorphology,
 )
-from hwsk.verification import SiameseVerifier, _find_threshold
+from hwsk.verification import DescriptorHistogram, LocalDescriptorMatching, SiameseVerifier
 
 EPOCHS = 2
-STRENGTH = 1.0  # of what changes the images in training
-COMPARED = {"registration": True, "n_duplicates": 4, "test_scale": 7 / 6}  # 112 x 224
+STRENGTH = 1.0  # of the augmentation in training
+COMPARATOR = LocalDescriptorMatching(registration=True, n_duplicates=4, scale=7 / 6)  # 112 x 224
 
 
 def augmentation(strength: float) -> Compose:
@@ -112,14 +113,14 @@ def final(data: str, out: Path, epochs: int, seed: int) -> None:
         for i, rows in enumerate(folds)
     ]
     same, scores, _ = pooled(signatures, folds, distances, "skilled")
-    verifier._calibrate(scores, same == 1, "eer", None, 1.0)
+    verifier.calibrate_from_scores(scores, same)
     hwsk.save(verifier, out / "final.hwsk", half_precision=True)
 
 
 def fitted(
     signatures: Bunch, rows: np.ndarray, data: str, checkpoint: Path, epochs: int, seed: int
 ) -> SiameseVerifier:
-    """A verifier that has learnt from these signatures."""
+    """Fit a verifier on these signatures, and on words and made signatures by others."""
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     own, others = own_hands(signatures, rows, seed), other_hands(data, seed)
     print(
@@ -133,7 +134,7 @@ def fitted(
     images, hands, contexts = own + others
     verifier = SiameseVerifier(
         "multi_similarity",
-        matching=True,
+        comparator=clone(COMPARATOR),
         texture=True,
         image_size=SIZE,
         preprocessor=cleaner(),
@@ -145,7 +146,6 @@ def fitted(
         callbacks=[Checkpoint(checkpoint)],
         random_state=seed,
         verbose=2,
-        **COMPARED,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # forgeries are hands of their own
@@ -157,37 +157,43 @@ def fitted(
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-@click.option("--jobs", default=2, help="Folds that are looked at side by side.")
-@click.option("--registration/--no-registration", default=True, help="Lay images over each other.")
-@click.option("--n-duplicates", default=COMPARED["n_duplicates"], help="Versions of each image.")
-@click.option("--test-scale", default=COMPARED["test_scale"], help="By which they are enlarged.")
-def judge(folder: Path, data: str, jobs: int, **compared: Any) -> None:
-    """Print the figures: each writer is judged by the verifier that has not seen them."""
+@click.option("--jobs", default=2, help="Folds that are evaluated side by side.")
+@click.option("--registration/--no-registration", default=True, help="Register images of pairs.")
+@click.option("--n-duplicates", default=COMPARATOR.n_duplicates, help="Duplicates of each image.")
+@click.option("--scale", default=COMPARATOR.scale, help="Enlargement of images.")
+def judge(folder: Path, data: str, jobs: int, **parameters: Any) -> None:
+    """Print the results: each writer is judged by the verifier that has not seen them."""
     signatures, folds = load_folds(data)
     print(
         f"{date.today()} {folder}: {N_FOLDS} folds over {len(set(signatures.writer))} writers; "
-        + ", ".join(f"{name}={value:.4g}" for name, value in compared.items())
+        + ", ".join(f"{name}={value:.4g}" for name, value in parameters.items())
     )
-    verifiers = [hwsk.load(folder / f"fold{i}.hwsk").set_params(**compared) for i in range(N_FOLDS)]
+    comparator = LocalDescriptorMatching(**parameters)
+    verifiers = [
+        hwsk.load(folder / f"fold{i}.hwsk").set_params(comparator=comparator)
+        for i in range(N_FOLDS)
+    ]
     distances = Parallel(n_jobs=jobs, verbose=1)(
         delayed(distances_of)(verifier, signatures, rows)
         for verifier, rows in zip(verifiers, folds, strict=True)
     )
-    vectors = [
+    print_report("matching", signatures, folds, distances, precomputed=True)
+    histograms = [histograms_of(verifiers[i], signatures, folds, i) for i in range(N_FOLDS)]
+    print_report("histograms", signatures, folds, histograms)
+    embeddings = [
         verifier.transform(signatures.images[rows])
         for verifier, rows in zip(verifiers, folds, strict=True)
     ]
-    print_report("places", signatures, folds, distances, places=True)
-    print_report("vectors", signatures, folds, vectors)
+    print_report("embeddings", signatures, folds, embeddings)
     rates = []
-    for i in range(N_FOLDS):
+    for i, verifier in enumerate(verifiers):
         others = [(folds[k], distances[k]) for k in range(N_FOLDS) if k != i]
         same, scores, _ = pooled(signatures, *zip(*others, strict=True), "skilled")
-        threshold = _find_threshold(scores, same == 1, "eer", None, 1.0)
+        verifier.calibrate_from_scores(scores, same)
         same, scores, _ = pooled(signatures, [folds[i]], [distances[i]], "skilled")
         rates.append(
             [
-                rate(same, scores, threshold=threshold)
+                rate(same, scores, threshold=verifier.threshold_)
                 for rate in (false_acceptance_rate, false_rejection_rate)
             ]
         )
@@ -198,12 +204,22 @@ def judge(folder: Path, data: str, jobs: int, **compared: Any) -> None:
         )
 
 
+def histograms_of(
+    verifier: SiameseVerifier, signatures: Bunch, folds: list[np.ndarray], fold: int
+) -> np.ndarray:
+    """Compute histograms of a fold's signatures; the codebook is learnt from the other folds."""
+    others = np.concatenate([rows for i, rows in enumerate(folds) if i != fold])
+    histogram = DescriptorHistogram(verifier, random_state=0)
+    histogram.fit(signatures.images[np.sort(others)])
+    return histogram.transform(signatures.images[folds[fold]])
+
+
 def distances_of(
     verifier: SiameseVerifier, signatures: Bunch, rows: np.ndarray, *, random: bool = True
 ) -> np.ndarray:
-    """Distance of each two signatures that the protocols ask for; of others 2, the largest.
+    """Compute the distance of each pair of the protocols; of other pairs 2, the largest.
 
-    Without `random`, those whom only random forgeries ask for are among the others.
+    Without `random`, pairs of genuine signatures of two writers are among the others.
     """
     first, second = np.triu_indices(len(rows), 1)
     writer, forged = signatures.writer[rows], signatures.forged[rows]

@@ -1,15 +1,39 @@
-"""What the benchmarks' figures stand on: no image on both sides of a split."""
+"""Benchmarks: imports, splits without leakage, and what is printed."""
 
 import importlib
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
+import hwsk
+from hwsk.datasets import make_signatures
+from hwsk.verification import LocalDescriptorMatching, SiameseVerifier
+
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        str(path.relative_to(ROOT / "benchmarks").with_suffix(""))
+        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
+    ],
+)
+def test_names_that_a_benchmark_imports_exist(path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)  # folders are packages
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # other scripts import their neighbours
+    before = set(sys.modules)
+    try:
+        importlib.import_module(path if "/" not in path else f"benchmarks.{path}".replace("/", "."))
+    finally:
+        for name in set(sys.modules) - before:
+            if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
 
 
 @pytest.fixture
@@ -125,3 +149,34 @@ def test_genuine_parts_are_joined_with_genuine_ones(monkeypatch):
         assert left % 20 == right % 20  # both genuine, or both forged
         assert hand == context or left % 20 == 5
     assert np.equal(out.hands, out.contexts).sum() == 24
+
+
+def test_signature_verifiers_are_judged(monkeypatch, tmp_path, capsys):
+    """The script from trained folds to printed results, on generated signatures."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = importlib.import_module("train_signatures")
+    for name in ("train_signatures", "signatures"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    made = make_signatures(8, 4, 2, random_state=0)
+    number = np.unique(made.writer, return_inverse=True)[1]
+    folds = [np.flatnonzero(number % 4 == fold) for fold in range(4)]
+    monkeypatch.setattr(script, "load_folds", lambda data: (made, folds))
+    monkeypatch.setitem(script.print_report.__globals__, "N_REFERENCES", 2)
+    monkeypatch.setitem(script.print_report.__globals__, "N_RESAMPLES", 20)
+    verifier = SiameseVerifier(
+        comparator=LocalDescriptorMatching(), image_size=(32, 64), channels=(2, 2, 4, 4),
+        max_epochs=1, augment=script.augmentation(1.0), random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # forgeries are the only samples of their writers
+        verifier.fit(made.images, made.hand, contexts=made.writer)
+    for fold in range(4):
+        hwsk.save(verifier, tmp_path / f"fold{fold}.hwsk")
+    judge = script.judge.callback
+    judge(tmp_path, "", 1, registration=True, n_duplicates=1, scale=1.0)
+    printed = capsys.readouterr().out
+    assert "registration=1, n_duplicates=1, scale=1" in printed
+    for name in ("matching", "histograms", "embeddings"):
+        assert f"{name}: skilled forgeries, pairs: EER 0." in printed
+        assert (f"{name}: random forgeries, writer-dependent" in printed) == (name != "matching")
+    assert "at the threshold of the other folds: FRR 0." in printed

@@ -29,13 +29,8 @@ from hwsk.model_selection import make_pairs
 from hwsk.plotting import ComparisonDisplay
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.representation import VariationalAutoencoder
-from hwsk.verification import (
-    SUPPORT,
-    HandComparer,
-    MultiTaskClassifier,
-    SiameseVerifier,
-    verbal_equivalent,
-)
+from hwsk.verification import HandComparer, MultiTaskClassifier, SiameseVerifier, verbal_equivalent
+from hwsk.verification._comparison import SUPPORT
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +48,8 @@ def make_vectors(n_writers=60, n_each=6, seed=0):
 
 
 def as_images(vectors):
-    """Images of 2 x 3 pixels, of which a `Pixels` reads the vectors."""
-    return np.asarray(vectors, np.float32).reshape(-1, 2, 3)
+    """Images of 3 x 2 pixels, of which a `Pixels` reads the vectors."""
+    return np.asarray(vectors, np.float32).reshape(-1, 3, 2)
 
 
 class Pixels(TransformerMixin, BaseEstimator):
@@ -203,7 +198,7 @@ def test_ratios_end_at_the_number_of_writers():
 def test_a_ratio_of_classes_is_one_of_counts():
     # 30 writers with two images each, who are "right" in both; the others' images are "left".
     writers = np.repeat(np.arange(120), 2)
-    pixels = np.zeros((240, 2, 3), np.float32)
+    pixels = np.zeros((240, 3, 2), np.float32)
     pixels[writers < 30, 0, 0] = 1
     comparer = HandComparer(FrozenEstimator(told()), n_images=1, random_state=0)
     slant, staff = comparer.fit(pixels, writers).feature_ratios_
@@ -223,7 +218,7 @@ def test_distances_of_probabilities_are_hellinger(images):
     a, b = X[[0, 6, 12]], X[[0, 1, 18]]
     p, q = (comparer.representation_.transform(side).mean(axis=0) for side in (a, b))
     expected = np.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum() / 2)
-    assert comparer.pair_distance([(a, b)])[0, 0] == pytest.approx(expected)
+    assert comparer.part_distances([(a, b)])[0, 0] == pytest.approx(expected)
 
 
 def test_compare(comparer, images):
@@ -461,25 +456,24 @@ def test_pairs_that_are_none(comparer, images):
     X, _ = images
     with pytest.raises(ValueError, match=r"pairs are needed, \(n, 2, ...\), and this is of shape"):
         comparer.pair_score(X[:, :1])
-    with pytest.raises(ValueError, match="and this is no list of such"):
+    with pytest.raises(ValueError, match="and this is a list"):
         comparer.pair_score([X[0], X[1], X[2]])
-    with pytest.raises(ValueError, match="row 1 of X holds 3 sides; a pair has two"):
+    with pytest.raises(ValueError, match="1 of 2 rows of X are not pairs, rows 1; row 1 holds 3"):
         comparer.pair_score([(X[0], X[1]), (X[0], X[1], X[2])])
     with pytest.raises(ValueError, match="side 1 of 2 has no sample"):
         comparer.compare(X[0], [])
-    with pytest.raises(ValueError, match="row 1 of y is 2"):
+    with pytest.raises(ValueError, match="1 of 2 are others, rows 1; row 1: 2"):
         comparer.score([(X[0], X[1]), (X[2], X[3])], [1, 2])
 
 
 def test_rows_of_a_table_are_no_pairs():
     vectors, writers = make_vectors()
     comparer = HandComparer(random_state=0).fit(vectors, writers)
-    for name in ("decision_function", "predict", "predict_proba"):
-        assert not hasattr(comparer, name)
-    assert comparer.pair_score(vectors[:4].reshape(2, 2, 6)).shape == (2,)
-    with pytest.raises(AttributeError) as raised:
-        comparer.predict(vectors)
-    assert "use pair_score for pairs of rows" in str(raised.value.__cause__)
+    pairs = vectors[:4].reshape(2, 2, 6)
+    for verb in (comparer.pair_score, comparer.predict, comparer.predict_proba):
+        assert len(verb(pairs)) == 2
+        with pytest.raises(ValueError, match=r"pairs are needed, .* this is of shape \(360, 6\)"):
+            verb(vectors)
     with pytest.raises(ValueError, match="5 features"):
         comparer.compare(vectors[0, :5], vectors[1, :5])
 

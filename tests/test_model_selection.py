@@ -73,7 +73,7 @@ def test_all_pairs_by_hand(data, positives, negatives):
             return
         pairs, y = make_pairs(writers, **options)
         assert as_dict(pairs, y, forged) == expected
-        assert (np.diff(y) <= 0).all() and y.dtype == np.int64
+        assert y.dtype == np.int64
 
 
 @given(collections(), st.integers(2, 30), st.booleans(), st.integers(0, 9), POSITIVES, NEGATIVES)
@@ -95,7 +95,13 @@ def test_drawn_pairs_are_some_of_all(data, n_pairs, balanced, seed, positives, n
             with pytest.raises(ValueError, match=f"n_pairs={n_pairs}"):
                 make_pairs(writers, **options)
             return
-        pairs, y = make_pairs(writers, **options)
+        try:
+            pairs, y = make_pairs(writers, **options)
+        except ValueError as error:
+            assert f"none of the n_pairs={n_pairs} pairs drawn" in str(error)
+            assert not balanced and n_pairs <= max(n_same, n_different)
+            return
+        assert set(y.tolist()) == {0, 1}
         again, _ = make_pairs(writers, **options)
         np.testing.assert_array_equal(pairs, again)
     drawn = as_dict(pairs, y, forged)
@@ -143,11 +149,33 @@ def test_many_pairs_are_fast():
 
 def test_containers():
     writers = pd.Series(["a", "a", "b", "b"], index=[5, 6, 7, 8])
-    expected = make_pairs(list(writers))[0]
-    for other in (writers, np.array([3, 3, 1, 1])[:, None], writers.astype("category")):
+    for other in (list(writers), np.array([3, 3, 1, 1])[:, None], writers.astype("category")):
         pairs, y = make_pairs(other, forged=pd.Series([0, 0, 0, 0]))
-        np.testing.assert_array_equal(np.sort(pairs[y == 1]), expected[:2])
+        assert sorted(np.sort(pairs[y == 1]).tolist()) == [[0, 1], [2, 3]]
     assert pairs.dtype.kind == "i"
+
+
+def test_pairs_of_both_kinds_are_in_each_fold():
+    """Pairs sorted by kind would leave folds that are runs of rows with one kind."""
+    writers = np.repeat(np.arange(12), 3)
+    for options in ({}, {"n_pairs": 300}, {"n_pairs": 60, "balanced": True}):
+        pairs, y = make_pairs(writers, random_state=0, **options)
+        assert all(0 < part.sum() < len(part) for part in np.array_split(y, 3))
+        assert (y == (writers[pairs[:, 0]] == writers[pairs[:, 1]])).all()
+        again = make_pairs(writers, random_state=0, **options)[0]
+        np.testing.assert_array_equal(pairs, again)
+        assert (pairs != make_pairs(writers, random_state=1, **options)[0]).any()
+
+
+def test_pairs_of_one_kind_are_refused():
+    """With many writers, a few pairs drawn at random are all of different writers."""
+    writers = np.repeat(np.arange(500), 2)
+    message = r"none of the n_pairs=40 pairs drawn from 499500 is by the same writer \(500 are\)"
+    with pytest.raises(ValueError, match=message):
+        make_pairs(writers, n_pairs=40, random_state=0)
+    assert make_pairs(writers, n_pairs=40, balanced=True, random_state=0)[1].sum() == 20
+    with pytest.raises(ValueError, match=r"is by different writers \(80 are\).* balanced=True"):
+        make_pairs(["a"] * 40 + ["b"] * 2, n_pairs=2, random_state=0)
 
 
 def test_writers_with_one_sample_are_counted():

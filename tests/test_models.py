@@ -225,7 +225,7 @@ def test_signature_verifier_tells_forgeries_of_made_signatures():
 def test_signature_verifier_registers_what_was_written_wider():
     images = make_signatures(6, 1, 0, random_state=0).images
     verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
-    assert verifier.registration
+    assert verifier.comparator.registration
     wider = [
         cv2.resize(image, (image.shape[1] * 4 // 3, image.shape[0]), interpolation=cv2.INTER_AREA)
         for image in images
@@ -234,17 +234,30 @@ def test_signature_verifier_registers_what_was_written_wider():
     registered = verifier.pair_distance(pairs)
     swapped = verifier.pair_distance([pair[::-1] for pair in pairs])
     np.testing.assert_allclose(registered, swapped, rtol=1e-3)
-    apart = verifier.set_params(registration=False).pair_distance(pairs)
+    apart = verifier.set_params(comparator__registration=False).pair_distance(pairs)
     assert registered.mean() < 0.9 * apart.mean()
+
+
+@pytest.mark.parametrize("changed", [{"comparator__registration": False}, {"comparator": None}])
+def test_signature_verifier_refuses_its_threshold_for_other_comparisons(changed):
+    verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
+    images = make_signatures(2, 1, 0, random_state=0).images
+    verifier.set_params(**changed)
+    with pytest.raises(ValueError, match=f"threshold_ was made with {next(iter(changed))}="):
+        verifier.predict([images])
+    with pytest.raises(ValueError, match="calibration_ was made with"):
+        verifier.predict_proba([images])
+    assert verifier.pair_score([images]).shape == (1,)
 
 
 def test_signature_verifier_is_compared_as_its_threshold_was_found():
     verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
-    assert (verifier.n_duplicates, verifier.test_scale) == (4, 7 / 6)
+    comparator = verifier.comparator
+    assert (comparator.n_duplicates, comparator.scale) == (4, 7 / 6)
     images = make_signatures(4, 2, 0, random_state=0).images
     pairs = [(images[i], images[i + 1]) for i in (0, 1, 2, 3)]
     distances = verifier.pair_distance(pairs)
-    nearer = distances - verifier.set_params(n_duplicates=0).pair_distance(pairs)
+    nearer = distances - verifier.set_params(comparator__n_duplicates=0).pair_distance(pairs)
     assert (nearer < -0.05).all() and np.ptp(nearer) > 1e-3  # of each image its own
 
 

@@ -23,7 +23,6 @@ import click
 import cv2
 import numpy as np
 import torch
-from hwsk._images import resize_to_height
 from rapidfuzz.distance import Levenshtein
 from sklearn.pipeline import Pipeline
 from torch import Tensor, nn
@@ -40,6 +39,7 @@ from benchmarks.lines.data import (
     is_feasible,
     preprocessing,
 )
+from hwsk._data.images import resize_to_height
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.preprocessing.augmentation import (
     Compose,

@@ -1,17 +1,17 @@
 """
-=====================
-Two hands, and why
-=====================
+========================================
+Comparing two samples: likelihood ratios
+========================================
 
-A verifier says how likely two words are by one hand. An examiner is also asked why. A
-:class:`~hwsk.verification.HandComparer` joins what three networks see, makes a likelihood ratio of
-it, and gives the reasons by named features.
+A verifier scores whether two words are by the same writer. An examiner is also asked for reasons. A
+:class:`~hwsk.verification.HandComparer` combines three networks, computes a likelihood ratio, and
+gives reasons by named features.
 """
 
 # %%
-# Writers for three purposes
-# --------------------------
-# Some train the networks, others calibrate the comparison, and on the rest it is tried.
+# Three sets of writers
+# ---------------------
+# Some train the networks, others calibrate the comparison, and the rest test it.
 import numpy as np
 import pandas as pd
 
@@ -33,8 +33,8 @@ features = pd.DataFrame(
 # %%
 # Three networks
 # --------------
-# The latents of an autoencoder know no writers at all, the embedding of a verifier knows what
-# makes writers different, and the classifier tells the features.
+# The latents of an autoencoder are learnt without writers, the embedding of a verifier with
+# writers, and the classifier predicts named features.
 from hwsk.representation import VariationalAutoencoder
 from hwsk.verification import MultiTaskClassifier, SiameseVerifier
 
@@ -54,8 +54,8 @@ classifier.fit(X, features[train])
 # %%
 # One comparison
 # --------------
-# A FeatureUnion puts them side by side. They are frozen, since they are fitted already: what is not
-# frozen would be fitted here, on a part of the writers. ``fit`` finds out what distances mean.
+# A FeatureUnion puts them side by side. They are frozen, since they are fitted already: otherwise
+# they would be fitted here, on a part of the writers. ``fit`` calibrates distances.
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion
 
@@ -72,7 +72,7 @@ comparer = HandComparer(union, random_state=0)
 comparer.fit(words.images[valid], words.writer[valid])
 
 # %%
-# Two words by one hand, as text and as tables:
+# Two words by the same writer, as text and as tables:
 first, second = words.images[words.writer == "w212"][:2]
 comparison = comparer.compare(first, second)
 print(comparison)
@@ -81,36 +81,36 @@ print(comparison)
 comparison
 
 # %%
-# The same as a figure. A bar to the right is a feature that speaks for one hand. Rare values that
-# agree speak louder than common ones, by as much as the writers of the calibration show. The bars
-# do not add up to the whole: features depend on each other, and the distances see more than they.
+# The same as a figure. A bar to the right is a feature that supports the same writer. Rare values
+# that agree weigh more than common ones, as counted for the calibration writers. The bars do not
+# add up to the ratio: features depend on each other, and the distances contain more than they.
 from hwsk.plotting import ComparisonDisplay
 
 _ = ComparisonDisplay.from_estimator(comparer, first, second)
 
 # %%
-# Two words by different hands:
+# Two words by different writers:
 third = words.images[words.writer == "w231"][0]
 _ = ComparisonDisplay.from_estimator(comparer, first, third)
 
 # %%
-# More images of each hand
-# ------------------------
-# With more to see, the ratios get larger: each number of images has a calibration of its own.
+# More images of each writer
+# --------------------------
+# More images make larger ratios: each number of images has a calibration of its own.
 known, questioned = (words.images[words.writer == writer] for writer in ("w212", "w231"))
 _ = ComparisonDisplay.from_estimator(comparer, list(known[:3]), list(questioned[:3]))
 
 # %%
-# What the ratios are worth
-# -------------------------
+# Evaluation
+# ----------
 # On writers that neither networks nor calibration have seen. The cost of the log-likelihood ratios
-# is 1 for a comparison that says nothing, and more for one that misleads.
+# (Cllr) is 1 for a comparison without information, and more for one that misleads.
 from hwsk.metrics import equal_error_rate, log_likelihood_ratio_cost
 from hwsk.model_selection import make_pairs
 
-rows, same = make_pairs(words.writer[test])
+rows, same = make_pairs(words.writer[test], random_state=0)
 pairs = words.images[test][rows]
-distances = comparer.pair_distance(pairs)
+distances = comparer.part_distances(pairs)
 rates = {
     name: equal_error_rate(same, -of_part)
     for name, of_part in zip(comparer.part_names_, distances.T, strict=True)
@@ -118,18 +118,18 @@ rates = {
 rates["all"] = equal_error_rate(same, comparer.decision_function(pairs))
 print(pd.Series(rates, name="equal error rate").round(3))
 
-two_hands, one_hand = comparer.predict_proba(pairs).T
-ratios = np.log(one_hand / two_hands)
+different, alike = comparer.predict_proba(pairs).T
+ratios = np.log(alike / different)
 print(f"cost of the log-likelihood ratios: {log_likelihood_ratio_cost(same, ratios):.2f}")
 
 # %%
-# How often pairs of either kind get a ratio above a given one (a Tippett plot). The curves are far
-# apart where the ratios tell much, and meet the dotted line where they mislead.
+# Share of pairs of either kind with a ratio above a given one (a Tippett plot). The curves are far
+# apart where the ratios are strong, and cross the dotted line where they mislead.
 import matplotlib.pyplot as plt
 
 _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-for is_one, name in ((1, "one hand"), (0, "two hands")):
-    of_kind = np.sort(ratios[same == is_one]) / np.log(10)
+for label, name in ((1, "same writer"), (0, "different writers")):
+    of_kind = np.sort(ratios[same == label]) / np.log(10)
     ax.step(of_kind, 1 - np.arange(len(of_kind)) / len(of_kind), label=name, where="post")
 ax.axvline(0, color="gray", linestyle=":")
 ax.set(xlabel="log10 of the likelihood ratio", ylabel="share of pairs above it")

@@ -1,10 +1,10 @@
 """
-=======================
-Features of handwriting
-=======================
+===============================================
+Handwriting features: multi-task classification
+===============================================
 
 Document examiners describe a hand by named features: its slant, its pressure, its proportions. A
-:class:`~hwsk.verification.MultiTaskClassifier` learns to tell all of them at once, by one network.
+:class:`~hwsk.verification.MultiTaskClassifier` predicts all of them at once, by one network.
 """
 
 # %%
@@ -31,18 +31,18 @@ features = pd.DataFrame(
 print(features.head(3))
 
 # %%
-# Labels that are missing
-# -----------------------
-# Nobody has named every feature of every word. A label that is missing is left out of the loss, and
-# its word still serves the other features.
+# Missing labels
+# --------------
+# Nobody has labelled every feature of every word. A missing label is left out of the loss, and its
+# word still serves the other features.
 rng = np.random.default_rng(0)
 known = features.mask(rng.random(features.shape) < 0.3)
 print(known.notna().mean().round(2))
 
 # %%
-# Learn
+# Train
 # -----
-# Writers are divided, not words: otherwise the network knows a hand again, and with it its
+# Writers are split, not words: otherwise the network recognizes a writer, and with the writer the
 # features.
 from hwsk.verification import MultiTaskClassifier
 
@@ -63,8 +63,8 @@ print(predicted.head(3))
 # %%
 # A table by feature
 # ------------------
-# ``score`` is the mean of the balanced accuracies. Accuracy alone flatters where a class is
-# frequent: the share of the commonest one stands beside it.
+# ``score`` is the mean of the balanced accuracies. Accuracy alone is misleading where a class is
+# frequent: the share of the commonest class stands beside it.
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 asked = features.iloc[test].astype(object).reset_index(drop=True)
@@ -82,9 +82,9 @@ table = pd.DataFrame(
 table.round(2)
 
 # %%
-# In pictures
-# -----------
-# How sure the network is, for a few words:
+# Predicted probabilities
+# -----------------------
+# For a few words:
 import matplotlib.pyplot as plt
 
 chosen = test[:4]
@@ -109,10 +109,10 @@ for i, row in enumerate(chosen):
 _ = axes[0, 0].set_title("green: what is right", loc="left", fontsize=9)
 
 # %%
-# Choose settings
-# ---------------
-# It is a classifier like others, so that ``GridSearchCV`` tunes it, here how features weigh against
-# each other. The writers are the groups.
+# Search over parameters
+# ----------------------
+# ``GridSearchCV`` tunes it like any classifier, here the weights of the features. The writers are
+# the groups.
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
 search = GridSearchCV(

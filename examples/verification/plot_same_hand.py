@@ -1,17 +1,17 @@
 """
-=============
-The same hand
-=============
+===================
+Writer verification
+===================
 
-Did one hand write these two words? A :class:`~hwsk.verification.SiameseVerifier` learns from some
-writers what makes hands different, and then compares those of others.
+Were these two words written by the same writer? A :class:`~hwsk.verification.SiameseVerifier`
+learns from some writers how handwriting differs, and then compares that of others.
 """
 
 # %%
 # One word, many writers
 # ----------------------
-# Everybody writes "and". A verifier is for people it never saw, so writers are divided, not images:
-# some to learn from, some to set a threshold by, and others to test on.
+# Everybody writes "and". A verifier is for writers that it never saw. So writers are split, not
+# images: a training set, a validation set for the threshold, and a test set.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -29,10 +29,10 @@ for row, writer in zip(axes, ["w240", "w241", "w242"], strict=True):
     row[0].set_title(writer, loc="left", fontsize=9)
 
 # %%
-# Learn
+# Train
 # -----
 # ``fit`` is given single words and their writers, and takes pairs within a batch. The tone of the
-# ink is the pen's and not the hand's: a :class:`~hwsk.preprocessing.Binarizer` takes it away.
+# ink depends on the pen, not on the writer: a :class:`~hwsk.preprocessing.Binarizer` removes it.
 from hwsk.preprocessing import Binarizer
 from hwsk.verification import SiameseVerifier
 
@@ -47,20 +47,19 @@ verifier = SiameseVerifier(
 verifier.fit(words.images[train], words.writer[train])
 
 # %%
-# A threshold, from writers held out
-# ----------------------------------
-# Vectors of the writers of ``fit`` lie closer together than others' will. So the threshold and the
-# probabilities come from other writers.
+# Calibrate the threshold on held-out writers
+# -------------------------------------------
+# Embeddings of the writers of ``fit`` are closer together than those of other writers. So the
+# threshold and the probabilities come from other writers.
 verifier.calibrate_threshold(words.images[valid], words.writer[valid], strategy="eer")
-print(f"one hand from a score of {verifier.threshold_:.2f}")
+print(f"same writer from a score of {verifier.threshold_:.2f}")
 
 # %%
 # Test
 # ----
-# :func:`~hwsk.model_selection.make_pairs` makes pairs of the test writers' words, here as many by
-# one hand as by two. scikit-learn's displays draw what
-# :meth:`~hwsk.verification.SiameseVerifier.pair_score` gives.
-# Beside it, the distance of the pixels: what a comparison is worth that has learnt nothing.
+# :func:`~hwsk.model_selection.make_pairs` makes pairs of the test writers' words, here as many
+# positive as negative ones. scikit-learn's displays draw the scores of
+# :meth:`~hwsk.verification.SiameseVerifier.pair_score`. The distance of the pixels is the baseline.
 import cv2
 from sklearn.metrics import (
     DetCurveDisplay,
@@ -92,7 +91,8 @@ predicted = verifier.predict(pairs)
 print(f"balanced accuracy at the threshold: {balanced_accuracy_score(same, predicted):.2f}")
 
 # %%
-# How far to trust the figure? All pairs of a writer share a hand, so whole writers are drawn:
+# The interval of the error rate. The pairs of a writer depend on each other, so whole writers are
+# drawn:
 from hwsk.metrics import pair_bootstrap_interval
 
 low, high = pair_bootstrap_interval(
@@ -103,23 +103,23 @@ print(f"equal error rate {low:.2f} to {high:.2f}")
 # %%
 # The hardest pairs
 # -----------------
-# On the left one hand, on the right two. A cross is where the verifier is wrong.
+# On the left the same writer, on the right different writers. A cross marks an error.
 from hwsk.plotting import PairDisplay
 
 _ = PairDisplay.from_estimator(verifier, pairs, same, n_pairs=3)
 
 # %%
-# A map of hands
-# --------------
-# As a transformer, the verifier gives a vector for each word. Two principal components of the
-# vectors of eight test writers, whom it never saw:
+# A map of writers
+# ----------------
+# As a transformer, the verifier gives an embedding of each word. Two principal components of the
+# embeddings of eight test writers, whom it never saw:
 from sklearn.decomposition import PCA
 
 eight = np.isin(y, np.unique(y)[:8])
-places = PCA(2).fit_transform(verifier.transform(X[eight]))
+components = PCA(2).fit_transform(verifier.transform(X[eight]))
 
 _, ax = plt.subplots(figsize=(7, 5), layout="constrained")
 for writer, marker in zip(np.unique(y[eight]), "os^vD<>P", strict=True):
-    ax.scatter(*places[y[eight] == writer].T, marker=marker, label=writer)
+    ax.scatter(*components[y[eight] == writer].T, marker=marker, label=writer)
 ax.set(xlabel="first component", ylabel="second component")
 _ = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))

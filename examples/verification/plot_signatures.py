@@ -1,18 +1,18 @@
 """
-====================
-Is it a forgery?
-====================
+======================
+Signature verification
+======================
 
-A signature that another person wrote in his or her own manner is easily told (a *random* forgery).
-One that was practised from a model is not (a *skilled* forgery). Figures for the two are always
-given apart.
+A signature that somebody wrote in his or her own manner (a *random* forgery) is easily recognized.
+One that was practised from a genuine signature (a *skilled* forgery) is not. Results for the two
+are always given separately.
 """
 
 # %%
 # Signatures
 # ----------
-# Made-up writers, so that nobody's signature has to be shown: the upper row is genuine, the lower
-# one skilled forgeries of it.
+# They are generated, so that nobody's signature has to be shown. The upper row is genuine, the
+# lower row skilled forgeries of it.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -30,13 +30,14 @@ for i, writer in enumerate(["s060", "s062", "s064"]):
 # %%
 # Clean first
 # -----------
-# A network that sees the paper learns the paper. In real collections forgeries often lie on another
-# sheet, and a background tells them without a look at the ink.
-# :class:`~hwsk.preprocessing.SignatureNormalizer` keeps what the pen did, and redraws it with one
-# pen. As ``preprocessor`` it is a part of the verifier.
+# A network that sees the paper learns the paper. In real data sets, forgeries are often on other
+# paper, and the background distinguishes them without the ink.
+# :class:`~hwsk.preprocessing.SignatureNormalizer` keeps the strokes, and redraws them with one pen.
+# As ``preprocessor`` it is a part of the verifier. The comparator matches local descriptors of both
+# images: a forgery is right in most details.
 from hwsk.preprocessing import SignatureNormalizer
 from hwsk.preprocessing.augmentation import Compose, ElasticDistortion, RandomAffine
-from hwsk.verification import SiameseVerifier
+from hwsk.verification import DescriptorHistogram, LocalDescriptorMatching, SiameseVerifier
 
 affine = RandomAffine(4, 0.12, (0.9, 1.06), (0.9, 1.06), 0.03, keep_size=True)
 number = np.unique(signatures.writer, return_inverse=True)[1]
@@ -45,7 +46,7 @@ verifier = SiameseVerifier(
     preprocessor=SignatureNormalizer(size=(48, 96), pen_width=1.5, margin=2),
     image_size=(48, 96),
     channels=(16, 32, 64, 64),
-    matching=True,
+    comparator=LocalDescriptorMatching(),
     augment=Compose([affine, ElasticDistortion(0.8, 14.0)], p=[0.8, 0.6]),
     max_epochs=30,
     lr=2e-3,
@@ -53,12 +54,12 @@ verifier = SiameseVerifier(
 )
 
 # %%
-# Learn who held the pen
-# ----------------------
+# Train, and calibrate
+# --------------------
 # ``hand`` is the writer of a genuine signature, and an id of its own for each forgery, so that no
-# pair with a forgery is by one hand. Hands with one sample are counted in a warning, which is as it
-# should be here. ``contexts`` says whose name is written: a signature comes into a batch together
-# with its forgeries. ``matching`` compares place by place: a forgery is right at most places.
+# pair with a forgery is positive. Writers with one sample are counted in a warning, which is right
+# here. ``contexts`` is the name that is written: a signature comes into a batch together with its
+# forgeries.
 import warnings
 
 warnings.filterwarnings("ignore", message=".* writers have one sample")
@@ -66,11 +67,11 @@ verifier.fit(signatures.images[train], signatures.hand[train], contexts=signatur
 verifier.calibrate_threshold(signatures.images[valid], signatures.hand[valid], strategy="eer")
 
 # %%
-# The protocols of the field
-# --------------------------
-# *Writer-independent*: one verifier for all, who are new to it. Single pairs first, then a
+# Writer-independent and writer-dependent protocols
+# -------------------------------------------------
+# *Writer-independent*: one verifier for users who are new to it. First for single pairs, then for a
 # questioned signature against four references, whose scores are averaged. ``frr`` and ``far`` are
-# the errors at the threshold of the validation writers.
+# the error rates at the threshold of the validation writers.
 from itertools import combinations
 
 from scipy.spatial.distance import squareform
@@ -96,17 +97,18 @@ report = writer_independent_report(
 report[["eer", "eer_std", "eer_user", "auc"]].round(3)
 
 # %%
-# *Writer-dependent*: for each user a classifier of his or her references against others', over the
-# vectors that the network gives, too.
-vectors = verifier.transform(images)
+# *Writer-dependent*: for each user a classifier of his or her references against those of others.
+# It takes vectors: histograms of the local descriptors.
+histogram = DescriptorHistogram(verifier, random_state=0).fit(signatures.images[train])
+vectors = histogram.transform(images)
 report = writer_dependent_report(vectors, writer, forged, n_references=4, random_state=0)
 report[["eer", "eer_std", "eer_user", "auc"]].round(3)
 
 # %%
-# In pictures
-# -----------
-# The errors at all thresholds, of the single pairs. Made forgeries are hard on purpose, and half a
-# minute with 55 writers teaches little of them; the model in ``models/`` has seen real ones.
+# Errors at all thresholds
+# ------------------------
+# Of single pairs. Generated forgeries are hard on purpose, and half a minute of training on 55
+# writers is short; the pretrained model in ``models/`` was trained on real ones.
 from sklearn.metrics import DetCurveDisplay
 
 _, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
@@ -117,11 +119,11 @@ for kind in ("random", "skilled"):
     )
 
 # %%
-# Skilled forgeries that are taken for genuine, on the right, and genuine ones that are not, on the
-# left:
+# On the left, genuine signatures with the lowest scores; on the right, skilled forgeries with the
+# highest:
 from hwsk.model_selection import make_pairs
 from hwsk.plotting import PairDisplay
 
-pairs, same = make_pairs(writer, forged=forged, negatives="skilled")
+pairs, same = make_pairs(writer, forged=forged, negatives="skilled", random_state=0)
 X = images[pairs]
 _ = PairDisplay.from_estimator(verifier, X, same, n_pairs=3)

@@ -118,7 +118,7 @@ def check_pairs(X: Any, kind: Kind = "images") -> Pairs:
                 f"{len(odd)} of {len(X)} rows of X are not pairs, rows {some_rows(odd)}; row "
                 f"{odd[0]} holds {lengths[odd[0]]} entries"
             )
-    if not holds_pairs(X, kind):
+    if not holds_pairs(X, kind) or not len(X):
         shape = f"of shape {np.shape(X)}" if hasattr(X, "shape") else f"a {type(X).__name__}"
         raise ValueError(
             f"pairs are needed, (n, 2, ...), and this is {shape}; "

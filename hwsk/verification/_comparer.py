@@ -583,7 +583,7 @@ def _unfold(sides: Sequence[Any], of_table: bool) -> tuple[Any, list[NDArray[np.
 
 def _samples(side: Any, of_table: bool) -> Sequence[Any]:
     """The samples on one side of a pair: one, or several by one hand."""
-    if is_path(side):
+    if is_path(side) or hasattr(side, "getbands"):  # the latter is an image of Pillow
         return [side]
     if of_table:
         return list(np.atleast_2d(np.asarray(side)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from hwsk._training.devices import draw_seed
 from hwsk._training.writer_batches import unit
 from hwsk.networks.matching import LocalDescriptors, descriptor_histograms
 from hwsk.networks.siamese import grid_size
+from hwsk.verification._comparators import LocalDescriptorMatching
 
 __all__ = ["DescriptorHistogram"]
 
@@ -146,7 +148,10 @@ class DescriptorHistogram(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 "the verifier has no local descriptors: fit it with "
                 "comparator=LocalDescriptorMatching()"
             )
-        return self.verifier._describe_images(self.verifier._images(X, reset=False))[0]
+        plain = copy.copy(self.verifier)  # without duplicates and copies, which are not used
+        plain.test_augmentations = 0
+        plain.comparator = LocalDescriptorMatching(scale=self.verifier.comparator.scale)
+        return plain._describe_images(plain._images(X, reset=False))[0]
 
     def _histograms(self, described: LocalDescriptors) -> NDArray[np.float32]:
         size = grid_size(self.verifier.image_size_, self.verifier.comparator.scale)

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, KFold
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.random import sample_without_replacement
 
+from hwsk._data.seeds import own_generator
 from hwsk._warn import warn_caller
 from hwsk.metrics._retrieval import _codes
 from hwsk.metrics._verification import _check_forged
@@ -117,7 +118,7 @@ def make_pairs(
     same, skilled, random = _all_pairs(writers, forged, groups, positives, negatives)
     n_same, n_skilled, n_random = map(len, (same, skilled, random))
     n_different = n_skilled + n_random
-    rng = check_random_state(random_state)
+    rng = own_generator(random_state)
     if balanced:
         wanted = 2 * min(n_same, n_different) if n_pairs is None else n_pairs
         take = wanted // 2

@@ -193,6 +193,8 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         tags.input_tags.two_d_array = self.representation is None
         return tags
 
+    _calibrates_probabilities = False
+
     def _pair_kind(self) -> Kind:
         return "vectors" if self.representation is None else "images"
 

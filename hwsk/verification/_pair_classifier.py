@@ -40,6 +40,8 @@ class PairClassifierMixin:
     calibration_: tuple[float, float]
     calibrated_with_: dict[str, str]
 
+    _calibrates_probabilities = True  # not what has probabilities from `fit`
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.two_d_array = False
@@ -304,7 +306,8 @@ class PairClassifierMixin:
             raise ValueError(f"there are {kind}: both kinds are needed to find a threshold")
         self._drop_stale_calibration()
         self.threshold_ = find_threshold(scores, same, strategy, min_rate, beta)
-        self.calibration_ = fit_logistic(scores, same)
+        if self._calibrates_probabilities:
+            self.calibration_ = fit_logistic(scores, same)
         return self
 
     def score(self, X: Any, y: Any) -> float:

@@ -130,7 +130,7 @@ class WeightAverage(Callback):
             net.module_.load_state_dict(self.average_)
 
     def get_state(self) -> dict[str, Any]:
-        """What a checkpoint at the end of an epoch needs beside the module, which is the average.
+        """Return what a checkpoint needs beside the module, which holds the averaged weights.
 
         Returns
         -------
@@ -341,7 +341,7 @@ def _with_placeholder(path: Path) -> str:
 
 
 def is_finite(net: Any) -> bool:
-    """Whether the loss of the epoch and the weights of the module are numbers."""
+    """Check whether the loss of the epoch and the weights of the module are finite."""
     losses = [net.history[-1].get(name, 0.0) for name in ("train_loss", "valid_loss")]
     return bool(np.isfinite(losses).all()) and all(
         bool(torch.isfinite(value).all())
@@ -351,7 +351,7 @@ def is_finite(net: Any) -> bool:
 
 
 def _state(net: Any) -> dict[str, Any]:
-    """What a fit needs to go on after the end of an epoch."""
+    """Collect the state that a fit needs to resume after the end of an epoch."""
     state = {
         "module": net.module_.state_dict(),
         "criterion": net.criterion_.state_dict(),  # a loss may learn, too
@@ -405,7 +405,7 @@ def _plateau(net: Any) -> LRScheduler | None:
     return next((cb for _, cb in net.callbacks_ if isinstance(cb, LRScheduler)), None)
 
 
-# What a fit does not depend on: who is told of it, and what does not stem from its parameters.
+# Callbacks that a fit does not depend on: they only report it, or are not set by its parameters.
 _ONLOOKERS = (Checkpoint, Progress, EpochTimer, PassthroughScoring, PrintLog)
 
 

@@ -221,7 +221,7 @@ def _read_singly(
 
 
 def _read_aloud(read: Callable[[Any], Any], paths: Sequence[str]) -> Any:
-    """What `read` gives; warnings become lines on standard error."""
+    """Return what `read` gives; warnings become lines on standard error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         result = read(paths)

@@ -98,7 +98,7 @@ def make_pairs(
     See Also
     --------
     WriterDisjointPairSplit : Cross-validation over pairs.
-    hwsk.metrics.equal_error_rate : How well pairs are told apart.
+    hwsk.metrics.equal_error_rate : Error rate of a verifier over pairs.
 
     Notes
     -----

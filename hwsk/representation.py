@@ -428,7 +428,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return net.module_.decode(latents)
 
     def _draw(self, logits: Tensor) -> NDArray[np.float32]:
-        """What the decoder gives, as images (or rows) as the caller has them."""
+        """Convert the decoder's output to images (or rows) like the caller's."""
         ink = logits.sigmoid()[:, 0].float().cpu().numpy()
         if not hasattr(self, "n_features_in_"):
             return 1 - ink

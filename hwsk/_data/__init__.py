@@ -1,1 +1,1 @@
-"""What goes in: images, strokes, labels. One check and one scan each."""
+"""Check and scan the input: images, strokes, pairs, labels."""

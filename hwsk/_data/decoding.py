@@ -199,7 +199,7 @@ def _holds_more(image: Pillow.Image) -> bool:
 
 def _by_opencv(content: bytes) -> Image | None:
     """Decode by OpenCV, in the order red, green, blue; None where it can't."""
-    # A phone's JPEG says in EXIF which side is up, which OpenCV heeds unless told "unchanged".
+    # A phone's JPEG says in EXIF which side is up, which OpenCV heeds except in mode "unchanged".
     is_jpeg = content[:2] == b"\xff\xd8"
     flags = cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED
     try:

@@ -78,7 +78,7 @@ def _feed(found: Any, value: Any, around: tuple[int, ...]) -> None:
 
 
 def layout(module: Any) -> list[Any]:
-    """What a torch module is made of, without its weights."""
+    """Describe the structure of a torch module, without its weights."""
     return [(type(part), _attributes(part)) for part in module.modules()]
 
 

@@ -54,7 +54,7 @@ class LazyImages(Sequence[Image]):
 
     @property
     def decodes(self) -> bool:
-        """Whether asking for an image costs more than a look: files, or steps to take."""
+        """Return whether getting an image is expensive: it is a file, or has steps to take."""
         return bool(self.steps) or any(is_path(source) for source in self.sources)
 
     @property
@@ -86,7 +86,7 @@ class LazyImages(Sequence[Image]):
         return Decoded(image, remarks)
 
     def name(self, row: int) -> str:
-        """What messages call an image: its path, or its row."""
+        """Name an image in messages: by its path, or by its row."""
         source = self.sources[row]
         return os.fspath(source) if is_path(source) else f"image {row}"
 
@@ -262,7 +262,7 @@ def unfold_table(table: Any, image_shape: Sequence[Any] | None) -> Image:
 
 
 def looks_like_table(X: Any) -> bool:
-    """Whether X is rows of numbers (also a 1-D array of numbers, which validate_data refuses)."""
+    """Check whether X is rows of numbers (also a 1-D array, which validate_data refuses)."""
     if hasattr(X, "columns") or hasattr(X, "toarray"):
         return True
     if isinstance(X, (list, tuple)):

@@ -19,7 +19,7 @@ MIN_CONTRAST = 0.1  # of the full scale: ink that is on average less dark is pap
 
 
 def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
-    """What to say of images that are full of ink, where ink is meant to be "dark" or "light"."""
+    """Describe images that are full of ink, where ink is meant to be "dark" or "light"."""
     looks, wanted = "light ink on dark paper", "dark ink on light paper"
     if ink == "light":
         looks, wanted = wanted, looks
@@ -89,7 +89,7 @@ def to_ink(image: Image, levels: Levels) -> NDArray[np.float32]:
 
 
 def find_ink(ink: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which pixels are ink (1 is full ink): at least half as dark as the darkest."""
+    """Mask the pixels that are ink (1 is full ink): at least half as dark as the darkest."""
     return ink > max(FAINTEST, float(ink.max()) / 2)
 
 

@@ -55,7 +55,7 @@ def holds_pairs(X: Any, kind: Kind = "images") -> bool:
 
 
 def _is_pair(item: Any, kind: Kind) -> bool:
-    """Whether one item of a collection is two entries."""
+    """Check whether one item of a collection is two entries."""
     if isinstance(item, np.ndarray) and item.dtype != object and item.dtype.kind not in "UST":
         if kind == "ids":
             return item.shape == (2,)
@@ -66,7 +66,7 @@ def _is_pair(item: Any, kind: Kind) -> bool:
 
 
 def _is_entry(item: Any, kind: Kind) -> bool:
-    """Whether an item can be an entry of a pair: one sample, or several by one writer."""
+    """Check whether an item can be an entry of a pair: one sample, or several by one writer."""
     if is_path(item) or hasattr(item, "getbands"):  # the latter is an image of Pillow
         return True
     depth = _depth(item)
@@ -74,7 +74,7 @@ def _is_entry(item: Any, kind: Kind) -> bool:
 
 
 def _depth(item: Any) -> int:
-    """How many indices lead to the first number; a path or an image counts as two."""
+    """Count the indices that lead to the first number; a path or an image counts as two."""
     if is_path(item) or hasattr(item, "getbands"):
         return 2
     if isinstance(item, np.ndarray) and item.dtype != object:
@@ -138,7 +138,7 @@ def take_once(items: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
 
 
 def _key(entry: Any) -> Hashable:
-    """What two entries have in common if they are the same."""
+    """Return a key that two entries have in common if they are the same."""
     if is_path(entry):
         return os.fspath(entry)
     if hasattr(entry, "getbands"):

@@ -24,7 +24,7 @@ _MOST_NAMED = 5  # errors that one message repeats
 
 @dataclass
 class Remarks:
-    """What is to be said of images, by row; the same remark on many is said once."""
+    """Collect remarks on images, by row; the same remark on many is reported once."""
 
     rows: dict[str, list[int]] = field(default_factory=dict)
 
@@ -91,7 +91,7 @@ def _raise_all(errors: dict[int, Exception], n: int) -> None:
 
 @dataclass
 class Scan:
-    """What one pass over images found; arrays have a row for each image.
+    """Hold the results of one pass over images; arrays have a row for each image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all that takes pen strokes takes: checks that name the row and the point."""
+"""Check pen strokes; errors name the row and the point."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ MISSING = -1
 
 
 class Tasks(TypedDict):
-    """What is told apart: a name for each task, its classes, and how y was given."""
+    """Hold the tasks of y: a name for each task, its classes, and how y was given."""
 
     names: list[Any]
     classes: list[NDArray[Any]]
@@ -108,7 +108,7 @@ def encode_tasks(y: Any, tasks: Tasks) -> NDArray[np.int64]:
 
 
 def count_classes(codes: NDArray[np.int64], tasks: Tasks) -> list[NDArray[np.int64]]:
-    """How often each class of each task occurs."""
+    """Count each class of each task."""
     return [
         np.bincount(column[column != MISSING], minlength=len(classes))
         for column, classes in zip(codes.T, tasks["classes"], strict=True)

@@ -21,7 +21,7 @@ WIDTH_STEP = 32  # batch widths are multiples of this, so oneDNN meets few shape
 
 
 class Batched(Protocol):
-    """What a net is trained on: samples, and how they are put into batches."""
+    """Hold the training samples of a net, and put them into batches."""
 
     seed: int
     epoch: int
@@ -57,7 +57,7 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
     """
 
     ink = "dark"
-    """What ink was in the images as they were given."""
+    """Ink of the images as they were given, "dark" or "light"."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class RasterDataset(Dataset[tuple[NDArray[np.float32], Any]]):
         return self.prepare(i, self.images[i])
 
     def prepare(self, i: int, image: Image) -> tuple[NDArray[np.float32], Any]:
-        """What the network gets of image i, and its target."""
+        """Return the network's input of image i, and its target."""
         scaled = self._scaled(image)
         image = scaled if self.augment is None else self.augmented(i, scaled)
         if self.least_widths is not None and image.shape[1] < self.least_widths[i]:

@@ -1,4 +1,4 @@
-"""What the estimators share whose network sees images fitted to one canvas."""
+"""Support estimators whose network sees images fitted to one canvas."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class CanvasDataset(RasterDataset):
         super().__init__(images, (1.0, 0.0), None, targets, augment, seed)
         self.collate = collate_canvases
         self.view: int | None = None
-        """Where all images are to be changed alike: the seed."""
+        """Seed by which all images are changed alike; None where each has its own."""
 
     def _augmented(self, image: Image, rng: np.random.Generator) -> Image:
         if self.view is not None:

@@ -1,4 +1,4 @@
-"""What the classifiers with a network share: classes, weights of samples, the loss."""
+"""Support classifiers with a network: classes, sample weights, the loss."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Unlike:
 
 
 class NetworkEstimator(BaseEstimator):
-    """What every estimator with a network shares: training, batched outputs, pickling.
+    """Train a network, batch its outputs, pickle it; base of every estimator with a network.
 
     A subclass has the parameters of `TRAINING_CONSTRAINTS`, and says
 
@@ -372,4 +372,4 @@ def _hand_over_optimizer(old: Net, new: Net) -> None:
 
 
 def _silent(text: str) -> None:
-    """Where skorch's early stopping would print."""
+    """Discard what skorch's early stopping would print."""

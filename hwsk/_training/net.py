@@ -110,7 +110,7 @@ class StopAtNonFiniteLoss(Callback):
 
 
 class BestEpoch(EarlyStopping):
-    """skorch's early stopping, whose end of the fit can be told from an interruption."""
+    """Stop early like skorch, but distinguish the end of a fit from an interruption."""
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         try:

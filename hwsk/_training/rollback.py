@@ -1,4 +1,4 @@
-"""What a fit that fails leaves behind."""
+"""Restore an estimator after a fit that failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the estimators share that learn from pairs of samples by one writer."""
+"""Draw batches with positive pairs, and count errors of the nearest neighbour."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hwsk._training.batches import RasterDataset
 
 _TOGETHER = 2  # samples of a writer that come into a batch together
 _CLUSTER = 16  # samples of a context that do
-_FELLOWS = 4  # of them by one writer
+_POSITIVES = 4  # of these, by one writer
 
 
-class FellowBatches(Sampler[list[int]]):
-    """Batches of pairs of samples: the two of a pair are by one writer, where there are two.
+class PositivePairBatches(Sampler[list[int]]):
+    """Draw batches of positive pairs: both samples of a pair are by one writer, if it has two.
 
     The first part of each of the dataset's targets is the writer's number.
     """
@@ -44,8 +44,8 @@ class FellowBatches(Sampler[list[int]]):
             yield mixed[start : start + self.batch_size].tolist()
 
 
-class ContextBatches(FellowBatches):
-    """Batches in which different hands have written the same.
+class ContextBatches(PositivePairBatches):
+    """Draw batches in which different writers have written the same text (hard negatives).
 
     Samples of one context (a word, a name) are put into clusters, in which some are by one writer,
     and a batch is made of several clusters. The last part of each target is the context's number.
@@ -57,12 +57,12 @@ class ContextBatches(FellowBatches):
         contexts = np.array([target[-1] for target in self.dataset.targets])
         clusters = []
         for rows in _runs(rng.permutation(len(contexts)), contexts):
-            fellows = [
-                group[start : start + _FELLOWS]
+            positives = [
+                group[start : start + _POSITIVES]
                 for group in _runs(rows, self.writers)
-                for start in range(0, len(group), _FELLOWS)
+                for start in range(0, len(group), _POSITIVES)
             ]
-            mixed = np.concatenate([fellows[i] for i in rng.permutation(len(fellows))])
+            mixed = np.concatenate([positives[i] for i in rng.permutation(len(positives))])
             clusters += [mixed[i : i + _CLUSTER] for i in range(0, len(mixed), _CLUSTER)]
         mixed = np.concatenate([clusters[i] for i in rng.permutation(len(clusters))])
         for start in range(0, len(mixed), self.batch_size):
@@ -84,9 +84,9 @@ def unit(vectors: NDArray[Any]) -> NDArray[Any]:
 def nearest_errors(
     vectors: NDArray[Any], writers: NDArray[Any], samples: NDArray[Any]
 ) -> tuple[float, float]:
-    """How often the nearest vector of another sample is another writer's, of how many queries.
+    """Count queries whose nearest neighbour is another writer's, and all queries.
 
-    Queries with no fellow in another sample are not counted.
+    Neighbours are looked for in other samples; queries without a positive there are not counted.
     """
     distances = cdist(unit(vectors), unit(vectors))
     other = samples[:, None] != samples

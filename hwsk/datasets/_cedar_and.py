@@ -226,7 +226,7 @@ def _read_lists(
 
 
 def _read_meanings(file: Path) -> dict[str, dict[int, str]]:
-    """What each value of each feature means."""
+    """Read the meaning of each value of each feature."""
     rows = list(csv.reader(f"{line}\n" for line in read_text_lines(file)))
     if len(rows) < 3 or rows[0][:1] != ["Value"] or not any(rows[1][1:]):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where archives are unpacked, and what every reader shares: finding parts, reading text files."""
+"""Locate unpacked archives, find parts of data sets, and read text files."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _transfer(url: str, part: Path) -> None:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether to try again: a page that is not there won't be there in a second."""
+    """Return whether to try again: a page that is not there won't be there in a second."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code >= 500 or error.code in (
             http.HTTPStatus.REQUEST_TIMEOUT,

@@ -70,7 +70,7 @@ ids     : a name for each sample
 
 @dataclass(frozen=True)
 class _Style:
-    """What makes a hand; lengths in x-heights where nothing else is said."""
+    """Hold the parameters of a generated hand; lengths in x-heights unless stated otherwise."""
 
     size: float  # of an x-height, in units of the strokes
     slant: float  # to the right, tangent of the angle

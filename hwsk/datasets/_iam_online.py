@@ -274,7 +274,7 @@ def _parse_strokes(data: bytes, where: str) -> NDArray[np.float32]:
     points = np.zeros((len(coordinates) // 2, 3), dtype=np.float32)
     if len(points):
         xy = np.array(coordinates, dtype=np.float64).reshape(-1, 2)
-        with np.errstate(over="ignore", invalid="ignore"):  # told below
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
             points[1:, :2] = np.diff(xy, axis=0)
         points[[end for end in ends if end >= 0], 2] = 1
         if not (np.isfinite(xy).all() and np.isfinite(points).all()):

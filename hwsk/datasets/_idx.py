@@ -61,7 +61,7 @@ def not_found(folder: Path, what: str, looked_for: Sequence[str], mark: str) -> 
 
 
 def read_bytes(file: Path) -> bytes:
-    """What a file holds; gzipped or not is told by its first bytes, whatever the name says.
+    """Read a file; gzip is recognized by its first bytes, whatever its name.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def read_pixel_csv(file: Path) -> Labelled:
     n_fields = 1 + SIDE * SIDE
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a file without rows: told below
+            warnings.simplefilter("ignore")  # of a file without rows: reported below
             table = np.loadtxt(
                 io.BytesIO(data), delimiter=",", dtype=np.uint8, ndmin=2, comments=None
             )
@@ -168,8 +168,8 @@ def read_pixel_csv(file: Path) -> Labelled:
 def _bad_row(file: Path, data: bytes, n_fields: int, error: str) -> ValueError:
     """Find the first row that is wrong, and say what is wrong with it."""
     rows = [row for row in data.splitlines() if row]
-    told = re.search(r"at row (\d+)", error)  # numpy tells the row, from 0 or from 1
-    start = max(0, int(told[1]) - 1) if told else 0
+    named = re.search(r"at row (\d+)", error)  # numpy names the row, from 0 or from 1
+    start = max(0, int(named[1]) - 1) if named else 0
     for number, row in enumerate(rows[start:], start + 1):
         fields = row.split(b",")
         if len(fields) != n_fields:

@@ -29,7 +29,7 @@ _METRES = {
 
 
 class _Layout(NamedTuple):
-    """What the values of a point are.
+    """Describe the values of a point.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def read_inkml(file: Path, max_points: int) -> list[Points]:
         layout = reader.layout_of(trace)
         line = _read_trace(text, layout.columns, where)
         units.append((layout.metres, where))
-        with np.errstate(all="ignore"):  # what is too large is told later
+        with np.errstate(all="ignore"):  # values too large are reported later
             line = layout.put(line) * _scale(units)
         if lines and trace.get("continuation") in ("middle", "end"):
             lines[-1] = np.concatenate([lines[-1], line])
@@ -129,7 +129,7 @@ class _Reader:
         return f"{self.file}, line {element.get(LINE)}"
 
     def _referred(self, element: ET.Element, attribute: str) -> ET.Element | None:
-        """What an attribute names by `#id`."""
+        """Find the element that an attribute names by `#id`."""
         reference = element.get(attribute)
         if reference is None or reference == "#DefaultContext":
             return None
@@ -162,7 +162,7 @@ class _Reader:
                     yield trace
 
     def layout_of(self, trace: ET.Element) -> _Layout:
-        """What the values of a trace are, by its context, or by the only format of the file."""
+        """Return the layout of a trace, by its context, or by the only format of the file."""
         element: ET.Element | None = trace
         context = None
         while element is not None and context is None:
@@ -217,7 +217,7 @@ class _Reader:
         return _Layout(places, mapping, x)
 
     def _metres(self, channel: ET.Element, source: ET.Element | None) -> float | None:
-        """What a unit of a channel is; by the resolution of the device where its own are meant."""
+        """Return the unit of a channel in metres, by the device's resolution in device units."""
         if channel.get("units") in _METRES:
             return _METRES[channel.get("units", "")]
         for found in () if source is None else find_all(source, "channelProperty"):

@@ -252,7 +252,7 @@ def _find_pairs(folder: Path) -> tuple[list[_Pair], list[str], list[str]]:
 
 
 def _candidates(image: Path) -> Iterator[Path]:
-    """Where the file of an image may be, named like it with or without its suffix."""
+    """List candidate files of an image, named like it with or without its suffix."""
     for place in (
         image.parent,
         *(image.parent / name for name in _FOLDERS),
@@ -309,7 +309,7 @@ def _read_page(pair: _Pair, name: str, remarks: Remarks) -> Page:
 
 
 def _has_area(line: Line) -> bool:
-    """Whether the polygon covers at least a pixel or so."""
+    """Return whether the polygon covers at least a pixel or so."""
     if line.polygon is None:
         return False
     return bool(cv2.contourArea(line.polygon.astype(np.float32)) >= 1)

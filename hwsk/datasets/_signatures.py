@@ -322,7 +322,7 @@ def _parse_cedar(file: Path, part: Path) -> _Signature | None:
 
 
 def _parse_bhsig(file: Path, part: Path) -> _Signature | None:
-    """What name and folders tell, the innermost folder first."""
+    """Parse script, writer and kind from name and folders, the innermost folder first."""
     folders = [part.name, *file.relative_to(part).parts[:-1]][::-1]
     script = next((s for s in map(_script_of, folders) if s), "")
     forged = next((f for f in map(_forged_of, folders) if f is not None), None)
@@ -333,16 +333,16 @@ def _parse_bhsig(file: Path, part: Path) -> _Signature | None:
             return None
         name = file.relative_to(part).with_suffix("").as_posix()
         return _Signature(script, f"{script[0]}-{writer}", forged, 0, name)
-    told = _SCRIPTS[match["script"].lower()], match["kind"].upper() == "F"
-    if script not in ("", told[0]) or forged not in (None, told[1]):
+    by_name = _SCRIPTS[match["script"].lower()], match["kind"].upper() == "F"
+    if script not in ("", by_name[0]) or forged not in (None, by_name[1]):
         raise ValueError(
-            f"{file}: by its name it is {_describe(*told)}, by its folders "
-            f"{_describe(script or told[0], told[1] if forged is None else forged)}"
+            f"{file}: by its name it is {_describe(*by_name)}, by its folders "
+            f"{_describe(script or by_name[0], by_name[1] if forged is None else forged)}"
         )
-    letter, number = told[0][0], int(match["number"])
+    letter, number = by_name[0][0], int(match["number"])
     writer = int(match["writer"]) if writer is None else writer
     name = f"{letter}-S-{writer}-{match['kind'].upper()}-{number:02d}"
-    return _Signature(told[0], f"{letter}-{writer}", told[1], number, name)
+    return _Signature(by_name[0], f"{letter}-{writer}", by_name[1], number, name)
 
 
 def _script_of(folder: str) -> str:

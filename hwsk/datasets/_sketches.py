@@ -315,9 +315,9 @@ def _draw_square(strokes: Strokes, size: int) -> NDArray[np.uint8]:
     return _draw_lines(np.split(points, ends), (size, size), pen_width, ink=0)
 
 
-# A pickle can name any function to be called on loading. numpy's own constructors are no safe ones
-# either: a dtype's state can make them take bytes for pointers. So stand-ins only note what numpy
-# would have been told, and the arrays are made from that.
+# A pickle can name any function to be called on loading. numpy's own constructors are not safe
+# either: a dtype's state can make them take bytes for pointers. So stand-ins only record the
+# arguments of numpy's constructors, and the arrays are made from these records.
 
 
 class _PickledType:

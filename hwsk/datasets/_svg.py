@@ -107,8 +107,8 @@ def _check_shape(element: ET.Element, file: Path, svgelements: Any) -> None:
     else:
         return
     if wrong:
-        told = f"<{element.tag}> {element.get('id', '')}".strip()
-        raise ValueError(f"{file}, line {element.get(LINE)}: {told}: can't be read: {data[:60]!r}")
+        place = f"<{element.tag}> {element.get('id', '')}".strip()
+        raise ValueError(f"{file}, line {element.get(LINE)}: {place}: can't be read: {data[:60]!r}")
 
 
 def _sample(segment: Any, svgelements: Any) -> Points:

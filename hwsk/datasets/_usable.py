@@ -1,4 +1,4 @@
-"""What the loaders of images share: files that can't be used are left out, counted, or an error."""
+"""Leave out unusable image files with a counting warning, or raise an error."""
 
 from __future__ import annotations
 

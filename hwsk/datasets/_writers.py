@@ -1,4 +1,4 @@
-"""Which samples to take, by who wrote them."""
+"""Select samples by writer."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _measures(
 
 
 def _settings(file: XmlFile) -> str:
-    """What the description says of how the image was processed."""
+    """Read how the image was processed from the description."""
     description = child(file.root, "Description")
     return "" if description is None else " ".join(description.itertext())
 
@@ -158,7 +158,7 @@ def _read_line(file: XmlFile, element: Any) -> Line:
 
 
 def _is_whole_line(file: XmlFile, string: Any, line: Any) -> bool:
-    """Whether a String stands for its line, as where only lines were transcribed."""
+    """Check whether a String stands for its line, as where only lines were transcribed."""
     box, line_box = _box(file, string), _box(file, line)
     if box is None or (line_box is not None and np.array_equal(box, line_box)):
         return True

@@ -94,7 +94,7 @@ def _box_map(polygon: Points) -> tuple[Map, Map]:
 
 
 def _baseline_map(line: Line) -> tuple[Map, Map]:
-    """Where on the page each pixel of the straightened line is found."""
+    """Map each pixel of the straightened line to its place on the page."""
     path = _resample(line.baseline)
     along, below = _project(line.polygon, path)
     if path[-1, 0] < path[0, 0] and _center(line.polygon, path) > 0:
@@ -121,7 +121,7 @@ def _baseline_map(line: Line) -> tuple[Map, Map]:
 
 
 def _center(polygon: Points, path: Points) -> float:
-    """How far below a baseline the centre of the polygon's area lies."""
+    """Measure the distance of the polygon's centre of area below a baseline."""
     moments = cv2.moments(polygon.astype(np.float32))
     if not moments["m00"]:
         return 0.0
@@ -151,7 +151,7 @@ def _resample(points: Points) -> Points:
 
 
 def _project(points: Points, path: Points) -> tuple[Any, Any]:
-    """How far along the path, beyond its ends too, and how far below it points lie, in pixels."""
+    """Project points to the path: distance along it, beyond its ends too, and below, in pixels."""
     reach = min(len(path) - 1, 20)
     _, nearest = KDTree(path).query(points)
     ahead = path[np.minimum(nearest + reach, len(path) - 1)]

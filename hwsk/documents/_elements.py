@@ -28,7 +28,7 @@ def as_points(value: ArrayLike, what: str, least: int) -> Points:
 
 
 class _Element:
-    """What has a place on the page: converts and checks the points and the confidence."""
+    """Check and convert the points and the confidence of a part of the page."""
 
     def __post_init__(self) -> None:
         for name, least in (("polygon", 3), ("baseline", 2)):

@@ -1,4 +1,4 @@
-"""Which of the formats a file is in, and what readers and writers share."""
+"""Detect the format of a page file; share code of readers and writers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def clip_to_page(page: Page, remarks: Remarks) -> None:
 
 
 def word_gaps(line: Line) -> list[str] | None:
-    """What stands before each word in the text of its line, "" or " "; None if anything else."""
+    """Return the separator before each word of its line, "" or " "; None if anything else."""
     gaps: list[str] = []
     rest = line.text
     for word in line.words:

@@ -186,7 +186,7 @@ def _runs(line: Line, without_place: list[str]) -> Iterator[_Run]:
 
 
 def _place(polygon: Points | None, baseline: Points | None) -> tuple[Points, Points, float]:
-    """Where text on a baseline starts and stops, and its height."""
+    """Find where text on a baseline starts and stops, and its height."""
     if baseline is None:
         assert polygon is not None
         left, top, right, bottom = bounding_box(polygon)

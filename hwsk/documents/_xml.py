@@ -1,4 +1,4 @@
-"""What PAGE and ALTO share: reading XML that may be hostile, messages that name the element."""
+"""Read PAGE and ALTO XML from untrusted files; messages name the element."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_BYTES = 64 << 20  # a dense newspaper page with a box for every character h
 
 
 class Remarks:
-    """What a reader changed or left out: counted, and told in one warning."""
+    """Count what a reader changed or left out, and report it in one warning."""
 
     def __init__(self) -> None:
         self.places: dict[str, list[str]] = {}

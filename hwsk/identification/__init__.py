@@ -1,4 +1,4 @@
-"""Who wrote it: estimators that tell and compare writers."""
+"""Identify, retrieve and compare writers."""
 
 from typing import TYPE_CHECKING
 

@@ -22,7 +22,7 @@ from hwsk._data.images import check_images
 from hwsk._training.batches import Augmentation
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
-from hwsk._training.writer_batches import FellowBatches, nearest_errors, unit
+from hwsk._training.writer_batches import PositivePairBatches, nearest_errors, unit
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.metrics import mean_average_precision
 from hwsk.networks.losses import PairLoss
@@ -309,4 +309,4 @@ class _PairDataset(PatchDataset):
     """Patches with (writer, image) of each, in batches that hold pairs of images by one writer."""
 
     def batches(self, batch_size: int, shuffle: bool) -> Sampler[list[int]]:
-        return FellowBatches(self, batch_size)
+        return PositivePairBatches(self, batch_size)

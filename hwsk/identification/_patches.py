@@ -1,4 +1,4 @@
-"""What the estimators over patches share: where patches lie, batches of them, the network."""
+"""Extract patches, batch them, and build their network; shared by estimators over patches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MARGIN = 0.125  # of a patch's side, each way: what a distortion may move into 
 
 
 class Window(NamedTuple):
-    """Where a patch lies in its image, and how many of its pixels are ink."""
+    """Hold the place of a patch in its image, and the number of its ink pixels."""
 
     top: int
     left: int

@@ -1,4 +1,4 @@
-"""Writers told apart without a network: local descriptors of the ink, aggregated to one vector."""
+"""Encode writers by local descriptors of the ink (VLAD), without a network."""
 
 from __future__ import annotations
 
@@ -554,7 +554,7 @@ def _hellinger(histograms: Floats) -> Floats:
 
 
 def _is_ragged(X: Any) -> bool:
-    """Whether X is a collection of 2-D arrays."""
+    """Check whether X is a collection of 2-D arrays."""
     if not isinstance(X, (list, tuple, np.ndarray)) or not np.ndim(X[:1] if len(X) else 0):
         return False
     return np.ndim(X[0]) == 2

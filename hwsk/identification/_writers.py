@@ -102,8 +102,8 @@ class WriterClassifier(
     classes_ : ndarray of shape (n_classes,)
         The writers, sorted.
     pages_ : ndarray of str
-        The pages that `fit` has seen, as far as it was told: by `groups`, else by file names in
-        IAM's manner.
+        The pages that `fit` has seen: from `groups` if given, otherwise from file names in IAM's
+        manner.
     levels_ : tuple of (float, float)
         Values of paper and full ink in images of floats.
     history_ : list of dict
@@ -468,20 +468,20 @@ class WriterClassifier(
         Returns
         -------
         score : float
-            The share of images whose writer is told rightly.
+            The share of images whose writer is predicted rightly.
 
         Warns
         -----
         UserWarning
-            If some are by writers that `fit` has not seen, who can't be told.
+            If some are by writers that `fit` has not seen, who can't be predicted.
         """
         check_is_fitted(self)
-        strangers = np.flatnonzero(~np.isin(y, self.classes_))
-        if len(strangers):
-            first = np.asarray(y).tolist()[strangers[0]]
+        unseen = np.flatnonzero(~np.isin(y, self.classes_))
+        if len(unseen):
+            first = np.asarray(y).tolist()[unseen[0]]
             warn_caller(
-                f"{len(strangers)} of {len(y)} images are by writers that `fit` has not seen, such "
-                f"as {first!r}, rows {some_rows(strangers)}: they count as wrong. "
+                f"{len(unseen)} of {len(y)} images are by writers that `fit` has not seen, such "
+                f"as {first!r}, rows {some_rows(unseen)}: they count as wrong. "
                 "A writer with one page can't be tested by another",
             )
         answers = self.classes_[self._judge(X, groups).argmax(axis=1)]
@@ -508,7 +508,7 @@ class WriterClassifier(
         return self._embed(X)
 
     def predict_patches(self, image: Any) -> pd.DataFrame:
-        """What each patch of one image says.
+        """Predict the log-probabilities of each patch of one image.
 
         Parameters
         ----------
@@ -532,7 +532,7 @@ class WriterClassifier(
 
 
 def _pages(images: Any, groups: Any) -> NDArray[np.str_]:
-    """The page of each image; "" where neither groups nor its file's name tell."""
+    """The page of each image; "" where neither groups nor its file's name say."""
     if groups is not None:
         return np.array(list(map(str, groups)))
     names = [Path(source).stem if is_path(source) else "" for source in images.sources]

@@ -1,4 +1,4 @@
-"""How well text was read, writers were found and hands told apart; scorers by name."""
+"""Evaluate text recognition, writer retrieval and verification; get scorers by name."""
 
 from typing import TYPE_CHECKING
 

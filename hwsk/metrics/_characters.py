@@ -1,4 +1,4 @@
-"""Which characters are taken for each other."""
+"""Count confusions of characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether confidence is what it says: calibration, and what is gained by leaving some out."""
+"""Evaluate confidence: calibration and rejection curves."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def expected_calibration_error(
 def read_right(
     y_true: ArrayLike, y_pred: ArrayLike, *, unit: str = "char"
 ) -> list[NDArray[np.bool_]]:
-    """Which characters or words of the predictions are right.
+    """Mark the characters or words of the predictions that are right.
 
     Those are right that an alignment with the fewest edits finds in the reference.
 

@@ -1,4 +1,4 @@
-"""How well the other pages of a writer are found: mean average precision and top-k criteria."""
+"""Evaluate writer retrieval: mean average precision and top-k criteria."""
 
 from __future__ import annotations
 

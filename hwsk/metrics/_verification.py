@@ -1,4 +1,4 @@
-"""How well pairs are told apart, same hand or not: error rates, their crossing, and intervals.
+"""Evaluate verification of pairs: error rates, the equal error rate, and intervals.
 
 A pair is accepted (said to be by one hand) where its score reaches the threshold. Error rates at
 all thresholds come from one sorted table (`_error_curve`), which a bootstrap weighs anew without
@@ -442,7 +442,7 @@ def pair_bootstrap_interval(
 def _check_pairs(
     y_true: Any, y_score: Any, sample_weight: Any
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-    """Whether each pair is by one writer, its score, and its weight."""
+    """Return of each pair whether it is by one writer, its score, and its weight."""
     labels, scores = np.asarray(y_true), np.asarray(y_score)
     for name, values in (("y_true", labels), ("y_score", scores)):
         if values.ndim != 1 and values.shape[1:] != (1,):

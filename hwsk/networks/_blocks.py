@@ -37,5 +37,5 @@ class Residual(nn.Module):
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """What autocast left in bfloat16, in float32."""
+    """Convert what autocast left in bfloat16 to float32."""
     return x if x.dtype == torch.float64 else x.float()

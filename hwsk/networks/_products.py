@@ -49,7 +49,7 @@ def _fused(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 @cache
 def _is_fused() -> bool:
-    """Whether this torch has the product that its compiler takes, which copies nothing.
+    """Check whether this torch has the product that its compiler takes, which copies nothing.
 
     It isn't part of torch's interface, so what it gives is looked at.
     """

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hwsk.networks.matching import MatchingLoss
 
 EMBEDDING_MARGINS = {"contrastive": 1.0, "triplet": 0.2, "multi_similarity": 0.5, "cosface": 0.35}
-"""Embedding losses, and the margin that each has unless told."""
+"""Embedding losses with their default margins."""
 
 
 class WeightedCrossEntropy(nn.Module):
@@ -208,7 +208,7 @@ class TaskLoss(nn.Module):
         self.log_variances = nn.Parameter(torch.zeros(len(ones))) if learnt else None
 
     def weights(self) -> Tensor:
-        """How much each task counts now."""
+        """Return the current weight of each task."""
         return self.fixed if self.log_variances is None else torch.exp(-self.log_variances)
 
     def forward(self, logits: tuple[Tensor, ...], classes: Tensor) -> Tensor:

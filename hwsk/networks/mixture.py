@@ -29,7 +29,7 @@ class Mixture(NamedTuple):
 
 
 def n_outputs(n_mixtures: int, univariate: bool = False) -> int:
-    """How many numbers a network has to give for one density."""
+    """Count the outputs that a network needs for one density."""
     return 3 * n_mixtures if univariate else 6 * n_mixtures + 1
 
 
@@ -124,7 +124,7 @@ class MixtureLoss(nn.Module):
 
 
 def mask(lengths: Tensor, n_steps: int) -> Tensor:
-    """Which places of padded sequences, `(n, n_steps)`, are points of theirs."""
+    """Mask the places of padded sequences, `(n, n_steps)`, that are points."""
     return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
 
 

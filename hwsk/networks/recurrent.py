@@ -23,7 +23,7 @@ _BLOCK = 16  # steps back whose factors are made at once: more than a few MB lea
 
 
 class LSTMState(NamedTuple):
-    """What a layer carries from step to step; the last two are None without a window."""
+    """Hold the state of a layer between steps; the last two are None without a window."""
 
     hidden: Tensor
     cell: Tensor
@@ -171,7 +171,7 @@ class LSTMLayer(nn.Module):
 
 
 def window_weights(weights: Tensor, precisions: Tensor, position: Tensor, n: int) -> Tensor:
-    """How much the window sees of each of `n` characters, `(..., n)` (equation 46; u from 1)."""
+    """Compute the window's weight of each of `n` characters, `(..., n)` (equation 46; u from 1)."""
     places = torch.arange(1, n + 1, device=position.device, dtype=position.dtype)
     away = (position[..., None] - places) ** 2
     return (weights[..., None] * torch.exp(-precisions[..., None] * away)).sum(dim=-2)
@@ -309,7 +309,7 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _factors(gates: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """What derivatives are multiplied by on their way back, for a block of steps at once.
+    """Compute the factors of derivatives in the backward pass, for a block of steps at once.
 
     Into each gate comes the cell's derivative (of the output gate: that of the hidden vector) times
     the first, `(n_steps, n, 4, n_hidden)`; into the cell the hidden vector's times the second.

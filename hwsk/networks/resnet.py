@@ -99,7 +99,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def stages(self) -> list[list[nn.Module]]:
-        """What `frozen` counts: the stem, then the four stages."""
+        """List the modules that `frozen` counts: the stem, then the four stages."""
         stem: list[nn.Module] = [self.conv1, self.bn1]
         return [stem, [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
 

@@ -1,4 +1,4 @@
-"""Graves' networks: a density of the next point from all before it, and from a text."""
+"""Define Graves' networks for pen strokes: prediction, and synthesis from a text."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ class StrokeNetwork(nn.Module):
             window = window if i else seen
             hiddens.append(hidden)
             last.append(after)
-        # Not in bfloat16: where the pen goes is told to more than three digits.
+        # Not in bfloat16: pen offsets need more than three digits.
         with torch.autocast(points.device.type, enabled=False):
             hidden = torch.cat(hiddens, dim=2)
             return linear(hidden, self.head.weight, self.head.bias).transpose(0, 1), last
 
     def attention_over(self, points: Tensor, context: Tensor) -> Tensor:
-        """What the window sees after each point of sequences, `(n, n_steps, n_characters)`."""
+        """Compute the window after each point of sequences, `(n, n_steps, n_characters)`."""
         reader = self.lstms[0]
         start = reader.initial_state(len(context), context)
         hidden, _, _ = reader(points.transpose(0, 1), start, context)

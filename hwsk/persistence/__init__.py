@@ -37,7 +37,7 @@ __all__ = ["load", "save"]
 
 FORMAT = 2
 STRING_BYTES = 64 << 20
-"""What arrays of strings may take when a file is loaded, beside eight times its size."""
+"""Bytes that arrays of strings may take when a file is loaded, beside eight times its size."""
 
 _DUMPS = (".joblib", ".pkl", ".pickle")
 _HINT = "; a joblib or pickle file? load it with joblib.load, if you trust it"

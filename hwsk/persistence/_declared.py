@@ -1,4 +1,4 @@
-"""What of an estimator is stored: a declaration for each class, which loading goes by.
+"""Declare which attributes of an estimator are stored and loaded, for each class.
 
 Only declared attributes are written and restored; an estimator that has others can't be saved, and
 a file that names others is refused. A declaration is a text of names, each followed by what it is:
@@ -30,7 +30,7 @@ Check = Callable[[State, dict[str, Any]], None]
 
 
 class Declaration(NamedTuple):
-    """What is stored of a class.
+    """Declare the stored attributes of a class.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Declaration(NamedTuple):
     no_file: tuple[str, ...] = ()
 
     def names_file(self, parameter: str, value: Any) -> bool:
-        """Whether the value of a parameter is a place on a machine."""
+        """Return whether the value of a parameter is a place on a machine."""
         return parameter == self.file and not (value is None or value in self.no_file)
 
     def names(self) -> set[str]:

@@ -81,7 +81,7 @@ def _encode_params(
 
 
 def _predicts_with(key: str, params: dict[str, Any]) -> bool:
-    """Whether a parameter of training counts in predicting, too: augmented copies do."""
+    """Return whether a training parameter also affects prediction, like augmented copies."""
     copies = params.get("test_augmentations"), getattr(params.get("comparator"), "n_duplicates", 0)
     return key == "augment" and any(copies)
 
@@ -123,7 +123,7 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
 
 
 def declared(name: str) -> Declaration:
-    """What is stored of a class."""
+    """Return the declaration of a class."""
     return SKLEARN[name] if name.startswith("sklearn.") else CLASSES.get(name, Declaration())
 
 

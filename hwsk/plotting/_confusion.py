@@ -1,4 +1,4 @@
-"""Which characters are taken for each other: as a matrix, and in pictures."""
+"""Plot confusions of characters: as a matrix, and with images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the displays share: matplotlib, if it is there, and their colours."""
+"""Import matplotlib lazily, and define the colours of the displays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def import_pyplot() -> Any:
 
 
 def place_of(ax: Any) -> Any:
-    """Where axes stand in their figure's grid, to be divided among others; they are emptied."""
+    """Take the place of axes in their figure's grid, to be divided; the axes are emptied."""
     place = ax.get_subplotspec()
     if place is None:
         raise ValueError("ax stands free in its figure; take one made by plt.subplots")

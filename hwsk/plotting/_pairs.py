@@ -236,7 +236,7 @@ class PairDisplay:
         return self
 
     def _check(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
-        """Which pairs are by one writer, which are taken for what they are, and their scores."""
+        """Return the pairs by one writer, the pairs that are predicted rightly, and the scores."""
         y_true, y_pred = np.ravel(self.y_true), np.ravel(self.y_pred)
         scores = np.ravel(self.y_score).astype(np.float64)
         check_consistent_length(self.first, self.second, y_true, y_pred, scores)

@@ -1,4 +1,4 @@
-"""What an autoencoder keeps of images, and what its vectors mean, in pictures."""
+"""Plot reconstructions and latent dimensions of an autoencoder."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class ReconstructionDisplay:
 
 
 class LatentTraversalDisplay:
-    """What each latent dimension changes: a row of images in which one number varies.
+    """Plot the effect of each latent dimension: a row of images in which one number varies.
 
     Parameters
     ----------
@@ -381,7 +381,7 @@ def _fitted(image: Image, size: tuple[int, ...]) -> Image:
 
 
 def _limits(images: Any) -> tuple[float, float]:
-    """What is black and what white: 0 and 1, and beyond where values are free."""
+    """Return the values of black and white: 0 and 1, and beyond where values are free."""
     lowest = min(float(image.min()) for image in images)
     highest = max(float(image.max()) for image in images)
     return min(0.0, lowest), max(1.0, highest)

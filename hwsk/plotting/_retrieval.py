@@ -1,4 +1,4 @@
-"""Which images are nearest to which, in pictures."""
+"""Plot query images with their nearest neighbours."""
 
 from __future__ import annotations
 

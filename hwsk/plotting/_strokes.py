@@ -1,4 +1,4 @@
-"""What the networks of pen strokes see and expect while a line is written, in pictures."""
+"""Plot attention and predicted densities of the networks of pen strokes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _TURNS = ["#0072b2", "#d55e00", "#009e73"]  # of three in turn, two neighbours n
 _CELLS_AN_INCH = 90  # of the map of a density
 _REACH = 4.0  # standard deviations
 _NEGLIGIBLE = 1e-3  # weight of a component
-_DECADES = 3.0  # of densities that are told apart
+_DECADES = 3.0  # of densities that colours distinguish
 _MOST = 95.0  # percentile of what is there to see, at which colours end
 
 
 class AttentionDisplay:
-    """Which character the synthesizer looks at while the pen moves.
+    """Plot the character that the synthesizer attends to while the pen moves.
 
     Above stands the line. Below, time runs to the right, the text from top to bottom: the darker,
     the more the window sees of a character before the pen goes to a point. The ink has the colour
@@ -208,7 +208,7 @@ class AttentionDisplay:
 
 
 class MixtureDisplay:
-    """Where a network expects the pen to go next, all along a line.
+    """Plot the predicted density of the next pen position along a line.
 
     Above, the densities of all points, each where the point before was, are added up, with the
     strokes drawn over them: narrow along a stroke, wide where the pen was lifted. Below, time runs

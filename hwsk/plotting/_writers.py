@@ -1,4 +1,4 @@
-"""Who wrote it, in pictures: where on a page the evidence lies."""
+"""Plot the evidence for a writer on a page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SCALE = 0.8  # inches, for the scale
 
 
 class PatchMapDisplay:
-    """Where on a page or line the evidence for a writer lies.
+    """Plot the evidence for a writer on a page or line.
 
     The image with a colour for each patch that a classifier judged. By default it is the
     logarithm of the odds for a writer against the most likely other one: blue speaks for the
@@ -308,7 +308,7 @@ class PatchMapDisplay:
 
 
 def _known(name: str, wanted: Any, classes: Sequence[Any]) -> Any:
-    """What is wanted, if it is there; else, where nothing is, the most likely class."""
+    """Return the wanted class; the most likely class where none is wanted."""
     if wanted is None:
         return classes[0]
     if wanted not in classes:

@@ -46,7 +46,7 @@ _MOSTLY_SPECKS = (
 
 
 class _ImageTransformer(TransformerMixin, BaseEstimator):
-    """What the image transformers share: containers, laziness, tags. They learn nothing."""
+    """Transform images one by one, lazily for files; stateless base of the image transformers."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
 
@@ -96,7 +96,7 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
         return pack_images(made, is_table=images.is_table, stack=stack)
 
     def _remark(self, image: Image, changed: Image) -> str | None:
-        """What is to be said of an image, for a warning; see `LazyImages`."""
+        """Return a remark on an image for a warning; see `LazyImages`."""
         return None
 
     @abstractmethod
@@ -699,7 +699,7 @@ def _stroke_spacing(image: Image) -> float | None:
 
 
 def _darkness(image: Image) -> NDArray[np.float32]:
-    """How much darker than paper each pixel is; paper's own texture counts nothing."""
+    """Measure how much darker than paper each pixel is; paper's own texture counts nothing."""
     darkness = paper_color(image) - image.astype(np.float32)
     darkness[darkness < MIN_CONTRAST * paper_level(image)] = 0
     return darkness

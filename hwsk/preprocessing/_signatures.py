@@ -26,8 +26,8 @@ _NEIGHBOURS = np.array([[1, 2, 4], [128, 0, 8], [64, 32, 16]], np.float32)
 class SignatureNormalizer(_ImageTransformer):
     """Redraw a signature on a canvas of one size, with one pen, and leave the scan out.
 
-    Ink is told from paper, faint strokes are kept where they belong to dark ones, and specks and
-    the dark edges of a scan are dropped. The ink is cut out, scaled to fit with its proportions
+    Ink is separated from paper. Faint strokes are kept if they belong to dark ones; specks and the
+    dark edges of a scan are dropped. The ink is cut out, scaled to fit with its proportions
     kept, and centred; of each stroke only its middle line [1]_ counts, which is drawn anew. So a
     network that compares signatures sees neither paper nor tone nor pen nor resolution.
 
@@ -175,7 +175,7 @@ class SignatureNormalizer(_ImageTransformer):
         if not len(rows):  # a dot
             rows, columns = (np.array([side // 2]) for side in ink.shape)
         height, width = (_SUPERSAMPLING * side for side in self.size)
-        # The middle of what there is comes to the middle of the canvas.
+        # The middle of the ink comes to the middle of the canvas.
         y = height / 2 + scale * (rows - (rows.min() + rows.max()) / 2)
         x = width / 2 + scale * (columns - (columns.min() + columns.max()) / 2)
         canvas: Image = np.zeros((height, width), np.uint8)
@@ -235,7 +235,7 @@ def thin(ink: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _thinning_tables() -> list[NDArray[np.uint8]]:
-    """Whether a pixel goes, by the code of its neighbours, in the two steps of a round."""
+    """Decide by the code of its neighbours whether a pixel goes, in the two steps of a round."""
     tables = [np.zeros(256, np.uint8) for _ in range(2)]
     for code in range(256):
         ring = [code >> bit & 1 for bit in (1, 2, 3, 4, 5, 6, 7, 0)]  # clockwise from the north

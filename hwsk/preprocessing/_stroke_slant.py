@@ -31,7 +31,7 @@ def _shear(shear: float) -> NDArray[np.float64]:
 
 
 class _Straightener(StrokeTransformer):
-    """What the two share: what is measured is taken out by a matrix."""
+    """Remove a measured slant or slope by a matrix; base of both transformers."""
 
     _matrix: Callable[[float], NDArray[np.float64]]
 

@@ -151,7 +151,7 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
 
 
 class StrokeTransformer(TransformerMixin, BaseEstimator):
-    """What the transformers of strokes into strokes share. Most of them learn nothing."""
+    """Transform strokes into strokes; base of the stroke transformers, most of them stateless."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
 
@@ -462,7 +462,7 @@ class JumpCapper(StrokeTransformer):
 
 
 def near_the_rest(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points lie no farther from the middle 98% than those extend, in x and in y."""
+    """Mask points no farther from the middle 98% than those extend, in x and in y."""
     low, high = np.percentile(points, [1, 99], axis=0)
     reach = high - low
     reach[0] = max(reach)  # a line of text is wide; a lone tall letter may have a flourish
@@ -471,7 +471,7 @@ def near_the_rest(points: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def to_points(sample: Strokes) -> NDArray[np.float64]:
-    """Where the pen is after each row."""
+    """Compute the position of the pen after each row."""
     return np.cumsum(sample[:, :2], axis=0, dtype=np.float64)
 
 
@@ -493,7 +493,7 @@ def _steps(sample: Strokes) -> NDArray[np.float64]:
 def _spikes(
     points: NDArray[np.float64], stroke: NDArray[Any], max_step: float
 ) -> NDArray[np.bool_]:
-    """Which points inside a stroke are reached and left by leaps, to a place one leap away."""
+    """Mask points inside a stroke that are reached and left by leaps, to a place one leap away."""
     steps = np.hypot(*np.diff(points, axis=0).T)
     inside = np.diff(stroke) == 0
     spikes = np.zeros(len(points), bool)

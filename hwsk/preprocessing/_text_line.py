@@ -1,4 +1,4 @@
-"""Where a line of pen strokes has its baseline, and how high its small letters are."""
+"""Estimate the baseline and the x-height of a line of pen strokes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def fit_text_line(polylines: list[Points]) -> TextLine:
 
 
 def _turns(line: Points) -> tuple[Points, Points]:
-    """Where the pen turns, starts or ends above its ink, and where below it.
+    """Find the points where the pen turns, starts or ends above its ink, and those below it.
 
     As rows x, y and the larger of the way down or up before the turn and that after it: where the
     pen trembles or rests, that is small.
@@ -105,7 +105,7 @@ def _weighted_median(sizes: Points) -> float:
 
 
 def _mode(values: Points, weights: Points, reach: float) -> tuple[float, float]:
-    """Where most values are within `reach` (the deviation of a Gaussian), and how many.
+    """Find the densest place of values within `reach` (a Gaussian's deviation), and their number.
 
     They are counted in bins of half a reach, so that many values cost no more than a few. What is
     thousands of letters away from most is not counted.

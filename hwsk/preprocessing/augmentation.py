@@ -45,7 +45,7 @@ _PROBABILITY = [Interval(Real, 0, 1, closed="both")]
 
 
 class _Augmentation(BaseEstimator):
-    """What the augmentations share: checks of parameters and image, dtypes."""
+    """Check the parameters and the image, and keep dtypes; base of the augmentations."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
 
@@ -550,7 +550,7 @@ def character_augmentation(strength: float = 1.0) -> Compose:
     """An augmentation for images of one character, about 28 pixels each way, that keeps their size.
 
     Turn, slant, size, proportions and place vary, and an elastic distortion changes the shape, as
-    in [1]_. Characters can be told apart at the default strength.
+    in [1]_. Characters remain distinguishable at the default strength.
 
     Parameters
     ----------

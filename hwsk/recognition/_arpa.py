@@ -137,7 +137,7 @@ def read(path: str | os.PathLike[str], unit: str) -> tuple[Ngrams, list[str], li
 
 
 def _read_counts(numbered: Iterator[str], lines: _Lines) -> list[int]:
-    """What the head of the file says: number of n-grams of each length."""
+    """Read the number of n-grams of each length from the head of the file."""
     for line in numbered:
         if line == "\\data\\":
             break

@@ -28,7 +28,7 @@ BLANK = 0  # CTC's class of no character; no last character, in a prefix
 
 
 class Language(NamedTuple):
-    """What may be written, and how likely it is.
+    """Constrain and score texts in the search.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _may_end(language, entry):
 
 @_jit
 def _end(language, lm, word, last):
-    """What the end of the text adds to the score."""
+    """Return the score that the end of the text adds."""
     if language.unit == NO_MODEL:
         return 0.0
     log10_prob = 0.0

@@ -346,7 +346,7 @@ class CharacterClassifier(NetworkClassifier):
         return stack
 
     def _learn_levels(self, scan: Scan, weights: NDArray[np.float64]) -> None:
-        """Which values are paper and ink: most of an image is paper."""
+        """Estimate the values of paper and ink: most of an image is paper."""
         counts = np.flatnonzero(weights)  # what has no weight is as if it were not there
         low, high = scan.span(counts)
         light = scan.ink((high, low))[counts] < 0.5

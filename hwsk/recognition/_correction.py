@@ -341,7 +341,7 @@ def _check_lexicon(lexicon: Sequence[str]) -> list[str]:
 
 
 def _edits(written: str, read: str, classes: dict[str, int]) -> Edits:
-    """What each character was read as, in an alignment with the fewest edits."""
+    """Align two texts with the fewest edits, and list pairs of true and recognized character."""
     a, b = ([classes.get(c, _NOTHING) for c in text] for text in (written, read))
     pairs: Edits = []
     for block in Levenshtein.opcodes(written, read):
@@ -362,7 +362,7 @@ def _count_edits(truths: list[str], readings: list[str], alphabet: str) -> NDArr
 
 
 def _log_probs_of_edits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each character is read as; rare ones err as all together do."""
+    """Estimate log-probabilities of edits; rare characters err like all together."""
     n, same = counts.sum(axis=1), np.diag(counts)
     of_all = np.full_like(counts, 0.0, dtype=np.float64)
     for rows in (slice(0, 1), slice(1, None)):  # what is inserted; what is misread or missed

@@ -63,7 +63,7 @@ def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]
 
 
 def _merge(path: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What a path through the time steps reads."""
+    """Collapse a path through the time steps to its text."""
     return path[(path != BLANK) & (path != np.r_[BLANK, path[:-1]])]
 
 
@@ -352,7 +352,7 @@ class CTCDecoder(BaseEstimator):
         return read
 
     def _language(self, alphabet: str) -> Language:
-        """What the search is to know of the language, in terms of the network's classes."""
+        """Express the language model in terms of the network's classes, for the search."""
         from hwsk.recognition import _beam
 
         classes = {character: i for i, character in enumerate(alphabet, 1)}

@@ -1,4 +1,4 @@
-"""Where each character of a reading stands, how sure it is, and what words are made of that."""
+"""Locate characters in a line with their confidence, and group them into words."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _means(probabilities: NDArray[np.float64]) -> dict[str, float]:
 def _edges(
     steps: NDArray[np.int64], n_steps: int, ink: tuple[float, float] | None
 ) -> NDArray[np.float64]:
-    """Where each character begins and ends, in time steps.
+    """Find the time steps at which each character begins and ends.
 
     CTC shows a character for a step or two of its width, and a network may do so early or late, by
     up to a character. So the peaks are moved, by no more than the distance of two, until the first

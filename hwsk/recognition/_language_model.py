@@ -22,7 +22,7 @@ from hwsk.recognition._ngrams import END, SPECIAL, START, UNKNOWN, Ngrams, estim
 
 
 class NgramLanguageModel(BaseEstimator):
-    """How likely a text is, by n-grams of its characters or words.
+    """Model the probability of a text by n-grams of its characters or words.
 
     The model is estimated by interpolated modified Kneser-Ney smoothing [1]_, as KenLM's `lmplz`
     does [2]_, and is exchanged with other programs as an ARPA file.

@@ -406,7 +406,7 @@ class CTCRecognizer(NetworkEstimator):
 
     def _warn_if_blank(self, X: Any) -> None:
         if self.history_ and not np.isfinite(self.history_[-1]["train_loss"]):
-            return  # that has been told, and more training would not help
+            return  # reported already, and more training would not help
         found = self._confidences(check_images(X, self)[: 2 * self.batch_size])
         self.confidence_ = float(found[:, 0].mean())
         if not found[:, 1].any():
@@ -425,7 +425,7 @@ class CTCRecognizer(NetworkEstimator):
         images: LazyImages,
         finish: Callable[[int, str, NDArray[np.float64]], Any],
     ) -> list[Any]:
-        """What `finish` makes of row, text and log-probabilities of each image."""
+        """Return what `finish` makes of row, text and log-probabilities of each image."""
         read = self._decoder()._reader(self.alphabet_)
         results = [None] * len(images)
         found = np.zeros((len(images), 2))

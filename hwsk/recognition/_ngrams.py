@@ -172,7 +172,7 @@ def estimate(tokens: Ids, sentences: Ids, n_symbols: int, order: int) -> tuple[N
 
 
 def _discounts(counts: Ids) -> tuple[float, ...]:
-    """What is taken from n-grams of count 1, 2, and more: [1]_ of `estimate`, equation 26."""
+    """Compute the discounts of counts 1, 2, and more: [1]_ of `estimate`, equation 26."""
     seen = np.bincount(counts[counts < 5], minlength=5).astype(float)
     if not seen[1:4].all():
         return _FALLBACK

@@ -1,4 +1,4 @@
-"""What the two densities over pen strokes share: parameters, training, likelihoods, sampling."""
+"""Train, evaluate and sample the two densities over pen strokes."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ class StrokeDensity(NetworkEstimator):
         return scaled
 
     def _restore(self, points: NDArray[Any]) -> NDArray[Any]:
-        """What was drawn, in the units of `fit`."""
+        """Convert samples to the units of `fit`."""
         restored: NDArray[Any] = points.astype(np.float64)
         restored[:, :2] = restored[:, :2] * self.scale_ + self.mean_
         return restored

@@ -1,4 +1,4 @@
-"""What a page is saved as: SVG, PNG, GIF, InkML."""
+"""Save a page as SVG, PNG, GIF or InkML."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ class Page:
         return files
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: all sheets below each other."""
+        """Show all sheets below each other in a notebook."""
         return _formats.as_svg(self, self.sheets, "ink", seconds=0)
 
 

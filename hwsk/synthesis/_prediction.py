@@ -64,7 +64,7 @@ class StrokePredictor(StrokeDensity):
 
     See Also
     --------
-    HandwritingSynthesizer : The same, told what to write.
+    HandwritingSynthesizer : The same density, given the text to write.
 
     Notes
     -----

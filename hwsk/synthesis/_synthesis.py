@@ -520,7 +520,7 @@ class HandwritingSynthesizer(StrokeDensity):
         return self._mixtures(sequences, contexts)
 
     def attention(self, X: Any, y: Any) -> NDArray[Any]:
-        """What the window sees while strokes are written: phi of equation 46.
+        """Compute the window's weights while strokes are written: phi of equation 46.
 
         Parameters
         ----------
@@ -554,7 +554,7 @@ class HandwritingSynthesizer(StrokeDensity):
 
 
 def _own(line: Sample, n_before: int, n_characters: int) -> slice:
-    """Which points of a line are its own text: not the end of the prime, nor a resting pen.
+    """Mask the points of a line that are its own text: no prime, no resting pen.
 
     Up to where the window sees the text's first character, the widest jump of the lifted pen is
     the blank between the prime and the text. Between the last character and the end of the line
@@ -596,7 +596,7 @@ def check_writable(texts: Any) -> list[str]:
 
 
 def _is_table(X: Any) -> bool:
-    """Whether X is numbers, a row a sample, and no texts."""
+    """Check whether X is numbers, a row a sample, and has no texts."""
     if hasattr(X, "columns") or hasattr(X, "toarray"):  # data frame, sparse matrix
         return True
     if isinstance(X, str):

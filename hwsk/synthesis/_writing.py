@@ -108,7 +108,7 @@ def write(
     line_height : float, default=None
         Millimetres from one baseline to the next. None: four times `x_height`.
     size : (float, float), default=(210.0, 297.0)
-        Width and height of a sheet in millimetres; A4, if not told otherwise.
+        Width and height of a sheet in millimetres; by default A4.
     margin : float, default=20.0
         Millimetres of paper around the text.
     align : {"left", "center"}, default="left"
@@ -216,12 +216,12 @@ def _check_characters(text: str, known: str, name: str) -> None:
             if character not in known:
                 places.setdefault(character, []).append(f"line {row}, column {column}")
     if places:
-        told = [
+        unknown = [
             f"{character!r} ({where[0]}{f' and {len(where) - 1} more' * (len(where) > 1)})"
             for character, where in places.items()
         ]
         raise ValueError(
-            f"the synthesizer's training data has no {', '.join(told)} of {name}; "
+            f"the synthesizer's training data has no {', '.join(unknown)} of {name}; "
             f"it knows {''.join(sorted(known))!r}"
         )
 

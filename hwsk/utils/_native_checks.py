@@ -71,7 +71,7 @@ def _use(estimator: Any, X: Any, y: Any) -> Any:
 
 
 def _outputs(estimator: Any, queries: Any) -> dict[str, Any]:
-    """What each method gives of the queries, as far as there is one."""
+    """Call each method of the estimator on the queries, as far as it has it."""
     found = {}
     for name in _OUTPUTS:
         if not hasattr(estimator, name):

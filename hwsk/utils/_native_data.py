@@ -16,7 +16,7 @@ from hwsk.datasets import make_handwriting
 
 @dataclass(frozen=True)
 class NativeData:
-    """What an estimator is fitted on, and what it predicts from.
+    """Hold data that an estimator is fitted on, and data that it predicts from.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How the images of a pair are compared, from what the network gives of each."""
+"""Compare the embeddings or local descriptors of a pair of images."""
 
 from __future__ import annotations
 

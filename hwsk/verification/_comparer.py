@@ -41,7 +41,7 @@ _AT_ONCE = 50_000  # pairs whose vectors are held at once
 
 
 class _Compared(NamedTuple):
-    """What was found of pairs of sides."""
+    """Hold distances and scores of pairs of sides."""
 
     counts: NDArray[np.intp]
     """Samples of each side."""
@@ -368,7 +368,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         _, numbers, n_sides = np.unique(writers, return_inverse=True, return_counts=True)
         n_pairs = np.bincount(numbers[alike[:, 0]], minlength=len(n_sides))
         ratios = []
-        for probabilities, _ in self._told(means):
+        for probabilities, _ in self._feature_probabilities(means):
             k = probabilities.shape[1]
             codes = probabilities.argmax(axis=1)
             share = np.bincount(codes, weights=1 / n_sides[numbers], minlength=k) / len(n_sides)
@@ -381,7 +381,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             ratios.append(np.log((found + _SHRINKAGE) / (expected + _SHRINKAGE)))
         return ratios
 
-    def _told(
+    def _feature_probabilities(
         self, means: list[NDArray[np.float64]]
     ) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
         """For each feature, the probabilities of each side, and the classes they are of."""
@@ -391,7 +391,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 yield from zip(np.split(of_part, ends, axis=1), part.classes, strict=True)
 
     def _vectors(self, X: Any) -> list[NDArray[np.float64]]:
-        """What each part makes of each sample."""
+        """Transform each sample by each part."""
         front, union = shared_steps(self.representation_)
         if union is None:
             X = validate_data(self, X, reset=False, dtype=np.float64)
@@ -501,15 +501,15 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 {"distance": found.distances[0], "one_hand": one_hand, "two_hands": two_hands},
                 index=pd.Index(self.part_names_, name="part"),
             ),
-            features=self._tell_features(found.means, size),
+            features=self._compare_features(found.means, size),
             n_images=(int(found.counts[0]), int(found.counts[1])),
         )
 
-    def _tell_features(self, means: list[NDArray[np.float64]], size: int) -> pd.DataFrame:
-        """What the classifier says of both sides, and what it means, the most telling first."""
+    def _compare_features(self, means: list[NDArray[np.float64]], size: int) -> pd.DataFrame:
+        """List the classifier's features of both sides with their evidence, the strongest first."""
         rows = []
         for (probabilities, classes), ratios in zip(
-            self._told(means), self.feature_ratios_, strict=True
+            self._feature_probabilities(means), self.feature_ratios_, strict=True
         ):
             first, second = probabilities.argmax(axis=1)
             rows.append(

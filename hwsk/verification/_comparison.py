@@ -65,7 +65,7 @@ def verbal_equivalent(log_likelihood_ratio: float) -> str:
 
 @dataclass(frozen=True)
 class HandComparison:
-    """What `HandComparer.compare` found: how likely one hand is, and why.
+    """Hold the result of `HandComparer.compare`: how likely one hand is, and why.
 
     Parameters
     ----------

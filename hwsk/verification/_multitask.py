@@ -76,8 +76,8 @@ class MultiTaskClassifier(
     hidden_units : int, default=256
         Features that a dense layer makes of the encoder's maps.
     texture : bool, default=False
-        Whether that layer also sees mean and maximum over the image of each feature of the last two
-        stages: what there is, wherever it is.
+        Whether that layer also takes mean and maximum over the image of each feature of the last
+        two stages, which don't depend on where in the image the feature is.
     {training}
 
     Attributes

@@ -20,7 +20,7 @@ from hwsk.verification._calibration import STRATEGIES, find_threshold, fit_logis
 
 
 class PairClassifierMixin:
-    """What compares pairs of samples, with the verbs of metric-learn [1]_: pairs are the samples.
+    """Compare pairs of samples, with the verbs of metric-learn [1]_: pairs are the samples.
 
     A subclass has `classes_` once fitted, and says
 

@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 
 def innermost(transformer: Any) -> Any:
-    """What does the work inside of frozen estimators."""
+    """Return the estimator inside of frozen ones."""
     while isinstance(transformer, FrozenEstimator):
         transformer = transformer.estimator
     return transformer
@@ -69,7 +69,7 @@ def parts_of(representation: Any) -> list[Part]:
 
 
 def needs_fit(transformer: Any) -> bool:
-    """Whether there is anything to fit."""
+    """Return whether any part has to be fitted."""
     if transformer in (None, "passthrough", "drop") or isinstance(transformer, FrozenEstimator):
         return False
     if isinstance(transformer, FeatureUnion):

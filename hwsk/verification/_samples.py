@@ -14,15 +14,15 @@ from torch import Tensor
 from hwsk._data.images import Image
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, collate_canvases
-from hwsk._training.writer_batches import ContextBatches, FellowBatches
+from hwsk._training.writer_batches import ContextBatches, PositivePairBatches
 
 
 class SampleDataset(CanvasDataset):
     """Images with (writer, sample, features, whether it is the writer's only one[, context])."""
 
-    def batches(self, batch_size: int, shuffle: bool) -> FellowBatches:
+    def batches(self, batch_size: int, shuffle: bool) -> PositivePairBatches:
         assert self.targets is not None
-        kind = ContextBatches if len(self.targets[0]) > 4 else FellowBatches
+        kind = ContextBatches if len(self.targets[0]) > 4 else PositivePairBatches
         return kind(self, batch_size)
 
 

@@ -47,7 +47,7 @@ def main(model: str, data: str, n_lines: int, epochs: int, lr: float, seed: int)
     warnings.simplefilter("ignore", UserWarning)
     rng = np.random.default_rng(seed)
     bunch, train, valid = load_split(data)
-    learnt, told = (
+    learnt, held_out = (
         make_handwriting(n, texts=texts(n, rng), n_writers=n // 2, random_state=state)
         for n, state in ((n_lines, seed), (100, seed + 1))
     )
@@ -70,7 +70,7 @@ def main(model: str, data: str, n_lines: int, epochs: int, lr: float, seed: int)
             recognizer.fit(object_array(images), written)
         parts = []
         for name, lines, truth, writers in (
-            ("accents", told.images, told.text, told.writer),
+            ("accents", held_out.images, held_out.text, held_out.writer),
             ("IAM", bunch.images[valid], bunch.text[valid], bunch.writer[valid]),
         ):
             read = reader.predict(lines)

@@ -131,7 +131,7 @@ def judge(model, data) -> None:
 
 
 def report(vae, data) -> None:
-    """Print errors and what the features can be told by, beside those of PCA."""
+    """Print reconstruction errors and how well features are predicted, beside those of PCA."""
     words, train, valid, test = load_split(data)
     pixels = (words.images / np.float32(255)).reshape(len(words.images), -1)
     n = vae.latent_dim
@@ -201,9 +201,9 @@ def probe(name, Z, features, train, test) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
             model.fit(Z[fit_on], y[fit_on])
-        told = model.predict(Z[judge_on])
-        accuracies.append(accuracy_score(y[judge_on], told))
-        balanced.append(balanced_accuracy_score(y[judge_on], told))
+        predicted = model.predict(Z[judge_on])
+        accuracies.append(accuracy_score(y[judge_on], predicted))
+        balanced.append(balanced_accuracy_score(y[judge_on], predicted))
     print(
         f"test, {name}: the {len(accuracies)} features by logistic regression: accuracy "
         f"{np.mean(accuracies):.3f}, balanced {np.mean(balanced):.3f}",

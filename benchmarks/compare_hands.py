@@ -83,11 +83,11 @@ def judge_features(comparer: HandComparer, classifier: Any, images: Any, writer:
     """Print what each feature's own ratio is worth, and the sum of all, over pairs of images."""
     first, second = np.triu_indices(len(images), 1)
     same = writer[first] == writer[second]
-    told, total = classifier.predict(images), np.zeros(len(same))
+    predicted, total = classifier.predict(images), np.zeros(len(same))
     for feature, classes, ratios in zip(
         classifier.task_names_, classifier.classes_, comparer.feature_ratios_, strict=True
     ):
-        codes = [list(classes).index(value) for value in told[feature]]
+        codes = [list(classes).index(value) for value in predicted[feature]]
         of_pairs = ratios[0][np.array(codes)[first], np.array(codes)[second]]
         total += of_pairs
         print(

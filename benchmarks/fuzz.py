@@ -374,13 +374,13 @@ def main(files: int, quick: bool, only: str | None, seed: int, keep: Path | None
         found: Counter[str] = Counter()
         for start in range(0, len(cases), BATCH):
             batch = cases[start : start + BATCH]
-            for number, (outcome, told) in enumerate(run_batch(reader, batch), start):
+            for number, (outcome, message) in enumerate(run_batch(reader, batch), start):
                 found[outcome] += 1
                 if outcome not in OUTCOMES[:2]:
                     kept = keep / f"{name.replace(' ', '_')}-{number}{reader.suffix}"
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     kept.write_bytes(cases[number][0])
-                    print(f"{kept}: {outcome}: {told}", file=sys.stderr)
+                    print(f"{kept}: {outcome}: {message}", file=sys.stderr)
         print(f"{name:16}" + "".join(f"{found[outcome]:17}" for outcome in OUTCOMES), flush=True)
         sums += found
     print(f"{'all':16}" + "".join(f"{sums[outcome]:17}" for outcome in OUTCOMES))

@@ -94,15 +94,20 @@ def main(epochs: int, data: str, out: Path, start: str, seed: int) -> None:
             parameters = BASE | parameters | {"max_epochs": epochs, "random_state": seed}
             recognizer = make(change, start, parameters)
             recognizer.fit(images[train], list(words.text[train]))
-            told = {change: list(recognizer.predict(images[valid])), "seconds": time.time() - began}
+            results = {
+                change: list(recognizer.predict(images[valid])),
+                "seconds": time.time() - began,
+            }
             if change == "base":
                 recognizer.set_params(test_augmentations=VERSIONS)
-                told[f"base, {VERSIONS} versions at test"] = list(recognizer.predict(images[valid]))
-            file.write_text(json.dumps(told))
-        told = json.loads(file.read_text())
-        seconds = told.pop("seconds")
-        base = base or told["base"]
-        for label, read in told.items():
+                results[f"base, {VERSIONS} versions at test"] = list(
+                    recognizer.predict(images[valid])
+                )
+            file.write_text(json.dumps(results))
+        results = json.loads(file.read_text())
+        seconds = results.pop("seconds")
+        base = base or results["base"]
+        for label, read in results.items():
             report(label, truth, base, read, writers)
         print(f"    {seconds:.0f} s", flush=True)
 

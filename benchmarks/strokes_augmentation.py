@@ -91,7 +91,7 @@ def main(model: Path, data: str, data_home: str, n_lines: int, seen: int, seeds:
             error = character_error_rate(truth, read[times][-1])
             print(f"seed {seed}, {times}x: CER {error:.4f}", flush=True)
     for times, readings in read.items():
-        errors = [character_error_rate(truth, told) for told in readings]
+        errors = [character_error_rate(truth, recognized) for recognized in readings]
         low, high = bootstrap_interval(
             character_error_rate,
             np.tile(truth, seeds),

@@ -43,13 +43,13 @@ def read(reader: Any, strokes: Any) -> np.ndarray:
         return reader.predict(StrokeRasterizer(height=HEIGHT).fit_transform(strokes))
 
 
-def report_legibility(name: str, truth: list[str], told: Any, writers: Any = None) -> None:
+def report_legibility(name: str, truth: list[str], recognized: Any, writers: Any = None) -> None:
     """Print error rates with intervals, over the writers of real lines, else over lines."""
     interval = partial(bootstrap_interval, groups=writers, random_state=SEED)
     parts = []
     for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
-        low, high = interval(metric, truth, told)
-        parts.append(f"{label} {metric(truth, told):.4f} [{low:.4f}, {high:.4f}]")
+        low, high = interval(metric, truth, recognized)
+        parts.append(f"{label} {metric(truth, recognized):.4f} [{low:.4f}, {high:.4f}]")
     print(f"{name}: {', '.join(parts)}", flush=True)
 
 
@@ -95,7 +95,7 @@ def main(model: Path, reader: str, data: str, data_home: str, n_lines: int, stab
 
 
 def report_style(synthesizer: Any, lines: Any, known: list[bool], n_writers: int = 20) -> None:
-    """Print how often the writer of a prime is told by what was written in their hand."""
+    """Print how often the writer of a prime is identified from lines generated in their hand."""
     usable = np.array(known) & (lines.writer != "") & [20 <= len(t) <= 40 for t in lines.text]
     writers, counts = np.unique(lines.writer[usable].astype(str), return_counts=True)
     writers = writers[np.argsort(-counts, kind="stable")[:n_writers]]

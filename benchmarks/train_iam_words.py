@@ -91,13 +91,13 @@ def main(data, out, start, epochs, lr, augment, seed) -> None:
     read = model.predict(words.images[valid])
     sound = words.segmentation[valid] == "ok"
     for name, rows in (("all", np.arange(len(valid))), ("segmented well", np.flatnonzero(sound))):
-        truth, told = words.text[valid][rows], object_array(read[rows])
+        truth, recognized = words.text[valid][rows], object_array(read[rows])
         figures = []
         for label, metric in (("CER", character_error_rate), ("word accuracy", accuracy_score)):
             low, high = bootstrap_interval(
-                metric, truth, told, groups=words.writer[valid][rows], random_state=0
+                metric, truth, recognized, groups=words.writer[valid][rows], random_state=0
             )
-            figures.append(f"{label} {metric(truth, told):.4f} [{low:.4f}, {high:.4f}]")
+            figures.append(f"{label} {metric(truth, recognized):.4f} [{low:.4f}, {high:.4f}]")
         print(f"{len(rows)} words ({name}): {', '.join(figures)}", flush=True)
     print(f"{time.time() - began:.0f} s")
 

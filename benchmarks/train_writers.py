@@ -91,7 +91,7 @@ def main() -> None:
 @click.option("--lines", default=54_000, help="Lines seen, with repetition: the budget.")
 @click.option("--seed", default=0)
 def pretrain(data, out, source, lines, seed) -> None:
-    """Learn other hands than those that are told apart later.
+    """Pretrain on other writers than those that are classified later.
 
     "others" are IAM's writers that are none of the top 50; "single" those with one form, so that
     the retrieval of all other writers' forms is judged on hands never seen; "online" adds IAM-OnDB.

@@ -1,4 +1,4 @@
-"""The IAM writers that the benchmarks share: who is told apart, and the split by form."""
+"""Select the IAM writers to classify, and split them by form, for all benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writers of IAM told apart and found by local descriptors and VLAD, without a network.
+"""Identify and retrieve IAM's writers by local descriptors and VLAD, without a network.
 
     python benchmarks/writers_vlad.py --data ../shared/data
 
@@ -89,10 +89,14 @@ def report_identification(name: str, lines: Bunch, scores: list[dict[str, np.nda
     classes = np.unique(lines.writer)
     first = np.unique(lines.form, return_index=True)[1]
     for level, rows in (("line", np.arange(len(lines.form))), ("form", first)):
-        told = classes[sum(of_kind[level] for of_kind in scores)[rows].argmax(axis=1)]
-        right = accuracy_score(lines.writer[rows], told)
+        predicted = classes[sum(of_kind[level] for of_kind in scores)[rows].argmax(axis=1)]
+        right = accuracy_score(lines.writer[rows], predicted)
         low, high = bootstrap_interval(
-            accuracy_score, lines.writer[rows], told, groups=lines.form[rows], random_state=SEED
+            accuracy_score,
+            lines.writer[rows],
+            predicted,
+            groups=lines.form[rows],
+            random_state=SEED,
         )
         print(
             f"top-{len(classes)} writers, {name}: {len(rows)} {level}s: "

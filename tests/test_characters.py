@@ -104,7 +104,7 @@ def test_the_published_network():
     ],
     ids=["float32", "float64", "list", "one channel", "colour"],
 )
-def test_forms_of_the_same_images_are_told_alike(change, reader):
+def test_forms_of_the_same_images_are_predicted_alike(change, reader):
     expected = reader.predict_proba(IMAGES[900:950])
     assert_allclose(reader.predict_proba(change(IMAGES[900:950])), expected, atol=0.02)
 
@@ -410,21 +410,21 @@ def test_failed_fit_leaves_what_was_fitted(reader):
 # --- warnings
 
 
-def test_inverted_images_are_told(reader):
+def test_inverted_images_are_reported(reader):
     mixed = IMAGES[:30].copy()
     mixed[7] = 255 - mixed[7]
     with pytest.warns(UserWarning, match=r"1 of 30 images look inverted \(dark ink .* rows 7; "):
         small(max_epochs=1).fit(mixed, LETTERS[:30])
-    with pytest.warns(UserWarning, match=r"30 of 30 .* inverted .*as most in `fit`") as told:
+    with pytest.warns(UserWarning, match=r"30 of 30 .* inverted .*as most in `fit`") as caught:
         reader.predict(255 - IMAGES[:30])
-    assert told[0].filename == __file__
+    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         reader.predict(IMAGES[:30])
         small(max_epochs=1).fit(IMAGES[:30], LETTERS[:30])
 
 
-def test_other_scales_are_told(reader):
+def test_other_scales_are_reported(reader):
     floats = IMAGES[:30] / 255.0
     with pytest.warns(UserWarning, match=r"30 of 30 images hold values far from those of `fit`"):
         reader.predict(IMAGES[:30].astype(float))

@@ -68,7 +68,7 @@ class Pixels(TransformerMixin, BaseEstimator):
         return np.stack([np.ravel(image)[self.columns] for image in X])
 
 
-class Told(MultiTaskClassifier):
+class KnownFeatures(MultiTaskClassifier):
     """Says of each image the classes that its first pixels are the numbers of."""
 
     def fit(self, X, y=None):
@@ -85,13 +85,13 @@ class Told(MultiTaskClassifier):
         return np.hstack([np.eye(2)[codes[:, 0]], np.eye(3)[codes[:, 1]]])
 
 
-def told():
-    return Told(representation="probabilities").fit(None)
+def known_features():
+    return KnownFeatures(representation="probabilities").fit(None)
 
 
 @pytest.fixture(scope="module")
 def comparer():
-    """Compares images by two parts, the halves of their pixels, and by what is told of them."""
+    """Compare images by three parts: the halves of their pixels, and known features."""
     vectors, writers = make_vectors()
     rng = np.random.default_rng(0)
     kinds = np.column_stack([rng.integers(2, size=60), rng.integers(3, size=60)])
@@ -100,7 +100,7 @@ def comparer():
         [
             ("left", FrozenEstimator(Pixels(slice(2, 4)).fit(None))),
             ("right", FrozenEstimator(Pixels(slice(4, 6)).fit(None))),
-            ("told", FrozenEstimator(told())),
+            ("known", FrozenEstimator(known_features())),
         ]
     )
     return HandComparer(union, random_state=0).fit(as_images(vectors), writers)
@@ -200,7 +200,7 @@ def test_a_ratio_of_classes_is_one_of_counts():
     writers = np.repeat(np.arange(120), 2)
     pixels = np.zeros((240, 3, 2), np.float32)
     pixels[writers < 30, 0, 0] = 1
-    comparer = HandComparer(FrozenEstimator(told()), n_images=1, random_state=0)
+    comparer = HandComparer(FrozenEstimator(known_features()), n_images=1, random_state=0)
     slant, staff = comparer.fit(pixels, writers).feature_ratios_
     explanation = str(comparer.compare(pixels[0], pixels[1]))
     assert "for one hand:\n  slant: both right (3.8 times)\nFeatures that tell" in explanation
@@ -214,7 +214,7 @@ def test_a_ratio_of_classes_is_one_of_counts():
 
 def test_distances_of_probabilities_are_hellinger(images):
     X, writers = images
-    comparer = HandComparer(FrozenEstimator(told()), random_state=0).fit(X, writers)
+    comparer = HandComparer(FrozenEstimator(known_features()), random_state=0).fit(X, writers)
     a, b = X[[0, 6, 12]], X[[0, 1, 18]]
     p, q = (comparer.representation_.transform(side).mean(axis=0) for side in (a, b))
     expected = np.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum() / 2)
@@ -225,7 +225,7 @@ def test_compare(comparer, images):
     X, _ = images
     comparison = comparer.compare(X[0], X[1])
     assert comparison.log_likelihood_ratio > 0
-    assert comparison.distances.index.tolist() == ["left", "right", "told"] == comparer.part_names_
+    assert comparison.distances.index.tolist() == ["left", "right", "known"] == comparer.part_names_
     features = comparison.features
     assert sorted(features.index) == comparer.feature_names_ == ["slant", "staff of d"]
     assert features["agree"].all() and (features["first_probability"] == 1).all()
@@ -350,7 +350,7 @@ def test_networks_and_features(tmp_path):
         [
             ("latents", VariationalAutoencoder(2, **small)),
             ("hand", SiameseVerifier(**small)),
-            ("features", MultiTaskClassifier(representation="probabilities", **small)),
+            ("known", MultiTaskClassifier(representation="probabilities", **small)),
         ]
     )
     comparer = HandComparer(union, random_state=0)
@@ -394,7 +394,7 @@ def test_strokes_are_drawn_by_the_first_step(tmp_path):
 
 def test_classifiers_features_are_a_part_that_explains_nothing(images):
     X, writers = images
-    part = Told().fit(None)
+    part = KnownFeatures().fit(None)
     comparer = HandComparer(FrozenEstimator(part), random_state=0).fit(X, writers)
     assert comparer.feature_names_ == [] and comparer.compare(X[0], X[1]).features.empty
 
@@ -440,7 +440,7 @@ def test_writers_that_calibrate_nothing(images):
     with pytest.raises(NotFittedError):
         HandComparer(Pixels()).compare(X[0], X[1])
     with pytest.raises(NotFittedError):
-        HandComparer(FrozenEstimator(Told(representation="probabilities"))).fit(X, writers)
+        HandComparer(FrozenEstimator(KnownFeatures(representation="probabilities"))).fit(X, writers)
 
 
 def test_a_fit_that_fails_leaves_the_former(images):

@@ -30,7 +30,7 @@ def corrector():
 
 
 class Sure(BaseEstimator):
-    """Reads what it is given, and is as sure of each character as it is told."""
+    """Predict the given texts, with the given confidence of each character."""
 
     def __init__(self, confidence=0.5):
         self.confidence = confidence

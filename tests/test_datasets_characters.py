@@ -96,7 +96,7 @@ def test_emnist_csv(tmp_path, suffix):
     assert load_emnist(tmp_path).text.tolist() == TEXT[::-1]
 
 
-def test_emnist_gzip_is_told_by_content(tmp_path):
+def test_emnist_gzip_is_recognized_by_content(tmp_path):
     put_emnist(tmp_path)
     for file in tmp_path.iterdir():  # one browser unpacks and keeps the name, another the reverse
         content = gzip.decompress(file.read_bytes()) if "labels" in file.name else file.read_bytes()

@@ -430,13 +430,13 @@ def test_iam_kaggle_subset(tmp_path):
 def test_iam_rows_without_image(iam_folder):
     for name in ("a01-000u-00", "b02-001-00"):
         next(iam_folder.rglob(f"{name}.png")).unlink()
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning) as shown:
         lines = load_iam(iam_folder)
-    assert [str(w.message) for w in caught] == [
+    assert [str(w.message) for w in shown] == [
         f"2 rows of {iam_folder}/ascii/lines.txt without an image: "
         "left out (a01-000u-00, b02-001-00)"
     ]
-    assert caught[0].filename == __file__
+    assert shown[0].filename == __file__
     assert lines.ids.tolist() == ["a01-000u-01"]
 
 
@@ -500,9 +500,9 @@ def test_iam_damaged_image(iam_folder):
     with pytest.raises(ValueError, match=r"a01-000u-00\.png is damaged"):
         load_iam(iam_folder, as_arrays=True, on_error="raise")
     n = len(load_iam(iam_folder).images)
-    with pytest.warns(UserWarning, match=r"1 image that can't be used .*a01-000u-00\.png") as told:
+    with pytest.warns(UserWarning, match=r"1 image that can't be used .*a01-000u-00\.png") as shown:
         lines = load_iam(iam_folder, as_arrays=True)
-    assert told[0].filename == __file__
+    assert shown[0].filename == __file__
     assert len(lines.images) == len(lines.text) == len(lines.ids) == n - 1
     assert "a01-000u-00" not in lines.ids
     image.write_bytes(b"")  # as a word of the published set is
@@ -575,10 +575,10 @@ def test_online_left_out(online_folder):
     put(online_folder / "lineStrokes/notes.xml", XML)
     put(online_folder / "ascii/c01-000.txt", "OCR:\n\nno CSR part\n")
     os.remove(online_folder / "lineStrokes/b02/b02-001/b02-001z-01.xml")
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning) as shown:
         lines = load_iam_online(online_folder)
     assert lines.ids.tolist() == ["a01-000u-01", "a01-000u-02"]
-    assert [str(w.message) for w in caught] == [
+    assert [str(w.message) for w in shown] == [
         f"4 lines of {online_folder} without transcript (3) or without ink (1): "
         "left out (a01-000u-03, notes, z01-000z-01, ...)"
     ]
@@ -659,9 +659,9 @@ def test_lines_left_out(tmp_path):
     put(tmp_path / "a.gt.txt", "text")
     put(tmp_path / "b.gt.txt", " \n")
     put(tmp_path / "z.gt.txt", "text")
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning) as shown:
         assert load_lines(tmp_path).ids.tolist() == ["a.png"]
-    assert [str(w.message) for w in caught] == [
+    assert [str(w.message) for w in shown] == [
         f"3 lines of {tmp_path} without image (1), transcript (1) or text in it (1): "
         "left out (z.gt.txt, c.png, b.png)"
     ]

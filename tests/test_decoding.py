@@ -81,9 +81,9 @@ def test_fewer_bits_in_16_are_scaled_and_said(bits, tmp_path):
     deep = (LINE.astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "a.tif")
     said = rf"1 of 1 images hold 16-bit values below {2**bits}, and are scaled as {bits}-bit ones"
-    with pytest.warns(UserWarning, match=said) as told:
+    with pytest.warns(UserWarning, match=said) as caught:
         gray = read_image(tmp_path / "a.tif")
-    assert str(tmp_path / "a.tif") in str(told[0].message) and told[0].filename == __file__
+    assert str(tmp_path / "a.tif") in str(caught[0].message) and caught[0].filename == __file__
     np.testing.assert_allclose(gray, LINE, atol=1)
     images = [LINE, deep, np.dstack([deep] * 3)]
     with pytest.warns(UserWarning, match=r"2 of 3 images hold 16-bit .*, rows 1, 2$"):
@@ -171,8 +171,8 @@ def test_only_regular_files(tmp_path):
 
 def test_bytes_and_long_values_are_cut_in_messages():
     for image in (b"\x89PNG" * 100_000, bytearray(300_000), ["x" * 300_000], "\0" * 1000):
-        with pytest.raises((ValueError, OSError)) as told:
+        with pytest.raises((ValueError, OSError)) as caught:
             list(Grayscale().transform([image]))
-        assert len(str(told.value)) < 400
+        assert len(str(caught.value)) < 400
     with pytest.raises(ValueError, match=r"image 0 is bytes of length 400000.*PIL\.Image\.open"):
         Grayscale().transform([b"\x89PNG" * 100_000])

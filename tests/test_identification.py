@@ -335,7 +335,7 @@ def test_unusable_checkpoints(tmp_path, lines):
 # The classifier
 
 
-def test_writers_are_told_apart(fitted, lines):
+def test_writers_are_distinguished(fitted, lines):
     X, y = lines.images[N_TRAIN:], lines.writer[N_TRAIN:]
     assert fitted.score(X, y) > 0.6
     proba = fitted.predict_proba(X)

@@ -169,7 +169,7 @@ def test_network_describes_as_many_places_as_are_in_reach(size):
 
 
 def test_histograms_say_which_kinds_are_where(monkeypatch):
-    """LocalDescriptors of two kinds, wholly told apart and counted where they are alone."""
+    """Local descriptors of two kinds, assigned without doubt, and counted where each is alone."""
     monkeypatch.setattr(matching, "_SHARPNESS", 1e3)
     monkeypatch.setattr(matching, "_SPREAD", (0.05, 0.05))
     monkeypatch.setattr(matching, "_CELL", 1)

@@ -89,9 +89,9 @@ def test_iam_lines_warns_of_what_is_not_one_upright_line(line_reader, tmp_path):
     for path, image in zip(paths, given, strict=True):
         cv2.imwrite(path, image)
     for X in (given, paths):
-        with pytest.warns(UserWarning) as told:
+        with pytest.warns(UserWarning) as caught:
             read = line_reader.predict(X)
-        messages = [str(warning.message) for warning in told]
+        messages = [str(warning.message) for warning in caught]
         for words, rows in [
             ("look upside down", "rows 1"),
             ("look like 2 lines of text", "rows 2"),
@@ -133,7 +133,7 @@ def test_iam_lines_learns_accents_and_forgets_little(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     words = "été déjà forêt garçon Noël über für schön Mädchen Tür le la und der"
     texts = [" ".join(rng.choice(words.split(), 5)) for _ in range(120)]
-    new, told = (
+    new, held_out = (
         make_handwriting(len(part), texts=part, n_writers=30, random_state=seed)
         for seed, part in enumerate((texts[:90], texts[90:]))
     )
@@ -145,12 +145,12 @@ def test_iam_lines_learns_accents_and_forgets_little(tmp_path, monkeypatch):
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     prepare, recognizer = reader[:-1], reader[-1]
     before = [character_error_rate(y, reader.predict(X))
-              for X, y in ((told.images, told.text), (gray, truth))]  # fmt: skip
+              for X, y in ((held_out.images, held_out.text), (gray, truth))]  # fmt: skip
     recognizer.set_params(warm_start=True, max_epochs=6, batch_size=8, lr=4e-4, random_state=0)
     images = [*prepare.transform(new.images), *prepare.transform(lines.images[old])]
     recognizer.fit(images, [*new.text, *lines.text[old]])
     assert set("éàêçëüöä") <= set(recognizer.alphabet_)
-    assert character_error_rate(told.text, reader.predict(told.images)) < before[0] / 2
+    assert character_error_rate(held_out.text, reader.predict(held_out.images)) < before[0] / 2
     assert character_error_rate(truth, reader.predict(gray)) < before[1] + 0.02
 
 
@@ -182,8 +182,8 @@ def test_iam_writers_knows_them_by_forms_it_was_not_trained_on(tmp_path):
     known = np.isin(lines.writer.astype(str), model.classes_)
     rows = np.flatnonzero(known & ~np.isin(lines.form.astype(str), model[-1].pages_))
     assert len(set(lines.form[rows])) == 8
-    told = model.predict(lines.images[rows])
-    assert np.mean(told == lines.writer[rows]) > 0.9
+    predicted = model.predict(lines.images[rows])
+    assert np.mean(predicted == lines.writer[rows]) > 0.9
 
 
 def test_and_verifier_takes_raw_images_of_any_size():
@@ -317,6 +317,6 @@ def test_stroke_models_are_as_good_as_their_cards_say(tmp_path):
     text, strokes = lines.text[::40], lines.strokes[::40]
     predictor = hwsk.load(FOLDER / "stroke-predictor.hwsk")
     synthesizer = hwsk.load(FOLDER / "synthesizer.hwsk")
-    free, told = predictor.score(strokes), synthesizer.score(text, strokes)
+    free, given_text = predictor.score(strokes), synthesizer.score(text, strokes)
     assert free > 900
-    assert told > free + 30
+    assert given_text > free + 30

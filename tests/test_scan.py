@@ -100,9 +100,9 @@ def test_loaders_leave_out_and_count(tmp_path, paths):
     Path(paths[1]).write_bytes(b"")
     Path(paths[4]).write_bytes(Path(paths[4]).read_bytes()[:-20])
     for as_arrays, n in ((False, 1), (True, 2)):
-        with pytest.warns(UserWarning, match=f"{n} images? that can't be used") as told:
+        with pytest.warns(UserWarning, match=f"{n} images? that can't be used") as shown:
             lines = load_lines(tmp_path, as_arrays=as_arrays)
-        assert told[0].filename == __file__
+        assert shown[0].filename == __file__
         assert len(lines.images) == len(lines.text) == 8 - n
     with pytest.raises(ValueError, match=r"2 of 8 images can't be used.*1\.png.*4\.png"):
         load_lines(tmp_path, as_arrays=True, on_error="raise")
@@ -153,9 +153,9 @@ def test_negatives_are_turned_round_and_said():
     upright_ones = LETTERS.images
     upright = CharacterNormalizer().fit_transform(upright_ones)
     mixed = [255 - image if i in (1, 4) else image for i, image in enumerate(LETTERS.images)]
-    with pytest.warns(UserWarning, match="2 of 6 images look inverted .* rows 1, 4") as told:
+    with pytest.warns(UserWarning, match="2 of 6 images look inverted .* rows 1, 4") as shown:
         np.testing.assert_array_equal(CharacterNormalizer().fit_transform(mixed), upright)
-    assert told[0].filename == __file__
+    assert shown[0].filename == __file__
     with pytest.warns(UserWarning, match="2 of 6 images look inverted"):
         found = SignatureNormalizer((32, 64)).fit_transform(mixed)
     for got, wanted in zip(
@@ -187,9 +187,9 @@ def test_warnings_of_files_come_from_who_decodes_them(tmp_path):
     vae = hwsk.VariationalAutoencoder(2, max_epochs=1, random_state=0)
     pipeline = make_pipeline(CharacterNormalizer(ink="dark"), vae)
     for use in (pipeline.fit, pipeline.transform):
-        with pytest.warns(UserWarning, match=r"1 of 6 .* inverted .* rows 2 \(.*2\.png\)") as told:
+        with pytest.warns(UserWarning, match=r"1 of 6 .* inverted .* rows 2 \(.*2\.png\)") as shown:
             use(files)
-        assert len(told) == 1 and told[0].filename == __file__
+        assert len(shown) == 1 and shown[0].filename == __file__
 
 
 def test_ink_too_faint_is_said(reader):
@@ -222,9 +222,9 @@ def test_count_lines():
 def test_several_lines_are_said(reader, tmp_path):
     images = [LINES[0], on_one_sheet(LINES[:2]), on_one_sheet(LINES), on_one_sheet(LINES[2:4])]
     for use in (HeightNormalizer(40).transform, reader.predict):
-        with pytest.warns(UserWarning) as told:
+        with pytest.warns(UserWarning) as shown:
             use(images)
-        messages = [str(warning.message) for warning in told]
+        messages = [str(warning.message) for warning in shown]
         assert any("2 of 4 images look like 2 lines of text" in m and "rows 1, 3" in m
                    for m in messages)  # fmt: skip
         assert any("1 of 4 images look like a page of text" in m and "rows 2" in m
@@ -267,9 +267,9 @@ def test_readings_in_doubt_are_said():
         asked.extend(images)
         return turned
 
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as shown:
         warn_of_doubt(check_images([*X[:6], blank]), found, 0.95, read)
-    upside_down, low = (str(warning.message) for warning in told)
+    upside_down, low = (str(warning.message) for warning in shown)
     assert "1 of 7 images look upside down" in upside_down and "rows 1" in upside_down
     assert "mean confidence 0.70" in upside_down
     assert "3 of 7 images are read with low mean confidence" in low and "rows 2, 3, 5" in low

@@ -133,7 +133,7 @@ def test_derivatives_into_the_gates_are_clipped():
     assert free.bias.grad.abs().max() > 0.01
 
 
-def test_a_new_window_moves_as_slowly_as_it_is_told():
+def test_a_new_window_moves_as_slowly_as_initialized():
     layer = LSTMLayer(3, 20, 10, n_context=4, first_step=0.04)
     context = torch.rand(5, 9, 4)
     _, _, state = layer(torch.randn(100, 5, 3), layer.initial_state(5, context), context)

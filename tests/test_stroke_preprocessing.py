@@ -46,7 +46,7 @@ def lines():
 
 
 def from_points(points, pen_up=None):
-    """Offsets of absolute points, the pen lifted at the end or where told."""
+    """Offsets of absolute points, the pen lifted at the end or as given."""
     points = np.asarray(points, float)
     pen = np.zeros(len(points)) if pen_up is None else np.asarray(pen_up, float)
     pen[-1] = 1

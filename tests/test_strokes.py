@@ -17,7 +17,7 @@ CROSS = np.array([[0, 0, 0], [30, 30, 1], [-30, 0, 0], [30, -30, 1]], np.float32
 
 
 def from_points(points, pen_up=None):
-    """Offsets of absolute points, the pen lifted at the end or where told."""
+    """Offsets of absolute points, the pen lifted at the end or as given."""
     points = np.asarray(points, float)
     pen = np.zeros(len(points)) if pen_up is None else np.asarray(pen_up)
     pen[-1] = 1

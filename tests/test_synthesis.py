@@ -106,7 +106,7 @@ def test_knowing_the_text_helps(predictor, synthesizer):
     assert synthesizer.score(texts, strokes) > synthesizer.score(others, strokes) + 10
 
 
-def test_synthesizer_writes_what_it_is_told(synthesizer):
+def test_synthesizer_writes_the_given_text(synthesizer):
     texts, _ = make_lines(40, seed=9)
     written = [read(strokes) for strokes in synthesizer.predict(texts)]
     # 0 to 0.13 by seed and processor; texts taken by chance have 0.8

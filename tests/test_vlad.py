@@ -255,8 +255,8 @@ def test_groups_pass_through_a_pipeline(words):
         encoder.set_fit_request(groups=True).set_transform_request(groups=True)
         pipeline = make_pipeline(LocalDescriptors(), encoder, KNeighborsClassifier(1))
         pipeline.fit(words.images[first], words.writer[first], groups=np.arange(30))
-        told = pipeline.predict(words.images[second], groups=pages[second])
-    np.testing.assert_array_equal(told, words.writer[second])
+        predicted = pipeline.predict(words.images[second], groups=pages[second])
+    np.testing.assert_array_equal(predicted, words.writer[second])
 
 
 @pytest.mark.parametrize(
@@ -265,16 +265,16 @@ def test_groups_pass_through_a_pipeline(words):
     ids=lambda classifier: type(classifier).__name__,
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_writers_are_told_apart_and_a_pipeline_is_saved(kind, classifier, words, tmp_path):
+def test_writers_are_distinguished_and_a_pipeline_is_saved(kind, classifier, words, tmp_path):
     pipeline = make_pipeline(
         LocalDescriptors(kind), VLADEncoder(8, n_components=16, random_state=0), classifier
     )
     pipeline.fit(words.images[:40], words.writer[:40])
-    told = pipeline.predict(words.images[40:])
-    assert (told == words.writer[40:]).mean() > 0.8
+    predicted = pipeline.predict(words.images[40:])
+    assert (predicted == words.writer[40:]).mean() > 0.8
     hwsk.save(pipeline, tmp_path / "writers.hwsk")
     loaded = hwsk.load(tmp_path / "writers.hwsk")
-    np.testing.assert_array_equal(loaded.predict(words.images[40:]), told)
+    np.testing.assert_array_equal(loaded.predict(words.images[40:]), predicted)
     np.testing.assert_array_equal(
         loaded[:-1].transform(words.images[:5]), pipeline[:-1].transform(words.images[:5])
     )

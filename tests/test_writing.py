@@ -233,7 +233,7 @@ def test_wrong_prime_is_named(synthesizer, prime, message):
         ({"align": "right"}, "align"),
     ],
 )
-def test_wrong_layout_is_told_before_work(synthesizer, wrong, message):
+def test_wrong_layout_is_refused_before_work(synthesizer, wrong, message):
     with pytest.raises(ValueError, match=message):
         write("a", synthesizer, **wrong)
     assert not synthesizer.calls
@@ -244,7 +244,7 @@ def test_nan_of_the_synthesizer_is_not_drawn():
         write("some words", Broken())
 
 
-def test_unfitted_synthesizer_is_told():
+def test_unfitted_synthesizer_is_refused():
     class Unfitted:
         def sample(self, texts, **_):
             raise AssertionError
@@ -273,7 +273,7 @@ def test_page_checks_its_strokes(stroke, message):
         Page([[("a", []), ("b", [stroke])]], size=(10, 10))
 
 
-def test_page_is_told_in_a_line(page):
+def test_page_is_described_in_a_line(page):
     assert repr(page) == "<Page of 1 sheet, 40 x 30 mm: 2 lines>"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-# A name that two packages have is told under the first.
+# A name that two packages have is listed under the first.
 PACKAGES = {
     "hwsk.recognition": "Recognition",
     "hwsk.identification": "Writer identification",
@@ -27,7 +27,7 @@ PACKAGES = {
 def write(path: Path) -> None:
     """Write the page of all public names to `path`."""
     text = "API reference\n=============\n"
-    told: list[object] = []
+    listed: list[object] = []
     for package, title in PACKAGES.items():
         module = import_module(package)
         text += f"\n{title}\n{'-' * len(title)}\n\n.. automodule:: {package}\n\n"
@@ -35,8 +35,8 @@ def write(path: Path) -> None:
         text += ".. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n"
         for name in module.__all__:
             value = getattr(module, name)
-            if callable(value) and value not in told:
-                told.append(value)
+            if callable(value) and value not in listed:
+                listed.append(value)
                 text += f"   {name}\n"
     if not path.exists() or path.read_text() != text:  # untouched, Sphinx need not read it again
         path.write_text(text)

@@ -1,7 +1,7 @@
 """
-==================================================
-Classify digits: a Pipeline, a search, a saved fit
-==================================================
+==============================================
+Classify digits: pipeline, grid search, saving
+==============================================
 
 scikit-learn's own handwritten digits, 8 x 8 pixels, go through a
 :class:`~hwsk.recognition.CharacterClassifier` as through any classifier of scikit-learn.

@@ -1,15 +1,16 @@
 """
-=========================================
-Which characters are taken for each other
-=========================================
+========================
+Confusions of characters
+========================
 
-O and 0, 1 and I, 5 and S: a classifier of characters is as good as it tells these. A matrix shows
-where it errs, and pictures of both sides show whether anyone could tell.
+Most errors of a character classifier are between similar characters: O and 0, 1 and I, 5 and S. A
+confusion matrix counts them, and images of both classes show whether a reader could distinguish
+them.
 """
 
 # %%
-# Characters by many hands
-# ------------------------
+# Synthetic characters
+# --------------------
 # Digits, and letters that resemble them, by 150 writers to learn from and 50 others.
 import numpy as np
 
@@ -27,8 +28,8 @@ train = write_characters(3000, 150, seed=0)
 test = write_characters(1500, 50, seed=1)
 
 # %%
-# As EMNIST has them
-# ------------------
+# Normalize like EMNIST
+# ---------------------
 # Crops have all sizes, and dark ink on light paper.
 # :class:`~hwsk.preprocessing.CharacterNormalizer` makes of each what EMNIST has: 28 x 28 pixels,
 # light on dark, centred, with strokes not thinner than its own. Photographs of your characters go
@@ -48,8 +49,8 @@ for column, images in zip(axes.T, zip(test.images, X_test, strict=True), strict=
         ax.set(xticks=[], yticks=[])
 
 # %%
-# Learn them
-# ----------
+# Train
+# -----
 # A small network, for a quarter of a minute on one core.
 from hwsk.recognition import CharacterClassifier
 
@@ -60,8 +61,8 @@ classifier.fit(X_train, train.text)
 print(f"accuracy on writers never met: {classifier.score(X_test, test.text):.3f}")
 
 # %%
-# The matrix
-# ----------
+# Confusion matrix
+# ----------------
 # Each row is a true class and adds up to 1. The colour follows the cube root, or the diagonal would
 # outshine everything.
 from hwsk.plotting import ConfusionDisplay
@@ -69,8 +70,8 @@ from hwsk.plotting import ConfusionDisplay
 _ = ConfusionDisplay.from_estimator(classifier, X_test, test.text)
 
 # %%
-# The pictures
-# ------------
+# Confused pairs
+# --------------
 # The worst pairs. On the outside stand characters that were read rightly, inside, in red, those
 # that were taken for the other. In front, how many of both were.
 from hwsk.plotting import ConfusedPairsDisplay

@@ -1,17 +1,16 @@
 """
-===========================
-Handwriting from no dataset
-===========================
+=====================
+Synthetic handwriting
+=====================
 
-Real handwriting comes with a registration form and a licence. To try an idea, to teach, or to test
-a program, :func:`~hwsk.datasets.make_handwriting` makes as much of it as you like, by writers who
-do not exist. It knows each letter as the movement of a pen, so it gives the strokes as well as
-the images.
+Real handwriting comes with a registration form and a licence.
+:func:`~hwsk.datasets.make_handwriting` generates as much as you like, to try an idea, to teach, or
+to test a program. Its letters are movements of a pen, so it gives strokes as well as images.
 """
 
 # %%
-# Different people
-# ----------------
+# Writers
+# -------
 # One sentence, written by twelve writers. A writer leans, spaces and joins letters in a way of his
 # or her own, prefers some letter forms, and bends each of them a little.
 
@@ -36,7 +35,7 @@ for axis, image, writer in zip(axes.ravel(), people.images, people.writer, stric
     show(axis, image, writer)
 
 # %%
-# The same person again
+# Samples of one writer
 # ---------------------
 # Nobody writes a word twice in the same way. Within a hand the letters vary, but less than from one
 # hand to the other: this is what makes it possible to tell writers apart.
@@ -48,8 +47,8 @@ for axis, image, writer in zip(axes.T.ravel(), again.images, again.writer, stric
     show(axis, image, writer)
 
 # %%
-# The style in numbers
-# --------------------
+# Parameters of a style
+# ---------------------
 # Beside each sample stand the values that made it: lengths in x-heights, the slant as a tangent,
 # the width of the pen in pixels. With them you can check whether a program measures what it says.
 

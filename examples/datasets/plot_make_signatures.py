@@ -1,11 +1,11 @@
 """
 ====================
-Signatures of nobody
+Synthetic signatures
 ====================
 
-Real signatures are personal data, and the sets for research come with terms.
-:func:`~hwsk.datasets.make_signatures` makes as many as you like, genuine and forged, by writers who
-do not exist: to try a verifier, to teach, to test a program.
+Real signatures are personal data, and the data sets for research come with terms.
+:func:`~hwsk.datasets.make_signatures` generates genuine signatures and skilled forgeries, to try a
+verifier, to teach, or to test a program.
 """
 
 # %%
@@ -31,8 +31,8 @@ for axis, image, forged in zip(axes.ravel(), signatures.images, signatures.forge
         spine.set(edgecolor="tab:red" if forged else "tab:gray", linewidth=2 if forged else 0.5)
 
 # %%
-# Who held the pen
-# ----------------
+# Writer and forger
+# -----------------
 # A forgery pretends to be of its ``writer``, but another hand made it. ``hand`` says so: the writer
 # for genuine signatures, a name of its own for each forgery. A verifier that learns from single
 # images is given the hands; a split that keeps people apart is given the writers.
@@ -41,7 +41,7 @@ for row in range(3, 6):
     print(signatures.ids[row], signatures.writer[row], signatures.forged[row], signatures.hand[row])
 
 # %%
-# What tells them apart
+# Evidence of a forgery
 # ---------------------
 # Pen, ink and paper are drawn for each sample from one distribution, forged or not. In a scanned
 # collection that is often otherwise, and a verifier learns the scanner. Here only the line is left:

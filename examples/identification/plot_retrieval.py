@@ -1,16 +1,16 @@
 """
-======================
-Pages by the same hand
-======================
+================
+Writer retrieval
+================
 
-Which pages of an archive did the same person write? Nobody has to know the writers for that, and no
-network has to be trained: pieces of ink are described, and the descriptions of a page are summed up
-to one vector. Near vectors, same hand.
+Find the pages of an archive that the same person wrote, without labels and without a network:
+local descriptors of the ink are aggregated to one vector a page (VLAD). Pages with near vectors
+are likely by the same writer.
 """
 
 # %%
-# An archive
-# ----------
+# Data
+# ----
 # Sixty writers, whose pages nobody has sorted, to learn from; twenty others, each with four pages
 # of three lines, to look among.
 import numpy as np
@@ -23,8 +23,8 @@ number = np.arange(240) // 20  # of the line; lines go round the writers
 pages = np.array([f"{w}-{i // 3}" for w, i in zip(archive.writer, number, strict=True)])
 
 # %%
-# One vector a line
-# -----------------
+# Encode lines
+# ------------
 # :class:`~hwsk.identification.LocalDescriptors` describes corners, bends and ends of strokes.
 # :class:`~hwsk.identification.VLADEncoder` learns which of these there are, without asking for
 # writers, and sums up how an image's own differ from them. The tone of the ink, which is the pen's,
@@ -44,8 +44,8 @@ vectors = encoder.transform(archive.images)
 print(vectors.shape)
 
 # %%
-# How well is the hand found?
-# ---------------------------
+# Evaluate
+# --------
 # Each line asks for the others. Those of its own page are left out, or they would be found by what
 # else a page has in common. :func:`~hwsk.metrics.mean_average_precision` is 1 where all lines
 # by the writer come first.
@@ -67,8 +67,8 @@ distances = pairwise_distances(vectors, metric="cosine")
 report("lines", archive.writer, distances, pages)
 
 # %%
-# One vector a page
-# -----------------
+# Encode pages
+# ------------
 # With ``groups``, the encoder sums over all lines of a page.
 descriptors = encoder[:-1].transform(archive.images)
 _, first = np.unique(pages, return_index=True)
@@ -76,8 +76,8 @@ of_page = encoder[-1].transform(descriptors, groups=pages)[first]
 report("pages", archive.writer[first], pairwise_distances(of_page, metric="cosine"))
 
 # %%
-# In pictures
-# -----------
+# Plot nearest neighbours
+# -----------------------
 # Some lines, and what was found for them. Right ones have a green frame and a tick, wrong ones a
 # red, dashed one and a cross.
 from hwsk.plotting import RetrievalDisplay

@@ -1,15 +1,15 @@
 """
-============
-Who wrote it
-============
+=====================
+Writer identification
+=====================
 
-A :class:`~hwsk.identification.WriterClassifier` looks at patches of handwriting and tells whose
-hand it is. One patch says little, a line more, and a page nearly all.
+A :class:`~hwsk.identification.WriterClassifier` predicts the writer from patches of handwriting.
+One patch says little, a line more, and a page is rarely wrong.
 """
 
 # %%
-# Ten hands
-# ------------
+# Data
+# ----
 # Each writes five pages of three lines. Pages matter: a classifier has to be tested on pages that
 # it has seen nothing of.
 import matplotlib.pyplot as plt
@@ -45,11 +45,11 @@ train, test = next(split.split(made.images, made.writer, groups=pages))
 print(f"{len(set(pages[train]))} pages to learn from, {len(set(pages[test]))} to tell")
 
 # %%
-# Learn the hands
-# ---------------
+# Train
+# -----
 # Made writers have inks of their own, some black, some grey. That is nobody's hand: a
 # :class:`~hwsk.preprocessing.Binarizer` takes it away. The classifier draws patches where there is
-# ink, other ones in each epoch. It is told which pages it learns from.
+# ink, other ones in each epoch. ``groups`` names the pages that it learns from.
 from sklearn.pipeline import Pipeline
 
 from hwsk.identification import WriterClassifier
@@ -93,8 +93,8 @@ from hwsk.plotting import ConfusionDisplay
 _ = ConfusionDisplay.from_estimator(identifier, X, y)
 
 # %%
-# Where the evidence lies
-# -----------------------
+# Plot the evidence
+# -----------------
 # Each patch of a page's lines says something. Blue patches speak for the writer, red ones for the
 # other of the two that are likeliest; what decides is their mean. The map is put together of lines,
 # since lines are what was learnt: patches of the whole page would lie across two of them.
@@ -114,8 +114,8 @@ display = PatchMapDisplay.from_predictions(paper, pd.concat(tables))
 print(f"by {made.writer[pages == page][0]}, taken for {display.writer_}")
 
 # %%
-# A guard against leaks
-# ---------------------
+# Warning of leakage
+# ------------------
 # Lines of a page share more than the hand: a pen, a paper, a scanner. A score on pages that were
 # learnt from is worth nothing, so the classifier remembers them and warns. To be sure that an
 # experiment is clean, turn the warning into an error:

@@ -1,11 +1,11 @@
 """
-=====================================
-Augmentation: one line, many writings
-=====================================
+==========================
+Augmentation of text lines
+==========================
 
-A recognizer that has seen a line slanted, stretched and written with another pen reads strangers
-better. An augmentation is a callable ``(image, rng) -> image``; an estimator applies the one given
-as ``augment=`` to each image afresh in every epoch, in training only.
+Augmented copies of lines, slanted, stretched or written with another pen, help a recognizer with
+new writers. An augmentation is a callable ``(image, rng) -> image``; an estimator applies the one
+given as ``augment=`` to each image afresh in every epoch, in training only.
 """
 
 # %%

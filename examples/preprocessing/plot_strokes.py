@@ -1,17 +1,17 @@
 """
-===========================
-Pen strokes, two ways to go
-===========================
+======================
+Preprocess pen strokes
+======================
 
-A tablet records the path of the pen: rows of ``dx, dy, pen_up``. A network that reads images wants
-it drawn (:class:`~hwsk.preprocessing.StrokeRasterizer`); one that reads movements wants numbers of
-a common size (:class:`~hwsk.preprocessing.StrokeNormalizer`). Both gain where lines are level and
-upright, and points where the pen was.
+A tablet records the path of the pen: rows of ``dx, dy, pen_up``. For a network that takes images,
+draw the strokes by :class:`~hwsk.preprocessing.StrokeRasterizer`. For one that takes points, bring
+them to a common size by :class:`~hwsk.preprocessing.StrokeNormalizer`. Level, upright lines
+without outliers help both.
 """
 
 # %%
-# Drawing
-# -------
+# Rasterize
+# ---------
 # The ink is scaled to the height of the image and keeps its aspect; the width follows. The pen has
 # a width in pixels, whatever the units of the recording.
 
@@ -42,8 +42,8 @@ for axis, pen_width in zip(axes, (1.5, 3, 6), strict=True):
     axis.axis("off")
 
 # %%
-# A slip of the pen
-# -----------------
+# Remove outliers
+# ---------------
 # Recordings have points far off where the signal was lost. Scaled with them, the line would shrink
 # to a few pixels; they are left out.
 
@@ -56,8 +56,8 @@ plt.imshow(StrokeRasterizer().fit_transform([spoilt])[0], cmap="gray")
 plt.axis("off")
 
 # %%
-# Level and upright
-# -----------------
+# Deskew and deslant
+# ------------------
 # :class:`~hwsk.preprocessing.StrokeDeskewer` fits the baseline by the lowest points of the strokes,
 # :class:`~hwsk.preprocessing.StrokeDeslanter` goes by the downstrokes. What each line's angle was,
 # ``measure`` tells; :func:`~hwsk.preprocessing.rotate_strokes` and
@@ -87,8 +87,8 @@ for row, before, after, angle, shear in zip(axes, askew, upright, angles, shears
     row[0].set_title(f"climbs by {angle:.1f}°, leans by {shear:.2f}", loc="left", fontsize=9)
 
 # %%
-# Points where the pen was
-# ------------------------
+# Resample
+# --------
 # A tablet records at an even pace: points lie close where the pen was slow. A spike, reached and
 # left in one leap, is removed; then :class:`~hwsk.preprocessing.StrokeResampler` divides the path
 # into equal steps, here of a tenth of the line's height. Ends and sharp corners stay.
@@ -107,8 +107,8 @@ for axis, (title, sample) in zip(axes, samples.items(), strict=True):
     axis.set_title(f"{title}: {len(sample)} points", loc="left", fontsize=9)
 
 # %%
-# Standardising
-# -------------
+# Normalize
+# ---------
 # Offsets differ in size from writer to writer and device to device. The normalizer learns mean and
 # deviation of dx and dy from the training set; the pen column stays as it is, and
 # ``inverse_transform`` leads back. The leaps of the lifted pen from one stroke to the next count in

@@ -1,15 +1,15 @@
 """
-==================================
-How sure is it, and where is what?
-==================================
+=====================================
+Confidence and position of characters
+=====================================
 
-A reading comes with a probability for each character, and with its place in the image. That tells
-which words to look at again, and lets a person read the few lines that the recognizer should not.
+``predict_details`` gives a probability for each character, and its place in the image. So the words
+that need a second look are known, and a person can read the few lines of low confidence.
 """
 
 # %%
-# A small reader
-# --------------
+# Train
+# -----
 # Short lines of few letters, by made-up writers: a hundred writers to learn from, thirty to
 # calibrate on, thirty to judge by. It is trained for half a minute, and makes mistakes enough.
 import matplotlib.pyplot as plt
@@ -77,7 +77,7 @@ ax.legend()
 print(f"temperature: {reader.temperature_:.2f}")
 
 # %%
-# Where is what?
+# Plot positions
 # --------------
 # ``predict_details`` gives a record for each line: the text, its words and characters, each with
 # its span in pixels of the image. Here each character stands above its span, yellow if it is sure,
@@ -102,7 +102,7 @@ for ax, row in zip(axes, shown, strict=True):
     ax.set_axis_off()
 
 # %%
-# Leave some to a person
+# Reject uncertain words
 # ----------------------
 # With ``min_confidence``, words that are less sure are left out and marked.
 for row in shown:

@@ -1,15 +1,15 @@
 """
-====================================
+===================================
 Train on a folder of your own lines
-====================================
+===================================
 
-Images in a folder, a transcript for each: that is all it takes. Files are decoded when they are
-needed, and a reader that is kept can learn more later, new characters too.
+The training data are images in a folder, each with a transcript. Files are decoded when they are
+needed. A saved recognizer can be fine-tuned later, on new characters too.
 """
 
 # %%
-# A folder
-# --------
+# Make a folder of lines
+# ----------------------
 # So that this page runs anywhere, it first makes what you would have: entries of a register, by
 # many clerks, as ``0000.png`` with the transcript in ``0000.gt.txt``.
 import tempfile
@@ -46,8 +46,8 @@ register = write_register("register", 600, 60, seed=0)
 print(*sorted(file.name for file in register.iterdir())[:4], "...")
 
 # %%
-# Load it
-# -------
+# Load the folder
+# ---------------
 # The images are paths. Nothing is decoded yet.
 from hwsk.datasets import load_lines
 
@@ -106,8 +106,8 @@ from hwsk.plotting import ReadingDisplay
 _ = ReadingDisplay.from_estimator(reader, lines.images[test], lines.text[test], max_lines=6)
 
 # %%
-# Keep it
-# -------
+# Save
+# ----
 # One file holds preprocessing, network and alphabet; whoever loads it passes paths or arrays. On
 # the command line: ``hwsk recognize register.hwsk *.png``.
 import hwsk
@@ -117,8 +117,8 @@ hwsk.save(reader, model)
 print(hwsk.load(model).predict(lines.images[test][:3]))
 
 # %%
-# Go on
-# -----
+# Fine-tune
+# ---------
 # Later there are more lines, and in these doubtful years have a question mark: a character that the
 # reader doesn't know.
 doubtful = load_lines(write_register("doubtful", 160, 40, seed=1, mark="?") / "lines.csv")

@@ -1,10 +1,10 @@
 """
-=================================
-Read numbers of writers never met
-=================================
+=====================================
+Recognize numbers by held-out writers
+=====================================
 
-A small :class:`~hwsk.recognition.CTCRecognizer` learns to read numbers from strings alone: nobody
-tells it where in the image a digit stands.
+A small :class:`~hwsk.recognition.CTCRecognizer` learns to recognize numbers from strings alone:
+the training data don't say where in the image a digit stands.
 """
 
 # %%
@@ -63,7 +63,8 @@ ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 # %%
 # For each step along the line, the network gives a probability to each character and to "nothing
-# new here" (the blank, row 0). CTC learns peaks: a character is told once, blanks stand between.
+# new here" (the blank, row 0). CTC learns peaks: a character is predicted once, with
+# blanks before and after it.
 image = test.images[0]
 proba = np.exp(recognizer.predict_log_proba([image])[0])
 

@@ -1,16 +1,16 @@
 """
-================================
-Read words of writers never met
-================================
+===================================
+Recognize words by held-out writers
+===================================
 
 A whole experiment in scikit-learn's terms: a pipeline that ends in a
-:class:`~hwsk.recognition.CTCRecognizer`, a split by writer, a baseline, a search, a look at the
-errors, and two ways to keep the reader.
+:class:`~hwsk.recognition.CTCRecognizer`, a split by writer, a baseline, a search, an inspection of
+the errors, and two ways to save the recognizer.
 """
 
 # %%
-# Words by many hands
-# -------------------
+# Data
+# ----
 # Short words of nine letters keep this page quick. The writers are made up, and each has a style.
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
@@ -38,8 +38,8 @@ X_test, y_test = words.images[test], words.text[test]
 print(f"{len(train)} words to learn from, {len(test)} by {len(set(words.writer[test]))} others")
 
 # %%
-# A pipeline
-# ----------
+# Pipeline
+# --------
 # What the preprocessing makes alike, the network need not learn; what ``augment`` varies, it learns
 # not to mind. Defaults suit real lines; for these words a small network does.
 from sklearn.pipeline import Pipeline
@@ -119,8 +119,8 @@ for ax in (left, right):
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 # %%
-# How good is it?
-# ---------------
+# Evaluate
+# --------
 # The baseline looks up the training image most like the word and gives its text. The third row asks
 # for words that were never trained on, by writers never seen. There are only three dozen words to
 # learn from here, and the LSTM learns to expect them: it spells new ones worse. Many texts matter
@@ -151,8 +151,8 @@ for name, true, read in (
     print(f"{name:25}  CER {cer:5.1%}  WER {wer:5.1%}")
 
 # %%
-# What was read
-# -------------
+# Plot predictions
+# ----------------
 # Under each word its reading; where that is wrong, the truth stands below it.
 from hwsk.plotting import ReadingDisplay
 
@@ -162,8 +162,8 @@ for column, ax in enumerate(axes):
     ReadingDisplay.from_estimator(reader, X_test[rows], y_test[rows], ax=ax)
 
 # %%
-# What the network sees
-# ---------------------
+# Plot probabilities of characters
+# --------------------------------
 # ``predict_log_proba`` gives, for each step of four pixels, the log-probability of every character
 # and of the blank, "nothing new here". Each character shows as a short peak, a few steps wide
 # at most; the blank fills the rest. The reading is the brightest row of each column, with repeats
@@ -185,8 +185,8 @@ bottom.set(xlabel="time step", xlim=(-0.5, steps - 0.5))
 _ = fig.colorbar(mesh, ax=bottom, label="log-probability")
 
 # %%
-# Keep it
-# -------
+# Save
+# ----
 # joblib stores any Python object, and loading runs what the file says: for yourself.
 # :func:`hwsk.save` stores plain data only: for others, and for later. Both read the same.
 import tempfile

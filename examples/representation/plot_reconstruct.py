@@ -1,16 +1,16 @@
 """
-======================
-Words as a few numbers
-======================
+==============================================
+Reconstruct words by a variational autoencoder
+==============================================
 
-The image of a word has thousands of pixels, yet words differ in far fewer ways: in slant, size and
-letter forms, in the width of the pen. A variational autoencoder learns to say in a few numbers
-what an image shows, and to draw the image again from these numbers.
+The image of a word has thousands of pixels, but words differ in far fewer ways: in slant, size,
+letter forms, and the width of the pen. A variational autoencoder learns to encode an image as a
+short latent vector, and to reconstruct the image from it.
 """
 
 # %%
-# One word by many hands
-# ----------------------
+# Data
+# ----
 # The word is always the same; what varies is the hand. The words by fifty of the hands are kept
 # aside, to see what holds for others.
 import numpy as np
@@ -42,7 +42,7 @@ print(f"{X[0].shape} pixels -> {Z[0].shape} numbers")
 print(f"lower bound of the log-likelihood, other hands: {vae.score(X_new):.0f} nats a word")
 
 # %%
-# Drawn again
+# Reconstruct
 # -----------
 # Words by hands that it never saw, above what the decoder makes of their sixteen numbers. Ink that
 # is missing there is red, ink that is not in the image blue.
@@ -51,8 +51,8 @@ from hwsk.plotting import ReconstructionDisplay
 _ = ReconstructionDisplay.from_estimator(vae, X_new)
 
 # %%
-# What the numbers mean
-# ---------------------
+# Traverse the latent dimensions
+# ------------------------------
 # A row for each of the six numbers that vary most: from left to right, one of them goes from low
 # to high, all others stay what they are for the first of these words.
 from hwsk.plotting import LatentTraversalDisplay
@@ -60,8 +60,8 @@ from hwsk.plotting import LatentTraversalDisplay
 _ = LatentTraversalDisplay.from_estimator(vae, X_new, start=0)
 
 # %%
-# From hand to hand
-# -----------------
+# Interpolate
+# -----------
 # Between the vectors of two words lie those of words that nobody wrote.
 share = np.linspace(0, 1, 8)[:, np.newaxis]
 start, end = vae.transform(X_new[:2])
@@ -75,8 +75,8 @@ for ax, image in zip(axes, path, strict=True):
     ax.set_axis_off()
 
 # %%
-# Words out of nowhere
-# --------------------
+# Sample
+# ------
 # Vectors of all words are spread about as a standard normal distribution is, so that a vector
 # drawn from that is a word, too, if not always a clear one.
 _, axes = plt.subplots(2, 8, figsize=(10, 1.6), layout="constrained")
@@ -85,8 +85,8 @@ for ax, image in zip(axes.flat, vae.sample(16, random_state=0), strict=True):
     ax.set_axis_off()
 
 # %%
-# Training, epoch by epoch
-# ------------------------
+# Loss by epoch
+# -------------
 # ``history_`` counts the numbers that are in use: those that differ from image to image.
 import pandas as pd
 

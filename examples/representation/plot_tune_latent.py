@@ -1,15 +1,15 @@
 """
-=================
-How many numbers?
-=================
+======================================
+Choose the number of latent dimensions
+======================================
 
-How long should the vectors of an autoencoder be? That depends on what they are for. Here they are
-to tell digits apart, and :class:`~sklearn.model_selection.GridSearchCV` finds the length.
+The best length of an autoencoder's latent vectors depends on their use. Here they are features to
+classify digits, and :class:`~sklearn.model_selection.GridSearchCV` finds the length.
 """
 
 # %%
-# Digits
-# ------
+# Data
+# ----
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -19,8 +19,8 @@ X = 1 - X / 16  # dark ink on light paper, as hwsk has it
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=500, random_state=0)
 
 # %%
-# A Pipeline that ends in a classifier
-# ------------------------------------
+# Pipeline
+# --------
 # The autoencoder is a step like any other. Rows of 64 pixels are taken as images of 8 x 8.
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -62,8 +62,8 @@ results = pd.DataFrame(search.cv_results_).set_index("param_vae__latent_dim")
 results[["mean_test_accuracy", "std_test_accuracy", "mean_test_bound"]]
 
 # %%
-# Two ends, two lengths
-# ---------------------
+# Latent dimensions for classification and for reconstruction
+# -----------------------------------------------------------
 # The classifier gains by each doubling. Not so the likelihood: with so few digits and epochs, some
 # of the many numbers cost more, in divergence from the prior, than they tell.
 import matplotlib.pyplot as plt
@@ -81,8 +81,8 @@ for ax, (name, title) in zip(axes, titles.items(), strict=True):
     ax.set(xlabel="latent_dim", title=title)
 
 # %%
-# The winner
-# ----------
+# Evaluate the best
+# -----------------
 best = search.best_estimator_
 active = best["vae"].history_[-1]["active_units"]
 print(f"latent_dim={best['vae'].latent_dim}, {active} active")

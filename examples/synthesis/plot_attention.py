@@ -1,10 +1,10 @@
 """
-================================
-How the synthesizer reads along
-================================
+============================
+Attention of the synthesizer
+============================
 
-The synthesizer looks at the text through a window that moves on as it writes. How far it moves at
-each point, it learns: nobody has told it which strokes make which letter.
+The synthesizer attends to the text through a window that moves on as it writes. It learns how far
+the window moves at each point: the training data don't say which strokes make which letter.
 """
 
 # %%
@@ -26,8 +26,8 @@ text = "reading while it writes"
 display = AttentionDisplay.from_estimator(synthesizer, text, strokes)
 
 # %%
-# As numbers
-# ----------
+# Points of each character
+# ------------------------
 # ``attention`` gives the same as arrays, with a column for the place behind the text: where the
 # window sees most of that, a line is finished. So ink can be cut into letters, by no other teacher
 # than the text:
@@ -35,12 +35,12 @@ display = AttentionDisplay.from_estimator(synthesizer, text, strokes)
 where = phi.argmax(axis=1)
 for place in range(8):
     points = np.flatnonzero(where == place)
-    told = f"points {points[0]:3} to {points[-1]:3}" if points.size else "no point of its own"
-    print(f"{text[place]!r}: {told}")
+    span = f"points {points[0]:3} to {points[-1]:3}" if points.size else "no point of its own"
+    print(f"{text[place]!r}: {span}")
 
 # %%
-# It is sure of what it reads
-# ---------------------------
+# Likelihood of the right text
+# ----------------------------
 # A line is more likely given its own text than given another one.
 texts = [text, "reading while he writes", "writing while it reads", "nothing of that kind at all"]
 for other in texts:

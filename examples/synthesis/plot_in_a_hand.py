@@ -1,15 +1,15 @@
 """
-================
-In a given hand
-================
+====================================
+Handwriting in the style of a writer
+====================================
 
-A synthesizer that is *primed* goes through the strokes of somebody's line first, as if it had
-written them, and then goes on in that hand. It takes one line and what it says.
+A synthesizer that is *primed* starts from the strokes of a given line, as if it had written them,
+and continues in the same hand. Priming takes one line of strokes and its transcript.
 """
 
 # %%
-# A hand
-# ------
+# Data
+# ----
 # Real lines belong to those who wrote them, so this page lets the synthesizer make up two hands: a
 # seed, a line, and whoever wrote that is a hand. A line of your own comes from a file, by
 # :func:`~hwsk.datasets.load_strokes` (:ref:`writing`).
@@ -27,8 +27,8 @@ said = "what the first line says"
 hands = synthesizer.sample([said] * 2, random_state=4)
 
 # %%
-# The same hand again
-# -------------------
+# Prime the synthesizer
+# ---------------------
 texts = ["and all that follows", "is in the same hand,", "as far as it can."]
 written = [synthesizer.sample(texts, prime=(hand, said), random_state=0) for hand in hands]
 
@@ -50,8 +50,8 @@ for column, (hand, lines) in enumerate(zip(hands, written, strict=True)):
     axes[0, column].set_title(f"hand {column + 1}; red: the line that is given", loc="left")
 
 # %%
-# Does it keep the hand?
-# ----------------------
+# Evaluate
+# --------
 # Slant is a property of hands. That of the lines written should be that of the line that was given.
 from hwsk.preprocessing import StrokeDeslanter
 

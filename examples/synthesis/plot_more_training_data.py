@@ -1,15 +1,15 @@
 """
-==================================
-Made lines as more training data
-==================================
+================================
+Synthetic lines as training data
+================================
 
-A recognizer that has few lines to learn from may learn more from lines that were made. Whether it
-does has to be measured, on lines that were not.
+Synthetic lines may help a recognizer that has few real lines to learn from. Whether they do has to
+be evaluated on real lines.
 """
 
 # %%
-# Few hands
-# ---------
+# Data
+# ----
 # A dozen words by three hands (:func:`~hwsk.datasets.make_handwriting` draws them), and the same
 # words by forty others, to judge.
 from pathlib import Path
@@ -29,8 +29,8 @@ train = make_handwriting(36, texts=words, n_writers=3, random_state=0)
 test = make_handwriting(240, texts=words, n_writers=40, random_state=1)
 
 # %%
-# More hands
-# ----------
+# Generate lines
+# --------------
 # The synthesizer writes the same words, four times as many, each by chance in a hand of its own.
 more_text = words * 12
 more_strokes = synthesizer.sample(more_text, bias=0.5, random_state=0)  # less neat: more hands
@@ -43,8 +43,8 @@ def draw(strokes):
 
 
 # %%
-# Does it help?
-# -------------
+# Evaluate
+# --------
 # All recognizers see as many words in all, so that those with more data have no more steps.
 rows = []
 images, more_images, unseen = draw(train.strokes), draw(more_strokes), draw(test.strokes)

@@ -1,7 +1,7 @@
 """
-==============
-A written page
-==============
+===========================
+Write a page of handwriting
+===========================
 
 :func:`~hwsk.synthesis.write` breaks a text into lines, writes them in one hand, and sets them on
 paper: level baselines, even letters, margins. The page is saved as SVG, PNG, GIF or InkML.

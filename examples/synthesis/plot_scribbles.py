@@ -1,15 +1,15 @@
 """
-==========================
-Scribbles, and what's next
-==========================
+==============================
+Predict and sample pen strokes
+==============================
 
-:class:`~hwsk.synthesis.StrokePredictor` has learnt how people write, but not what: it is a density
-of where the pen goes next, given all that it has done. Drawn from, point by point, it scribbles.
+:class:`~hwsk.synthesis.StrokePredictor` learns the density of the next pen position, given all
+points so far. It knows no text: sampled point by point, it scribbles.
 """
 
 # %%
-# Scribbles
-# ---------
+# Sample
+# ------
 # Letters come out right here and there, and so do the gaps between words; sense does not.
 from pathlib import Path
 
@@ -35,8 +35,8 @@ for ax, image, bias in zip(axes, images, biases, strict=True):
     ax.spines[:].set_visible(False)
 
 # %%
-# How likely is a line?
-# ---------------------
+# Log-likelihood of a line
+# ------------------------
 # As other densities of scikit-learn, it has ``score_samples``: nats a line, in the units of the
 # training set's deviations. Lines that are turned about, or whose points come in any order, are
 # less likely than those that it has drawn itself:
@@ -49,8 +49,8 @@ for name, strokes in {"as drawn": lines, "turned": turned, "shuffled": shuffled}
     print(f"{name:9} {predictor.score(strokes):7.0f} nats a line")
 
 # %%
-# What's next
-# -----------
+# Plot the predicted density
+# --------------------------
 # The density itself, point for point. While the pen is within a stroke, the network is sure of what
 # comes next; where it is lifted, the next stroke may begin in many places. Below are the
 # probability of each component of the mixture, and of lifting the pen.

@@ -1,16 +1,16 @@
 """
-====================
-Text to handwriting
-====================
+==============================
+Generate handwriting from text
+==============================
 
-:class:`~hwsk.synthesis.HandwritingSynthesizer` is a predictor: text in, pen strokes out. The model
-that lies in the repository has learnt on IAM-OnDB, lines of English that some two hundred people
+:class:`~hwsk.synthesis.HandwritingSynthesizer` predicts pen strokes from text. The pretrained
+model that ships with hwsk was trained on IAM-OnDB: English lines that some two hundred people
 wrote on a whiteboard.
 """
 
 # %%
-# Write
-# -----
+# Predict
+# -------
 # A line is an array ``(T, 3)``: how far the pen goes to the right and down, and whether it is
 # lifted then. ``predict`` writes a text always in the same way.
 from pathlib import Path
@@ -57,18 +57,19 @@ def show(lines, titles=None):
 figure = show(lines)
 
 # %%
-# Chance
-# ------
+# Random sampling
+# ---------------
 # ``sample`` draws anew each time, and in another hand: who is writing is decided by the first
 # strokes.
 text = "All of this is one text."
 figure = show(synthesizer.sample([text] * 5, random_state=1))
 
 # %%
-# Neatness
-# --------
-# ``bias`` makes the likely likelier. At 0 the network writes as its teachers did, slips of the pen
-# included, and has slips of its own. This model is set to 1, where it is read best.
+# Bias
+# ----
+# ``bias`` narrows the density of the next point. At 0 the network samples with all the variation of
+# its training data, slips of the pen included. This model is set to 1, where its lines are
+# recognized best.
 biases = [0, 0.25, 0.5, 0.75, 1, 2]
 figure = show(
     [synthesizer.sample([text], bias=bias, random_state=2)[0] for bias in biases],
@@ -83,7 +84,7 @@ from hwsk.metrics import character_error_rate
 reader = hwsk.load(model.with_name("iam-lines.hwsk"))
 written = [
     "the weather was fine in the morning", "and they went out to see the river",
-    "nobody had told them of the bridge", "that was no longer there at all",
+    "nobody had warned them of the bridge", "that was no longer there at all",
     "so they sat down and had some tea", "before they went all the way home",
     "where the letter had come at last", "with the answer that they wanted",
 ]  # fmt: skip
@@ -93,8 +94,8 @@ for bias in (0, 0.5, 1):
     print(f"bias {bias:3}: character error rate {character_error_rate(written, read):.1%}")
 
 # %%
-# What it can't write
-# -------------------
+# Characters that it can't write
+# ------------------------------
 # The synthesizer knows the characters of the texts that it has learnt from, and names any other.
 print(synthesizer.alphabet_)
 try:

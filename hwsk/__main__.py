@@ -1,4 +1,4 @@
-"""`python -m hwsk`: the command line."""
+"""Run the command line by `python -m hwsk`."""
 
 from hwsk.cli import main
 

@@ -1,4 +1,4 @@
-"""`hwsk demo`: from nothing to a recognizer of handwriting, in some minutes."""
+"""Train a recognizer on generated handwriting in some minutes: `hwsk demo`."""
 
 from __future__ import annotations
 

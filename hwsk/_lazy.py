@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used (PEP 562)."""
+"""Import public names when they are first used (PEP 562)."""
 
 from __future__ import annotations
 

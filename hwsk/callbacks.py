@@ -1,4 +1,4 @@
-"""skorch callbacks: the learning rate's course, progress, checkpoints."""
+"""Define skorch callbacks: learning rate schedule, progress, checkpoints."""
 
 from __future__ import annotations
 

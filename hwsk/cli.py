@@ -1,4 +1,4 @@
-"""The command line: `hwsk demo`, `hwsk recognize`, `hwsk info`."""
+"""Define the command line: `hwsk demo`, `hwsk recognize`, `hwsk info`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of samples, and splits that keep their writers apart."""
+"""Make pairs of samples, and split them so that no writer is on both sides."""
 
 from __future__ import annotations
 

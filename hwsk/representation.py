@@ -1,4 +1,4 @@
-"""`VariationalAutoencoder`: images to a few numbers each, and images from such numbers."""
+"""Encode images as latent vectors, and decode them (`VariationalAutoencoder`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A digest of nearly any value: the same in another process, another if the value is."""
+"""Compute a digest of nearly any value, the same in every process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collections of images as hwsk takes them: one check, and lazy sequences.
+"""Check collections of images, and read them lazily.
 
 Everything that takes images comes through `check_images`, so that one set of rules (and of error
 messages) holds for transformers and networks alike.

@@ -1,4 +1,4 @@
-"""Paper and ink: which grey values are which, and images that look inverted."""
+"""Estimate the grey values of paper and ink, and detect inverted images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is an image one line of text? A test on the ink of its rows, for who takes lines or words."""
+"""Detect images of several lines or a page where one line or word is expected."""
 
 from __future__ import annotations
 

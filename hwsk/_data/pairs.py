@@ -1,4 +1,4 @@
-"""Pairs of samples: what counts as pairs, and their entries, each taken once."""
+"""Check pairs of samples, and list their entries, each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Go over images once: what is wrong with them, how large they are, what is paper and what is ink.
+"""Scan images once: errors, sizes, levels of paper and ink.
 
 `walk` is how every estimator and transformer goes over images: it names all bad rows in one error,
 and in the end all remarks, each in one warning with its rows. `scan_images` is the pass before

@@ -1,4 +1,4 @@
-"""Random numbers of an estimator, which leave every global generator as it was."""
+"""Draw the random numbers of an estimator without touching any global generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several classifications at once: their classes, and labels of which some are missing."""
+"""Check labels of several classification tasks, some of which may be missing."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The bridge from the scikit-learn contract to a skorch net."""
+"""Connect scikit-learn's contract with a skorch net."""

@@ -1,4 +1,4 @@
-"""Datasets of images, and the batches that a network is given."""
+"""Make datasets of images and the batches of a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices, number formats and seeds of a fit."""
+"""Resolve device, number format and seeds of a fit."""
 
 from __future__ import annotations
 

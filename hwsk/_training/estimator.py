@@ -1,4 +1,4 @@
-"""The bridge: where a scikit-learn estimator meets a skorch net.
+"""Connect a scikit-learn estimator with a skorch net.
 
 An estimator holds its parameters and nothing else until `fit`. `fit` looks at the data, builds a
 torch module from its dimensions, and hands both to `NetworkEstimator._train`, which runs a skorch

@@ -1,4 +1,4 @@
-"""The skorch net that trains every network."""
+"""Train every network by one skorch net."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters that every estimator with a network has: constraints and docstrings."""
+"""Define constraints and docstrings of parameters that estimators with a network share."""
 
 from __future__ import annotations
 

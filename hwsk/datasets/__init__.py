@@ -1,5 +1,4 @@
-"""Handwriting to learn from: generated (`make_*`), read from a folder you have (`load_*`), or
-downloaded (`fetch_*`)."""
+"""Generate (`make_*`), load (`load_*`) and download (`fetch_*`) handwriting."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""CEDAR's images of the word "and", with 15 handwriting features that people named."""
+"""Load CEDAR's images of the word "and" with 15 handwriting features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads: whole, checked against a published checksum and kept, or not there at all."""
+"""Download whole files, checked against a published checksum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EMNIST: single letters and digits, from a folder you have or from its official address."""
+"""Load EMNIST, single letters and digits, from a folder or from its official address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handwriting made from single-stroke letter forms, by writers who each have a style."""
+"""Generate handwriting from single-stroke letter forms, with a style for each writer."""
 
 from __future__ import annotations
 

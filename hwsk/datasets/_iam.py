@@ -1,4 +1,4 @@
-"""The IAM Handwriting Database: offline English text, as lines, words and forms."""
+"""Load the IAM Handwriting Database: offline English text, as lines, words and forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IAM-OnDB: English text written on a whiteboard, as the pen's movements."""
+"""Load IAM-OnDB: pen strokes of English text written on a whiteboard."""
 
 from __future__ import annotations
 

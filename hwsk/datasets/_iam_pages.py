@@ -1,4 +1,4 @@
-"""Whole pages of the IAM Handwriting Database, with the boxes of their text lines."""
+"""Load whole pages of the IAM Handwriting Database, with the boxes of their text lines."""
 
 from __future__ import annotations
 

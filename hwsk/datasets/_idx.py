@@ -1,4 +1,4 @@
-"""Small images of characters with labels: the idx and csv forms in which MNIST and EMNIST come."""
+"""Read MNIST's and EMNIST's idx and csv files: small images of characters with labels."""
 
 from __future__ import annotations
 

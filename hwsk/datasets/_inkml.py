@@ -1,4 +1,4 @@
-"""InkML: traces of a pen, brought to one unit and one canvas."""
+"""Read traces from InkML, in one unit and on one canvas."""
 
 from __future__ import annotations
 

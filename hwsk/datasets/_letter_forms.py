@@ -1,4 +1,4 @@
-"""Single-stroke letter forms: from the Hershey fonts, and a few of our own, in one frame.
+"""Define single-stroke letter forms: from the Hershey fonts, and a few of our own.
 
 The frame: y downwards, baseline at 0, x-height at -1, top of capitals and ascenders at -2, bottom
 of descenders at 1. `make_handwriting` gives each writer a choice among them.

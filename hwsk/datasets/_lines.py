@@ -1,4 +1,4 @@
-"""A user's own images with transcripts: beside each other in a folder, or listed in a table."""
+"""Load a user's own line images, with transcripts beside them or listed in a table."""
 
 from __future__ import annotations
 

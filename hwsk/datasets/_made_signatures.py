@@ -1,4 +1,4 @@
-"""Signatures of made-up writers, genuine ones and skilled forgeries."""
+"""Generate signatures: genuine ones and skilled forgeries."""
 
 from __future__ import annotations
 

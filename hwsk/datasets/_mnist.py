@@ -1,4 +1,4 @@
-"""MNIST: single digits, with their writers where the table is there."""
+"""Load MNIST: single digits, with writers if their table is there."""
 
 from __future__ import annotations
 

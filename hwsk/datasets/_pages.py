@@ -1,4 +1,4 @@
-"""A user's own pages: images with PAGE XML or ALTO beside them."""
+"""Load a user's own pages: images with PAGE XML or ALTO beside them."""
 
 from __future__ import annotations
 

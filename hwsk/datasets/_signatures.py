@@ -1,4 +1,4 @@
-"""Offline signatures with skilled forgeries: CEDAR (Latin), BHSig260 (Bengali and Hindi)."""
+"""Load offline signatures with skilled forgeries: CEDAR (Latin), BHSig260 (Bengali, Hindi)."""
 
 from __future__ import annotations
 

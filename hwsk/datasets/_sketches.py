@@ -1,4 +1,4 @@
-"""Drawings as pen strokes: sketch-rnn's npz files, and the ndjson files of Quick, Draw!"""
+"""Load drawings as pen strokes: sketch-rnn's npz files, and ndjson files of Quick, Draw!"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pen strokes from a file of one's own: InkML, or lines drawn as SVG."""
+"""Load pen strokes from a user's own file: InkML, or lines drawn as SVG."""
 
 from __future__ import annotations
 

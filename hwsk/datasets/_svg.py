@@ -1,4 +1,4 @@
-"""SVG: what is drawn as lines, as points along them."""
+"""Read lines drawn as SVG as points along them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XML as files of strokes have it: without entities of its own, each element with its line."""
+"""Parse XML of stroke files: no custom entities, each element with its line number."""
 
 from __future__ import annotations
 

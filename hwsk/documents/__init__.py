@@ -1,4 +1,4 @@
-"""Pages of handwriting: their lines and text, page images, and the file formats of archives."""
+"""Read and write pages of handwriting: lines and text, page images, archives' file formats."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""ALTO XML: read in versions 1 to 4, written in 4.4."""
+"""Read ALTO XML in versions 1 to 4, write it in 4.4."""
 
 from __future__ import annotations
 

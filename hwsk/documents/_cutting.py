@@ -1,4 +1,4 @@
-"""Line images from a page: along the baseline, without the ink of neighbouring lines."""
+"""Cut line images from a page, along the baseline, without ink of neighbouring lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a page: regions, text lines, words, characters."""
+"""Define the parts of a page: regions, text lines, words, characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hOCR 1.2, written only."""
+"""Write hOCR 1.2."""
 
 from __future__ import annotations
 

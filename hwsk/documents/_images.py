@@ -1,4 +1,4 @@
-"""Page images from files: JPEG, PNG, TIFF, PDF, and folders of those, one page at a time."""
+"""Read page images one at a time: JPEG, PNG, TIFF, PDF, and folders of those."""
 
 from __future__ import annotations
 

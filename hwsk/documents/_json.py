@@ -1,4 +1,4 @@
-"""A page as JSON: the fields of its parts by name."""
+"""Convert a page to JSON and back: the fields of its parts by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page with its lines and text, and the formats that it is read from and written to."""
+"""Define a page with its lines and text, read from and written to several formats."""
 
 from __future__ import annotations
 

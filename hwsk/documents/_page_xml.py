@@ -1,4 +1,4 @@
-"""PAGE XML: read in all versions, written in 2019-07-15."""
+"""Read PAGE XML in all versions, write it in 2019-07-15."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages as a searchable PDF: the image, and over it the text in place and invisible."""
+"""Write pages as a searchable PDF: the image, and over it the invisible text."""
 
 from __future__ import annotations
 

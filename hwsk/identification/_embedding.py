@@ -1,4 +1,4 @@
-"""`WriterEmbedder`: images of handwriting to vectors that are near where the hand is the same."""
+"""Embed images of handwriting: near embeddings are by the same writer (`WriterEmbedder`)."""
 
 from __future__ import annotations
 

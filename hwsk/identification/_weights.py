@@ -1,4 +1,4 @@
-"""Checkpoints of backbones: from a file, or from torchvision's address, once."""
+"""Load checkpoints of backbones: from a file, or once from torchvision's address."""
 
 from __future__ import annotations
 

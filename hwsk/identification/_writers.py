@@ -1,4 +1,4 @@
-"""`WriterClassifier`: images of handwriting to their writers."""
+"""Identify the writer of images of handwriting (`WriterClassifier`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocols by which offline signature verification is measured.
+"""Evaluate offline signature verification by its usual protocols.
 
 A protocol makes trials: a questioned signature is scored against what is known of a user. They
 are genuine, skilled forgeries, or random forgeries (genuine signatures of other users); the

@@ -1,4 +1,4 @@
-"""Scorers by name, for `scoring=` of scikit-learn's searches and cross-validation."""
+"""Get scorers by name, for `scoring=` of scikit-learn's searches and cross-validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of read text: error rates and what an alignment of the characters says.
+"""Evaluate recognized text: error rates, and alignments of characters.
 
 Every metric is made of four sums over lines: edits, matches, and the lengths of references and
 predictions. `_counts` aligns each line once, `_METRICS` says which tokens a metric aligns and what

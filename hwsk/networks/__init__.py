@@ -1,1 +1,1 @@
-"""Torch modules and their losses; they know nothing of scikit-learn, skorch or files."""
+"""Define torch modules and losses, without scikit-learn, skorch or files."""

@@ -1,4 +1,4 @@
-"""Convolutional blocks that several networks are made of."""
+"""Define convolutional blocks that several networks use."""
 
 from __future__ import annotations
 

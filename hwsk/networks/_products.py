@@ -1,4 +1,4 @@
-"""Products with weights by oneDNN, where it is faster than what torch takes by itself.
+"""Multiply by weights through oneDNN, where it is faster than torch's own choice.
 
 For matrices of float32 torch and numpy take MKL's and OpenBLAS's products, which leave half of an
 AMD processor idle.

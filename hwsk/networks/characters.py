@@ -1,4 +1,4 @@
-"""Networks that read one character."""
+"""Define networks that classify one character."""
 
 from __future__ import annotations
 

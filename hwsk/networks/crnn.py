@@ -1,4 +1,4 @@
-"""Convolutional recurrent network for lines of text, and its CTC loss."""
+"""Define the convolutional recurrent network for text lines, and its CTC loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The convolutional encoder that the networks over images of one size share."""
+"""Define the convolutional encoder that networks over images of one size share."""
 
 from __future__ import annotations
 

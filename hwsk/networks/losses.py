@@ -1,4 +1,4 @@
-"""Losses that several networks are trained by."""
+"""Define losses that several networks are trained by."""
 
 from __future__ import annotations
 

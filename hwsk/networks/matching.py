@@ -1,4 +1,4 @@
-"""Local descriptor matching: each keypoint of an image with its nearest neighbour in another."""
+"""Match local descriptors: each keypoint of an image with its nearest neighbour in another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixture densities: where the pen goes next, as a mixture of Gaussians, and whether it lifts."""
+"""Define mixture densities of the next pen offset (Gaussians) and of the pen lift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise on the weights in training: fixed, or learnt as a distribution over networks."""
+"""Add noise to the weights in training: fixed, or learnt as a distribution over networks."""
 
 from __future__ import annotations
 

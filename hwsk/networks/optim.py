@@ -1,4 +1,4 @@
-"""The optimizer of Graves' paper."""
+"""Define the optimizer of Graves' paper."""
 
 from __future__ import annotations
 

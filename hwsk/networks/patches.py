@@ -1,4 +1,4 @@
-"""Networks over patches of handwriting: backbones, and what is made of their features."""
+"""Define networks over patches of handwriting: backbones and heads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LSTM layers with Graves' soft window over a text, their loop over time written out.
+"""Define LSTM layers with Graves' soft window over a text, with an explicit loop over time.
 
 PyTorch's own `nn.LSTM` can't look at a text between two steps, and a loop over `nn.LSTMCell` leaves
 it to autograd to undo each small step. Here forward and backward are written by hand: what does

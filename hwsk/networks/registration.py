@@ -1,4 +1,4 @@
-"""Registration of images by their matched keypoints."""
+"""Register images by their matched keypoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Residual networks, their state dicts as torchvision names them."""
+"""Define residual networks, with state dicts like torchvision's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Siamese network: an encoder, an embedding, heads for named features, local descriptors."""
+"""Define the Siamese network: encoder, embedding, feature heads, local descriptors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stroke networks one point at a time, as sampling takes them."""
+"""Run stroke networks one point at a time, for sampling."""
 
 from __future__ import annotations
 

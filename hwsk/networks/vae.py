@@ -1,4 +1,4 @@
-"""The variational autoencoder: images to a Gaussian over latent vectors, and back."""
+"""Define the variational autoencoder: images to a Gaussian over latent vectors, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classes of hwsk: what is stored of each, in which version, and how older files are upgraded.
+"""Declare the stored attributes of hwsk's classes, by version, and upgrade older files.
 
 To change a class
 - a new attribute or parameter with a default: declare it, nothing else;

@@ -1,4 +1,4 @@
-"""Plain values as JSON and arrays, and back.
+"""Encode plain values as JSON and arrays, and decode them.
 
 What JSON has no word for becomes an object with one key that starts with "$". Numeric arrays go to
 a dict, and the JSON names them. How an estimator is written is said in `_estimators`.

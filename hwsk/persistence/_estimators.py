@@ -1,4 +1,4 @@
-"""Estimators as nodes of JSON: class, version, parameters, declared attributes, weights."""
+"""Encode estimators as JSON: class, version, parameters, attributes, weights."""
 
 from __future__ import annotations
 

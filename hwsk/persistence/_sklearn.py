@@ -1,8 +1,8 @@
-"""The classes of scikit-learn that files may hold, and what is stored of each.
+"""Declare the classes of scikit-learn that files may hold, and their stored attributes.
 
-Their methods trust attributes that `fit` has set: some are C code that reads past the end of an
-array which is shorter than another says. So only classes stand here whose attributes are all
-declared and checked; `tests/test_persistence_sklearn.py` saves, loads and damages each.
+Methods of these classes trust attributes that `fit` has set: some are C code that reads past the
+end of an array which is shorter than another says. So only classes stand here whose attributes are
+all declared and checked; `tests/test_persistence_sklearn.py` saves, loads and damages each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Display classes in scikit-learn's manner. They need matplotlib: `pip install hwsk[plot]`."""
+"""Plot results by display classes like scikit-learn's (`pip install hwsk[plot]`)."""
 
 from typing import TYPE_CHECKING
 

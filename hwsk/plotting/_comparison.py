@@ -1,4 +1,4 @@
-"""Two hands beside each other, and why they are taken for one or for two."""
+"""Plot a comparison of two samples with its reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of images side by side: which are taken for one hand, and where that is wrong."""
+"""Plot pairs of images side by side, with prediction, score and truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of handwriting with what was read in them."""
+"""Plot images of text lines with the recognized text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors against the share of lines that is kept."""
+"""Plot the error rate against the share of lines that is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transformers of images and strokes, and augmentation."""
+"""Transform and augment images and pen strokes."""
 
 from typing import TYPE_CHECKING
 

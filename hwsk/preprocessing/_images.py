@@ -1,4 +1,4 @@
-"""Transformers for images of handwriting: images in, images out."""
+"""Transform images of handwriting into images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`LineNormalizer`: grey images of text lines, evenly lit, level, upright and of one height."""
+"""Normalize grey images of text lines: even light, level, upright, one height."""
 
 from __future__ import annotations
 

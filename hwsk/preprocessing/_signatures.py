@@ -1,4 +1,4 @@
-"""A transformer for scans of signatures: what the pen did, without what the scanner did."""
+"""Normalize scans of signatures: redraw the strokes without paper, pen and scanner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pen strokes drawn as images."""
+"""Draw pen strokes as images."""
 
 from __future__ import annotations
 

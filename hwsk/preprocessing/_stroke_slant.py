@@ -1,4 +1,4 @@
-"""Level and upright: the slope and the slant of pen strokes, taken out and put back."""
+"""Remove the slope and the slant of pen strokes, and restore them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transformers of pen strokes: strokes in, strokes out."""
+"""Transform pen strokes into pen strokes."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Random changes to images of handwriting, for training: callables `(image, rng) -> image`.
+"""Augment images of handwriting in training, by callables `(image, rng) -> image`.
 
 An image is a 2-D array, uint8 or float in [0, 1], with dark ink on light paper; what comes out has
 the same dtype, and what the change uncovers is filled with the tone of the paper. All randomness
 comes from `rng`, a `numpy.random.Generator`. Lengths are in pixels of the image given.
 
-They have scikit-learn's `get_params` and `set_params`, can be cloned, compared in a grid search
-and saved, but have no `fit`: they are the value of an estimator's `augment` parameter.
+Augmentations have scikit-learn's `get_params` and `set_params`, can be cloned, compared in a grid
+search and saved, but have no `fit`: they are the value of an estimator's `augment` parameter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading: estimators that turn images of handwriting into text."""
+"""Recognize handwritten text in images."""
 
 from typing import TYPE_CHECKING
 

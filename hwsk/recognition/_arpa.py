@@ -1,4 +1,4 @@
-"""The ARPA format, in which programs exchange n-gram models.
+"""Read and write the ARPA format of n-gram models.
 
 `\\data\\` and a line `ngram 2=COUNT` for each length; a section `\\2-grams:` for each length, a
 line an n-gram: log10 probability, tab, the symbols with blanks between, tab, log10 back-off weight;

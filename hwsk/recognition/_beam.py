@@ -1,4 +1,4 @@
-"""Prefix beam search, compiled by numba.
+"""Search prefixes by a beam, compiled by numba.
 
 A prefix is the text that the first time steps may hold. All alignments that read the same prefix
 are one entry of the beam, with two probabilities: of those that end in a blank, and of the others

@@ -1,4 +1,4 @@
-"""`CharacterClassifier`: images of single characters to classes."""
+"""Classify images of single characters (`CharacterClassifier`)."""
 
 from __future__ import annotations
 

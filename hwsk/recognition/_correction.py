@@ -1,4 +1,4 @@
-"""`SpellingCorrector`: unsure words that no lexicon has, to words that one has."""
+"""Correct words of low confidence by a lexicon (`SpellingCorrector`)."""
 
 from __future__ import annotations
 

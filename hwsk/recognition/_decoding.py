@@ -1,4 +1,4 @@
-"""From time steps to characters: the best path, and `CTCDecoder`."""
+"""Decode time steps to characters: the best path, and `CTCDecoder`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings that are in doubt as a whole: the image may not be an upright line of the script."""
+"""Warn of lines whose confidence is low as a whole: turned, or of another script."""
 
 from __future__ import annotations
 

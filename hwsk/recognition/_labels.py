@@ -1,4 +1,4 @@
-"""Texts as labels: strings, or integers that are read as their digits."""
+"""Check texts as labels: strings, or integers that are read as their digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`NgramLanguageModel`: how likely a text is."""
+"""Model the probability of a text (`NgramLanguageModel`)."""
 
 from __future__ import annotations
 

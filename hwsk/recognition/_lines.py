@@ -1,4 +1,4 @@
-"""`CTCRecognizer`: lines of text to strings."""
+"""Recognize text lines (`CTCRecognizer`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""N-grams as arrays: count them, estimate a back-off model, look probabilities up.
+"""Count n-grams, estimate a back-off model, and look up its probabilities.
 
 A model is a trie. Node 0 is the empty n-gram; the node of an n-gram is a child of the node of its
 first n-1 symbols. Nodes are numbered by length, then parent, then symbol: so the children of a node

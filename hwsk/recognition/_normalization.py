@@ -1,4 +1,4 @@
-"""`TextNormalizer`: one way to write what can be written in several."""
+"""Normalize texts that can be written in several ways (`TextNormalizer`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words as a trie of their characters."""
+"""Store words as a trie of their characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handwriting made: pen strokes predicted, written from text, set on pages and drawn."""
+"""Generate handwriting: predict pen strokes, from text too, and set them on pages."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""`Page`: strokes in their places on paper, and the files they are saved as."""
+"""Place strokes on paper, and save pages (`Page`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`StrokePredictor`: where the pen goes next, from all that it has written."""
+"""Predict the next pen position from all points so far (`StrokePredictor`)."""
 
 from __future__ import annotations
 

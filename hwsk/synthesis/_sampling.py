@@ -1,4 +1,4 @@
-"""Drawing strokes from a network, many lines at once, point by point."""
+"""Sample strokes from a network, many lines at once, point by point."""
 
 from __future__ import annotations
 

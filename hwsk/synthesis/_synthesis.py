@@ -1,4 +1,4 @@
-"""`HandwritingSynthesizer`: text to pen strokes."""
+"""Generate pen strokes from text (`HandwritingSynthesizer`)."""
 
 from __future__ import annotations
 

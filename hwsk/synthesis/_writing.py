@@ -1,4 +1,4 @@
-"""`write`: a text, wrapped into lines, written and laid out on pages."""
+"""Write a text on pages, wrapped into lines (`write`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools for those who build estimators of handwriting."""
+"""Help developers of estimators for handwriting."""
 
 from typing import TYPE_CHECKING
 

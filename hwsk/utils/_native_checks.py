@@ -1,4 +1,4 @@
-"""The checks of `hwsk.utils.estimator_checks`: each takes an unfitted copy and native data."""
+"""Check an unfitted copy on native data, for `hwsk.utils.estimator_checks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small native inputs of each kind, for checks of estimators."""
+"""Make small native inputs of each kind, for checks of estimators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the scikit-learn contract on native inputs: images, strokes, texts, pairs.
+"""Check scikit-learn's contract on native inputs: images, strokes, texts, pairs.
 
 scikit-learn's own suite passes tables of numbers to every estimator. That fits rasters of one size;
 for images of different sizes, strokes, texts and pairs it can't even begin. Here are the same

@@ -1,4 +1,4 @@
-"""Verification: were two samples written by the same writer, and what speaks for it?"""
+"""Verify writers and signatures: were two samples written by the same writer, and why?"""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Thresholds and probabilities of scores."""
+"""Calibrate thresholds and probabilities of scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`HandComparer`: compare two samples by several representations, with the reasons."""
+"""Compare two samples by several representations, with the reasons (`HandComparer`)."""
 
 from __future__ import annotations
 

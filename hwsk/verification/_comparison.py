@@ -1,4 +1,4 @@
-"""`HandComparison`: what a comparison of two samples found, and why."""
+"""Hold the result of a comparison of two samples, with its reasons (`HandComparison`)."""
 
 from __future__ import annotations
 

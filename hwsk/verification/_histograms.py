@@ -1,4 +1,4 @@
-"""`DescriptorHistogram`: the local descriptors of an image as one vector."""
+"""Encode the local descriptors of an image as one vector (`DescriptorHistogram`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The distance of two images as a metric for scikit-learn's neighbours and clustering."""
+"""Compute distances of images as a metric for scikit-learn's neighbours and clustering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`MultiTaskClassifier`: several features of an image at once."""
+"""Classify several features of an image at once (`MultiTaskClassifier`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of pairs: score, threshold, prediction, probability, calibration."""
+"""Score, threshold, predict and calibrate pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a representation: what each is, whether it is to be fitted, and fitting it."""
+"""Split a representation into its parts, and fit those that have to be."""
 
 from __future__ import annotations
 

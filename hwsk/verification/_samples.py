@@ -1,4 +1,4 @@
-"""Datasets of the Siamese network: single samples with writers, and pairs."""
+"""Make datasets of the Siamese network: single samples with writers, and pairs."""
 
 from __future__ import annotations
 

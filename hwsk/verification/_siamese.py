@@ -1,4 +1,4 @@
-"""`SiameseVerifier`: were both samples of a pair written by the same writer?"""
+"""Verify whether both samples of a pair are by the same writer (`SiameseVerifier`)."""
 
 from __future__ import annotations
 

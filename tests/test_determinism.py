@@ -16,6 +16,7 @@ from test_public import ESTIMATORS
 
 from hwsk._training.estimator import NetworkEstimator
 from hwsk.datasets import make_handwriting
+from hwsk.verification import LocalDescriptorMatching
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),
@@ -29,7 +30,7 @@ STROKES = list(WORDS.strokes[:16])
 SMALL = {
     "CTCRecognizer": {"height": 16, "channels": (8, 16, 16), "max_epochs": 2},
     "CharacterClassifier": {"hidden_units": 32, "max_epochs": 2},
-    "SiameseVerifier": {**ENCODER, "matching": True},
+    "SiameseVerifier": {**ENCODER, "comparator": LocalDescriptorMatching()},
     "MultiTaskClassifier": ENCODER,
     "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
     "WriterClassifier": {"image_size": 32, "n_patches": 2, "max_epochs": 1},

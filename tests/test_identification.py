@@ -441,12 +441,12 @@ def test_own_backbone(lines):
 
 def test_training_goes_on(lines):
     X, y = lines.images[:20], lines.writer[:20]
-    classifier = WriterClassifier(**{**SMALL, "max_epochs": 1}, warm_start=True).fit(X, y)
+    parameters = {**SMALL, "max_epochs": 2, "lr": 3e-4}
+    classifier = WriterClassifier(**parameters, warm_start=True).fit(X, y)
     first = classifier.net_.module_.output.weight.detach().clone()
     loss = classifier.history_[0]["train_loss"]
-    for _ in range(4):
-        classifier.fit(X, y)
-    assert classifier.history_[0]["train_loss"] < loss
+    classifier.fit(X, y)
+    assert classifier.history_[0]["train_loss"] < 0.6 * loss  # 0.26 to 0.32 with four seeds
     assert not torch.equal(first, classifier.net_.module_.output.weight)
     with pytest.raises(ValueError, match="another architecture"):
         classifier.set_params(head_units=7).fit(X, y)

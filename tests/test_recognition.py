@@ -353,11 +353,6 @@ def test_reading_nothing_at_all():
     assert noted[0].filename == __file__
 
 
-def test_loss_that_became_nan():
-    with pytest.warns(ConvergenceWarning, match=r"training loss became .*lower lr \(now 1e\+30\)"):
-        small_recognizer(lr=1e30, max_epochs=3).fit(X, Y)
-
-
 # --- going on
 
 

@@ -396,7 +396,7 @@ def pair_bootstrap_interval(
     >>> rng = np.random.default_rng(0)
     >>> writers = np.repeat(np.arange(20), 5)
     >>> slant = writers + rng.normal(size=100)
-    >>> pairs, y = make_pairs(writers)
+    >>> pairs, y = make_pairs(writers, random_state=0)
     >>> scores = -np.abs(slant[pairs[:, 0]] - slant[pairs[:, 1]])
     >>> round(equal_error_rate(y, scores), 2)
     0.14

@@ -358,7 +358,7 @@ def test_strategies_keep_what_they_promise(words, fitted, pairs):
     assert rates("max_tpr", min_rate=1.0)[1] == 1
     tpr, tnr = rates("max_tnr", min_rate=0.9)
     assert tpr >= 0.9
-    best = sum(rates("accuracy")) / 2
+    best = sum(rates("accuracy")) / 2 + 1e-9  # equally good ones are rounded
     assert all(best >= sum(rates("max_tpr", min_rate=r)) / 2 for r in (0.5, 0.7, 0.9))
     assert rates("f_beta", beta=5.0)[0] >= rates("f_beta", beta=0.2)[0]
 

@@ -263,7 +263,7 @@ class Checkpoint(Callback):
         if not path.exists():
             return
         if not path.is_file():
-            raise ValueError(f"{path} is no file: name another path for the checkpoint")
+            raise ValueError(f"{path} is not a regular file: name another path for the checkpoint")
         content = path.read_bytes()
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as parts:

@@ -162,7 +162,7 @@ def test_damage_is_named(tmp_path):
                 clone(recognizer).fit(X, Y)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ValueError, match=r"fit\.ckpt is no file"):
+    with pytest.raises(ValueError, match=r"fit\.ckpt is not a regular file"):
         clone(recognizer).fit(X, Y)
 
 

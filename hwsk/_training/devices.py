@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-from sklearn.utils import check_random_state
+
+from hwsk._data.seeds import own_generator
 
 
 def resolve_device(device: str) -> torch.device:
@@ -43,13 +43,8 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def draw_seed(random_state: Any) -> int:
-    """A seed from `random_state`.
-
-    None draws from the system's entropy, not from numpy's global generator, which would be moved.
-    """
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    """Draw a seed from `random_state`; no global generator is moved."""
+    return int(own_generator(random_state).randint(2**31 - 1))
 
 
 _ONE_AT_A_TIME = threading.RLock()  # torch draws dropout from its global generator alone

@@ -93,7 +93,7 @@ def document_training(cls: type) -> type:
 
 
 def check_channels(channels: Sequence[Any]) -> None:
-    """Refuse what is no number of filters for each of three convolutional stages."""
+    """Refuse what is not a number of filters for each of three convolutional stages."""
     if len(channels) != 3 or not all(
         np.issubdtype(type(number), np.integer) and number > 0 for number in channels
     ):

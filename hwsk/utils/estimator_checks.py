@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import estimator_checks as sklearn_checks
 
+from hwsk._warn import warn_caller
 from hwsk.utils._native_checks import CHECKS, SkipCheck
 from hwsk.utils._native_data import KINDS, NativeData
 
@@ -106,7 +107,7 @@ def check_estimator(
                 error.add_note(f"{name} of {estimator}")
                 raise
             if name not in expected and on_fail == "warn":
-                warnings.warn(f"{name} fails: {error!r}", stacklevel=2)
+                warn_caller(f"{name} fails: {error!r}")
         records.append(record)
     return records
 

@@ -64,7 +64,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
     :class:`MultiTaskClassifier`, makes vectors of images. For each of its parts,
     the distance between the means of both sides is taken; of all distances, a logistic function
     makes the likelihood ratio. It is learnt from writers whom the parts were not trained on. Beside
-    that, the named features of the classifier tell the reasons.
+    that, the named features of the classifier give the reasons.
 
     Parameters
     ----------
@@ -107,8 +107,13 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         How far from 0 log-likelihood ratios may be: the logarithm of the number of writers.
     calibration_writers_ : ndarray
         The writers whom the logistic functions were learnt from.
+    threshold_ : float
+        Score from which `predict` accepts a pair as by the same writer: 0 after `fit`, where scores
+        are log-likelihood ratios. `calibrate_threshold` moves it, and leaves the ratios.
+    calibrated_with_ : dict of str to str
+        Empty: scores depend on what `fit` has learnt alone.
     classes_ : ndarray of shape (2,)
-        What `predict` says of different hands, 0, and of one hand, 1.
+        What `predict` gives for different writers, 0, and for the same writer, 1.
     n_features_in_ : int
         Columns of X, where X was a 2-D array.
 

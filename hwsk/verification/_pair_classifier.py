@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from numbers import Real
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from hwsk._data.pairs import Kind, Pairs, all_pairs, check_pairs, check_same, ho
 from hwsk.verification._calibration import STRATEGIES, find_threshold, fit_logistic
 
 
-class PairClassifierMixin:
+class PairClassifierMixin(ABC):
     """Compare pairs of samples, with the verbs of metric-learn [1]_: pairs are the samples.
 
     A subclass has `classes_` once fitted, and says
@@ -52,14 +53,14 @@ class PairClassifierMixin:
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
 
-    def _pair_kind(self) -> Kind:
-        return "images"
+    @abstractmethod
+    def _pair_kind(self) -> Kind: ...
 
-    def _score_pairs(self, pairs: Pairs) -> NDArray[np.float64]:
-        raise NotImplementedError
+    @abstractmethod
+    def _score_pairs(self, pairs: Pairs) -> NDArray[np.float64]: ...
 
-    def _score_samples(self, X: Any, index: NDArray[np.intp]) -> NDArray[np.float64]:
-        raise NotImplementedError
+    @abstractmethod
+    def _score_samples(self, X: Any, index: NDArray[np.intp]) -> NDArray[np.float64]: ...
 
     def _comparison_parameters(self) -> dict[str, str]:
         return {}

@@ -80,7 +80,7 @@ def needs_fit(transformer: Any) -> bool:
 
 
 def fit_parts(transformer: Any, X: Any, writers: NDArray[Any], features: Any) -> Any:
-    """A transformer fitted on writers; what tells features, on these."""
+    """Fit a transformer on writers, and classifiers of features on these."""
     if not needs_fit(transformer):
         return transformer
     if isinstance(transformer, FeatureUnion):

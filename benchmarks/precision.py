@@ -23,19 +23,22 @@ import torch
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.utils import Bunch
 from train_strokes import arguments, load
+from train_writers import final_split
+from writers import load_writers
 
 import hwsk
-from hwsk.datasets import load_iam
+from hwsk.datasets import load_cedar_signatures, load_iam
 from hwsk.metrics import bootstrap_interval, character_error_rate, equal_error_rate
+from hwsk.model_selection import make_pairs
 
 MODELS = Path(__file__).parents[1] / "models"
 
 
-def load_float32(name: str) -> Any:
-    """A shipped model that computes in float32."""
+def load_in(precision: str, name: str) -> Any:
+    """A shipped model that computes in this precision."""
     model = hwsk.load(MODELS / f"{name}.hwsk")
     last = model.steps[-1][1] if hasattr(model, "steps") else model
-    last.set_params(precision="float32")
+    last.set_params(precision=precision)
     last._set_network_state(last._get_network_state())  # the net is made for its precision
     return model
 
@@ -57,22 +60,54 @@ def accuracy_of_characters(data: str) -> tuple[Any, ...]:
     return accuracy_score, test.text, test.images, None
 
 
-READERS = {
+def accuracy_of_writers(data: str) -> tuple[Any, ...]:
+    lines = load_writers(data, 50)
+    _, rows = final_split(lines)
+    return accuracy_score, lines.writer[rows], lines.images[rows], lines.writer[rows]
+
+
+CLASSIFIERS = {
     "iam-lines": error_of_lines,
     "iam-words": error_of_words,
     "emnist-characters": accuracy_of_characters,
+    "iam-writers": accuracy_of_writers,
 }
+
+
+def error_of_signatures(data: str) -> Iterator[str]:
+    """Yield the errors of the verifier of signatures on writers that it learnt from.
+
+    The networks of the folds, whose figures the card prints, are not shipped; so this says what the
+    precision changes, not how good the verifier is.
+    """
+    signatures = load_cedar_signatures(f"{data}/cedar_signatures")
+    pairs, same = make_pairs(signatures.hand, n_pairs=600, random_state=0)
+    scores = {}
+    for precision in ("float32", "bfloat16"):
+        model = load_in(precision, "signature-verifier")
+        scores[precision] = model.pair_score(signatures.images[pairs])
+        yield f"{precision}: EER {equal_error_rate(same, scores[precision]):.4f} of {len(pairs)}"
+    apart = np.abs(scores["float32"] - scores["bfloat16"]).max()
+    yield f"scores at most {apart:.4f} apart, deviation {scores['float32'].std():.4f}"
 
 
 def figures(name: str, data: str, data_home: str) -> Iterator[str]:
     """Yield the figures of a model's card."""
-    model = load_float32(name)
-    if name in READERS:
-        metric, truth, images, groups = READERS[name](data)
+    if name == "signature-verifier":
+        yield from error_of_signatures(data)
+        return
+    model = load_in("float32", name)
+    if name in CLASSIFIERS:
+        metric, truth, images, groups = CLASSIFIERS[name](data)
         predicted = model.predict(images)
         low, high = bootstrap_interval(metric, truth, predicted, groups=groups, random_state=0)
         value = metric(truth, predicted)
         yield f"{metric.__name__} {value:.4f} [{low:.4f}, {high:.4f}] of {len(truth)}"
+    elif name == "and-vae":
+        words, _, _, test = and_words.load_split(data)
+        pixels = (words.images[test] / np.float32(255)).reshape(len(test), -1)
+        again = model.inverse_transform(model.transform(words.images[test]))
+        yield f"MSE {np.mean((again.reshape(pixels.shape) - pixels) ** 2):.4f} of {len(test)}"
     elif name in ("and-verifier", "and-features"):
         words, _, _, test = and_words.load_split(data)
         images, writers = words.images[test], words.writer[test]
@@ -99,11 +134,10 @@ def figures(name: str, data: str, data_home: str) -> Iterator[str]:
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--data-home", default="runs/data", type=click.Path())
 def main(names: tuple[str, ...], data: str, data_home: str) -> None:
-    """Print the figures of the models of these names, or of all that have figures of their own."""
+    """Print the figures of the models of these names, or of all."""
     warnings.simplefilter("ignore")
     print(f"{date.today()} torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
-    known = [*READERS, "and-verifier", "and-features", "stroke-predictor", "synthesizer"]
-    for name in names or known:
+    for name in names or sorted(path.stem for path in MODELS.glob("*.hwsk")):
         for line in figures(name, data, data_home):
             print(f"{name} in float32: {line}", flush=True)
 

@@ -62,7 +62,7 @@ docs-text: $(READY)
 
 test: lint docs-text
 	@echo "== Tests, doctests, docstrings, coverage"
-	@$(BIN)/python -m pytest --cov
+	@$(BIN)/python -m pytest --cov -n auto --dist worksteal
 
 test-arithmetic: $(READY)
 	@echo "== Numerical tests without vector units, with two threads"

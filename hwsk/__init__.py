@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
         "identification",
         "metrics",
         "model_selection",
+        "models",
         "plotting",
         "preprocessing",
         "recognition",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import identification as identification
     from hwsk import metrics as metrics
     from hwsk import model_selection as model_selection
+    from hwsk import models as models
     from hwsk import plotting as plotting
     from hwsk import preprocessing as preprocessing
     from hwsk import recognition as recognition

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 from PIL import Image
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
@@ -14,7 +15,7 @@ from small_words import draw_words, small_recognizer
 import hwsk
 from hwsk._data.images import check_images
 from hwsk._data.levels import is_inverted, is_negative
-from hwsk._data.lines import count_lines
+from hwsk._data.lines import count_lines, find_peaks
 from hwsk._data.scan import scan_images, walk
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.identification import LocalDescriptors, WriterClassifier
@@ -202,6 +203,13 @@ def test_ink_too_faint_is_said(reader):
         reader.predict(images)
     with pytest.warns(UserWarning, match="2 of 3 images have no ink, rows 1, 2"):
         small_recognizer(max_epochs=1).fit(images, Y[:3])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_peaks_are_those_of_scipy(seed):
+    profile = np.random.default_rng(seed).integers(0, 4, 60).astype(float)  # with plateaus
+    expected = scipy.signal.find_peaks(np.r_[0, profile, 0])[0] - 1
+    np.testing.assert_array_equal(find_peaks(profile), expected)
 
 
 def test_count_lines():

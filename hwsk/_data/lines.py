@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from hwsk._data.decoding import Image
 from hwsk._data.levels import invert, is_inverted, otsu_ink
@@ -32,7 +31,8 @@ def count_lines(image: Image) -> int:
     ink = ink[rows[0] : rows[-1] + 1]
     profile = _smooth(ink.sum(axis=1))
     strokes = _smooth(np.count_nonzero(ink[:, 1:] & ~ink[:, :-1], axis=1))
-    peaks = find_peaks(np.r_[0, profile, 0], height=_LEAST * profile.max())[0] - 1
+    peaks = find_peaks(profile)
+    peaks = peaks[profile[peaks] >= _LEAST * profile.max()]
     lines: list[int] = []
     for peak in peaks[strokes[peaks] >= _STROKES].tolist():
         if lines:
@@ -47,6 +47,17 @@ def count_lines(image: Image) -> int:
     if len(lines) > 1 and profile[-1] > _VALLEY * profile[lines[-1]]:
         del lines[-1]
     return max(1, len(lines))
+
+
+def find_peaks(profile: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Find the maxima of a profile between zeros; of a plateau its middle.
+
+    `scipy.signal.find_peaks` does the same, and importing it takes a tenth of a command's start.
+    """
+    slopes = np.sign(np.diff(profile, prepend=0, append=0))
+    steps = np.flatnonzero(slopes)
+    tops = np.flatnonzero((slopes[steps[:-1]] > 0) & (slopes[steps[1:]] < 0))
+    return (steps[tops] + steps[tops + 1] - 1) // 2
 
 
 def _smooth(rows: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 StrPath = str | os.PathLike[str]
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz", ".txz", ".tar.xz", ".tbz2", ".tar.bz2", ".tar", ".zip")
-_OWN_FOLDERS = ("downloaded", "unpacked", "parsed")
+_OWN_FOLDERS = ("downloaded", "models", "unpacked", "parsed")
 _UNPACKING = ".unpacking-"
 _ABANDONED = 24 * 3600  # seconds after which that is no unpacking that still goes on
 _LEAST_LIMIT = 1 << 30  # bytes that any archive may unpack to
@@ -36,7 +36,7 @@ _NOT_ITS_FAULT = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.E
 
 
 def get_data_home(data_home: StrPath | None = None) -> Path:
-    """Return the folder where archives are unpacked and parsed data is cached.
+    """Return the folder where downloads and parsed data are kept and archives unpacked.
 
     Parameters
     ----------
@@ -61,9 +61,14 @@ def get_data_home(data_home: StrPath | None = None) -> Path:
     ...     get_data_home(folder).is_dir()
     True
     """
-    home = Path(data_home or os.environ.get("HWSK_DATA") or "~/hwsk_data").expanduser().absolute()
+    home = data_home_path(data_home)
     home.mkdir(parents=True, exist_ok=True)
     return home
+
+
+def data_home_path(data_home: StrPath | None = None) -> Path:
+    """Return the path of the data home without making it."""
+    return Path(data_home or os.environ.get("HWSK_DATA") or "~/hwsk_data").expanduser().absolute()
 
 
 def clear_data_home(data_home: StrPath | None = None) -> None:

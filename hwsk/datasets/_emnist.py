@@ -12,6 +12,7 @@ from typing import Any
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from hwsk._download import download
 from hwsk.datasets._data_home import (
     StrPath,
     find_file,
@@ -19,7 +20,6 @@ from hwsk.datasets._data_home import (
     open_folder,
     read_text_lines,
 )
-from hwsk.datasets._download import download
 from hwsk.datasets._idx import (
     find_together,
     name_classes,
@@ -255,7 +255,14 @@ def fetch_emnist(
     archive = get_data_home(data_home) / "downloaded" / "emnist-gzip.zip"
     otherwise = f"You can download {URL} by hand, anywhere, and pass the archive to load_emnist."
     if download_if_missing:
-        download(url or URL, archive, MD5, n_retries=n_retries, delay=delay, otherwise=otherwise)
+        download(
+            url or URL,
+            archive,
+            f"md5:{MD5}",
+            n_retries=n_retries,
+            delay=delay,
+            otherwise=otherwise,
+        )
     elif not archive.exists():
         raise FileNotFoundError(f"{archive} is not there, and downloading is off. {otherwise}")
     return load_emnist(

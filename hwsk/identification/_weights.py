@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from hwsk._download import download
 from hwsk.datasets import get_data_home
 
 # As torchvision has them (IMAGENET1K_V1 and V2); names hold the first digits of their SHA-256.
@@ -52,17 +53,11 @@ def _fetch(url: str) -> Path:
     """The file at `url`, downloaded into the data home unless it is there."""
     name = url.rpartition("/")[2]
     path = get_data_home() / "downloaded" / name
-    if path.exists():
-        return path
-    path.parent.mkdir(exist_ok=True)
-    try:
-        # It writes beside the file, compares the hash, and only then gives the file its name.
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=name[:-4].rpartition("-")[2])
-    except Exception as error:  # of the network, or of the hash
-        raise OSError(
-            f"can't get {url} ({error}); download it where there is a network and pass its path "
-            f"as weights, or put it at {path}"
-        ) from error
+    digits = name[:-4].rpartition("-")[2]
+    otherwise = (
+        f"Download it where there is a network and pass its path as weights, or put it at {path}."
+    )
+    download(url, path, f"sha256:{digits}", n_retries=3, delay=1.0, otherwise=otherwise)
     return path
 
 

@@ -30,6 +30,7 @@ from sklearn.base import BaseEstimator
 
 import hwsk
 from hwsk._warn import warn_caller
+from hwsk.models._files import find_model
 from hwsk.persistence._encoding import Arrays, Reader, Writer
 from hwsk.persistence._estimators import OF_NETWORK, decode_estimator, encode_estimator
 
@@ -118,12 +119,16 @@ def save(
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Load an estimator that `save` wrote. Nothing is unpickled.
+    """Load a pretrained model by its name, or an estimator that `save` wrote from its file.
+
+    Nothing is unpickled.
 
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The file; or the name of a pretrained model, such as "iam-lines"
+        (:func:`hwsk.models.list_models` lists them). A string without folder and suffix is a name,
+        unless there is such a file.
 
     Returns
     -------
@@ -133,7 +138,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file, and no model of that name; the message lists the names.
+    OSError
+        If a pretrained model is to be downloaded, and can't be.
     ValueError
         If the file is damaged, was not written by `save`, is of a newer format, or holds anything
         that `save` would not have written; the message names it and the trouble.
@@ -146,6 +153,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     See Also
     --------
     save : Write the file.
+    hwsk.models.list_models : The pretrained models.
 
     Examples
     --------
@@ -156,7 +164,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     ...     hwsk.load(file.name)
     CTCRecognizer(height=32)
     """
-    path = Path(path)
+    path = find_model(path)
     model, arrays = read_model(path)
     try:
         size = sum(array.nbytes for array in arrays.values()) + len(json.dumps(model))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import logging
 import os
 import ssl
 import tempfile
@@ -15,7 +16,8 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from hwsk._warn import warn_caller
-from hwsk.datasets._data_home import logger
+
+logger = logging.getLogger(__name__)
 
 _TIMEOUT = 60.0  # seconds without a byte
 _BLOCK = 1 << 20
@@ -29,27 +31,42 @@ _NETWORK_ERRORS = (
 
 
 def download(
-    url: str, file: Path, md5: str, *, n_retries: int, delay: float, otherwise: str
+    url: str, file: Path, checksum: str, *, n_retries: int, delay: float, otherwise: str
 ) -> None:
-    """Bring what is at `url` to `file`, unless it is there already.
+    """Download `url` to `file`, unless the file is there already.
 
-    A transfer that was cut goes on where it stopped, if the server can do that, else from the
-    start. `otherwise` ends every message: what to do without a network.
+    A transfer that was cut goes on where it stopped, if the server can do that, otherwise from the
+    start. The file appears whole or not at all, also when two processes download it at once.
+
+    Parameters
+    ----------
+    url : str
+        The address.
+    file : path
+        The file; its folder is made.
+    checksum : str
+        Algorithm of hashlib, colon, and the hexadecimal digest or its first digits, such as
+        ``"sha256:f37072fd"``.
+    n_retries : int
+        Further tries after a trouble that may pass.
+    delay : float
+        Seconds between tries.
+    otherwise : str
+        The end of every message: what to do without a network.
 
     Raises
     ------
     OSError
-        If it can't be had, or has another checksum; nothing is left behind.
+        If it can't be downloaded, or has another checksum; nothing is left behind.
     """
+    algorithm, _, digest = checksum.partition(":")
+    name = {"md5": "MD5", "sha256": "SHA-256"}.get(algorithm, algorithm)
     if file.exists():
-        if _md5(file) == md5:
+        if file_digest(file, algorithm).startswith(digest):
             return
-        warn_caller(
-            f"{file} is damaged (its MD5 is not {md5}): downloading it again",
-            UserWarning,
-        )
+        warn_caller(f"{file} is damaged (its {name} is not {digest}): downloading it again")
     logger.info("downloading %s to %s", url, file)
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".downloading-", dir=file.parent) as temporary:
         part = Path(temporary, file.name)
         part.touch()
@@ -62,15 +79,14 @@ def download(
                     error.close()  # it holds the connection
                 if not left or not _may_pass(error):
                     raise OSError(f"can't download {url}: {error}. {otherwise}") from error
-                warn_caller(
-                    f"{url}: {error}; {left} more {'try' if left == 1 else 'tries'}",
-                    UserWarning,
-                )
+                tries = "try" if left == 1 else "tries"
+                warn_caller(f"{url}: {error}; {left} more {tries}")
                 time.sleep(delay)
-        if (found := _md5(part)) != md5:
+        if not (found := file_digest(part, algorithm)).startswith(digest):
             raise OSError(
-                f"what is at {url} has the MD5 {found} ({part.stat().st_size} bytes), expected "
-                f"{md5}: another file, or a page of your network's; nothing was kept. {otherwise}"
+                f"what is at {url} has the {name} {found} ({part.stat().st_size} bytes), expected "
+                f"{digest}: another file, or a page of your network's; nothing was kept. "
+                f"{otherwise}"
             )
         os.replace(part, file)
 
@@ -105,7 +121,9 @@ def _may_pass(error: Exception) -> bool:
     return True
 
 
-def _md5(file: Path) -> str:
+def file_digest(file: Path, algorithm: str = "sha256") -> str:
+    """Compute the hexadecimal digest of a file."""
     with open(file, "rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
-    return digest.hexdigest()
+        return hashlib.file_digest(
+            stream, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        ).hexdigest()

@@ -1,0 +1,1 @@
+"""Hold the pretrained models of hwsk and their cards as data."""

@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = attach(
         "synthesis",
         "utils",
         "verification",
+        "writing",
     ],
 )
 __all__ += ["__version__"]
@@ -52,6 +53,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import synthesis as synthesis
     from hwsk import utils as utils
     from hwsk import verification as verification
+    from hwsk import writing as writing
     from hwsk.identification import WriterClassifier as WriterClassifier
     from hwsk.persistence import load as load
     from hwsk.persistence import save as save

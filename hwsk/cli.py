@@ -127,7 +127,7 @@ def write(
     "-" reads the text from standard input.
     """
     from hwsk.datasets import load_strokes
-    from hwsk.synthesis import write as write_page
+    from hwsk.writing import write as write_page
 
     synthesizer = hwsk.load(model)
     if not hasattr(synthesizer, "sample") or not hasattr(synthesizer, "alphabet_"):

@@ -222,7 +222,7 @@ def synthesizer(folder):
     data = make_handwriting(12, texts=["on no", "no on"], n_writers=2, random_state=0)
     model = hwsk.HandwritingSynthesizer(hidden_units=8, num_layers=1, max_epochs=1, random_state=0)
     hwsk.save(model.fit(data.text, data.strokes), folder / "synthesizer.hwsk")
-    hwsk.synthesis.draw(data.strokes[0]).save(folder / "hand.svg")
+    hwsk.writing.draw(data.strokes[0]).save(folder / "hand.svg")
     return "synthesizer.hwsk"
 
 

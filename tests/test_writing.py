@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from hwsk._data.images import object_array
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
-from hwsk.synthesis import Page, draw, write
+from hwsk.writing import Sheets, draw, write
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ0123456789.,-'"
 
@@ -52,7 +52,7 @@ def synthesizer():
 def page():
     cross = [np.array([[10.0, 10.0], [20.0, 20.0]]), np.array([[10.0, 20.0], [20.0, 10.0]])]
     dot = [np.array([[25.5, 12.5]])]
-    return Page([[("x<", cross), ("", dot)]], size=(40, 30), pen_width=1.0, ink="#ff0000")
+    return Sheets([[("x<", cross), ("", dot)]], size=(40, 30), pen_width=1.0, ink="#ff0000")
 
 
 def texts_of(page):
@@ -270,11 +270,11 @@ def test_progress_is_shown_on_demand(synthesizer, capsys):
 )
 def test_page_checks_its_strokes(stroke, message):
     with pytest.raises(ValueError, match=message):
-        Page([[("a", []), ("b", [stroke])]], size=(10, 10))
+        Sheets([[("a", []), ("b", [stroke])]], size=(10, 10))
 
 
 def test_page_is_described_in_a_line(page):
-    assert repr(page) == "<Page of 1 sheet, 40 x 30 mm: 2 lines>"
+    assert repr(page) == "<Sheets: 1 sheet, 40 x 30 mm: 2 lines>"
 
 
 def test_draw_fits_the_paper_to_the_ink():
@@ -306,7 +306,7 @@ def test_svg_has_size_text_and_pen(page, tmp_path):
 
 def test_smooth_curve_goes_through_all_points(tmp_path):
     stroke = np.array([[5, 5], [9, 6], [11, 9], [8, 14], [8, 20]], float)
-    Page([[("", [stroke])]], size=(20, 25)).save(tmp_path / "curve.svg")
+    Sheets([[("", [stroke])]], size=(20, 25)).save(tmp_path / "curve.svg")
     curve = np.cumsum(load_strokes(tmp_path / "curve.svg", x_height=None, spacing=0.02), axis=0)
     away = np.linalg.norm(curve[:, np.newaxis, :2] + stroke[0] - stroke, axis=2).min(axis=0)
     assert away.max() < 0.2
@@ -335,7 +335,7 @@ def test_animation_follows_the_pen(page, tmp_path):
 
 
 def test_sheets_get_files_of_their_own(page, tmp_path):
-    two = Page([*page.sheets, []], size=page.size)
+    two = Sheets([*page.sheets, []], size=page.size)
     files = two.save(tmp_path / "x.svg")
     assert [file.name for file in files] == ["x-1.svg", "x-2.svg"]
     assert all(file.exists() for file in files)
@@ -430,4 +430,4 @@ def test_missing_folder_is_an_error(page, tmp_path):
 def test_missing_library_is_named(page, monkeypatch, tmp_path, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"{module}.*pip install 'hwsk\[write\]'"):
-        Page(page.sheets, page.size).save(tmp_path / "x.svg")
+        Sheets(page.sheets, page.size).save(tmp_path / "x.svg")

@@ -84,7 +84,7 @@ class HandwritingSynthesizer(StrokeDensity):
     See Also
     --------
     StrokePredictor : The same without a text.
-    write : Whole pages.
+    hwsk.writing.write : Write whole sheets.
     hwsk.plotting.AttentionDisplay : Where the window is while the pen moves.
 
     Notes
@@ -93,7 +93,7 @@ class HandwritingSynthesizer(StrokeDensity):
 
     A line ends where the window sees more of the place after the text than of any character. A
     text longer than those of `fit` is written to its end, but the hand may lose its way in it:
-    :func:`write` breaks it into lines.
+    :func:`hwsk.writing.write` breaks it into lines.
 
     X may be a 2-D array of numbers, too, a sequence a row; y is then numbers, one or several a row,
     and what is learnt is their density.

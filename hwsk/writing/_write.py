@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from hwsk._data.strokes import check_sample
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
-from hwsk.synthesis._page import INK, PAPER, PEN_WIDTH, POSITIVE, Page
+from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
 
 Points = NDArray[np.float64]
 Hand = tuple[NDArray[np.float32], str]
@@ -81,7 +81,7 @@ def write(
     paper: str = PAPER,
     random_state: int | np.random.RandomState | None = None,
     verbose: bool = False,
-) -> Page:
+) -> Sheets:
     """Write a text by hand, on as many sheets as it takes.
 
     Lines are broken between words, and where the text has a newline; a blank line stays one. Runs
@@ -129,7 +129,7 @@ def write(
 
     Returns
     -------
-    Page
+    Sheets
         The sheets, to be saved or looked at.
 
     Raises
@@ -157,7 +157,7 @@ def write(
     Examples
     --------
     >>> import hwsk
-    >>> from hwsk.synthesis import write
+    >>> from hwsk.writing import write
     >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
     >>> page = write("Dear Ada,\\n\\nthank you.", synthesizer)  # doctest: +SKIP
     >>> page.save("letter.svg")  # doctest: +SKIP
@@ -173,7 +173,7 @@ def write(
     hands = _check_hands(prime, known)
 
     line_height = line_height or _LINE_HEIGHT * x_height
-    blank = Page([], size, pen_width, ink, paper)  # tells what is wrong with it at once
+    blank = Sheets([], size, pen_width, ink, paper)  # tells what is wrong with it at once
     room = np.array(size) - 2 * margin
     per_sheet = int(room[1] // line_height)
     if per_sheet < 1 or room[0] < _SHORTEST * x_height:
@@ -368,7 +368,7 @@ def _level(polylines: list[Points], baseline: Points) -> list[Points]:
     return np.split(points, np.cumsum([len(line) for line in polylines])[:-1])
 
 
-def _inside(strokes: list[Points], page: Page) -> list[Points]:
+def _inside(strokes: list[Points], page: Sheets) -> list[Points]:
     """Strokes moved as far as it takes for no ink to be cut off at the edge of the sheet."""
     points = np.concatenate(strokes)
     spare = page.pen_width / 2

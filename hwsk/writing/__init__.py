@@ -8,11 +8,17 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_write": ["write"],
+        "_lines": ["write_lines", "WrittenLines"],
         "_sheets": ["Sheets", "draw"],
+        "_legibility": ["Legibility", "UnreadWord"],
     },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from hwsk.writing._legibility import Legibility as Legibility
+    from hwsk.writing._legibility import UnreadWord as UnreadWord
+    from hwsk.writing._lines import WrittenLines as WrittenLines
+    from hwsk.writing._lines import write_lines as write_lines
     from hwsk.writing._sheets import Sheets as Sheets
     from hwsk.writing._sheets import draw as draw
     from hwsk.writing._write import write as write

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from hwsk._data.strokes import check_sample
 from hwsk.preprocessing._text_line import split_strokes
 from hwsk.writing import _formats
+from hwsk.writing._legibility import Legibility
 
 PEN_WIDTH, INK, PAPER = 0.4, "#1d2b64", "white"  # a ballpoint pen
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -42,6 +43,8 @@ class Sheets:
         Colour of the ink: a name or ``#rrggbb``, as in CSS.
     paper : str, default="white"
         Colour of the paper.
+    legibility : Legibility, default=None
+        How much of it was recognized by the reader that :func:`write` was given.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Sheets:
     pen_width: float = PEN_WIDTH
     ink: str = INK
     paper: str = PAPER
+    legibility: Legibility | None = None
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or not all(0 < side < np.inf for side in self.size):

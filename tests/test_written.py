@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-import hwsk.writing._lines as lines_module
+import hwsk.writing._line_writer as line_writer
 from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting
 from hwsk.writing import write, write_lines
@@ -94,7 +94,7 @@ class Undrawn:
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch, request):
     if "drawn" not in request.keywords:
-        monkeypatch.setattr(lines_module, "StrokeRasterizer", Undrawn)
+        monkeypatch.setattr(line_writer, "StrokeRasterizer", Undrawn)
 
 
 def text_of(n_words, seed=0):

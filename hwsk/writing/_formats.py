@@ -200,11 +200,11 @@ def _draw(paper: Paper, lines: list[Points], dpi: float) -> NDArray[np.uint8]:
 
 def _mix(paper: Paper, coverage: Any) -> Any:
     """Colours (r, g, b) of paper that is covered with ink from 0 to 1."""
-    ink, paper = (
+    ink, ground = (
         np.array(parse_colour(colour, name), np.float32)
         for colour, name in ((paper.ink, "ink"), (paper.colour, "paper"))
     )
-    return paper + (ink - paper) * coverage
+    return ground + (ink - ground) * coverage
 
 
 def parse_colour(colour: str, name: str) -> tuple[int, ...]:

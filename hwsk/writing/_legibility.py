@@ -37,6 +37,24 @@ class Legibility:
     n_samples: int
     unread: tuple[UnreadWord, ...] = ()
 
+    def after(self, other: Legibility | None, n_lines: int) -> Legibility:
+        """Add what was written before, in `n_lines` lines."""
+        moved = tuple(word._replace(line=word.line + n_lines) for word in self.unread)
+        if other is None:
+            return Legibility(self.n_words, self.n_first, self.n_samples, moved)
+        return Legibility(
+            other.n_words + self.n_words,
+            other.n_first + self.n_first,
+            other.n_samples + self.n_samples,
+            other.unread + moved,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_words} words, {self.first:.1%} recognized at the first try, {self.final:.1%} "
+            f"in the end; {self.n_samples} samples"
+        )
+
     @property
     def first(self) -> float:
         """Share of the words recognized at the first try."""
@@ -48,7 +66,7 @@ class Legibility:
         return 1 - len(self.unread) / self.n_words
 
 
-def report_unread(legibility: Legibility | None, on_failure: str) -> None:
+def report_unread(legibility: Legibility | None, on_failure: str, sequel: str = "") -> None:
     """Raise or warn if words were not recognized, and quote them all."""
     if legibility is None or not legibility.unread or on_failure == "ignore":
         return
@@ -58,11 +76,11 @@ def report_unread(legibility: Legibility | None, on_failure: str) -> None:
     )
     message = (
         f"{len(legibility.unread)} of {legibility.n_words} words could not be written so that the "
-        f"reader recognizes them: {words}"
+        f"reader recognizes them: {words}{sequel}"
     )
     if on_failure == "error":
         raise ValueError(
             f"{message}. Another random_state, more tries or a tolerance may help; "
-            "on_failure='warn' takes the best samples"
+            "on_failure='warn' goes on all the same"
         )
     warn_caller(message)

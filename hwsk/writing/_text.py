@@ -63,7 +63,7 @@ def prepare_text(text: str, known: str, name: str, unsupported: str) -> str:
     text = unicodedata.normalize("NFC", text)
     text = "".join(c if c in known else _TYPOGRAPHIC.get(c, c) for c in text)
     if unsupported == "replace":
-        replaced: dict[str, str] = {}
+        replaced: dict[str, str | int | None] = {}
         for character in sorted(set(text) - set(known)):
             spelling = _spell(character)
             if not character.isspace() and spelling and set(spelling) <= set(known):

@@ -14,14 +14,10 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 from hwsk.writing._comparison import count_misread
-from hwsk.writing._lines import (
-    READING_CONSTRAINTS,
-    Hand,
-    LineWriter,
-    check_hand,
-    check_synthesizer,
-    report_unread,
-)
+from hwsk.writing._legibility import report_unread
+from hwsk.writing._line_writer import Hand, LineWriter
+from hwsk.writing._lines import READING_CONSTRAINTS, check_hand, check_synthesizer
+from hwsk.writing._reader import load_reader
 from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
 from hwsk.writing._text import Line, prepare_text, wrap
 
@@ -60,7 +56,7 @@ _INDENT = 3.0  # the left edge is as many times as ragged as the baseline
 def write(
     text: str,
     synthesizer: Any,
-    reader: Any,
+    reader: Any = "iam-lines",
     *,
     prime: Hand | Sequence[Hand] | None = None,
     bias: float | None = None,
@@ -93,9 +89,9 @@ def write(
         What to write. It is brought to the normal form NFC.
     synthesizer : HandwritingSynthesizer
         A fitted synthesizer.
-    reader : estimator or None
+    reader : estimator, str, path or None, default="iam-lines"
         Recognizes images of lines, so that every word is legible: see :func:`write_lines`. None
-        writes each line once and checks nothing: text may be lost.
+        writes each line once and checks nothing: text may be lost, and nobody is told.
     prime : (strokes, text), or list of such, default=None
         The hand to write in: a line of it, as an array (T, 3), and what it says. Of several hands
         each writes what stands between two blank lines, in turn. None: a hand that the synthesizer
@@ -172,8 +168,7 @@ def write(
     >>> import hwsk
     >>> from hwsk.writing import write
     >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
-    >>> reader = hwsk.load("models/iam-lines.hwsk")  # doctest: +SKIP
-    >>> sheets = write("Dear Ada,\\n\\nthank you.", synthesizer, reader)  # doctest: +SKIP
+    >>> sheets = write("Dear Ada,\\n\\nthank you.", synthesizer)  # doctest: +SKIP
     >>> sheets.save("letter.svg")  # doctest: +SKIP
     [PosixPath('letter.svg')]
     """
@@ -193,7 +188,7 @@ def write(
             f"lines {line_height:g} apart with an x-height of {x_height:g}"
         )
     rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, reader, bias, tolerance, tries, rng)
+    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
 
     if not hands:
         hands = [_new_hand(text, writer)]

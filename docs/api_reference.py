@@ -12,6 +12,7 @@ PACKAGES = {
     "hwsk.representation": "Representation",
     "hwsk.verification": "Verification",
     "hwsk.synthesis": "Synthesis",
+    "hwsk.writing": "Writing",
     "hwsk.documents": "Pages",
     "hwsk.datasets": "Data sets",
     "hwsk.preprocessing": "Preprocessing",

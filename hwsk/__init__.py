@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
         "synthesis",
         "utils",
         "verification",
+        "writing",
     ],
 )
 __all__ += ["__version__"]
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk import synthesis as synthesis
     from hwsk import utils as utils
     from hwsk import verification as verification
+    from hwsk import writing as writing
     from hwsk.identification import WriterClassifier as WriterClassifier
     from hwsk.persistence import load as load
     from hwsk.persistence import save as save

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 import hwsk
 from hwsk._demo import _draw
 from hwsk.cli import main
-from hwsk.datasets import make_handwriting
+from hwsk.datasets import load_lines, make_handwriting
 from hwsk.preprocessing import Deslanter, HeightNormalizer
 
 ROOT = Path(__file__).parents[1]
@@ -222,23 +222,56 @@ def synthesizer(folder):
     data = make_handwriting(12, texts=["on no", "no on"], n_writers=2, random_state=0)
     model = hwsk.HandwritingSynthesizer(hidden_units=8, num_layers=1, max_epochs=1, random_state=0)
     hwsk.save(model.fit(data.text, data.strokes), folder / "synthesizer.hwsk")
-    hwsk.synthesis.draw(data.strokes[0]).save(folder / "hand.svg")
+    hwsk.writing.draw(data.strokes[0]).save(folder / "hand.svg")
     return "synthesizer.hwsk"
 
 
 @pytest.mark.filterwarnings("ignore:.* lines were cut")
 def test_write(synthesizer):
-    result = run("write", synthesizer, "on no", "-o", "page.svg", "--seed", 1)
+    unread = "--unchecked", "-o"
+    result = run("write", synthesizer, "on no", *unread, "page.svg", "--seed", 1)
     assert (result.exit_code, result.stdout) == (0, "page.svg\n")
     first = Path("page.svg").read_text()
     assert "on no" in first
-    run("write", synthesizer, "on no", "-o", "page.svg", "--seed", 1)
+    run("write", synthesizer, "on no", *unread, "page.svg", "--seed", 1)
     assert Path("page.svg").read_text() == first
     options = ["--hand", "hand.svg", "on no", "--bias", 2]
-    assert run("write", synthesizer, "no", "-o", "page.png", *options).exit_code == 0
+    assert run("write", synthesizer, "no", *unread, "page.png", *options).exit_code == 0
     assert cv2.imread("page.png") is not None
-    read = CliRunner().invoke(main, ["write", synthesizer, "-", "-o", "page.svg"], input="no on")
+    read = CliRunner().invoke(main, ["write", synthesizer, "-", *unread, "page.svg"], input="no on")
     assert read.exit_code == 0 and "no on" in Path("page.svg").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:.* lines were cut")
+def test_write_checks_what_it_has_written(synthesizer):
+    """The synthesizer has learnt for an epoch, and the reader recognizes nothing of it."""
+    result = run("write", synthesizer, "on no", "-o", "unread.svg", "--reader", "model.hwsk")
+    assert result.exit_code == 1
+    assert "2 of 2 words could not be written" in result.stderr
+    assert "'on' (line 1, read as" in result.stderr and "'no' (line 1, read as" in result.stderr
+    assert not Path("unread.svg").exists()
+    result = run("write", synthesizer, "on", "-o", "unread.svg", "--reader", "synthesizer.hwsk")
+    assert result.exit_code == 1 and "Synthesizer, which recognizes no lines" in result.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.* lines were cut")
+def test_write_lines_into_a_folder(synthesizer):
+    Path("texts.txt").write_text("on no\n\nno on\n")
+    options = ["-o", "made", "--lines", "texts.txt", "--seed", 0]
+    result = run("write", synthesizer, *options, "--unchecked")
+    assert (result.exit_code, result.stdout) == (0, f"{Path('made', 'lines.csv')}\n")
+    made = load_lines("made/lines.csv", as_arrays=True)
+    assert made.text.tolist() == ["on no", "no on"]
+    assert {image.shape[0] for image in made.images} == {96}
+    again = run("write", synthesizer, *options, "--unchecked")
+    assert again.exit_code == 1 and "made is not empty" in again.stderr
+    options[1] = "unread"
+    result = run("write", synthesizer, *options, "--reader", "model.hwsk")
+    assert result.exit_code == 1 and "their lines are left out" in result.stderr
+    assert Path("unread", "lines.csv").read_text() == "path,text\n"
+    for wrong in (["on", *options], ["-o", "made"]):
+        result = run("write", synthesizer, *wrong)
+        assert result.exit_code == 2 and "either TEXT or --lines" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -246,13 +279,13 @@ def test_write(synthesizer):
     [
         (["model.hwsk", "on", "-o", "page.svg"], "holds a Pipeline, which writes no text"),
         (["synthesizer.hwsk", "Q", "-o", "page.svg"], "has no 'Q' (line 1, column 1)"),
-        (["synthesizer.hwsk", "on", "-o", "page.txt"], "a page is saved as .gif"),
+        (["synthesizer.hwsk", "on", "-o", "page.txt"], "sheets are saved as .gif"),
         (["synthesizer.hwsk", "on", "-o", "page.svg", "--bias", "-1"], "bias"),
         (["synthesizer.hwsk", "on", "-o", "p.svg", "--hand", "none.svg", "on"], "none.svg"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.* lines were cut")
 def test_what_can_not_be_written(synthesizer, arguments, words):
-    result = run("write", *arguments)
+    result = run("write", *arguments, "--unchecked")
     assert result.exit_code == 1
     assert words in result.stderr

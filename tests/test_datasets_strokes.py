@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
-from hwsk.synthesis import draw
+from hwsk.writing import draw
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg">\n{}</svg>'
 INK = '<ink xmlns="http://www.w3.org/2003/InkML">\n{}</ink>'

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from hwsk._data.images import object_array
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
-from hwsk.synthesis import Page, draw, write
+from hwsk.writing import Sheets, draw, write
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ0123456789.,-'"
 
@@ -52,7 +52,7 @@ def synthesizer():
 def page():
     cross = [np.array([[10.0, 10.0], [20.0, 20.0]]), np.array([[10.0, 20.0], [20.0, 10.0]])]
     dot = [np.array([[25.5, 12.5]])]
-    return Page([[("x<", cross), ("", dot)]], size=(40, 30), pen_width=1.0, ink="#ff0000")
+    return Sheets([[("x<", cross), ("", dot)]], size=(40, 30), pen_width=1.0, ink="#ff0000")
 
 
 def texts_of(page):
@@ -74,7 +74,7 @@ def ink_of(page, sheet=0):
 
 def test_lines_lie_on_even_baselines(synthesizer):
     text = "some lines of an even hand\nare written here now\nseven more words on one line"
-    page = write(text, synthesizer, raggedness=0, line_height=11, random_state=0)
+    page = write(text, synthesizer, None, raggedness=0, line_height=11, random_state=0)
     fits = np.array([line_of(strokes) for _, strokes in page.sheets[0]])
     assert np.abs(fits[:, 0]).max() < 0.012
     np.testing.assert_allclose(np.diff(fits[:, 1]), 11, atol=0.25)
@@ -104,26 +104,26 @@ def test_what_has_no_letters_has_a_baseline(points):
 
 
 def test_words_stay_whole_and_blank_lines_blank(synthesizer):
-    page = write("one two three\n\nfour  five\n", synthesizer, line_length=8, raggedness=0)
+    page = write("one two three\n\nfour  five\n", synthesizer, None, line_length=8, raggedness=0)
     assert texts_of(page) == [["one two", "three", "four", "five"]]
     levels = [line_of(strokes)[1] for _, strokes in page.sheets[0]]
     np.testing.assert_allclose(np.diff(levels), [10, 20, 10], atol=0.6)
 
 
 def test_long_word_is_divided(synthesizer):
-    page = write("on pneumonoultramicroscopics.", synthesizer, line_length=10)
+    page = write("on pneumonoultramicroscopics.", synthesizer, None, line_length=10)
     (lines,) = texts_of(page)
     assert lines == ["on", "pneumonou-", "ltramicr-", "oscopics."]
     assert "".join(lines[1:]).replace("-", "") == "pneumonoultramicroscopics."
 
 
 def test_number_is_divided_without_hyphen(synthesizer):
-    assert texts_of(write("1234567890", synthesizer, line_length=8)) == [["12345", "67890"]]
+    assert texts_of(write("1234567890", synthesizer, None, line_length=8)) == [["12345", "67890"]]
 
 
 def test_no_text_is_lost_between_sheets(synthesizer):
     words = [f"word{i}" for i in range(40)]
-    page = write(" ".join(words), synthesizer, line_length=12, size=(148, 105))
+    page = write(" ".join(words), synthesizer, None, line_length=12, size=(148, 105))
     assert len(page.sheets) == 6
     assert " ".join(" ".join(texts) for texts in texts_of(page)).split() == words
     assert sum(len(texts) for texts, *_ in synthesizer.calls) == 1 + 35  # one shows the hand
@@ -131,7 +131,9 @@ def test_no_text_is_lost_between_sheets(synthesizer):
 
 def test_line_length_follows_from_hand_and_paper(synthesizer):
     text = "the quick brown fox jumps over the lazy dog " * 3
-    wide, narrow = (write(text, synthesizer, size=(w, 200), random_state=0) for w in (200, 100))
+    wide, narrow = (
+        write(text, synthesizer, None, size=(w, 200), random_state=0) for w in (200, 100)
+    )
     for page, width in ((wide, 160), (narrow, 60)):
         low, high = ink_of(page)
         assert 0.75 * width < high[0] - low[0] <= width + 1e-6
@@ -139,7 +141,9 @@ def test_line_length_follows_from_hand_and_paper(synthesizer):
 
 
 def test_too_long_lines_become_smaller(synthesizer):
-    page = write("many words " * 8, synthesizer, line_length=60, size=(90, 90), random_state=0)
+    page = write(
+        "many words " * 8, synthesizer, None, line_length=60, size=(90, 90), random_state=0
+    )
     low, high = ink_of(page)
     assert low[0] >= 20 - 1e-6
     assert high[0] <= 70 + 1e-6
@@ -147,7 +151,7 @@ def test_too_long_lines_become_smaller(synthesizer):
 
 
 def test_nothing_is_cut_off_without_margin(synthesizer):
-    page = write("Lofty\njumpy", synthesizer, size=(60, 12), margin=0, line_height=4)
+    page = write("Lofty\njumpy", synthesizer, None, size=(60, 12), margin=0, line_height=4)
     for sheet in range(len(page.sheets)):
         low, high = ink_of(page, sheet)
         assert (low >= 0.2 - 1e-9).all()
@@ -155,21 +159,23 @@ def test_nothing_is_cut_off_without_margin(synthesizer):
 
 
 def test_centred_lines_have_one_middle(synthesizer):
-    page = write("a short one\nand one that is longer", synthesizer, align="center")
+    page = write("a short one\nand one that is longer", synthesizer, None, align="center")
     for _, strokes in page.sheets[0]:
         x = np.concatenate(strokes)[:, 0]
         assert (x.min() + x.max()) / 2 == pytest.approx(105)
 
 
 def test_random_state_decides_the_page(synthesizer):
-    first, again, other = (write("a few words", synthesizer, random_state=s) for s in (0, 0, 1))
+    first, again, other = (
+        write("a few words", synthesizer, None, random_state=s) for s in (0, 0, 1)
+    )
     a, b, c = (np.concatenate(page.sheets[0][0][1]) for page in (first, again, other))
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(a, c)
 
 
 def test_made_up_hand_is_kept(synthesizer):
-    write("a few words\nand a few more of them", synthesizer, bias=0.5)
+    write("a few words\nand a few more of them", synthesizer, None, bias=0.5)
     (trial, none, bias, _), (texts, primes, *_) = synthesizer.calls
     assert trial == ["and a few more of them"]
     assert none is None
@@ -183,7 +189,7 @@ def test_hands_take_turns(synthesizer):
     ada, bob = (
         (synthesizer._line(text, np.random.default_rng(0)), text) for text in ("Ada", "Bob")
     )
-    write("one\ntwo\n\n\nthree\n\nfour", synthesizer, prime=[ada, bob])
+    write("one\ntwo\n\n\nthree\n\nfour", synthesizer, None, prime=[ada, bob])
     ((texts, primes, *_),) = synthesizer.calls
     assert texts == ["one", "two", "three", "four"]
     assert [said for _, said in primes] == ["Ada", "Ada", "Bob", "Ada"]
@@ -192,12 +198,12 @@ def test_hands_take_turns(synthesizer):
 @pytest.mark.parametrize("text", ["", " \n\t\n"])
 def test_blank_text_is_refused(synthesizer, text):
     with pytest.raises(ValueError, match="text is blank"):
-        write(text, synthesizer)
+        write(text, synthesizer, None)
 
 
 def test_all_unknown_characters_are_named_before_work(synthesizer):
     with pytest.raises(ValueError) as error:
-        write("Quick\nß and Q!", synthesizer)
+        write("Quick\nß and Q!", synthesizer, None)
     message = str(error.value)
     assert "'Q' (line 1, column 1 and 1 more)" in message
     assert "'ß' (line 2, column 1)" in message
@@ -219,7 +225,7 @@ def test_all_unknown_characters_are_named_before_work(synthesizer):
 )
 def test_wrong_prime_is_named(synthesizer, prime, message):
     with pytest.raises(ValueError, match=message):
-        write("a", synthesizer, prime=prime)
+        write("a", synthesizer, None, prime=prime)
 
 
 @pytest.mark.parametrize(
@@ -235,13 +241,13 @@ def test_wrong_prime_is_named(synthesizer, prime, message):
 )
 def test_wrong_layout_is_refused_before_work(synthesizer, wrong, message):
     with pytest.raises(ValueError, match=message):
-        write("a", synthesizer, **wrong)
+        write("a", synthesizer, None, **wrong)
     assert not synthesizer.calls
 
 
 def test_nan_of_the_synthesizer_is_not_drawn():
     with pytest.raises(ValueError, match=r"gave of 'some words' hold NaN.*point 7"):
-        write("some words", Broken())
+        write("some words", Broken(), None)
 
 
 def test_unfitted_synthesizer_is_refused():
@@ -250,13 +256,13 @@ def test_unfitted_synthesizer_is_refused():
             raise AssertionError
 
     with pytest.raises(NotFittedError, match="Unfitted is not fitted"):
-        write("a", Unfitted())
+        write("a", Unfitted(), None)
 
 
 def test_progress_is_shown_on_demand(synthesizer, capsys):
-    write("a few words", synthesizer)
+    write("a few words", synthesizer, None)
     assert not capsys.readouterr().err
-    write("a few words", synthesizer, verbose=True)
+    write("a few words", synthesizer, None, verbose=True)
     assert "writing" in capsys.readouterr().err
 
 
@@ -270,11 +276,11 @@ def test_progress_is_shown_on_demand(synthesizer, capsys):
 )
 def test_page_checks_its_strokes(stroke, message):
     with pytest.raises(ValueError, match=message):
-        Page([[("a", []), ("b", [stroke])]], size=(10, 10))
+        Sheets([[("a", []), ("b", [stroke])]], size=(10, 10))
 
 
 def test_page_is_described_in_a_line(page):
-    assert repr(page) == "<Page of 1 sheet, 40 x 30 mm: 2 lines>"
+    assert repr(page) == "<Sheets: 1 sheet, 40 x 30 mm: 2 lines>"
 
 
 def test_draw_fits_the_paper_to_the_ink():
@@ -306,7 +312,7 @@ def test_svg_has_size_text_and_pen(page, tmp_path):
 
 def test_smooth_curve_goes_through_all_points(tmp_path):
     stroke = np.array([[5, 5], [9, 6], [11, 9], [8, 14], [8, 20]], float)
-    Page([[("", [stroke])]], size=(20, 25)).save(tmp_path / "curve.svg")
+    Sheets([[("", [stroke])]], size=(20, 25)).save(tmp_path / "curve.svg")
     curve = np.cumsum(load_strokes(tmp_path / "curve.svg", x_height=None, spacing=0.02), axis=0)
     away = np.linalg.norm(curve[:, np.newaxis, :2] + stroke[0] - stroke, axis=2).min(axis=0)
     assert away.max() < 0.2
@@ -335,7 +341,7 @@ def test_animation_follows_the_pen(page, tmp_path):
 
 
 def test_sheets_get_files_of_their_own(page, tmp_path):
-    two = Page([*page.sheets, []], size=page.size)
+    two = Sheets([*page.sheets, []], size=page.size)
     files = two.save(tmp_path / "x.svg")
     assert [file.name for file in files] == ["x-1.svg", "x-2.svg"]
     assert all(file.exists() for file in files)
@@ -430,4 +436,4 @@ def test_missing_folder_is_an_error(page, tmp_path):
 def test_missing_library_is_named(page, monkeypatch, tmp_path, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"{module}.*pip install 'hwsk\[write\]'"):
-        Page(page.sheets, page.size).save(tmp_path / "x.svg")
+        Sheets(page.sheets, page.size).save(tmp_path / "x.svg")

@@ -3,7 +3,7 @@
 Write a page of handwriting
 ===========================
 
-:func:`~hwsk.synthesis.write` breaks a text into lines, writes them in one hand, and sets them on
+:func:`~hwsk.writing.write` breaks a text into lines, writes them in one hand, and sets them on
 paper: level baselines, even letters, margins. The page is saved as SVG, PNG, GIF or InkML.
 """
 
@@ -17,7 +17,7 @@ import cv2
 import matplotlib.pyplot as plt
 
 import hwsk
-from hwsk.synthesis import write
+from hwsk.writing import write
 
 synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
 

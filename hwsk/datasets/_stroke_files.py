@@ -39,7 +39,7 @@ def load_strokes(
     """Load pen strokes from an InkML or an SVG file, such as a line in your own hand.
 
     With the defaults the strokes come in the size and density of those of IAM-OnDB, and so serve
-    as the `prime` of :func:`hwsk.synthesis.write` if they are one line of writing.
+    as the `prime` of :func:`hwsk.writing.write` if they are one line of writing.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def load_strokes(
 
     See Also
     --------
-    hwsk.synthesis.write : Write in that hand.
+    hwsk.writing.write : Write in that hand.
     load_iam_online : Strokes of many writers.
 
     References

@@ -1,4 +1,4 @@
-"""Generate handwriting: predict pen strokes, from text too, and set them on pages."""
+"""Generate pen strokes, freely or from a text."""
 
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,9 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_prediction": ["StrokePredictor"],
         "_synthesis": ["HandwritingSynthesizer"],
-        "_writing": ["write"],
-        "_page": ["Page", "draw"],
     },
 )
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
-    from hwsk.synthesis._page import Page as Page
-    from hwsk.synthesis._page import draw as draw
     from hwsk.synthesis._prediction import StrokePredictor as StrokePredictor
     from hwsk.synthesis._synthesis import HandwritingSynthesizer as HandwritingSynthesizer
-    from hwsk.synthesis._writing import write as write

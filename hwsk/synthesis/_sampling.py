@@ -46,6 +46,7 @@ def sample(
     network : StrokeNetwork
     starts : sequence of Tensor of shape (T, n_channels)
         What each line starts with, on the network's scale: its first point, or more, to prime it.
+        Lines that have one and the same tensor are primed together.
     rngs : sequence of Generator
         One for each line: what is drawn for a line depends on no other.
     most : sequence of int
@@ -162,12 +163,18 @@ def _prime(
     states = network.initial_states(len(starts), context)
     if all(len(start) == 1 for start in starts):
         return states
+    rows_of: dict[int, list[int]] = {}  # starts are of different lengths
+    for i, start in enumerate(starts):
+        rows_of.setdefault(id(start), []).append(i)
     after = []
-    for i, start in enumerate(starts):  # of different lengths
-        row = torch.tensor([i])
-        text = None if context is None else context[row]
-        after.append(network(start[None, :-1], text, [state.rows(row) for state in states])[1])
-    return [LSTMState.join(of_layer) for of_layer in zip(*after, strict=True)]
+    for group in rows_of.values():
+        rows = torch.tensor(group)
+        text = None if context is None else context[rows]
+        points = starts[group[0]][None, :-1].expand(len(group), -1, -1)
+        after.append(network(points, text, [state.rows(rows) for state in states])[1])
+    joined = [LSTMState.join(of_layer) for of_layer in zip(*after, strict=True)]
+    order = torch.tensor([i for group in rows_of.values() for i in group]).argsort()
+    return [state.rows(order) for state in joined]
 
 
 def _chances(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -84,7 +84,7 @@ class HandwritingSynthesizer(StrokeDensity):
     See Also
     --------
     StrokePredictor : The same without a text.
-    write : Whole pages.
+    hwsk.writing.write : Write whole sheets.
     hwsk.plotting.AttentionDisplay : Where the window is while the pen moves.
 
     Notes
@@ -93,7 +93,7 @@ class HandwritingSynthesizer(StrokeDensity):
 
     A line ends where the window sees more of the place after the text than of any character. A
     text longer than those of `fit` is written to its end, but the hand may lose its way in it:
-    :func:`write` breaks it into lines.
+    :func:`hwsk.writing.write` breaks it into lines.
 
     X may be a 2-D array of numbers, too, a sequence a row; y is then numbers, one or several a row,
     and what is learnt is their density.
@@ -478,7 +478,11 @@ class HandwritingSynthesizer(StrokeDensity):
                 f"prime is {what}; it is a pair (strokes, text), or a list of {n} such pairs, one "
                 "for each text"
             )
-        return [self._prime(pair, f"prime {row}") for row, pair in enumerate(prime)]
+        known: dict[int, tuple[Tensor, str]] = {}  # one hand may write many lines
+        for row, pair in enumerate(prime):
+            if id(pair) not in known:
+                known[id(pair)] = self._prime(pair, f"prime {row}")
+        return [known[id(pair)] for pair in prime]
 
     def _prime(self, pair: Any, name: str) -> tuple[Tensor, str]:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):

@@ -1,31 +1,29 @@
-"""Write a text on pages, wrapped into lines (`write`)."""
+"""Write a text on sheets of paper, wrapped into lines (`write`)."""
 
 from __future__ import annotations
 
-import math
-import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
-from tqdm.auto import tqdm
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from hwsk._data.strokes import check_sample
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
-from hwsk.synthesis._page import INK, PAPER, PEN_WIDTH, POSITIVE, Page
+from hwsk.writing._comparison import count_misread
+from hwsk.writing._legibility import report_unread
+from hwsk.writing._line_writer import Hand, LineWriter
+from hwsk.writing._lines import READING_CONSTRAINTS, check_hand, check_synthesizer
+from hwsk.writing._reader import load_reader
+from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
+from hwsk.writing._text import Line, prepare_text, wrap
 
 Points = NDArray[np.float64]
-Hand = tuple[NDArray[np.float32], str]
 
-_BATCH = 32  # lines that are sampled at once
+_HANDS = 8  # samples from which a new hand is chosen
 _LONGEST = 60  # characters; a synthesizer has learnt from lines, and few are longer
 _SHORTEST = 5
 _TRIAL = 40  # characters of the line that shows what a new hand is like
@@ -37,17 +35,10 @@ _LITTLE_TEXT = 30  # characters that say as much of the size as the rest of the 
 _INDENT = 3.0  # the left edge is as many times as ragged as the baseline
 
 
-class _Line(NamedTuple):
-    text: str
-    hand: int
-
-
 @validate_params(
     {
         "text": [str],
-        "synthesizer": [HasMethods(["sample"])],
         "prime": [list, tuple, None],
-        "bias": [Interval(Real, 0, None, closed="left"), None],
         "line_length": [Interval(Integral, 2, None, closed="left"), None],
         "x_height": POSITIVE,
         "line_height": [*POSITIVE, None],
@@ -58,14 +49,14 @@ class _Line(NamedTuple):
         "pen_width": POSITIVE,
         "ink": [str],
         "paper": [str],
-        "random_state": ["random_state"],
-        "verbose": ["boolean"],
+        **READING_CONSTRAINTS,
     },
     prefer_skip_nested_validation=True,
 )
 def write(
     text: str,
     synthesizer: Any,
+    reader: Any = "iam-lines",
     *,
     prime: Hand | Sequence[Hand] | None = None,
     bias: float | None = None,
@@ -79,9 +70,13 @@ def write(
     pen_width: float = PEN_WIDTH,
     ink: str = INK,
     paper: str = PAPER,
+    tolerance: float = 0.0,
+    tries: int = 4,
+    on_failure: str = "error",
+    unsupported: str = "error",
     random_state: int | np.random.RandomState | None = None,
     verbose: bool = False,
-) -> Page:
+) -> Sheets:
     """Write a text by hand, on as many sheets as it takes.
 
     Lines are broken between words, and where the text has a newline; a blank line stays one. Runs
@@ -94,6 +89,9 @@ def write(
         What to write. It is brought to the normal form NFC.
     synthesizer : HandwritingSynthesizer
         A fitted synthesizer.
+    reader : estimator, str, path or None, default="iam-lines"
+        Recognizes images of lines, so that every word is legible: see :func:`write_lines`. None
+        writes each line once and checks nothing: text may be lost, and nobody is told.
     prime : (strokes, text), or list of such, default=None
         The hand to write in: a line of it, as an array (T, 3), and what it says. Of several hands
         each writes what stands between two blank lines, in turn. None: a hand that the synthesizer
@@ -122,6 +120,8 @@ def write(
         Colour of the ink: a name or ``#rrggbb``, as in CSS.
     paper : str, default="white"
         Colour of the paper.
+    tolerance, tries, on_failure, unsupported
+        How words are checked, and what happens if they can't be written: see :func:`write_lines`.
     random_state : int, RandomState instance or None, default=None
         Decides the writing and its place.
     verbose : bool, default=False
@@ -129,20 +129,29 @@ def write(
 
     Returns
     -------
-    Page
-        The sheets, to be saved or looked at.
+    Sheets
+        The sheets, to be saved or shown. Their `legibility` says how many words were recognized at
+        the first try and in the end, and names the others.
 
     Raises
     ------
     ImportError
         If what draws is not installed: ``pip install 'hwsk[write]'``.
     ValueError
-        If the text is blank, or has characters that the synthesizer does not know (all are named,
-        with line and column); if a prime is no pair, or not even one line fits on a sheet; if what
-        the synthesizer gives can't be drawn.
+        If words can't be written so that the reader recognizes them (all are quoted); if the text
+        is blank, or has characters that the synthesizer does not know (all are named, with line and
+        column); if a prime is no pair, or not even one line fits on a sheet; if what the
+        synthesizer gives can't be drawn.
+
+    Warns
+    -----
+    UserWarning
+        With ``on_failure="warn"``, if words were not recognized; with ``unsupported="replace"``,
+        if letters were replaced.
 
     See Also
     --------
+    write_lines : Write lines, checked by a reader, as strokes.
     draw : Draw bare strokes.
     hwsk.datasets.load_strokes : Your own hand, from a file.
 
@@ -157,23 +166,20 @@ def write(
     Examples
     --------
     >>> import hwsk
-    >>> from hwsk.synthesis import write
+    >>> from hwsk.writing import write
     >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
-    >>> page = write("Dear Ada,\\n\\nthank you.", synthesizer)  # doctest: +SKIP
-    >>> page.save("letter.svg")  # doctest: +SKIP
+    >>> sheets = write("Dear Ada,\\n\\nthank you.", synthesizer)  # doctest: +SKIP
+    >>> sheets.save("letter.svg")  # doctest: +SKIP
     [PosixPath('letter.svg')]
     """
-    if not hasattr(synthesizer, "alphabet_"):
-        raise NotFittedError(f"this {type(synthesizer).__name__} is not fitted yet: call fit first")
-    known = synthesizer.alphabet_
-    text = unicodedata.normalize("NFC", text)
+    known = check_synthesizer(synthesizer)
+    text = prepare_text(text, known, "text", unsupported)
     if not text.strip():
         raise ValueError("text is blank: there is nothing to write")
-    _check_characters(text, known, "text")
     hands = _check_hands(prime, known)
 
     line_height = line_height or _LINE_HEIGHT * x_height
-    blank = Page([], size, pen_width, ink, paper)  # tells what is wrong with it at once
+    blank = Sheets([], size, pen_width, ink, paper)  # tells what is wrong with it at once
     room = np.array(size) - 2 * margin
     per_sheet = int(room[1] // line_height)
     if per_sheet < 1 or room[0] < _SHORTEST * x_height:
@@ -182,14 +188,18 @@ def write(
             f"lines {line_height:g} apart with an x-height of {x_height:g}"
         )
     rng = check_random_state(random_state)
+    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
 
     if not hands:
-        hands = [_new_hand(text, synthesizer, bias, rng)]
+        hands = [_new_hand(text, writer)]
     lengths = [line_length or _fitting_length(hand, room[0] / x_height) for hand in hands]
-    lines = _wrap(text, lengths, hyphen="-" if "-" in known else "")
-    written = [line for line in lines if line is not None]
-    samples = _sample(written, synthesizer, hands, bias, rng, verbose)
-    placed = iter(_normalize(samples, written, x_height, room[0]))
+    lines = wrap(text, lengths, hyphen="-" if "-" in known else "")
+    inked = [line for line in lines if line is not None]
+    written = writer.write(
+        [line.text for line in inked], [hands[line.hand] for line in inked], verbose
+    )
+    report_unread(written.legibility, on_failure)
+    placed = iter(_normalize(written.strokes, inked, x_height, room[0]))
 
     sheets = []
     for start in range(0, len(lines), per_sheet):
@@ -204,53 +214,31 @@ def write(
             origin = margin + np.array([left, (row + _BASELINE) * line_height + astray[1]])
             sheet.append((line.text, _inside([s + origin for s in strokes], blank)))
         sheets.append(sheet)
-    return replace(blank, sheets=sheets)
-
-
-def _check_characters(text: str, known: str, name: str) -> None:
-    """Raise ValueError with all characters that the synthesizer can't write."""
-    places: dict[str, list[str]] = {}
-    for row, line in enumerate(text.splitlines(), 1):
-        for column, character in enumerate(line, 1):
-            character = " " if character.isspace() else character
-            if character not in known:
-                places.setdefault(character, []).append(f"line {row}, column {column}")
-    if places:
-        unknown = [
-            f"{character!r} ({where[0]}{f' and {len(where) - 1} more' * (len(where) > 1)})"
-            for character, where in places.items()
-        ]
-        raise ValueError(
-            f"the synthesizer's training data has no {', '.join(unknown)} of {name}; "
-            f"it knows {''.join(sorted(known))!r}"
-        )
+    return replace(blank, sheets=sheets, legibility=written.legibility)
 
 
 def _check_hands(prime: Any, known: str) -> list[Hand]:
     if prime is None:
         return []
-    is_pair = len(prime) == 2 and isinstance(prime[1], str)
-    hands = []
-    for number, hand in enumerate([prime] if is_pair else prime):
-        name = "prime" if is_pair else f"prime {number}"
-        if not isinstance(hand, (tuple, list)) or len(hand) != 2 or not isinstance(hand[1], str):
-            raise ValueError(f"{name} is no pair (strokes, text)")
-        strokes, said = check_sample(hand[0], f"strokes of {name}"), " ".join(hand[1].split())
-        if not said:
-            raise ValueError(f"the text of {name} is blank: give what its strokes say")
-        said = unicodedata.normalize("NFC", said)
-        _check_characters(said, known, f"the text of {name}")
-        hands.append((strokes, said))
-    if not hands:
+    if len(prime) == 2 and isinstance(prime[1], str):
+        return [check_hand(prime, known, "prime")]
+    if not prime:
         raise ValueError("prime is an empty list; give a hand, or None")
-    return hands
+    return [check_hand(hand, known, f"prime {number}") for number, hand in enumerate(prime)]
 
 
-def _new_hand(text: str, synthesizer: Any, bias: float | None, rng: np.random.RandomState) -> Hand:
-    """A line in a hand of the synthesizer's own: the longest of the text, to show most of it."""
-    lines = [line.text for line in _wrap(text, [_TRIAL], hyphen="") if line is not None]
+def _new_hand(text: str, writer: LineWriter) -> Hand:
+    """A line in a hand of the synthesizer's own: the longest of the text, to show most of it.
+
+    Where there is a reader, of some samples the one that it reads best: what follows is as legible.
+    """
+    lines = [line.text for line in wrap(text, [_TRIAL], hyphen="") if line is not None]
     trial = max(lines, key=len)
-    return _call(synthesizer, [trial], None, bias, rng)[0], trial
+    if writer.reader is None:
+        return writer.sample([trial], [None], 0)[0], trial
+    samples = writer.sample([trial] * _HANDS, [None] * _HANDS, 0)
+    misread = [sum(count_misread(trial.split(), reading)) for reading in writer.read(samples)]
+    return samples[int(np.argmin(misread))], trial
 
 
 def _fitting_length(hand: Hand, room: float) -> int:
@@ -264,75 +252,8 @@ def _fitting_length(hand: Hand, room: float) -> int:
     return int(np.clip(fitting, _SHORTEST, _LONGEST))
 
 
-def _wrap(text: str, lengths: Sequence[int], hyphen: str) -> list[_Line | None]:
-    """Lines with their hands; None is a blank line."""
-    lines: list[_Line | None] = []
-    hand, between = 0, True
-    for row in text.splitlines():
-        words = row.split()
-        if not words:
-            lines.append(None)
-            hand += not between
-            between = True
-            continue
-        between = False
-        number = hand % len(lengths)
-        length = lengths[number]
-        whole = " ".join(piece for word in words for piece in _divide(word, length, hyphen))
-        wrapped = textwrap.wrap(whole, length, break_long_words=False)
-        lines += [_Line(line, number) for line in wrapped]
-    return lines
-
-
-def _divide(word: str, length: int, hyphen: str) -> list[str]:
-    """A word too long for a line in pieces of about the same length, none of a letter or two."""
-    if len(word) <= length:
-        return [word]
-    count = math.ceil(len(word) / (length - len(hyphen)))
-    cuts = [round(i * len(word) / count) for i in range(count + 1)]
-    pieces = [word[a:b] for a, b in pairwise(cuts)]
-    joints = [hyphen if word[i - 1 : i + 1].isalpha() else "" for i in cuts[1:-1]] + [""]
-    return [piece + joint for piece, joint in zip(pieces, joints, strict=True)]
-
-
-def _sample(
-    lines: Sequence[_Line],
-    synthesizer: Any,
-    hands: Sequence[Hand],
-    bias: float | None,
-    rng: np.random.RandomState,
-    verbose: bool,
-) -> list[NDArray[np.float32]]:
-    """The strokes of all lines."""
-    samples = []
-    with tqdm(total=len(lines), desc="writing", unit="line", disable=not verbose) as bar:
-        for start in range(0, len(lines), _BATCH):
-            batch = lines[start : start + _BATCH]
-            primes = [hands[line.hand] for line in batch]
-            samples += _call(synthesizer, [line.text for line in batch], primes, bias, rng)
-            bar.update(len(batch))
-    return samples
-
-
-def _call(
-    synthesizer: Any,
-    texts: list[str],
-    prime: list[Hand] | None,
-    bias: float | None,
-    rng: np.random.RandomState,
-) -> list[NDArray[np.float32]]:
-    seed = rng.randint(np.iinfo(np.int32).max)
-    samples = synthesizer.sample(texts, prime=prime, bias=bias, random_state=seed)
-    if len(samples) != len(texts):
-        raise ValueError(f"the synthesizer gave {len(samples)} samples of {len(texts)} lines")
-    return [
-        check_sample(sample, f"the strokes that the synthesizer gave of {text!r}")
-        for sample, text in zip(samples, texts, strict=True)
-    ]
-
-
 def _normalize(
-    samples: Sequence[NDArray[np.float32]], lines: Sequence[_Line], x_height: float, room: float
+    samples: Sequence[NDArray[np.float32]], lines: Sequence[Line], x_height: float, room: float
 ) -> list[tuple[list[Points], float]]:
     """Level strokes in millimetres, left edge and baseline at zero, and the width of each line."""
     polylines = [split_strokes(sample) for sample in samples]
@@ -368,7 +289,7 @@ def _level(polylines: list[Points], baseline: Points) -> list[Points]:
     return np.split(points, np.cumsum([len(line) for line in polylines])[:-1])
 
 
-def _inside(strokes: list[Points], page: Page) -> list[Points]:
+def _inside(strokes: list[Points], page: Sheets) -> list[Points]:
     """Strokes moved as far as it takes for no ink to be cut off at the edge of the sheet."""
     points = np.concatenate(strokes)
     spare = page.pen_width / 2

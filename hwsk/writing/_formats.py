@@ -1,4 +1,4 @@
-"""Save a page as SVG, PNG, GIF or InkML."""
+"""Encode sheets as SVG, PNG, GIF or InkML."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsk.preprocessing._stroke_drawing import _draw_lines
-
-if TYPE_CHECKING:
-    from hwsk.synthesis._page import Page
 
 Points = NDArray[np.float64]
 Sheet = Sequence[tuple[str, Sequence[Points]]]  # lines: what is written, and its strokes
@@ -29,18 +26,27 @@ _TONES = 17  # of ink and paper mixed, in a GIF
 _SUBDIVISIONS = 4  # straight pieces that stand for the curve between two points, in an image
 
 
-def as_svg(page: Page, sheets: Sequence[Sheet], style: str, seconds: float) -> str:
-    """An SVG image of sheets below each other; `style` as in `Page.save`."""
+class Paper(NamedTuple):
+    """Describe what sheets are made of: lengths in millimetres, colours as in CSS."""
+
+    size: tuple[float, float]
+    pen_width: float
+    ink: str
+    colour: str
+
+
+def as_svg(paper: Paper, sheets: Sequence[Sheet], style: str, seconds: float) -> str:
+    """An SVG image of sheets below each other; `style` as in `Sheets.save`."""
     draw = _import("drawsvg")
-    width, height = page.size
+    width, height = paper.size
     drawing = draw.Drawing(_short(width), _short(height * len(sheets)))
     drawing.set_render_size(f"{_short(width)}mm", f"{_short(height * len(sheets))}mm")
     pen: dict[str, Any] = {"fill": "none", "stroke": "black"}
     if style != "plotter":
-        drawing.append(draw.Rectangle(0, 0, width, height * len(sheets), fill=page.paper))
+        drawing.append(draw.Rectangle(0, 0, width, height * len(sheets), fill=paper.colour))
         pen |= {
-            "stroke": page.ink,
-            "stroke_width": page.pen_width,
+            "stroke": paper.ink,
+            "stroke_width": paper.pen_width,
             "stroke_linecap": "round",
             "stroke_linejoin": "round",
         }
@@ -136,25 +142,25 @@ def _along(points: Points) -> Points:
     return np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
 
 
-def as_png(page: Page, sheet: Sheet, dpi: float) -> bytes:
+def as_png(paper: Paper, sheet: Sheet, dpi: float) -> bytes:
     """A PNG image that knows how large it is to be printed."""
     image = _import("PIL.Image")
     lines = [_subdivided(stroke) for _, strokes in sheet for stroke in strokes]
-    coverage = (255 - _draw(page, lines, dpi)[..., np.newaxis]) / np.float32(255)
-    pixels = np.rint(_mix(page, coverage)).astype(np.uint8)
+    coverage = (255 - _draw(paper, lines, dpi)[..., np.newaxis]) / np.float32(255)
+    pixels = np.rint(_mix(paper, coverage)).astype(np.uint8)
     stream = io.BytesIO()
     image.fromarray(pixels).save(stream, "PNG", dpi=(dpi, dpi))
     return stream.getvalue()
 
 
-def as_gif(page: Page, sheet: Sheet, dpi: float, seconds: float) -> bytes:
+def as_gif(paper: Paper, sheet: Sheet, dpi: float, seconds: float) -> bytes:
     """An animated GIF, repeated without end."""
     image = _import("PIL.Image")
     tones = np.linspace(0, 1, _TONES)[:, np.newaxis]
-    palette = np.rint(_mix(page, tones)).astype(np.uint8).tobytes()
+    palette = np.rint(_mix(paper, tones)).astype(np.uint8).tobytes()
     frames = []
-    for paper in _frames(page, sheet, dpi, max(1, round(seconds / _FRAME))):
-        tone = np.rint((255 - paper) * np.float32((_TONES - 1) / 255)).astype(np.uint8)
+    for levels in _frames(paper, sheet, dpi, max(1, round(seconds / _FRAME))):
+        tone = np.rint((255 - levels) * np.float32((_TONES - 1) / 255)).astype(np.uint8)
         frames.append(image.fromarray(tone))
         frames[-1].putpalette(palette)
     stream = io.BytesIO()
@@ -165,14 +171,14 @@ def as_gif(page: Page, sheet: Sheet, dpi: float, seconds: float) -> bytes:
     return stream.getvalue()
 
 
-def _frames(page: Page, sheet: Sheet, dpi: float, count: int) -> Iterator[NDArray[np.uint8]]:
+def _frames(paper: Paper, sheet: Sheet, dpi: float, count: int) -> Iterator[NDArray[np.uint8]]:
     """The paper at `count` moments, the last with everything on it."""
     strokes = [_subdivided(stroke) for _, line in sheet for stroke in line]
     timed = []  # when the pen is at each point
     for stroke, (begin, end) in zip(strokes, _timetable(sheet), strict=True):
         along = _along(stroke)
         timed.append(begin + (end - begin) * along / max(along[-1], 1e-9))
-    paper = _draw(page, [], dpi)
+    levels = _draw(paper, [], dpi)
     for frame in range(count):
         new = []
         for stroke, times in zip(strokes, timed, strict=True):
@@ -180,25 +186,25 @@ def _frames(page: Page, sheet: Sheet, dpi: float, count: int) -> Iterator[NDArra
             if begin <= end:
                 at = np.r_[begin, times[(times > begin) & (times < end)], end]
                 new.append(np.column_stack([np.interp(at, times, axis) for axis in stroke.T]))
-        paper = np.minimum(paper, _draw(page, new, dpi)) if new else paper
-        yield paper
+        levels = np.minimum(levels, _draw(paper, new, dpi)) if new else levels
+        yield levels
 
 
-def _draw(page: Page, lines: list[Points], dpi: float) -> NDArray[np.uint8]:
+def _draw(paper: Paper, lines: list[Points], dpi: float) -> NDArray[np.uint8]:
     """Black lines on a white sheet."""
     scale = dpi / _MM_PER_INCH
-    width, height = (max(1, round(side * scale)) for side in page.size)
+    width, height = (max(1, round(side * scale)) for side in paper.size)
     scaled = [line * scale for line in lines]
-    return _draw_lines(scaled, (height, width), page.pen_width * scale, ink=0)
+    return _draw_lines(scaled, (height, width), paper.pen_width * scale, ink=0)
 
 
-def _mix(page: Page, coverage: Any) -> Any:
+def _mix(paper: Paper, coverage: Any) -> Any:
     """Colours (r, g, b) of paper that is covered with ink from 0 to 1."""
-    ink, paper = (
+    ink, ground = (
         np.array(parse_colour(colour, name), np.float32)
-        for colour, name in ((page.ink, "ink"), (page.paper, "paper"))
+        for colour, name in ((paper.ink, "ink"), (paper.colour, "paper"))
     )
-    return paper + (ink - paper) * coverage
+    return ground + (ink - ground) * coverage
 
 
 def parse_colour(colour: str, name: str) -> tuple[int, ...]:
@@ -241,4 +247,6 @@ def _import(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"a page needs {name} ({error}): pip install 'hwsk[write]'") from error
+        raise ImportError(
+            f"handwriting on sheets needs {name} ({error}): pip install 'hwsk[write]'"
+        ) from error

@@ -1,4 +1,4 @@
-"""Place strokes on paper, and save pages (`Page`)."""
+"""Place strokes on sheets of paper, and save them (`Sheets`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from hwsk._data.strokes import check_sample
 from hwsk.preprocessing._text_line import split_strokes
-from hwsk.synthesis import _formats
+from hwsk.writing import _formats
+from hwsk.writing._legibility import Legibility
 
 PEN_WIDTH, INK, PAPER = 0.4, "#1d2b64", "white"  # a ballpoint pen
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -23,10 +24,10 @@ _SAVE = {".svg", ".png", ".gif", ".inkml"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # both would go through all the points
-class Page:
+class Sheets:
     """Handwriting in its place on one sheet of paper or more, to be saved.
 
-    :func:`write` and :func:`draw` make pages. In a notebook, a page shows itself.
+    :func:`write` and :func:`draw` make them. In a notebook, they show themselves.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ class Page:
         Colour of the ink: a name or ``#rrggbb``, as in CSS.
     paper : str, default="white"
         Colour of the paper.
+    legibility : Legibility, default=None
+        How much of it was recognized by the reader that :func:`write` was given.
 
     Raises
     ------
@@ -59,10 +62,10 @@ class Page:
     Examples
     --------
     >>> import numpy as np
-    >>> from hwsk.synthesis import Page
+    >>> from hwsk.writing import Sheets
     >>> cross = [np.array([[10.0, 10.0], [20.0, 20.0]]), np.array([[10.0, 20.0], [20.0, 10.0]])]
-    >>> page = Page([[("x", cross)]], size=(30, 30))
-    >>> page.save("cross.svg")  # doctest: +SKIP
+    >>> sheets = Sheets([[("x", cross)]], size=(30, 30))
+    >>> sheets.save("cross.svg")  # doctest: +SKIP
     [PosixPath('cross.svg')]
     """
 
@@ -71,6 +74,7 @@ class Page:
     pen_width: float = PEN_WIDTH
     ink: str = INK
     paper: str = PAPER
+    legibility: Legibility | None = None
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or not all(0 < side < np.inf for side in self.size):
@@ -94,7 +98,7 @@ class Page:
         sheets, lines = len(self.sheets), sum(map(len, self.sheets))
         width, height = self.size
         return (
-            f"<Page of {sheets} sheet{'s' * (sheets != 1)}, {width:g} x {height:g} mm: "
+            f"<Sheets: {sheets} sheet{'s' * (sheets != 1)}, {width:g} x {height:g} mm: "
             f"{lines} line{'s' * (lines != 1)}>"
         )
 
@@ -115,7 +119,7 @@ class Page:
         dpi: float = 150,
         seconds: float = 10,
     ) -> list[Path]:
-        """Save the page; the suffix of the path says as what.
+        """Save the sheets; the suffix of the path says as what.
 
         ``.svg``
             Lines as smooth curves that keep their width and colour at any size; or what `style`
@@ -136,7 +140,7 @@ class Page:
         style : {"ink", "plotter", "animated"}, default="ink"
             What kind of ``.svg``. "plotter" has one bare polyline for each stroke in the order of
             writing, and neither paper nor width: the machine's pen has its own. "animated" writes
-            itself, once, when it is opened in a browser; elsewhere it shows the whole page.
+            itself, once, when it is opened in a browser; elsewhere it shows the whole sheet.
         dpi : float, default=150
             Pixels per inch of ``.png`` and ``.gif``.
         seconds : float, default=10
@@ -162,28 +166,33 @@ class Page:
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix not in _SAVE:
-            raise ValueError(f"{target}: a page is saved as {', '.join(sorted(_SAVE))}")
+            raise ValueError(f"{target}: sheets are saved as {', '.join(sorted(_SAVE))}")
         if style != "ink" and suffix != ".svg":
             raise ValueError(f"{target}: style={style!r} is a kind of .svg")
         files = [target]
         if len(self.sheets) != 1:
             numbers = range(1, len(self.sheets) + 1)
             files = [target.with_stem(f"{target.stem}-{number}") for number in numbers]
+        paper = self._paper
         for file, sheet in zip(files, self.sheets, strict=True):
             if suffix == ".svg":
-                content = _formats.as_svg(self, [sheet], style, seconds).encode()
+                content = _formats.as_svg(paper, [sheet], style, seconds).encode()
             elif suffix == ".png":
-                content = _formats.as_png(self, sheet, dpi)
+                content = _formats.as_png(paper, sheet, dpi)
             elif suffix == ".gif":
-                content = _formats.as_gif(self, sheet, dpi, seconds)
+                content = _formats.as_gif(paper, sheet, dpi, seconds)
             else:
                 content = _formats.as_inkml(sheet)
             file.write_bytes(content)
         return files
 
+    @property
+    def _paper(self) -> _formats.Paper:
+        return _formats.Paper(self.size, self.pen_width, self.ink, self.paper)
+
     def _repr_html_(self) -> str:
         """Show all sheets below each other in a notebook."""
-        return _formats.as_svg(self, self.sheets, "ink", seconds=0)
+        return _formats.as_svg(self._paper, self.sheets, "ink", seconds=0)
 
 
 @validate_params(
@@ -205,7 +214,7 @@ def draw(
     pen_width: float = PEN_WIDTH,
     ink: str = INK,
     paper: str = PAPER,
-) -> Page:
+) -> Sheets:
     """Draw strokes as they are, on paper of their own size.
 
     Parameters
@@ -226,8 +235,8 @@ def draw(
 
     Returns
     -------
-    Page
-        A page of one sheet, to be saved or looked at.
+    Sheets
+        One sheet, to be saved or shown.
 
     Raises
     ------
@@ -238,13 +247,13 @@ def draw(
 
     See Also
     --------
-    write : Write a text on pages.
+    write : Write a text on sheets of paper.
     hwsk.preprocessing.StrokeRasterizer : Draw strokes as images for an estimator.
 
     Examples
     --------
     >>> from hwsk.datasets import make_handwriting
-    >>> from hwsk.synthesis import draw
+    >>> from hwsk.writing import draw
     >>> made = make_handwriting(1, texts=["hand"], random_state=0)
     >>> draw(made.strokes[0]).save("hand.svg")  # doctest: +SKIP
     [PosixPath('hand.svg')]
@@ -257,6 +266,6 @@ def draw(
     scale = height / larger if larger > 0 else 1.0
     placed = [(line - low) * scale + margin + pen_width / 2 for line in lines]
     width, tall = extent * scale + 2 * margin + pen_width
-    return Page(
+    return Sheets(
         [[("", placed)]], (float(width), float(tall)), pen_width=pen_width, ink=ink, paper=paper
     )

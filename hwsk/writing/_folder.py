@@ -1,0 +1,134 @@
+"""Write lines as images with their transcripts into a folder (`write_folder`)."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+from tqdm.auto import tqdm
+
+from hwsk.preprocessing import StrokeRasterizer
+from hwsk.writing._legibility import Legibility, report_unread
+from hwsk.writing._line_writer import Hand, LineWriter
+from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
+from hwsk.writing._reader import load_reader
+
+TABLE = "lines.csv"
+_CHUNK = 64  # lines that are written before they are saved
+
+
+@validate_params(
+    {
+        "texts": ["array-like", str],
+        "folder": [str, os.PathLike],
+        "prime": [list, tuple, None],
+        "height": [Interval(Integral, 16, None, closed="left")],
+        **READING_CONSTRAINTS,
+    },
+    prefer_skip_nested_validation=True,
+)
+def write_folder(
+    texts: Sequence[str],
+    folder: str | os.PathLike[str],
+    synthesizer: Any,
+    reader: Any = "iam-lines",
+    *,
+    prime: Hand | Sequence[Hand] | None = None,
+    height: int = 96,
+    bias: float | None = None,
+    tolerance: float = 0.0,
+    tries: int = 4,
+    on_failure: str = "error",
+    unsupported: str = "error",
+    random_state: int | np.random.RandomState | None = None,
+    verbose: bool = False,
+) -> Legibility | None:
+    """Write lines as images into a folder, with a table that `load_lines` reads.
+
+    The folder gets ``000001.png`` and so on, and ``lines.csv`` with the columns path and text. A
+    line that has a word which is not recognized is not saved: it would be a wrong training sample.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        A line each.
+    folder : str or path
+        Where to; it must be new or empty.
+    synthesizer, reader, prime, bias, tolerance, tries, unsupported, random_state
+        As in :func:`write_lines`.
+    height : int, default=96
+        Height of the images in pixels.
+    on_failure : {"error", "warn", "ignore"}, default="error"
+        What happens, once all lines are done, if some were left out.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    legibility : Legibility or None
+        How many words were recognized; None without a reader. `unread` has the lines' places in
+        `texts`, from 0.
+
+    Raises
+    ------
+    ValueError
+        If lines were left out (their words are quoted), a text is blank or has unknown characters,
+        or a prime is not a pair.
+    FileExistsError
+        If the folder is not empty.
+
+    See Also
+    --------
+    hwsk.datasets.load_lines : Load the folder's table.
+
+    Examples
+    --------
+    >>> import hwsk
+    >>> from hwsk.datasets import load_lines
+    >>> from hwsk.writing import write_folder
+    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> write_folder(["one line", "two lines"], "made", synthesizer)  # doctest: +SKIP
+    >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
+    """
+    lines, hands = prepare_lines(texts, synthesizer, prime, unsupported)
+    rng = check_random_state(random_state)
+    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    if any(target.iterdir()):
+        raise FileExistsError(f"{target} is not empty: lines are written into a new folder")
+    draw = StrokeRasterizer(height=height)
+    total: Legibility | None = None
+    with (
+        open(target / TABLE, "w", newline="", encoding="utf-8") as file,
+        tqdm(total=len(lines), desc="writing", unit="line", disable=not verbose) as bar,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["path", "text"])
+        for start in range(0, len(lines), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            written = writer.write(lines[chunk], hands[chunk])
+            left_out = set()
+            if written.legibility is not None:
+                total = written.legibility.after(total, start)
+                left_out = {word.line for word in written.legibility.unread}
+            images = draw.fit_transform(written.strokes)
+            for row, image in enumerate(images):
+                if row in left_out:
+                    continue
+                name = f"{start + row + 1:06d}.png"
+                _, encoded = cv2.imencode(".png", image)
+                (target / name).write_bytes(encoded.tobytes())
+                table.writerow([name, written.texts[row]])
+            file.flush()
+            bar.update(len(images))
+    report_unread(total, on_failure, "; their lines are left out")
+    return total

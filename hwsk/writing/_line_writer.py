@@ -1,0 +1,260 @@
+"""Sample lines and words until a reader recognizes them (`LineWriter`)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from hwsk._data.strokes import check_sample
+from hwsk.preprocessing import StrokeRasterizer
+from hwsk.writing._comparison import count_misread, marks
+from hwsk.writing._legibility import Legibility, UnreadWord
+from hwsk.writing._words import Word, cut_words, join_words
+
+Strokes = NDArray[np.float32]
+Hand = tuple[Strokes, str]
+
+HEIGHT = 96  # pixels of the images that the reader is given
+_BATCH = 64  # lines that are sampled at once
+_ALONE = 4  # samples of a word that are drawn at once
+_ALONE_ROUNDS = 3
+_BIAS_STEP, _MOST_BIAS = 0.25, 2.0  # each round writes more neatly
+
+
+class WrittenLines(NamedTuple):
+    """Lines as strokes, what they say, how they are read, and the `Legibility` of all.
+
+    Without a reader, `readings` and `legibility` are None.
+    """
+
+    strokes: list[Strokes]
+    texts: list[str]
+    readings: list[str] | None
+    legibility: Legibility | None
+
+
+@dataclass
+class _Line:
+    """A line that is being written."""
+
+    text: str
+    hand: Hand | None
+    words: list[str] = field(init=False)
+    right: list[Word | None] = field(init=False)  # samples of each word that were read right
+    best: list[tuple[int, str, Word] | None] = field(init=False)  # misread, reading, sample
+    strokes: Strokes | None = None  # of the whole line, once it is done
+    reading: str = ""
+
+    def __post_init__(self) -> None:
+        self.words = self.text.split()
+        self.right = [None] * len(self.words)
+        self.best = [None] * len(self.words)
+
+    def missing(self) -> list[int]:
+        """Numbers of the words without a sample that was read right."""
+        return [i for i, word in enumerate(self.right) if word is None]
+
+
+class LineWriter:
+    """Sample lines and words until a reader recognizes them.
+
+    Parameters are those of `write_lines`.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Any,
+        reader: Any,
+        bias: float | None,
+        tolerance: float,
+        tries: int,
+        rng: np.random.RandomState,
+    ) -> None:
+        self.synthesizer, self.reader = synthesizer, reader
+        self.bias, self.tolerance, self.tries, self.rng = bias, tolerance, tries, rng
+        self.n_samples = 0
+        self._draw = StrokeRasterizer(height=HEIGHT)
+
+    def write(
+        self, texts: Sequence[str], hands: Sequence[Hand | None], verbose: bool = False
+    ) -> WrittenLines:
+        """Write lines, each in its hand; None is a new hand."""
+        self.n_samples = 0
+        if self.reader is None:
+            strokes = [
+                sample
+                for batch in _batches(list(zip(texts, hands, strict=True)), verbose, "line")
+                for sample in self.sample([t for t, _ in batch], [h for _, h in batch], 0)
+            ]
+            return WrittenLines(strokes, list(texts), None, None)
+        lines = [_Line(text, hand) for text, hand in zip(texts, hands, strict=True)]
+        n_words = sum(len(line.words) for line in lines)
+        n_first = 0
+        with tqdm(total=n_words, desc="writing", unit="word", disable=not verbose) as bar:
+            for attempt in range(self.tries):
+                waiting = [line for line in lines if line.strokes is None]
+                for start in range(0, len(waiting), _BATCH):
+                    n_right = self._write_whole(waiting[start : start + _BATCH], attempt)
+                    n_first += n_right if not attempt else 0
+                    bar.n = _count_right(lines)
+                    bar.refresh()
+            self._write_words([line for line in lines if line.strokes is None], bar, lines)
+        unread = tuple(
+            UnreadWord(number, line.words[i], best[1])
+            for number, line in enumerate(lines)
+            for i, best in enumerate(line.best)
+            if line.right[i] is None and best is not None
+        )
+        return WrittenLines(
+            [line.strokes for line in lines if line.strokes is not None],
+            list(texts),
+            [line.reading for line in lines],
+            Legibility(n_words, n_first, self.n_samples, unread),
+        )
+
+    def _write_whole(self, lines: list[_Line], attempt: int) -> int:
+        """Sample lines, and keep the words that are read right; return how many these are."""
+        samples = self.sample([x.text for x in lines], [x.hand for x in lines], attempt)
+        joined: list[_Line] = []
+        n_right = 0
+        for line, strokes, reading in zip(lines, samples, self.read(samples), strict=True):
+            misread = count_misread(line.words, reading)
+            right = [self._is_right(*pair) for pair in zip(line.words, misread, strict=True)]
+            n_right += sum(right)
+            if all(right):
+                self._finish(line, strokes, reading)
+                continue
+            words = cut_words(strokes, line.words)
+            if words is None:
+                continue
+            for i, word in enumerate(words):
+                if right[i] and line.right[i] is None:
+                    line.right[i] = word
+            if line.hand is None:  # the first sample shows the hand of the others
+                line.hand = strokes, line.text
+            if not line.missing():
+                joined.append(line)
+        self._join(joined, final=False)
+        return n_right
+
+    def _join(self, lines: list[_Line], *, final: bool) -> None:
+        """Put lines together from their words, and read them once more.
+
+        Unless `final`, a word that is read wrong in its place is sampled again.
+        """
+        if not lines:
+            return
+        samples = [
+            join_words([_chosen(r, b) for r, b in zip(line.right, line.best, strict=True)])
+            for line in lines
+        ]
+        for line, strokes, reading in zip(lines, samples, self.read(samples), strict=True):
+            misread = count_misread(line.words, reading)
+            wrong = [
+                i
+                for i, pair in enumerate(zip(line.words, misread, strict=True))
+                if not self._is_right(*pair)
+            ]
+            if final or not wrong:
+                line.strokes, line.reading = strokes, reading
+            for i in [] if final else wrong:
+                line.right[i] = None
+
+    def _finish(self, line: _Line, strokes: Strokes, reading: str) -> None:
+        line.strokes, line.reading = strokes, reading
+        line.right = [Word([], np.nan, 0.0)] * len(line.words)
+
+    def _write_words(self, lines: list[_Line], bar: Any, all_lines: list[_Line]) -> None:
+        """Write the words that are still missing alone, and put their lines together."""
+        for attempt in range(_ALONE_ROUNDS):
+            missing = [(line, i) for line in lines for i in line.missing()]
+            for start in range(0, len(missing), _BATCH // _ALONE):
+                self._write_alone(missing[start : start + _BATCH // _ALONE], attempt + 1)
+                bar.n = _count_right(all_lines)
+                bar.refresh()
+        for start in range(0, len(lines), _BATCH):
+            self._join(lines[start : start + _BATCH], final=True)
+
+    def _write_alone(self, missing: list[tuple[_Line, int]], attempt: int) -> None:
+        repeated = [(line, i) for line, i in missing for _ in range(_ALONE)]
+        texts = [line.words[i] for line, i in repeated]
+        samples = self.sample(texts, [line.hand for line, _ in repeated], attempt)
+        for (line, i), text, strokes, reading in zip(
+            repeated, texts, samples, self.read(samples), strict=True
+        ):
+            (misread,) = count_misread([text], reading)
+            best = line.best[i]
+            if best is None or misread < best[0]:
+                words = cut_words(strokes, [text])
+                assert words is not None  # a single word needs no gap
+                line.best[i] = misread, reading, words[0]
+                if self._is_right(text, misread):
+                    line.right[i] = words[0]
+
+    def _is_right(self, word: str, misread: int) -> bool:
+        return misread <= self.tolerance * len(marks(word))
+
+    def sample(self, texts: list[str], hands: Sequence[Hand | None], attempt: int) -> list[Strokes]:
+        """Draw a sample of each text."""
+        self.n_samples += len(texts)
+        bias = self.bias
+        if attempt:
+            usual = getattr(self.synthesizer, "bias", None) if bias is None else bias
+            if usual is not None:
+                bias = max(usual, min(usual + attempt * _BIAS_STEP, _MOST_BIAS))
+        seed = self.rng.randint(np.iinfo(np.int32).max)
+        result: list[Strokes | None] = [None] * len(texts)
+        for free in (True, False):  # `sample` takes a prime for all or for none
+            rows = [i for i, hand in enumerate(hands) if (hand is None) == free]
+            if not rows:
+                continue
+            prime = None if free else [hands[i] for i in rows]
+            asked = [texts[i] for i in rows]
+            with warnings.catch_warnings():
+                if self.reader is not None:  # it finds what is missing of a line that was cut
+                    warnings.filterwarnings("ignore", ".*lines were cut", UserWarning)
+                samples = self.synthesizer.sample(asked, prime=prime, bias=bias, random_state=seed)
+            if len(samples) != len(asked):
+                raise ValueError(
+                    f"the synthesizer gave {len(samples)} samples of {len(asked)} lines"
+                )
+            for i, sample in zip(rows, samples, strict=True):
+                name = f"the strokes that the synthesizer gave of {texts[i]!r}"
+                result[i] = check_sample(sample, name)
+        return [strokes for strokes in result if strokes is not None]
+
+    def read(self, samples: list[Strokes]) -> list[str]:
+        """Draw strokes, and recognize them."""
+        with warnings.catch_warnings():  # of doubtful readings: they are compared anyway
+            warnings.simplefilter("ignore", UserWarning)
+            images = self._draw.fit_transform(samples)
+            readings = list(self.reader.predict(images))
+        if len(readings) != len(samples) or not all(isinstance(text, str) for text in readings):
+            kind = type(self.reader).__name__
+            raise ValueError(f"the {kind} must return a string for each of {len(samples)} images")
+        return readings
+
+
+def _chosen(right: Word | None, best: tuple[int, str, Word] | None) -> Word:
+    if right is not None:
+        return right
+    assert best is not None  # a word that is missing was written alone
+    return best[2]
+
+
+def _count_right(lines: Sequence[_Line]) -> int:
+    return sum(len(line.words) - len(line.missing()) for line in lines)
+
+
+def _batches(items: list[Any], verbose: bool, unit: str) -> Iterator[list[Any]]:
+    with tqdm(total=len(items), desc="writing", unit=unit, disable=not verbose) as bar:
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            yield batch
+            bar.update(len(batch))

@@ -1,0 +1,183 @@
+"""Write lines so that a reader recognizes every word (`write_lines`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+
+from hwsk._data.strokes import check_sample
+from hwsk.writing._legibility import report_unread
+from hwsk.writing._line_writer import Hand, LineWriter, WrittenLines
+from hwsk.writing._reader import load_reader
+from hwsk.writing._text import prepare_text
+
+READING_CONSTRAINTS: dict[str, Any] = {
+    "synthesizer": [HasMethods(["sample"])],
+    "reader": [HasMethods(["predict"]), str, os.PathLike, None],
+    "bias": [Interval(Real, 0, None, closed="left"), None],
+    "tolerance": [Interval(Real, 0, 1, closed="left")],
+    "tries": [Interval(Integral, 1, None, closed="left")],
+    "on_failure": [StrOptions({"error", "warn", "ignore"})],
+    "unsupported": [StrOptions({"error", "replace"})],
+    "random_state": ["random_state"],
+    "verbose": ["boolean"],
+}
+
+
+@validate_params(
+    {"texts": ["array-like", str], "prime": [list, tuple, None], **READING_CONSTRAINTS},
+    prefer_skip_nested_validation=True,
+)
+def write_lines(
+    texts: Sequence[str],
+    synthesizer: Any,
+    reader: Any = "iam-lines",
+    *,
+    prime: Hand | Sequence[Hand] | None = None,
+    bias: float | None = None,
+    tolerance: float = 0.0,
+    tries: int = 4,
+    on_failure: str = "error",
+    unsupported: str = "error",
+    random_state: int | np.random.RandomState | None = None,
+    verbose: bool = False,
+) -> WrittenLines:
+    """Write lines so that a reader recognizes every word.
+
+    Each line is sampled, drawn and read. Words that are read wrong are sampled again with the whole
+    line, more neatly each time; the line is put together from the words that were read right. A
+    word that is never read right so is written alone, up to 12 times. Then it is given up.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        A line each.
+    synthesizer : HandwritingSynthesizer
+        A fitted synthesizer.
+    reader : estimator, str, path or None, default="iam-lines"
+        Recognizes images of lines: its `predict` takes grey images with dark ink and returns
+        strings. A string is the name or the file of a model, for :func:`hwsk.load`. None writes
+        each line once and checks nothing: text may be lost, and nobody is told.
+    prime : (strokes, text), or list of such, default=None
+        The hand to write in, or one for each text. None: another hand for each.
+    bias : float, default=None
+        How neatly to write at first, from 0 upwards; None leaves it to the synthesizer.
+    tolerance : float, default=0.0
+        Share of a word's characters that may be misread, in [0, 1). Larger values take fewer
+        tries.
+    tries : int, default=4
+        How often a whole line is sampled at most. Larger values leave fewer words to be written
+        alone.
+    on_failure : {"error", "warn", "ignore"}, default="error"
+        What happens when words were not recognized in the end. With "warn" and "ignore" the best
+        sample is taken; all such words are in `legibility.unread`.
+    unsupported : {"error", "replace"}, default="error"
+        What happens to characters that the synthesizer has never seen: an error names them, or
+        they are replaced, with one warning: "é" by "e", "ß" by "ss". Typographic quotes, dashes
+        and dots are written as the plain ones, which are the same marks by hand.
+    random_state : int, RandomState instance or None, default=None
+        Decides the writing.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    WrittenLines
+        Named tuple of `strokes` (list of float32 ndarray of shape (T, 3)), `texts` (as written),
+        `readings` (list of str) and `legibility` (:class:`Legibility`).
+
+    Raises
+    ------
+    ValueError
+        If words can't be recognized (all are quoted), a text is blank or has unknown characters,
+        or a prime is not a pair.
+
+    Warns
+    -----
+    UserWarning
+        With ``on_failure="warn"``, if words were not recognized; with ``unsupported="replace"``,
+        if letters were replaced.
+
+    See Also
+    --------
+    write : Set a text on sheets of paper.
+
+    Notes
+    -----
+    A word counts as read right where its marks are. Blanks are not compared: readers trained on
+    IAM set punctuation off with blanks. Capitals that differ from their small letter in size alone
+    (C K O P S U V W X Z) count as the small letter, 0 as o, 1 and I as l, and a curved quote or a
+    long dash as the plain one: as marks of a pen they are the same. All other differences of case
+    count, and so does punctuation.
+
+    Examples
+    --------
+    >>> import hwsk
+    >>> from hwsk.writing import write_lines
+    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> written = write_lines(["Dear Ada,"], synthesizer)  # doctest: +SKIP
+    >>> written.legibility.first  # doctest: +SKIP
+    1.0
+    """
+    lines, hands = prepare_lines(texts, synthesizer, prime, unsupported)
+    rng = check_random_state(random_state)
+    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
+    written = writer.write(lines, hands, verbose)
+    report_unread(written.legibility, on_failure)
+    return written
+
+
+def prepare_lines(
+    texts: Any, synthesizer: Any, prime: Any, unsupported: str
+) -> tuple[list[str], Sequence[Hand | None]]:
+    """Bring lines to characters that a synthesizer knows, and give each its hand."""
+    known = check_synthesizer(synthesizer)
+    lines = [
+        " ".join(prepare_text(text, known, f"text {row}", unsupported).split())
+        for row, text in enumerate(check_texts(texts))
+    ]
+    if isinstance(prime, list) and not (len(prime) == 2 and isinstance(prime[1], str)):
+        if len(prime) != len(lines):
+            raise ValueError(f"prime has {len(prime)} hands, texts has {len(lines)} lines")
+        return lines, [check_hand(hand, known, f"prime {row}") for row, hand in enumerate(prime)]
+    return lines, [None if prime is None else check_hand(prime, known, "prime")] * len(lines)
+
+
+def check_texts(texts: Any) -> list[str]:
+    """Lines of text, none of them blank."""
+    if isinstance(texts, str):
+        raise ValueError(f"texts is one string ({texts[:40]!r}); put it in a list")
+    texts = list(texts)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"text {row} is {type(text).__name__}; texts are strings")
+        if not text.strip():
+            raise ValueError(f"text {row} is blank: there is nothing to write")
+    if not texts:
+        raise ValueError("texts is empty: there is nothing to write")
+    return texts
+
+
+def check_synthesizer(synthesizer: Any) -> str:
+    """Return the characters that a synthesizer knows."""
+    if not hasattr(synthesizer, "alphabet_"):
+        raise NotFittedError(f"this {type(synthesizer).__name__} is not fitted yet: call fit first")
+    known: str = synthesizer.alphabet_
+    return known
+
+
+def check_hand(hand: Any, known: str, name: str) -> Hand:
+    """Return a line of a hand and what it says, in the synthesizer's characters."""
+    if not isinstance(hand, (tuple, list)) or len(hand) != 2 or not isinstance(hand[1], str):
+        raise ValueError(f"{name} is no pair (strokes, text)")
+    strokes, said = check_sample(hand[0], f"strokes of {name}"), " ".join(hand[1].split())
+    if not said:
+        raise ValueError(f"the text of {name} is blank: give what its strokes say")
+    return strokes, prepare_text(said, known, f"the text of {name}", "error")

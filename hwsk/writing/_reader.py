@@ -1,0 +1,22 @@
+"""Load the reader that checks what was written."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+
+def load_reader(reader: Any) -> Any:
+    """Return a reader; one that is given by the name or the file of a model is loaded."""
+    if not isinstance(reader, (str, os.PathLike)):
+        return reader
+    from hwsk.persistence import load
+
+    loaded = load(reader)
+    last = loaded[-1] if isinstance(loaded, Pipeline) else loaded
+    if not hasattr(last, "predict_details"):
+        kind = type(last).__name__
+        raise ValueError(f"{os.fspath(reader)} holds a {kind}, which recognizes no lines")
+    return loaded

@@ -41,21 +41,24 @@ def clocks() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def plain_loop(dataset, network, loss_function, epochs: int, batch_size: int) -> np.ndarray:
+def plain_loop(
+    dataset, network, loss_function, epochs: int, batch_size: int, device: str = "cpu"
+) -> np.ndarray:
     """Wall and processor seconds of the loop that one would write by hand."""
-    dtype = resolve_precision("auto", resolve_device("cpu"))
+    dtype = resolve_precision("auto", resolve_device(device))
     batches = []
     for epoch in range(epochs):
         dataset.epoch = epoch
         sampler = WidthBatches(dataset, batch_size, shuffle=True)
         batches += [dataset.collate([dataset[i] for i in rows]) for rows in sampler]
-    network = network.to(memory_format=torch.channels_last).train()
+    network = network.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-2)
     start = clocks()
     for X, y in batches:
         optimizer.zero_grad()
+        X = {name: value.to(device) for name, value in X.items()}
         X["images"] = X["images"].contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
             output = network(**X)
         loss = loss_function(output, y)
         loss.backward()

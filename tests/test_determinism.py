@@ -1,4 +1,4 @@
-"""A seed decides a fit, with one thread as with two.
+"""A seed decides a fit, with one thread as with two, and with workers as without.
 
 How many threads there are may change the last digits, since sums are cut otherwise; with a given
 number the weights must be the same each time. Every estimator with a network is found and fitted on
@@ -82,3 +82,27 @@ def test_seed_decides_the_weights(name, set_threads):
         set_threads(n_threads)
         first, second = (weights(clone(estimator).fit(X, y)) for _ in range(2))
         np.testing.assert_array_equal(first, second, err_msg=f"{n_threads} threads")
+
+
+def shift_or_stretch(sample, rng):
+    """Change an image or strokes, as `augment` may."""
+    if sample.dtype == np.uint8:
+        return np.roll(sample, rng.integers(3), axis=1)
+    return sample * np.array([rng.uniform(0.8, 1.2), 1, 1], sample.dtype)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_n_jobs_changes_no_weight_and_no_output(name):
+    X, y = native_data(name)
+    estimator = NETWORKS[name](**SMALL[name], augment=shift_or_stretch, random_state=0)
+    if "test_augmentations" in estimator.get_params():
+        estimator.set_params(test_augmentations=1)
+    fits = [clone(estimator).set_params(n_jobs=n).fit(X, y) for n in (None, 1, 2)]
+    for other in fits[1:]:
+        np.testing.assert_array_equal(weights(fits[0]), weights(other))
+    methods = ("transform", "predict_proba", "score")
+    method = next(method for method in methods if hasattr(fits[0], method))
+    arguments = (X,) if y is None or method != "score" else (X, y)
+    outputs = [getattr(fit, method)(*arguments) for fit in fits]
+    for output in outputs[1:]:
+        np.testing.assert_equal(output, outputs[0])

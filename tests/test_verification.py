@@ -140,7 +140,7 @@ def test_names_of_writers_do_not_matter(words, fitted):
 
 def test_forms_of_pairs_agree(words, fitted, pairs):
     rows, _ = pairs
-    canvases = np.stack([fitted._on_canvas(image) for image in words.images])
+    canvases = np.stack([fitted._canvas_step(False)(image) for image in words.images])
     expected = fitted.pair_distance(canvases[rows])
     as_lists = [[words.images[i], words.images[j]] for i, j in rows]
     for form in (words.images[rows], as_lists):
@@ -399,7 +399,7 @@ def test_saved_and_loaded(words, calibrated, pairs, tmp_path):
 
 
 def test_metric_for_neighbours(words, fitted):
-    canvases = np.stack([fitted._on_canvas(image) for image in words.images])
+    canvases = np.stack([fitted._canvas_step(False)(image) for image in words.images])
     metric = pickle.loads(pickle.dumps(fitted.get_metric()))
     rows = canvases.reshape(len(canvases), -1)
     expected = fitted.pair_distance(canvases[None, :2])[0]
@@ -412,7 +412,7 @@ def test_metric_for_neighbours(words, fitted):
 
 
 def test_metric_keeps_what_it_knows_through_clone_and_pickle(words, fitted, monkeypatch):
-    rows = np.stack([fitted._on_canvas(image).ravel() for image in words.images[:6]])
+    rows = np.stack([fitted._canvas_step(False)(image).ravel() for image in words.images[:6]])
     metric = fitted.get_metric()
     expected = metric(rows[0], rows[1])
     copies = pickle.loads(pickle.dumps(metric)), clone(KNeighborsClassifier(metric=metric)).metric
@@ -529,7 +529,7 @@ def test_contexts_decide_on_batches(words, monkeypatch):
 
 def test_metric_is_of_the_verifier_as_it_was(words, matched):
     verifier = pickle.loads(pickle.dumps(matched))
-    pair = np.stack([verifier._on_canvas(image) for image in words.images[:2]])
+    pair = np.stack([verifier._canvas_step(False)(image) for image in words.images[:2]])
     before = verifier.get_metric()
     plain = verifier.pair_distance(pair[None])[0]
     verifier.set_params(comparator__registration=True)
@@ -622,7 +622,7 @@ def test_spread_of_duplicates_is_taken_off(words, matched):
     with pytest.raises(ValueError, match="augment=None: there is nothing to make 3 changed"):
         verifier.pair_distance(pairs)
     verifier.set_params(augment=character_augmentation(0.3))
-    canvases = [verifier._on_canvas(image) for image in words.images[:4]]
+    canvases = [verifier._canvas_step(False)(image) for image in words.images[:4]]
     spreads = []
     for canvas in canvases:
         changed = [verifier.augment(canvas, np.random.default_rng(version)) for version in range(3)]
@@ -732,7 +732,7 @@ def test_a_failed_fit_leaves_what_was(words, fitted):
 def test_image_of_the_canvas_is_taken_as_it_is(fitted):
     image = np.full(SIZE, 255, np.uint8)
     image[5:9, 5:20] = 0
-    assert fitted._on_canvas(image) is image
+    assert fitted._canvas_step(False)(image) is image
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         shifted = np.roll(image, 8, axis=1)

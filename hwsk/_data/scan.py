@@ -7,9 +7,10 @@ training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +42,22 @@ class Remarks:
             )
 
 
+Run = Callable[[Callable[[int], Any], int], Iterator[Any]]
+"""Calls a function with 0 to n - 1 and yields the results in order."""
+
+
+def run_here(function: Callable[[int], Any], n: int) -> Iterator[Any]:
+    """Call a function with 0 to n - 1, in this process."""
+    return map(function, range(n))
+
+
 def walk(
-    images: Any, prepare: Callable[[int, Image], Any] | None = None, *, remark: bool = True
-) -> Iterator[tuple[int, Any]]:
+    images: Any,
+    prepare: Callable[[int, Image], Any] | None = None,
+    *,
+    remark: bool = True,
+    run: Run = run_here,
+) -> Generator[tuple[int, Any], None, None]:
     """Yield (row, image) of all images; in the end warn of all remarks.
 
     Parameters
@@ -53,6 +67,8 @@ def walk(
         Takes row and image and returns what is yielded in place of the image.
     remark : bool
         Whether to warn.
+    run : callable
+        Decodes and prepares the images, maybe in other processes; see `Run`.
 
     Raises
     ------
@@ -62,19 +78,29 @@ def walk(
     """
     remarks = Remarks()
     errors: dict[int, Exception] = {}
-    for row in range(len(images)):
-        try:
-            image, said = images.decode(row) if hasattr(images, "decode") else (images[row], [])
-            prepared = image if prepare is None else prepare(row, image)
-        except (OSError, ValueError) as error:
-            errors[row] = error
-            continue
-        if not errors:
-            remarks.add(row, said)
-            yield row, prepared
+    for row, tried in enumerate(run(partial(_try, images, prepare), len(images))):
+        if tried.error is not None:
+            errors[row] = tried.error
+        elif not errors:
+            remarks.add(row, tried.remarks)
+            yield row, tried.prepared
     _raise_all(errors, len(images))
     if remark:
         remarks.warn(images)
+
+
+class _Tried(NamedTuple):
+    prepared: Any
+    remarks: Sequence[str]
+    error: Exception | None
+
+
+def _try(images: Any, prepare: Callable[[int, Image], Any] | None, row: int) -> _Tried:
+    try:
+        image, said = images.decode(row) if hasattr(images, "decode") else (images[row], [])
+        return _Tried(image if prepare is None else prepare(row, image), said, None)
+    except (OSError, ValueError) as error:
+        return _Tried(None, [], error)
 
 
 def _raise_all(errors: dict[int, Exception], n: int) -> None:
@@ -163,7 +189,9 @@ class Scan:
         return np.where(self.is_float, (paper - values) / (paper - full), 1 - values / 255)
 
 
-def scan_images(images: LazyImages, keep: Callable[[int, Image], Any] | None = None) -> Scan:
+def scan_images(
+    images: LazyImages, keep: Callable[[int, Image], Any] | None = None, run: Run = run_here
+) -> Scan:
     """Go over all images once before training.
 
     Parameters
@@ -173,6 +201,8 @@ def scan_images(images: LazyImages, keep: Callable[[int, Image], Any] | None = N
     keep : callable, optional
         Takes row and image and returns what to keep; the image itself by default. Its ValueError
         counts as the row's.
+    run : callable
+        As in `walk`.
 
     Raises
     ------
@@ -184,15 +214,17 @@ def scan_images(images: LazyImages, keep: Callable[[int, Image], Any] | None = N
     UserWarning
         If there are remarks on images.
     """
-    shapes, is_float, values, kept = [], [], [], []
+    found = [measured for _, measured in walk(images, partial(_measure, keep), run=run)]
+    shapes, is_float, levels, kept = zip(*found, strict=True)
+    lows, highs, means = np.array(levels).T
+    return Scan(
+        np.array(shapes), np.array(is_float), lows, highs, means, list(kept), images.is_table
+    )
 
-    def measure(row: int, image: Image) -> tuple[Image, Any]:
-        return image, image if keep is None else keep(row, image)
 
-    for _, (image, result) in walk(images, measure):
-        shapes.append(image.shape)
-        is_float.append(image.dtype != np.uint8)
-        values.append((float(image.min()), float(image.max()), float(image.mean())))
-        kept.append(result)
-    lows, highs, means = np.array(values).T
-    return Scan(np.array(shapes), np.array(is_float), lows, highs, means, kept, images.is_table)
+def _measure(
+    keep: Callable[[int, Image], Any] | None, row: int, image: Image
+) -> tuple[tuple[int, ...], bool, tuple[float, ...], Any]:
+    levels = float(image.min()), float(image.max()), float(image.mean())
+    kept = image if keep is None else keep(row, image)
+    return image.shape, image.dtype != np.uint8, levels, kept

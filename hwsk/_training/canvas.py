@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hwsk._data.images import Image, check_images, fit_to_canvas
-from hwsk._data.levels import as_float, find_ink, to_ink
-from hwsk._data.scan import scan_images, walk
+from hwsk._data.levels import Levels, as_float, find_ink, to_ink
+from hwsk._data.scan import run_here, scan_images, walk
 from hwsk._training.batches import Augmentation, Collate, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import fill_docstring
@@ -64,11 +64,12 @@ class EncoderEstimator(NetworkEstimator):
         Values are uint8, or floats from 0 (ink) to 1 (paper).
         """
         images = check_images(X, self, reset=not further, image_shape=self.image_shape)
-        scan = scan_images(images)
+        scan = scan_images(images, run=self._run if images.decodes else run_here)
         if not further:
             self.levels_ = scan.learn_levels()
             self.image_size_ = self._canvas_size(scan.shapes.tolist(), scan.is_table)
-        canvases = [self._on_canvas(image, scan.is_table) for image in scan.kept]
+        put = self._canvas_step(scan.is_table)
+        canvases = [put(image) for image in scan.kept]
         if scan.is_float.any() and not scan.is_float.all():
             canvases = [as_float(canvas) for canvas in canvases]
         self._warn_blank(scan.blank_rows(self.levels_), len(scan))
@@ -90,18 +91,15 @@ class EncoderEstimator(NetworkEstimator):
             )
         return int(size[0]), int(size[1])
 
-    def _on_canvas(self, image: Image, is_table: bool = False) -> Image:
-        if image.dtype != np.uint8:
-            paper, ink = self.levels_
-            image = (image - np.float32(ink)) / np.float32(paper - ink)
-        if image.shape == self.image_size_ or is_table:
-            return image
-        return fit_to_canvas(image, find_ink(to_ink(image, (1.0, 0.0))), self.image_size_)
+    def _canvas_step(self, is_table: bool) -> Callable[[Image], Image]:
+        """Make the step that puts an image on the canvas; it does not refer to the estimator."""
+        size = None if is_table else self.image_size_
+        return partial(_on_canvas, levels=self.levels_, size=size)
 
     def _canvases(self, X: Any) -> CanvasDataset:
         """Images to predict from, decoded and fitted when they are asked for."""
         images = check_images(X, self, image_shape=self.image_shape)
-        return CanvasDataset(images.map(partial(self._on_canvas, is_table=images.is_table)), None)
+        return CanvasDataset(images.map(self._canvas_step(images.is_table)), None)
 
     def _encode_views(
         self,
@@ -120,7 +118,7 @@ class EncoderEstimator(NetworkEstimator):
         dataset = self._canvases(X)
         dataset.collate = collate or dataset.collate
         if keep and n_changed:
-            dataset.images = [image for _, image in walk(dataset.images)]
+            dataset.images = [image for _, image in walk(dataset.images, run=self._run)]
         yield self._outputs(dataset)
         for view in range(n_changed):
             changed = copy(dataset)
@@ -137,6 +135,15 @@ class EncoderEstimator(NetworkEstimator):
     def _encode(self, X: Any) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network)."""
         return self._outputs(self._canvases(X))
+
+
+def _on_canvas(image: Image, levels: Levels, size: tuple[int, int] | None) -> Image:
+    if image.dtype != np.uint8:
+        paper, ink = levels
+        image = (image - np.float32(ink)) / np.float32(paper - ink)
+    if size is None or image.shape == size:
+        return image
+    return fit_to_canvas(image, find_ink(to_ink(image, (1.0, 0.0))), size)
 
 
 class CanvasDataset(RasterDataset):

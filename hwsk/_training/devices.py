@@ -12,7 +12,7 @@ import torch
 from hwsk._data.seeds import own_generator
 
 
-def resolve_device(device: str) -> torch.device:
+def resolve_device(device: str | torch.device) -> torch.device:
     """The torch device that "auto", or a device's name, stands for on this machine."""
     if device == "auto":
         if torch.cuda.is_available():
@@ -22,8 +22,8 @@ def resolve_device(device: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # no such name; no such device here
         raise ValueError(
-            f"device={device!r} can't be used here ({str(error).splitlines()[0]}); take 'auto', "
-            "'cpu', or the name of a torch device that this machine has"
+            f"device={str(device)!r} can't be used here ({str(error).splitlines()[0]}); take "
+            "'auto', 'cpu', or the name of a torch device that this machine has"
         ) from None
     return torch.device(device)
 

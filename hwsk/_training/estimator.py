@@ -8,8 +8,10 @@ net and keeps it as `net_`. Networks know nothing of this file; this file knows 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,9 +26,9 @@ from skorch.helper import predefined_split
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from hwsk._data.images import some_rows
+from hwsk._data.images import Image, some_rows
 from hwsk._data.levels import FAINTEST, inverted_message
-from hwsk._data.scan import walk
+from hwsk._data.scan import Run, walk
 from hwsk._training.batches import Batched, RasterDataset
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
 from hwsk._training.layout import fit_weights, limit_size
@@ -38,12 +40,26 @@ from hwsk._training.net import (
     PredictingNet,
     StopAtNonFiniteLoss,
 )
+from hwsk._training.workers import map_rows
 from hwsk._warn import warn_caller
 from hwsk.callbacks import FitEnded, OneCycle, Progress, WeightAverage, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 
 CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
+
+
+class Ink(NamedTuple):
+    """Hold mean, largest absolute and largest value of the ink of an image."""
+
+    mean: float
+    extreme: float
+    most: float
+
+
+def measure_ink(ink: NDArray[np.float32]) -> Ink:
+    """Measure the ink of an image as the network gets it."""
+    return Ink(float(ink.mean()), float(abs(ink).max()), float(ink.max()))
 
 
 class Unlike:
@@ -55,14 +71,19 @@ class Unlike:
         self.beyond: list[int] = []
         self.blank: list[int] = []
 
-    def look(self, row: int, ink: NDArray[np.float32]) -> None:
-        """Enter an image, given its ink as the network gets it."""
-        if ink.mean() > 0.6:
+    def look(self, row: int, ink: Ink) -> None:
+        """Enter an image."""
+        if ink.mean > 0.6:
             self.inverted.append(row)
-        if abs(ink).max() > 1.5:
+        if ink.extreme > 1.5:
             self.beyond.append(row)
-        elif ink.max() <= FAINTEST:
+        elif ink.most <= FAINTEST:
             self.blank.append(row)
+
+
+def _prepare(dataset: RasterDataset, row: int, image: Image) -> tuple[tuple[Any, Any], Ink]:
+    sample = dataset.prepare(row, image)
+    return sample, measure_ink(sample[0])
 
 
 class NetworkEstimator(BaseEstimator):
@@ -109,6 +130,7 @@ class NetworkEstimator(BaseEstimator):
             callbacks__print_log=None,
             device=str(resolved),
             dtype=dtype,
+            n_jobs=self.n_jobs,
             verbose=0,
         ).initialize()
 
@@ -265,6 +287,7 @@ class NetworkEstimator(BaseEstimator):
         *,
         batch_size: int | None = None,
         warn: bool = True,
+        run: Run | None = None,
     ) -> Iterator[tuple[list[int], Any]]:
         """Yield (rows, output of the network) batch by batch, similar widths together.
 
@@ -275,18 +298,24 @@ class NetworkEstimator(BaseEstimator):
         check_is_fitted(self)
         size = batch_size or self.batch_size
         unlike = Unlike(dataset.ink)
-        samples = walk(dataset.images, dataset.prepare, remark=warn)
-        while chunk := list(islice(samples, CHUNK * size)):
-            start, items = chunk[0][0], [item for _, item in chunk]
-            for row, (ink, _) in chunk:
-                unlike.look(row, ink)
-            order = np.argsort([item[0].shape[1] for item in items], kind="stable")
-            for i in range(0, len(items), size):
-                chosen = order[i : i + size]
-                batch = dataset.collate([items[j] for j in chosen])
-                yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
+        prepare = partial(_prepare, dataset)
+        samples = walk(dataset.images, prepare, remark=warn, run=run or self._run)
+        with closing(samples):  # it may have worker processes
+            while chunk := list(islice(samples, CHUNK * size)):
+                start, items = chunk[0][0], [item for _, (item, _) in chunk]
+                for row, (_, ink) in chunk:
+                    unlike.look(row, ink)
+                order = np.argsort([item[0].shape[1] for item in items], kind="stable")
+                for i in range(0, len(items), size):
+                    chosen = order[i : i + size]
+                    batch = dataset.collate([items[j] for j in chosen])
+                    yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
         if warn:
             self._warn_unlike(unlike, len(dataset))
+
+    def _run(self, function: Callable[[int], Any], n: int) -> Iterator[Any]:
+        """Call a function with 0 to n - 1, in as many processes as `n_jobs` says."""
+        return map_rows(function, n, self.n_jobs)
 
     def _warn_unlike(self, unlike: Unlike, n: int) -> None:
         """Warn of images whose ink, on average or somewhere, is more than can be, or nothing."""

@@ -12,19 +12,31 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from hwsk._training.workers import BatchLoader, count_workers
 from hwsk.callbacks import FitEnded, copy_state
 
 
 class Net(NeuralNet):
     """A skorch net over what is `Batched`: mixed precision, channels last, batches by width."""
 
-    def __init__(self, *args: Any, dtype: torch.dtype = torch.float32, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        dtype: torch.dtype = torch.float32,
+        n_jobs: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.dtype = dtype
+        self.n_jobs = n_jobs
         super().__init__(*args, **kwargs)
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> DataLoader[Any]:
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         batches = dataset.batches(self.batch_size, shuffle=training)
-        return DataLoader(dataset, batch_sampler=batches, collate_fn=dataset.collate)
+        n_workers = count_workers(self.n_jobs)
+        if n_workers == 1:
+            return DataLoader(dataset, batch_sampler=batches, collate_fn=dataset.collate)
+        self._loaders.append(BatchLoader(dataset, batches, n_workers))
+        return self._loaders[-1]
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
@@ -36,11 +48,16 @@ class Net(NeuralNet):
         skorch takes a KeyboardInterrupt for the end of a fit, also one that no callback raised.
         """
         self.ended_by: KeyboardInterrupt | None = None
+        self._loaders: list[BatchLoader] = []
         try:
             super().fit_loop(*args, **kwargs)
         except KeyboardInterrupt as interrupt:
             self.ended_by = interrupt
             raise
+        finally:
+            for loader in self._loaders:
+                loader.close()
+            del self._loaders
         return self
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Any:

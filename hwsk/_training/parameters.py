@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
@@ -22,8 +23,9 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "augment": [callable, None],
-    "device": [str],
+    "device": [str, torch.device],
     "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
+    "n_jobs": [Integral, None],
     "warm_start": ["boolean"],
     "callbacks": [list, None],
     "random_state": ["random_state"],
@@ -58,12 +60,17 @@ _TRAINING_DOC = """\
         `augment(image, rng)` returns a changed image (dark ink on light paper, 2-D), or changed
         strokes where those are learnt from; applied afresh each epoch, in training only. See
         `hwsk.preprocessing.augmentation`.
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         "auto" (CUDA, else Apple's MPS, else the CPU) or a torch device such as "cuda:1".
     precision : {{"auto", "float32", "bfloat16", "float64"}}, default="auto"
         Number format of the heavy operations; "auto" takes bfloat16 where the processor computes
         in it. Weights, losses and outputs are float32 with all but "float64", which is slow, and
         for where rounding must not count.
+    n_jobs : int, default=None
+        Worker processes that decode, preprocess and augment samples while the network computes;
+        with 1, the process of the network does this as well. -1 is a worker for each processor.
+        None is 1, or what `joblib.parallel_config` says. No result depends on it. Within what
+        joblib runs in parallel, such as a search, it counts as 1.
     warm_start : bool, default=False
         Go on from the weights of the last `fit` instead of new ones.
     callbacks : list of skorch callbacks, default=None

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
@@ -147,8 +148,9 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -177,6 +179,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state

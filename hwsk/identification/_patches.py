@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -14,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from hwsk._data.images import Image, LazyImages, check_images, some_rows
-from hwsk._data.levels import find_ink, to_ink
-from hwsk._data.scan import scan_images, walk
+from hwsk._data.levels import Levels, find_ink, to_ink
+from hwsk._data.scan import run_here, scan_images, walk
 from hwsk._training.batches import Augmentation, RasterDataset
-from hwsk._training.estimator import NetworkEstimator, Unlike
+from hwsk._training.estimator import Ink, NetworkEstimator, Unlike, measure_ink
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
 from hwsk.networks.patches import PatchNetwork, stages
@@ -68,7 +70,8 @@ class PatchEstimator(NetworkEstimator):
 
     def _scan(self, images: LazyImages, further: bool) -> None:
         """Go over all images before training: values, polarity, ink."""
-        scan = scan_images(images, keep=lambda row, image: None)  # they may not fit the memory
+        run = self._run if images.decodes else run_here
+        scan = scan_images(images, _keep_nothing, run)  # they may not fit the memory
         levels = scan.learn_levels()
         if not further:
             self.levels_ = levels
@@ -103,43 +106,39 @@ class PatchEstimator(NetworkEstimator):
         """Yield (row, windows, outputs and features of its patches) for every image."""
         check_is_fitted(self)
         images = check_images(X, self, image_shape=self.image_shape)
-        size = self._size()
         unlike = Unlike()
-
-        def cut_patches(row: int, image: Image) -> tuple[list[Window], list[Image]]:
-            ink = to_ink(image, self.levels_)
-            unlike.look(row, ink)
-            is_ink = np.ones(ink.shape, bool) if images.is_table else find_ink(ink)
-            laid = lay_windows(is_ink, size.cut)
-            patches = [cut(image, window, size.cut, self.levels_) for window in laid]
-            return laid, [shrink(patch, size.seen) for patch in patches]
-
-        walker = walk(images, cut_patches)
-        while chunk := list(islice(walker, _CHUNK)):
-            patches = [patch for _, (_, of_image) in chunk for patch in of_image]
-            outputs: list[Any] = [None] * len(patches)
-            features: list[Any] = [None] * len(patches)
-            dataset = RasterDataset(patches, self.levels_)
-            dataset.collate = _collate
-            batches = self._outputs(
-                dataset, batch_size=self.batch_size * self.n_patches, warn=False
-            )
-            for rows, (output, feature) in batches:
-                for row, one_output, one_feature in zip(rows, output, feature, strict=True):
-                    outputs[row], features[row] = one_output.cpu(), one_feature.cpu()
-            done = 0
-            for row, (laid, _) in chunk:
-                part = slice(done, done + len(laid))
-                done = part.stop
-                empty = torch.empty(0)
-                yield (
-                    row,
-                    laid,
-                    torch.stack(outputs[part]).double() if laid else empty,
-                    torch.stack(features[part]) if laid else empty,
-                )
+        cut_all = partial(_cut_all, size=self._size(), levels=self.levels_, whole=images.is_table)
+        with closing(walk(images, cut_all, run=self._run)) as walker:
+            while chunk := list(islice(walker, _CHUNK)):
+                patches = [patch for _, (_, of_image, _) in chunk for patch in of_image]
+                outputs, features = self._evaluate_patches(patches)
+                done = 0
+                for row, (laid, _, ink) in chunk:
+                    unlike.look(row, ink)
+                    part = slice(done, done + len(laid))
+                    done = part.stop
+                    empty = torch.empty(0)
+                    yield (
+                        row,
+                        laid,
+                        torch.stack(outputs[part]).double() if laid else empty,
+                        torch.stack(features[part]) if laid else empty,
+                    )
         unlike.blank = []  # that is for the subclass to say
         self._warn_unlike(unlike, len(images))
+
+    def _evaluate_patches(self, patches: list[Image]) -> tuple[list[Any], list[Any]]:
+        """Outputs and features of patches, which are there: no worker prepares them."""
+        outputs: list[Any] = [None] * len(patches)
+        features: list[Any] = [None] * len(patches)
+        dataset = RasterDataset(patches, self.levels_)
+        dataset.collate = _collate
+        size = self.batch_size * self.n_patches
+        batches = self._outputs(dataset, batch_size=size, warn=False, run=run_here)
+        for rows, (output, feature) in batches:
+            for row, one_output, one_feature in zip(rows, output, feature, strict=True):
+                outputs[row], features[row] = one_output.cpu(), one_feature.cpu()
+        return outputs, features
 
     def _embed(self, X: Any) -> NDArray[np.float32]:
         """Features of images, averaged over their patches; zeros where there is no ink."""
@@ -148,6 +147,20 @@ class PatchEstimator(NetworkEstimator):
             if windows:
                 embedding[row] = features.mean(dim=0).numpy()
         return embedding
+
+
+def _cut_all(
+    row: int, image: Image, size: PatchSize, levels: Levels, whole: bool
+) -> tuple[list[Window], list[Image], Ink]:
+    """Cut the patches that cover the ink of an image, or the whole of it."""
+    ink = to_ink(image, levels)
+    laid = lay_windows(np.ones(ink.shape, bool) if whole else find_ink(ink), size.cut)
+    patches = [shrink(cut(image, window, size.cut, levels), size.seen) for window in laid]
+    return laid, patches, measure_ink(ink)
+
+
+def _keep_nothing(row: int, image: Image) -> None:
+    return None
 
 
 class PatchDataset(RasterDataset):

@@ -70,6 +70,8 @@ def _encode_params(
         if declaration.names_file(key, value):
             writer.lost.append(f"{where}.{key} ({str(value)[:80]!r}, a place on this machine)")
             value = None
+        if key == "device":  # a torch.device is stored by its name
+            value = str(value)
         try:
             nodes[key] = writer.write(value, f"{where}.{key}")
         except TypeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,8 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from hwsk._data.images import Image, LazyImages, check_images, some_rows
-from hwsk._data.levels import FAINTEST, as_float, inverted_message
-from hwsk._data.scan import Scan, scan_images
+from hwsk._data.levels import FAINTEST, Levels, as_float, inverted_message
+from hwsk._data.scan import Scan, run_here, scan_images
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
@@ -158,8 +159,9 @@ class CharacterClassifier(NetworkClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -188,6 +190,7 @@ class CharacterClassifier(NetworkClassifier):
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state
@@ -302,7 +305,7 @@ class CharacterClassifier(NetworkClassifier):
         self, images: LazyImages, weights: NDArray[np.float64], further: bool
     ) -> NDArray[Any]:
         """Go over all images before training; all as one array, dark ink on light paper."""
-        scan = scan_images(images)
+        scan = scan_images(images, run=self._run if images.decodes else run_here)
         first = scan.kept[0].shape
         shape = None if images.is_table or self.image_shape is None else tuple(self.image_shape)
         if shape not in (None, first):
@@ -331,7 +334,7 @@ class CharacterClassifier(NetworkClassifier):
             )
         if not further:
             self._learn_levels(scan, weights)
-        dark = [self._dark_on_light(image) for image in scan.kept]
+        dark = [_dark_on_light(image, self.ink_, self.levels_) for image in scan.kept]
         if len({image.dtype for image in dark}) > 1:
             dark = [as_float(image) for image in dark]
         stack = np.stack(dark)
@@ -361,13 +364,6 @@ class CharacterClassifier(NetworkClassifier):
                 f"up to {np.median(tops):g}: all should share one scale, such as 0 to 1, or be "
                 "uint8"
             )
-
-    def _dark_on_light(self, image: Image) -> Image:
-        """An image as the rest of hwsk has it: uint8, or floats from 0 (ink) to 1 (paper)."""
-        if image.dtype == np.uint8:
-            return image if self.ink_ == "dark" else 255 - image
-        paper, ink = self.levels_
-        return (image - np.float32(ink)) / np.float32(paper - ink)
 
     def _make_module(self) -> CharacterNetwork:
         return CharacterNetwork(
@@ -403,7 +399,8 @@ class CharacterClassifier(NetworkClassifier):
                 "to change the images by"
             )
         images = check_images(X, self, image_shape=self.image_shape_)
-        images = images.map(self._check_size).map(self._dark_on_light)
+        images = images.map(partial(_check_size, size=self.image_shape_))
+        images = images.map(partial(_dark_on_light, ink=self.ink_, levels=self.levels_))
         proba = np.zeros((len(images), len(self.classes_)))
         for version in range(1 + self.test_augmentations):
             augment = self.augment if version else None
@@ -412,10 +409,19 @@ class CharacterClassifier(NetworkClassifier):
                 proba[rows] += logits.double().softmax(dim=1).cpu().numpy()
         return proba / (1 + self.test_augmentations)
 
-    def _check_size(self, image: Image) -> Image:
-        if image.shape != self.image_shape_:
-            raise ValueError(_size_message(image.shape, self.image_shape_, "those of `fit`"))
-        return image
+
+def _check_size(image: Image, size: tuple[int, int]) -> Image:
+    if image.shape != size:
+        raise ValueError(_size_message(image.shape, size, "those of `fit`"))
+    return image
+
+
+def _dark_on_light(image: Image, ink: str, levels: Levels) -> Image:
+    """An image as the rest of hwsk has it: uint8, or floats from 0 (ink) to 1 (paper)."""
+    if image.dtype == np.uint8:
+        return image if ink == "dark" else 255 - image
+    paper, full = levels
+    return (image - np.float32(full)) / np.float32(paper - full)
 
 
 class _CharacterDataset(RasterDataset):

@@ -203,8 +203,9 @@ class CTCRecognizer(NetworkEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -236,6 +237,7 @@ class CTCRecognizer(NetworkEstimator):
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state
@@ -307,7 +309,8 @@ class CTCRecognizer(NetworkEstimator):
         images = check_images(X, self, reset=not further)
         texts, label_type = check_texts(y)
         check_consistent_length(images, texts, groups)
-        scan = scan_images(self._watch(images), partial(self._scale, keep=not images.decodes))
+        keep = partial(_scale, height=self.height, keep=not images.decodes)
+        scan = scan_images(self._watch(images), keep, self._run)
         levels = scan.learn_levels()
         widths = np.array([scaled_width(shape, self.height) for shape in scan.shapes.tolist()])
         least_widths = _check_steps(texts, widths)
@@ -346,20 +349,9 @@ class CTCRecognizer(NetworkEstimator):
 
     def _watch(self, images: LazyImages) -> LazyImages:
         """The same images, with a remark on those that look like several lines."""
-        return images if images.is_table else images.map(_unchanged, self._remark)
-
-    def _remark(self, image: Image, changed: Image) -> str | None:
-        """Look at images that nothing has brought to the height of the network yet."""
-        return None if image.shape[0] == self.height else remark_lines(image)
-
-    def _scale(self, row: int, image: Image, keep: bool) -> Image | None:
-        if image.shape[1] * self.height > _WIDEST * image.shape[0]:
-            raise ValueError(
-                f"image {row} is {image.shape[1]} pixels wide and {image.shape[0]} high, more than "
-                f"{_WIDEST} wide at height {self.height}: is it a line of text? "
-                "hwsk.preprocessing.HeightNormalizer squeezes such images"
-            )
-        return resize_to_height(image, self.height) if keep else None
+        if images.is_table:
+            return images
+        return images.map(_unchanged, partial(_remark_lines, height=self.height))
 
     def _dataset(
         self, images: Sequence[Image], targets: Any = None, augment: Any = None, seed: int = 0
@@ -631,6 +623,21 @@ class CTCRecognizer(NetworkEstimator):
         texts, _ = check_texts(y, allow_empty=True)
         check_consistent_length(images, texts)
         return 1 - character_error_rate(texts, self._read(images, _text_alone))
+
+
+def _remark_lines(image: Image, changed: Image, height: int) -> str | None:
+    """Look at images that nothing has brought to the height of the network yet."""
+    return None if image.shape[0] == height else remark_lines(image)
+
+
+def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
+    if image.shape[1] * height > _WIDEST * image.shape[0]:
+        raise ValueError(
+            f"image {row} is {image.shape[1]} pixels wide and {image.shape[0]} high, more than "
+            f"{_WIDEST} wide at height {height}: is it a line of text? "
+            "hwsk.preprocessing.HeightNormalizer squeezes such images"
+        )
+    return resize_to_height(image, height) if keep else None
 
 
 def _unchanged(image: Image) -> Image:

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
@@ -122,8 +123,9 @@ class StrokePredictor(StrokeDensity):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -150,6 +152,7 @@ class StrokePredictor(StrokeDensity):
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state

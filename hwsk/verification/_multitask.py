@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import (
@@ -183,8 +184,9 @@ class MultiTaskClassifier(
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -216,6 +218,7 @@ class MultiTaskClassifier(
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state

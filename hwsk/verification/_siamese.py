@@ -206,8 +206,9 @@ class SiameseVerifier(
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -238,6 +239,7 @@ class SiameseVerifier(
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state

@@ -44,7 +44,7 @@ class _Keep(Callback):
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--start", type=click.Path(path_type=Path), help="last.pt to go on from.")
 @click.option("--epochs", default=200)
-@click.option("--lr", default=3e-3)
+@click.option("--lr", default=2e-3)
 @click.option("--decay", is_flag=True, help="Let the rate fall to 0.")
 @click.option("--seed", default=0)
 def main(
@@ -57,6 +57,7 @@ def main(
         max_epochs=epochs,
         lr=lr,
         lr_schedule="one_cycle" if decay else "constant",
+        batch_size=4,
         ema_decay=0.99,
         warm_start=start is not None,
         callbacks=[_Keep(out)],

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +16,6 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import LazyImages, check_images, name_rows
-from hwsk._data.levels import to_bytes
 from hwsk._data.scan import walk
 from hwsk._training.batches import Augmentation
 from hwsk._training.estimator import NetworkEstimator
@@ -26,16 +23,15 @@ from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.documents._crops import HEIGHT_UNIT, Ink, LineShape, PageCrops, shape_line
-from hwsk.documents._elements import Box, Line, Points, Region, bounding_box
+from hwsk.documents._elements import Line, Region
+from hwsk.documents._layout import View
 from hwsk.documents._matching import line_f1
-from hwsk.documents._order import order_lines
 from hwsk.documents._page import Page
-from hwsk.documents._tracing import Maps, Trace, baseline_points, outline_lines, trace_lines
+from hwsk.documents._tracing import Maps, trace_lines
 from hwsk.networks.segmentation import ABOVE, BASELINE, LineLoss, LineNetwork
-from hwsk.preprocessing._paper import page_ink
+from hwsk.preprocessing._paper import MOST, find_orientation, page_scale, scale_ink
 
 _KEPT = 1e9  # pixels of pages that a fit keeps decoded
-_MOST = 4.0  # times that a page is enlarged
 _UNLIKE = 1.8  # times as high as those of `fit`: such lines are segmented at another scale
 _FEW = 3  # lines from where on their median height is one of the page
 
@@ -206,7 +202,7 @@ class LineSegmenter(NetworkEstimator):
             raise ValueError(f"none of {len(lines)} pages has a line: there is nothing to learn")
         shapes: list[list[LineShape]] = []
         for row, (height, width) in walk(images, lambda row, image: image.shape):
-            scale = self._scale((height, width))
+            scale = page_scale((height, width), self.resolution)
             matrix = np.array([[scale, 0, 0], [0, scale, 0]])
             of_page = enumerate(lines[row])
             shapes.append(
@@ -255,20 +251,14 @@ class LineSegmenter(NetworkEstimator):
             )
         return images
 
-    def _scale(self, shape: tuple[int, ...]) -> float:
-        return float(min(_MOST, self.resolution / np.sqrt(shape[0] * shape[1])))
-
     def _padded(self, side: int) -> int:
         multiple = LineNetwork.stride * 2 ** (len(self.channels) - 1)
         return -(-side // multiple) * multiple
 
     def _prepare(self, image: NDArray[Any], factor: float = 1.0) -> tuple[Ink, float]:
         """Ink of a page at the resolution of the network, and the factor of its size."""
-        scale = self._scale(image.shape) * factor
-        gray = to_bytes(image)
-        size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        return page_ink(np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)), scale
+        scale = page_scale(image.shape, self.resolution) * factor
+        return scale_ink(image, scale), scale
 
     def _make_module(self) -> LineNetwork:
         return LineNetwork(tuple(self.channels))
@@ -293,11 +283,11 @@ class LineSegmenter(NetworkEstimator):
         maps[:ABOVE] = expit(maps[:ABOVE])
         return maps, votes[0].float().cpu().numpy()
 
-    def _look(self, image: NDArray[Any]) -> _View:
+    def _look(self, image: NDArray[Any]) -> View:
         """Map a page, upright and at the scale of the lines that `fit` has seen."""
         ink, scale = self._prepare(image)
         maps, votes = self._run(ink)
-        turned = int(votes.argmax()) if self.orient and ink.any() else 0
+        turned = int((votes + find_orientation(ink)).argmax()) if self.orient else 0
         if turned:
             ink = np.ascontiguousarray(np.rot90(ink, -turned))
             maps, _ = self._run(ink)
@@ -306,30 +296,16 @@ class LineSegmenter(NetworkEstimator):
             found = float(np.median([trace.above + trace.below for trace in traces]))
             factor = self.line_height_ / found
             if not 1 / _UNLIKE < factor < _UNLIKE:
-                factor = float(np.clip(factor, 1 / _MOST, _MOST))
+                factor = float(np.clip(factor, 1 / MOST, MOST))
                 ink, scale = self._prepare(image, factor)
                 ink = np.ascontiguousarray(np.rot90(ink, -turned))
                 maps, _ = self._run(ink)
                 traces = trace_lines(maps, self.threshold)
-        return _View(ink, maps, traces, turned, scale)
+        return View(ink, traces, turned, scale, maps)
 
     def _segment(self, image: NDArray[Any]) -> list[Region]:
         """Find the lines of a page, in regions, in reading order."""
-        view = self._look(image)
-        baselines = [baseline_points(trace) for trace in view.traces]
-        polygons = outline_lines(view.ink, view.traces)
-        regions = []
-        for kind, numbers in order_lines(_level_boxes(baselines, polygons)):
-            lines = [
-                Line(
-                    baseline=view.to_page(baselines[i], image.shape),
-                    polygon=view.to_page(polygons[i], image.shape),
-                    confidence=min(1.0, max(0.0, view.traces[i].confidence)),
-                )
-                for i in numbers
-            ]
-            regions.append(Region(lines, kind=kind))
-        return regions
+        return self._look(image).to_regions(image.shape)
 
     def predict(self, X: Any) -> NDArray[np.object_]:
         """Find the lines of pages.
@@ -381,8 +357,8 @@ class LineSegmenter(NetworkEstimator):
         check_is_fitted(self)
         images = self._check_pages(X)
         maps = np.empty(len(images), dtype=object)
-        for row, view in walk(images, lambda row, image: self._look(image).maps[:ABOVE]):
-            maps[row] = view
+        for row, view in walk(images, lambda row, image: self._look(image).maps):
+            maps[row] = view[:ABOVE]
         return maps
 
     def score(self, X: Any, y: Any) -> float:
@@ -406,38 +382,8 @@ class LineSegmenter(NetworkEstimator):
         return line_f1(lines, list(found))
 
 
-class _View(NamedTuple):
-    """Hold what was computed of a page, upright and in pixels of the network."""
-
-    ink: Ink
-    maps: Maps
-    traces: list[Trace]
-    turned: int
-    scale: float
-
-    def to_page(self, points: Points, shape: tuple[int, ...]) -> Points:
-        """Return points in pixels of the page as it was given, within it."""
-        height, width = self.ink.shape
-        x, y = points.T
-        for _ in range(self.turned):  # undo one turn clockwise, by 90 degrees
-            x, y = y, width - x
-            height, width = width, height
-        scaled = np.column_stack([x / self.scale, y / self.scale])
-        return np.clip(scaled, 0, [shape[1] - 1, shape[0] - 1])
-
-
 def _lines_of(item: Any, row: int) -> list[Line]:
     lines = item.lines if isinstance(item, Page) else item
     if isinstance(lines, str) or not all(isinstance(line, Line) for line in lines):
         raise TypeError(f"y[{row}] is {item!r:.60}; expected a Page or a list of Line")
     return list(lines)
-
-
-def _level_boxes(baselines: Sequence[Points], polygons: Sequence[Points]) -> list[Box]:
-    """Boxes of lines on a page that is turned until its lines are level."""
-    if not baselines:
-        return []
-    ends = np.array([path[-1] - path[0] for path in baselines])
-    angle = float(np.median(np.arctan2(ends[:, 1], ends[:, 0])))
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return [bounding_box(polygon @ turn.T) for polygon in polygons]

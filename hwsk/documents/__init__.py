@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = attach(
         "_cutting": ["cut_lines"],
         "_images": ["PageImage", "read_pages"],
         "_pdf": ["save_pdf"],
+        "_profiles": ["find_lines_by_profile"],
+        "_segmenter": ["LineSegmenter"],
     },
 )
 
@@ -24,3 +26,5 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.documents._page import Region as Region
     from hwsk.documents._page import Word as Word
     from hwsk.documents._pdf import save_pdf as save_pdf
+    from hwsk.documents._profiles import find_lines_by_profile as find_lines_by_profile
+    from hwsk.documents._segmenter import LineSegmenter as LineSegmenter

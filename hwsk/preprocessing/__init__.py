@@ -17,6 +17,12 @@ __getattr__, __dir__, __all__ = attach(
             "CharacterNormalizer",
         ],
         "_line_normalizer": ["LineNormalizer"],
+        "_pages": [
+            "IlluminationNormalizer",
+            "PageOrienter",
+            "RuledLineRemover",
+            "ScanEdgeRemover",
+        ],
         "_signatures": ["SignatureNormalizer"],
         "_stroke_drawing": ["StrokeRasterizer"],
         "_stroke_slant": ["StrokeDeskewer", "StrokeDeslanter", "rotate_strokes", "shear_strokes"],
@@ -35,6 +41,10 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
     from hwsk.preprocessing._images import InkCropper as InkCropper
     from hwsk.preprocessing._line_normalizer import LineNormalizer as LineNormalizer
+    from hwsk.preprocessing._pages import IlluminationNormalizer as IlluminationNormalizer
+    from hwsk.preprocessing._pages import PageOrienter as PageOrienter
+    from hwsk.preprocessing._pages import RuledLineRemover as RuledLineRemover
+    from hwsk.preprocessing._pages import ScanEdgeRemover as ScanEdgeRemover
     from hwsk.preprocessing._signatures import SignatureNormalizer as SignatureNormalizer
     from hwsk.preprocessing._stroke_drawing import StrokeRasterizer as StrokeRasterizer
     from hwsk.preprocessing._stroke_slant import StrokeDeskewer as StrokeDeskewer

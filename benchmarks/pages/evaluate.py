@@ -1,0 +1,126 @@
+"""Evaluate the segmenter on the pages of writers that it has not seen.
+
+    python -m benchmarks.pages.evaluate --pool /root/pages/pool --model models/page-lines.hwsk
+    python -m benchmarks.pages.evaluate --pool /root/pages/pool --model ... --turned
+
+prints the F1 of lines (boxes that overlap by half of their union) with an interval over pages, for
+IAM and for Copiste, of the segmenter and of projection profiles. Of IAM the area of the handwriting
+counts: found lines whose centre lies elsewhere (print, signatures) are left out.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import hwsk
+from benchmarks.pages.data import load_part
+from hwsk._data.decoding import read_image
+from hwsk.documents import Line, Page
+from hwsk.documents._matching import box_of, match_lines
+
+Find = Callable[[NDArray[np.uint8]], list[Line]]
+
+
+def in_region(line: Line, page: Page) -> bool:
+    """Indicate a line whose centre lies in the area of the handwriting."""
+    region = page.regions[0]
+    if region.polygon is None:
+        return True
+    box = box_of(line)
+    return bool(region.box[1] <= (box[1] + box[3]) / 2 <= region.box[3])
+
+
+def turn_image(
+    image: NDArray[np.uint8], quarters: int, degrees: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Turn an image counterclockwise; also the matrix that brings points back."""
+    matrix = np.eye(3)
+    for _ in range(quarters):  # new x = y, new y = width - x
+        step = np.array([[0, 1, 0], [-1, 0, image.shape[1]], [0, 0, 1.0]])
+        image, matrix = np.rot90(image), step @ matrix
+    if degrees:
+        height, width = image.shape
+        step = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+        step = np.vstack([step, [0, 0, 1]])
+        paper = float(np.median(image))
+        image = cv2.warpAffine(
+            np.ascontiguousarray(image), step[:2], (width, height), borderValue=paper
+        )
+        matrix = step @ matrix
+    return np.ascontiguousarray(image), np.linalg.inv(matrix)
+
+
+def counts(
+    pages: Any, find: Find, quarters: int = 0, degrees: float = 0.0
+) -> tuple[NDArray[np.int64], float]:
+    """Matched, true and found lines of each page, and the seconds that a page takes."""
+    rows, seconds = [], 0.0
+    for path, page in zip(pages.images, pages.pages, strict=True):
+        image, back = turn_image(read_image(path), quarters, degrees)
+        start = time.perf_counter()
+        found = find(image)
+        seconds += time.perf_counter() - start
+        for line in found:
+            line.polygon = line.polygon @ back[:2, :2].T + back[:2, 2]
+        found = [line for line in found if in_region(line, page)]
+        rows.append((len(match_lines(page.lines, found)), len(page.lines), len(found)))
+    return np.array(rows), seconds / max(1, len(rows))
+
+
+def f1(rows: NDArray[np.int64]) -> float:
+    """F1 of matched, true and found lines of pages."""
+    matched, true, found = rows.sum(axis=0)
+    return float(2 * matched / (true + found))
+
+
+def interval(rows: NDArray[np.int64], seed: int = 0) -> tuple[float, float]:
+    """95% interval of the F1, by resampling pages."""
+    rng = np.random.default_rng(seed)
+    values = [f1(rows[rng.integers(len(rows), size=len(rows))]) for _ in range(1000)]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@click.command()
+@click.option("--pool", type=click.Path(path_type=Path), required=True)
+@click.option("--model", required=True)
+@click.option("--turned", is_flag=True, help="Also pages turned by 90, 180, 270 and 5 degrees.")
+@click.option("--profiles/--no-profiles", default=True, help="Also projection profiles.")
+def main(pool: Path, model: str, turned: bool, profiles: bool) -> None:
+    """Evaluate MODEL on POOL/validation."""
+    segmenter = hwsk.load(model)
+    pages = load_part(pool, "validation")
+    finders: dict[str, Find] = {"network": lambda image: list(segmenter.predict([image])[0])}
+    if profiles:
+        from hwsk.documents import find_lines_by_profile
+
+        finders["profiles"] = find_lines_by_profile
+    warnings.simplefilter("ignore")
+    for kind in ("iam", "copiste"):
+        chosen = pages.kind == kind
+        part = type(pages)(images=pages.images[chosen], pages=pages.pages[chosen])
+        for name, find in finders.items():
+            rows, seconds = counts(part, find)
+            low, high = interval(rows)
+            print(
+                f"{kind} {name}: F1 {f1(rows):.3f} [{low:.3f}, {high:.3f}], {len(rows)} pages, "
+                f"matched, true, found {rows.sum(axis=0).tolist()}, {seconds:.2f} s a page",
+                flush=True,
+            )
+        if turned:
+            for quarters, degrees in ((1, 0), (2, 0), (3, 0), (0, 5), (0, -5)):
+                rows, _ = counts(part, finders["network"], quarters, degrees)
+                print(f"{kind} turned by {90 * quarters + degrees}: F1 {f1(rows):.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Lay out the lines that were traced on a page: scale, turn, outlines, reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsk.documents._elements import Box, Line, Points, Region, bounding_box
+from hwsk.documents._order import order_lines
+from hwsk.documents._outlines import outline_lines
+from hwsk.documents._tracing import Maps, Trace, baseline_points
+
+Ink = NDArray[np.uint8]
+
+
+class View(NamedTuple):
+    """Hold what was computed of a page, upright and in pixels of the network."""
+
+    ink: Ink
+    traces: Sequence[Trace]
+    turned: int
+    scale: float
+    maps: Maps
+
+    def to_page(self, points: Points, shape: tuple[int, ...]) -> Points:
+        """Return points in pixels of the page as it was given, within it."""
+        height, width = self.ink.shape
+        x, y = points.T
+        for _ in range(self.turned):  # undo one turn clockwise, by 90 degrees
+            x, y = y, width - x
+            height, width = width, height
+        scaled = np.column_stack([x / self.scale, y / self.scale])
+        return np.clip(scaled, 0, [shape[1] - 1, shape[0] - 1])
+
+    def to_regions(self, shape: tuple[int, ...]) -> list[Region]:
+        """Return regions with their lines in reading order, in pixels of the page."""
+        baselines = [baseline_points(trace) for trace in self.traces]
+        polygons = outline_lines(self.ink, self.traces)
+        regions = []
+        for kind, numbers in order_lines(_level_boxes(baselines, polygons)):
+            lines = [
+                Line(
+                    baseline=self.to_page(baselines[i], shape),
+                    polygon=self.to_page(polygons[i], shape),
+                    confidence=min(1.0, max(0.0, self.traces[i].confidence)),
+                )
+                for i in numbers
+            ]
+            regions.append(Region(lines, kind=kind))
+        return regions
+
+
+def _level_boxes(baselines: Sequence[Points], polygons: Sequence[Points]) -> list[Box]:
+    """Boxes of lines on a page that is turned until its lines are level."""
+    if not baselines:
+        return []
+    ends = np.array([path[-1] - path[0] for path in baselines])
+    angle = float(np.median(np.arctan2(ends[:, 1], ends[:, 0])))
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return [bounding_box(polygon @ turn.T) for polygon in polygons]

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import os
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,11 @@ def copy_state(net: Any) -> dict[str, Tensor]:
 
 
 class Progress(Callback):
-    """A progress bar over the batches of the whole fit (verbose=1), a line an epoch (verbose=2)."""
+    """Show a progress bar over the batches of the whole fit, or print a line each epoch.
+
+    verbose=1 shows the bar where it can move: in a terminal or a notebook. In a log, where each
+    move would be one more line, and with verbose=2, it prints a line each epoch.
+    """
 
     def __init__(self, max_epochs: int, verbose: int = 1) -> None:
         self.max_epochs = max_epochs
@@ -181,7 +186,7 @@ class Progress(Callback):
                 total=self.max_epochs * batches,
                 initial=(len(net.history) - 1) * batches,  # not 0 where a fit was resumed
                 unit="batch",
-                disable=self.verbose != 1,
+                disable=self.verbose != 1 or not _can_move_bars(),
             )
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
@@ -196,13 +201,19 @@ class Progress(Callback):
             if name in row
         )
         self.bar_.set_postfix_str(f"epoch {len(net.history)} {text}")
-        if self.verbose > 1:
+        if self.verbose and self.bar_.disable:
             print(f"epoch {len(net.history)}: {text} {row['dur']:.1f} s", flush=True)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         if getattr(self, "bar_", None) is not None:
             self.bar_.close()
         self.bar_ = None
+
+
+def _can_move_bars() -> bool:
+    """Whether standard error is a terminal, or a notebook draws the bars."""
+    notebook = any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__)
+    return notebook or sys.stderr.isatty()
 
 
 class FitEnded(KeyboardInterrupt):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+import sys
 
 import cloudpickle
 import joblib
@@ -600,7 +601,8 @@ def test_silence(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_bar(capfd):
+def test_progress_bar(capfd, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     small_recognizer(max_epochs=2, verbose=1).fit(X[:16], Y[:16])
     printed, shown = capfd.readouterr()
     assert printed == ""
@@ -608,8 +610,9 @@ def test_progress_bar(capfd):
     assert "epoch 2 train_loss" in shown
 
 
-def test_a_line_an_epoch(capfd):
-    small_recognizer(max_epochs=2, verbose=2, early_stopping=True).fit(X[:16], Y[:16])
+@pytest.mark.parametrize("verbose", [1, 2])  # what pytest captures is no terminal
+def test_a_line_an_epoch(capfd, verbose):
+    small_recognizer(max_epochs=2, verbose=verbose, early_stopping=True).fit(X[:16], Y[:16])
     printed, shown = capfd.readouterr()
     lines = printed.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]

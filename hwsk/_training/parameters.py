@@ -78,7 +78,8 @@ _TRAINING_DOC = """\
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order, dropout and augmentation. Global generators are left alone.
     verbose : int, default=0
-        1 shows a progress bar, 2 prints a line an epoch."""
+        1 shows a progress bar in a terminal or notebook and prints a line an epoch otherwise, 2
+        always prints a line an epoch."""
 
 
 def fill_docstring(cls: type, name: str, text: str) -> None:

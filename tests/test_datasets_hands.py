@@ -177,10 +177,21 @@ def test_an_empty_list_says_so(words):
 def test_wrong_word_images_are_named(words):
     put_image(words / "images/0001a_num1.png")
     with pytest.raises(ValueError, match=r"0001a_num1.png has 4 x 6 pixels; expected 64 x 64"):
-        load_cedar_and(words)
+        load_cedar_and(words, on_error="raise")
+    (words / "images/0001aa_num1.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"0001a_num1.*; .*0001aa_num1.png"):
+        load_cedar_and(words)  # none is left
     put_image(words / "images/1a.png")
     with pytest.raises(ValueError, match=r"1a.png: the name does not tell writer"):
         load_cedar_and(words, partition=None)
+
+
+def test_damaged_word_images_are_left_out(words):
+    (words / "images/0001a_num1.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"1 image .*damaged.*0001a_num1.png"):
+        data = load_cedar_and(words)
+    assert data.ids.tolist() == ["0001aa_num1"]
+    assert len(data.images) == len(data.features) == len(data.writer) == len(data.page) == 1
 
 
 @pytest.mark.parametrize(

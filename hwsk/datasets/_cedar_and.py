@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from hwsk._data.decoding import read_image
 from hwsk._data.images import object_array
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
@@ -27,6 +25,7 @@ from hwsk.datasets._data_home import (
     read_text_lines,
     walk_files,
 )
+from hwsk.datasets._usable import keep_usable
 
 _SIDE = 64  # of every image, in pixels
 _IMAGE = "imagename"  # the column of 15features.csv that names the image
@@ -53,6 +52,7 @@ arXiv:1909.02548, 2019.
         "path": [str, os.PathLike],
         "partition": [StrOptions({"seen", "unseen", "shuffled"}), None],
         "subset": [StrOptions({"train", "val", "all"})],
+        "on_error": [StrOptions({"warn", "raise"})],
         "data_home": [str, os.PathLike, None],
         "return_X_y": ["boolean"],
     },
@@ -63,6 +63,7 @@ def load_cedar_and(
     *,
     partition: str | None = "unseen",
     subset: str = "train",
+    on_error: str = "warn",
     data_home: StrPath | None = None,
     return_X_y: bool = False,
 ) -> Any:
@@ -83,6 +84,9 @@ def load_cedar_and(
         - None: no division, all images.
     subset : {"train", "val", "all"}, default="train"
         The part of it. With "all", both parts, an image that is in both once.
+    on_error : {"warn", "raise"}, default="warn"
+        What to do about images that are damaged or of another size. With "warn" they are left out
+        and counted in one warning; with "raise", one error names them.
     data_home : str or path, default=None
         Where archives are unpacked, once; see :func:`get_data_home`.
     return_X_y : bool, default=False
@@ -119,9 +123,15 @@ def load_cedar_and(
     FileNotFoundError
         If the folder, a table, a list or the images are not there.
     ValueError
-        If a list is empty or names an image that is not there; if an image has another size or a
-        name that tells no writer; if a row of the features names an unknown image, repeats one or
-        has a value that the table of values lacks. The message names the file, and the row.
+        If a list is empty or names an image that is not there; if an image has a name without a
+        writer; with ``on_error="raise"``, if images can't be used; if a row of the features names
+        an unknown image, repeats one or has a value that the table of values lacks. The message
+        names the file, and the row.
+
+    Warns
+    -----
+    UserWarning
+        If images are damaged or of another size: they are left out, counted.
 
     See Also
     --------
@@ -157,7 +167,11 @@ def load_cedar_and(
     names = [_parse_name(files[name]) for name in ids]
     meanings = _read_meanings(_find_table(folder, _MEANINGS))
     features = _read_features(_find_table(folder, _TABLE), meanings, files, ids)
-    images = np.stack([_read_square(files[name]) for name in ids])
+    kept, found = keep_usable(
+        range(len(ids)), [str(files[name]) for name in ids], True, on_error, shape=(_SIDE, _SIDE)
+    )
+    images = np.stack(found)
+    ids, names, features = [ids[i] for i in kept], [names[i] for i in kept], features.iloc[kept]
     if return_X_y:
         return images, features
     writer = object_array([name["writer"] for name in names])
@@ -299,11 +313,3 @@ def _name_value(value: str, names: Mapping[int, str], where: str) -> str | None:
         known = ", ".join(f"{number} ({name})" for number, name in names.items())
         raise ValueError(f"{where} is {value!r}; {_MEANINGS} knows {known}")
     return names[int(value)]
-
-
-def _read_square(file: Path) -> NDArray[Any]:
-    image = read_image(file)
-    if image.shape != (_SIDE, _SIDE):
-        height, width = image.shape
-        raise ValueError(f"{file} has {height} x {width} pixels; expected {_SIDE} x {_SIDE}")
-    return image

@@ -17,9 +17,16 @@ Row = TypeVar("Row")
 
 
 def keep_usable(
-    rows: Sequence[Row], paths: Sequence[str], as_arrays: bool, on_error: str
+    rows: Sequence[Row],
+    paths: Sequence[str],
+    as_arrays: bool,
+    on_error: str,
+    *,
+    shape: tuple[int, int] | None = None,
 ) -> tuple[list[Row], list[Any]]:
     """Give the rows whose image can be used, and the images: arrays or paths.
+
+    An array of another `shape` than the data set's can't be used.
 
     Raises
     ------
@@ -38,6 +45,9 @@ def keep_usable(
             if not as_arrays and not os.path.getsize(path):
                 raise ValueError(f"{path} is empty (0 bytes), not an image")
             image, said = decode(path) if as_arrays else (path, [])
+            if shape and image.shape != shape:
+                found = "{} x {}".format(*image.shape)
+                raise ValueError("{} has {} pixels; expected {} x {}".format(path, found, *shape))
         except (OSError, ValueError) as error:
             bad.append(path)
             errors.append(str(error))

@@ -21,6 +21,7 @@ PACKAGES = {
     "hwsk.model_selection": "Model selection",
     "hwsk.callbacks": "Callbacks of training",
     "hwsk.plotting": "Plotting",
+    "hwsk.models": "Pretrained models",
     "hwsk": "Save and load",
 }
 

@@ -10,8 +10,10 @@ import hwsk
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import api_reference  # noqa: E402
+import generated_pages  # noqa: E402
 
 api_reference.write(HERE / "api.rst")
+generated_pages.write(HERE)
 
 project = "hwsk"
 author = "The hwsk developers"

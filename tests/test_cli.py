@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -19,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 import hwsk
 from hwsk._demo import _draw
 from hwsk.cli import main
+from hwsk.cli._app import SECTIONS
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.preprocessing import Deslanter, HeightNormalizer
 
@@ -100,7 +105,7 @@ def test_odd_images_are_read():
 
 
 def test_bad_images_do_not_stop_the_others(monkeypatch):
-    monkeypatch.setattr("hwsk.cli.BATCH", 2)
+    monkeypatch.setattr("hwsk.cli._common.BATCH", 2)
     arguments = [LINES[0], "missing.png", "empty.png", LINES[1], "notes.txt", ".", LINES[2]]
     result = run("recognize", "model.hwsk", *arguments)
     assert result.exit_code == 1
@@ -132,7 +137,21 @@ def test_an_image_that_the_model_refuses_does_not_stop_the_others(folder):
         ("notes.txt", "notes.txt (8 bytes) is no file written by hwsk.save"),
         (".", "is a folder"),
         ("unfitted.hwsk", "not fitted yet"),
-        ("scaler.hwsk", "scaler.hwsk holds a StandardScaler, which reads nothing"),
+        (
+            "scaler.hwsk",
+            "holds a StandardScaler, which is no estimator of handwriting",
+        ),
+        ("iam-writers", "holds a Pipeline ending in WriterClassifier, which identifies the writer"),
+        (
+            "and-features",
+            "holds a MultiTaskClassifier, which names features of handwriting; this "
+            "command takes a pretrained model: emnist-characters, iam-lines, iam-words",
+        ),
+        (
+            "iam-line",
+            "there is no file 'iam-line', and no pretrained model is called 'iam-line'; "
+            "did you mean 'iam-lines'?",
+        ),
     ],
 )
 def test_bad_models_are_one_line(model, message):
@@ -149,7 +168,9 @@ def test_info():
         "ctcrecognizer: CTCRecognizer", "ctcrecognizer__height: 16", "numbers",
     ):  # fmt: skip
         assert part in result.stdout
-    assert "reads" not in run("info", "scaler.hwsk").stdout
+    record = json.loads(run("info", "model.hwsk", "--json").stdout)
+    assert record["class"] == "Pipeline" and record["parameters"]["ctcrecognizer__height"] == "16"
+    assert run("info", "scaler.hwsk").exit_code == 0
     assert run("info", "missing.hwsk").exit_code == 1
 
 
@@ -162,12 +183,106 @@ def test_usage():
 
 def test_help_of_each_command():
     summaries = run("--help").stdout
-    assert "..." not in summaries.partition("Commands:")[2]
+    assert "..." not in summaries.partition("Get started:")[2]
+    assert sorted(main.commands) == sorted(chain(*SECTIONS.values()))
     for command in main.commands:
         for flag in ("-h", "--help"):
             result = run(command, flag)
             assert result.exit_code == 0 and not result.stderr
             assert result.stdout.startswith("Usage: ") and command in summaries
+
+
+def test_recognize_with_a_lexicon_and_a_language_model(folder):
+    Path("words.txt").write_text("on\nno\n")
+    result = run("recognize", "model.hwsk", *LINES, "--lexicon", "words.txt")
+    assert result.exit_code == 0
+    assert {line.split("\t")[1] for line in result.stdout.splitlines()} <= {"", "on", "no"}
+    hwsk.recognition.NgramLanguageModel(2).fit(["on", "no"]).write_arpa("two.arpa")
+    hwsk.save(hwsk.recognition.NgramLanguageModel(2).fit(["on", "no"]), "two.hwsk")
+    outputs = [run("recognize", "model.hwsk", *LINES, "--lm", name) for name in
+               ("two.arpa", "two.hwsk")]  # fmt: skip
+    assert [result.exit_code for result in outputs] == [0, 0]
+    assert outputs[0].stdout == outputs[1].stdout
+    result = run("recognize", "model.hwsk", LINES[0], "--lm", "model.hwsk")
+    assert result.exit_code == 1 and "holds a Pipeline ending in CTCRecognizer" in result.stderr
+    Path("none.txt").write_text("")
+    result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
+    assert result.exit_code == 1 and "none.txt has no words" in result.stderr
+
+
+def test_recognize_marks_doubtful_words():
+    line = make_handwriting(1, level="line", random_state=0).images[0]
+    cv2.imwrite("real line.png", line)
+    command = ["recognize", "iam-lines", "real line.png"]
+    (record,) = json.loads(run(*command, "--json", "--doubtful", 0.9).stdout)
+    doubtful = [word["doubtful"] for word in record["words"]]
+    assert doubtful == [word["minimum"] < 0.9 for word in record["words"]]
+    assert any(doubtful) and not all(doubtful)
+    marked = run(*command, "--doubtful", 0.9).stdout.split("\t")[1]
+    assert marked.split() == [word["text"] + "[?]" * word["doubtful"] for word in record["words"]]
+    assert run(*command, "--doubtful", 0).stdout == run(*command).stdout
+    assert run(*command, "--doubtful", 2).exit_code == 2
+
+
+def test_warnings_are_one_line_and_strict_counts_them():
+    cv2.imwrite("blank.png", np.full((20, 60), 255, np.uint8))
+    result = run("recognize", "model.hwsk", "blank.png")
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: 1 of 1 images have no ink") and ".py" not in line
+    result = run("--strict", "recognize", "model.hwsk", "blank.png")
+    assert result.exit_code == 1 and result.stdout == "blank.png\t\n"
+    assert run("--strict", "recognize", "model.hwsk", LINES[0]).exit_code == 0
+
+
+def test_odd_names():
+    names = ["two\nlines.png", "-dash.png", "ünï.png", " blank .png"]
+    for name in names:
+        shutil.copy(LINES[0], name)
+    result = run("recognize", "model.hwsk", "--", *names)
+    shown = [line.split("\t")[0] for line in result.stdout.splitlines()]
+    assert result.exit_code == 0 and shown == ["two\\nlines.png", *names[1:]]
+    rows = json.loads(run("recognize", "model.hwsk", "--json", "--", *names).stdout)
+    assert [row["path"] for row in rows] == names
+    missing = run("recognize", "model.hwsk", "no\nfile.png")
+    assert missing.stderr.startswith("Error: no such file: no\\nfile.png\n")
+
+
+@pytest.mark.parametrize("environment", [
+    {"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}, {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "latin-1"},
+])  # fmt: skip
+def test_names_that_are_not_utf8(environment, tmp_path):
+    """`data check` says what is wrong without torch, so quickly; the name comes out anyhow."""
+    name = os.fsencode(tmp_path) + b"/\xff\xc3\xa9.csv"
+    Path(os.fsdecode(name)).write_bytes(b"")
+    result = subprocess.run(
+        [sys.executable, "-m", "hwsk", "data", "check", "table", name],
+        capture_output=True, check=False, cwd=ROOT, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert result.returncode == 1 and b"Traceback" not in result.stderr
+    assert result.stderr.startswith(b"Error: ") and b".csv is empty" in result.stderr
+
+
+def test_a_broken_pipe_is_silent():
+    command = f"{shlex.quote(sys.executable)} -m hwsk models list --json | head -c 10"
+    result = subprocess.run(command, shell=True, capture_output=True, check=False, cwd=ROOT)
+    assert result.stderr == b"" and len(result.stdout) == 10
+
+
+def test_the_docs_have_every_command_and_option(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    page = importlib.import_module("generated_pages").commands()
+
+    def check(command, path):
+        assert f"\n{path}\n~" in page
+        for name, below in getattr(command, "commands", {}).items():
+            check(below, f"{path} {name}")
+        for parameter in command.params:
+            assert all(f"{option}" in page for option in parameter.opts if option.startswith("-"))
+
+    for name, command in main.commands.items():
+        check(command, f"hwsk {name}")
 
 
 def test_an_interrupt_is_no_error_of_a_model(monkeypatch):
@@ -233,13 +348,21 @@ def test_write(synthesizer):
     assert (result.exit_code, result.stdout) == (0, "page.svg\n")
     first = Path("page.svg").read_text()
     assert "on no" in first
-    run("write", synthesizer, "on no", *unread, "page.svg", "--seed", 1)
+    again = run("write", synthesizer, "no", *unread, "page.svg", "--seed", 1)
+    assert again.exit_code == 2 and "page.svg is there already; --force overwrites" in again.stderr
+    assert Path("page.svg").read_text() == first
+    run("write", synthesizer, "on no", *unread, "page.svg", "--seed", 1, "--force")
     assert Path("page.svg").read_text() == first
     options = ["--hand", "hand.svg", "on no", "--bias", 2]
     assert run("write", synthesizer, "no", *unread, "page.png", *options).exit_code == 0
     assert cv2.imread("page.png") is not None
-    read = CliRunner().invoke(main, ["write", synthesizer, "-", *unread, "page.svg"], input="no on")
+    read = CliRunner().invoke(
+        main, ["write", synthesizer, "-", *unread, "page.svg", "--force"], input="no on"
+    )
     assert read.exit_code == 0 and "no on" in Path("page.svg").read_text()
+    nowhere = run("write", synthesizer, "on", "-o", "nodir/b.png")
+    assert nowhere.exit_code == 2 and "the folder nodir does not exist" in nowhere.stderr
+    assert "is a folder" in run("write", synthesizer, "on", "-o", ".").stderr
 
 
 @pytest.mark.filterwarnings("ignore:.* lines were cut")
@@ -277,10 +400,10 @@ def test_write_lines_into_a_folder(synthesizer):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["model.hwsk", "on", "-o", "page.svg"], "holds a Pipeline, which writes no text"),
-        (["synthesizer.hwsk", "Q", "-o", "page.svg"], "has no 'Q' (line 1, column 1)"),
-        (["synthesizer.hwsk", "on", "-o", "page.txt"], "sheets are saved as .gif"),
-        (["synthesizer.hwsk", "on", "-o", "page.svg", "--bias", "-1"], "bias"),
+        (["model.hwsk", "on", "-o", "new.svg"], "which recognizes words or lines of text; this"),
+        (["synthesizer.hwsk", "Q", "-o", "new.svg"], "has no 'Q' (line 1, column 1)"),
+        (["synthesizer.hwsk", "on", "-o", "new.txt"], "sheets are saved as .gif"),
+        (["synthesizer.hwsk", "on", "-o", "new.svg", "--bias", "-1"], "bias"),
         (["synthesizer.hwsk", "on", "-o", "p.svg", "--hand", "none.svg", "on"], "none.svg"),
     ],
 )

@@ -1,0 +1,83 @@
+"""Write parts of pages: commands, and pretrained models with their cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import hwsk.cli
+from hwsk.cli._app import SECTIONS
+from hwsk.models import list_models
+
+
+def write(docs: Path) -> None:
+    """Write the generated parts into the folder of the docs."""
+    _put(docs / "generated" / "commands.inc", commands())
+    _put(docs / "generated" / "models.inc", models())
+    for name in list_models().index:
+        _put(docs / "models" / f"{name}.md", f"```{{include}} ../../models/{name}.md\n```\n")
+
+
+def commands() -> str:
+    """Return reStructuredText on every command, by job."""
+    parts = []
+    for title, names in SECTIONS.items():
+        parts.append(_heading(title, "-"))
+        for name in names:
+            parts += _command(hwsk.cli.main.commands[name], f"hwsk {name}")
+    return "\n".join(parts)
+
+
+def _command(command: click.Command, path: str) -> list[str]:
+    parts = [f".. _command-{path.replace(' ', '-')}:\n", _heading(path, "~"), _prose(command.help)]
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            parts += _command(below, f"{path} {name}")
+        return parts
+    context = click.Context(command, info_name=path)
+    usage = " ".join(command.collect_usage_pieces(context))
+    parts.append(f".. code-block:: text\n\n   {path} {usage}\n")
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
+            parts.append(f"``{record[0]}``\n   {record[1]}\n")
+    return parts
+
+
+def _prose(text: str | None) -> str:
+    """Return the help of a command with its backquotes doubled: they are literals."""
+    lines = (line.strip() for line in (text or "").splitlines())
+    return "\n".join(lines).replace("`", "``") + "\n"
+
+
+def _heading(text: str, underline: str) -> str:
+    return f"{text}\n{underline * len(text)}\n"
+
+
+def models() -> str:
+    """Return the table of pretrained models."""
+    rows = ["Model", "For", "Size", "Result, 95% interval", "Training data, licence"]
+    text = ".. list-table::\n   :header-rows: 1\n   :widths: 16 22 8 28 26\n\n"
+    text += _row(rows)
+    for name, row in list_models().iterrows():
+        interval = f"{row['score']:g} ({row['low']:g} to {row['high']:g})"
+        text += _row(
+            [
+                f":doc:`{name} <models/{name}>`",
+                row["summary"],
+                f"{row['size'] / 1e6:.1f} MB",
+                f"{row['metric']} {interval}, {row['test']}",
+                f"{row['data']}; {row['license']}",
+            ]
+        )
+    return text
+
+
+def _row(cells: list[str]) -> str:
+    return "".join(f"   {'*' if i == 0 else ' '} - {cell}\n" for i, cell in enumerate(cells))
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists() or path.read_text() != text:  # untouched, Sphinx need not read it again
+        path.write_text(text)

@@ -1,0 +1,29 @@
+"""Define the command line: `hwsk`, a file for each group of commands."""
+
+from hwsk.cli._app import main
+from hwsk.cli._data import data
+from hwsk.cli._identification import identify
+from hwsk.cli._models import info, models
+from hwsk.cli._preprocessing import preprocess
+from hwsk.cli._recognition import demo, recognize
+from hwsk.cli._training import evaluate, train
+from hwsk.cli._verification import compare, verify
+from hwsk.cli._writing import write
+
+__all__ = ["main"]
+
+for _command in (
+    demo,
+    recognize,
+    write,
+    verify,
+    compare,
+    identify,
+    preprocess,
+    train,
+    evaluate,
+    models,
+    data,
+    info,
+):
+    main.add_command(_command)

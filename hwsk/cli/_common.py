@@ -1,0 +1,167 @@
+"""Share what several commands need: models, outputs, JSON, images that fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import hwsk
+from hwsk.cli._app import error_line, show_name
+
+BATCH = 256  # images in memory at a time
+
+ABILITIES = {
+    "CTCRecognizer": ("recognize", "recognizes words or lines of text"),
+    "SpellingCorrector": ("recognize", "recognizes words or lines of text"),
+    "CharacterClassifier": ("recognize", "recognizes single characters"),
+    "WriterClassifier": ("identify", "identifies the writer of a line or page"),
+    "SiameseVerifier": ("verify", "says whether two samples are by the same writer"),
+    "HandComparer": ("compare", "compares two samples and gives reasons"),
+    "MultiTaskClassifier": ("describe", "names features of handwriting"),
+    "VariationalAutoencoder": ("represent", "encodes images as vectors"),
+    "WriterEmbedder": ("represent", "encodes images as vectors"),
+    "VLADEncoder": ("represent", "encodes images as vectors"),
+    "StrokePredictor": ("predict strokes", "predicts pen strokes"),
+    "HandwritingSynthesizer": ("write", "writes text as pen strokes"),
+    "NgramLanguageModel": ("language model", "gives the probability of a text"),
+}
+"""What the estimators of hwsk are for: a task of the registry, and what to say of it."""
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a Pipeline, or the estimator itself."""
+    return estimator[-1] if hasattr(estimator, "steps") else estimator
+
+
+def load_model(model: str, task: str) -> Any:
+    """Load a fitted model that is for a task.
+
+    Raises
+    ------
+    ValueError
+        If the model is for something else; the message says what it does, and which models do.
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    estimator = hwsk.load(model)
+    kind = type(last_step(estimator)).__name__
+    found, does = ABILITIES.get(kind, ("", "is no estimator of handwriting"))
+    if found != task:
+        shown = show_name(model)
+        kind = f"a {kind}" if kind == type(estimator).__name__ else f"a Pipeline ending in {kind}"
+        raise ValueError(f"{shown} holds {kind}, which {does}; {_suitable(task)}")
+    check_is_fitted(estimator)
+    return estimator
+
+
+def _suitable(task: str) -> str:
+    names = models_for(task)
+    classes = [kind for kind, (of, _) in ABILITIES.items() if of == task]
+    ready = f": {', '.join(names)}" if names else " (none is shipped yet)"
+    return f"this command takes a pretrained model{ready}; or your own {' or '.join(classes)}"
+
+
+def models_for(task: str) -> list[str]:
+    """Return the names of the pretrained models for a task."""
+    from hwsk.models._registry import registry
+
+    return [name for name, record in registry().items() if record["task"] == task]
+
+
+def model_option(task: str, default: str | None = None) -> Callable[[Any], Any]:
+    """Make the option `--model`."""
+    return click.option(
+        "-m",
+        "--model",
+        default=default,
+        required=default is None,
+        show_default=True,
+        help=f"A pretrained model for this ({', '.join(models_for(task)) or 'none yet'}), or a "
+        "file.",
+    )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+force_option = click.option("--force", is_flag=True, help="Overwrite files that are there.")
+
+
+def check_output(path: Path, force: bool, what: str = "-o") -> None:
+    """Refuse an output that is there already, or whose folder is not, before any work is done."""
+    if not path.parent.is_dir():
+        raise click.BadParameter(
+            f"the folder {show_name(path.parent)} does not exist", param_hint=what
+        )
+    if path.is_dir():
+        raise click.BadParameter(f"{show_name(path)} is a folder; name a file", param_hint=what)
+    if path.exists() and not force:
+        raise click.BadParameter(
+            f"{show_name(path)} is there already; --force overwrites it", param_hint=what
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder; the folder above has to be there."""
+    if not folder.parent.is_dir():
+        raise click.BadParameter(
+            f"the folder {show_name(folder.parent)} does not exist", param_hint="-o"
+        )
+    folder.mkdir(exist_ok=True)
+
+
+def to_json(value: Any) -> str:
+    """Return JSON with numbers rounded to six digits and file names kept byte by byte."""
+    rounded = json.loads(
+        json.dumps(value, default=_plain), parse_float=lambda digits: float(f"{float(digits):.6g}")
+    )
+    text = json.dumps(rounded, ensure_ascii=False, indent=1)
+    return text.encode("utf-8", "backslashreplace").decode()  # bytes of a name that are not UTF-8
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's numbers and arrays, and paths, into plain values."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def for_each_image(
+    compute: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield path and what `compute` gives for it; what is wrong with an image goes to `bad`."""
+    from hwsk._data.decoding import decode
+
+    for start in range(0, len(paths), BATCH):
+        good = []
+        for path in paths[start : start + BATCH]:
+            try:
+                decode(path)  # once more in `compute`, which names files in its warnings
+                good.append(path)
+            except (OSError, ValueError) as error:
+                bad.append(error_line(error))
+        if good:
+            try:
+                yield from zip(good, compute(good), strict=True)
+            except ValueError:
+                yield from _singly(compute, good, bad)
+
+
+def _singly(
+    compute: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
+) -> Iterator[tuple[str, Any]]:
+    """Do as `for_each_image`, where an image can be decoded but the model can't take it."""
+    for path in paths:
+        try:
+            yield path, compute([path])[0]
+        except ValueError as error:
+            bad.append(error_line(error))
+
+
+def report_bad(bad: Sequence[str], n: int) -> None:
+    """Name images that failed on standard error, and exit with 1 if there are any."""
+    for message in bad:
+        click.echo(f"Error: {message}", err=True)
+    if bad:
+        click.echo(f"{len(bad)} of {n} images could not be read", err=True)
+        raise click.exceptions.Exit(1)

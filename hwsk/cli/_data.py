@@ -1,0 +1,144 @@
+"""Define `hwsk data`."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from hwsk.cli._app import error_line, show_name
+from hwsk.cli._common import force_option, json_option, make_folder, to_json
+from hwsk.cli._layouts import LAYOUTS, Samples, read_samples
+
+layout_argument = click.argument("layout", metavar="LAYOUT")
+
+
+@click.group()
+def data() -> None:
+    """List layouts of data sets, check and convert data."""
+
+
+@data.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the layouts that commands read: name, content, terms, source.
+
+    A part of a data set follows its name after a colon, such as emnist:test or iam-online:train.
+    """
+    if as_json:
+        shown = ("what", "loader", "license", "source")
+        records = [
+            {"layout": name, **{key: getattr(layout, key) for key in shown}}
+            for name, layout in LAYOUTS.items()
+        ]
+        click.echo(to_json(records))
+        return
+    for name, layout in LAYOUTS.items():
+        source = f"  {layout.source}" if layout.source else ""
+        click.echo(f"{name:12}{layout.what:54}{layout.license}{source}")
+
+
+@data.command("check")
+@layout_argument
+@click.argument("path", type=click.Path())
+@json_option
+def check(layout: str, path: str, as_json: bool) -> None:
+    """Read a data set in an official LAYOUT, or your own, and every image in it.
+
+    Prints how much there is. Samples that are left out are counted on standard error; if an image
+    can't be decoded, it is named, and the exit code is 1.
+    """
+    samples = read_samples(layout, path)
+    found = summarize(samples)
+    bad = _damaged(samples)
+    if as_json:
+        click.echo(to_json({**found, "damaged": bad}))
+    else:
+        for name, value in found.items():
+            click.echo(f"{name}: {value}")
+    for message in bad:
+        click.echo(f"Error: {message}", err=True)
+    if bad:
+        raise click.exceptions.Exit(1)
+
+
+@data.command("convert")
+@layout_argument
+@click.argument("path", type=click.Path())
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The new folder."
+)
+@force_option
+def convert(layout: str, path: str, output: Path, force: bool) -> None:
+    """Convert a data set of images to a folder of images and a CSV: path, text, writer, page.
+
+    The table is in the layouts `lines` (where there is text) and `table`. Image files are copied as
+    they are, and arrays are written as PNG.
+    """
+    import cv2
+
+    samples = read_samples(layout, path)
+    if np.ndim(samples.X[0]) == 2 and samples.X[0].shape[1] == 3:
+        raise click.BadParameter("pen strokes can't be converted, images can", param_hint="LAYOUT")
+    make_folder(output)
+    table = output / "data.csv"
+    if table.exists() and not force:
+        raise click.BadParameter(
+            f"{show_name(table)} is there already; --force overwrites it", param_hint="-o"
+        )
+    labels = {
+        name: column
+        for name in ("text", "writer", "page")
+        if (column := getattr(samples, name)) is not None
+    }
+    features = {} if samples.features is None else dict(samples.features.items())
+    (output / "images").mkdir(exist_ok=True)
+    with open(table, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", *labels, *features])
+        for i, image in enumerate(samples.X):
+            is_file = isinstance(image, str | Path)
+            name = f"images/{i:06}{Path(image).suffix if is_file else '.png'}"
+            if is_file:
+                shutil.copyfile(image, output / name)
+            else:
+                (output / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+            described = [column.iloc[i] for column in features.values()]
+            described = ["" if value != value or value is None else value for value in described]
+            rows.writerow([name, *(column[i] for column in labels.values()), *described])
+    click.echo(f"{show_name(table)}: {len(samples)} samples")
+
+
+def summarize(samples: Samples) -> dict[str, Any]:
+    """Count what a data set holds."""
+    found: dict[str, Any] = {"samples": len(samples)}
+    if samples.writer is not None:
+        found["writers"] = len(set(samples.writer))
+    if samples.page is not None:
+        found["pages"] = len(set(samples.page))
+    if samples.forged is not None:
+        found["forgeries"] = int(np.sum(samples.forged))
+    if samples.text is not None:
+        characters = sorted(set("".join(map(str, samples.text))))
+        found["characters"] = f"{len(characters)}: {''.join(characters)}"
+    if samples.features is not None:
+        found["features"] = ", ".join(map(str, samples.features.columns))
+    return found
+
+
+def _damaged(samples: Samples) -> list[str]:
+    """Return what is wrong with the image files that can't be decoded."""
+    from hwsk._data.decoding import decode
+
+    bad = []
+    for image in samples.X:
+        if isinstance(image, str):
+            try:
+                decode(image)
+            except (OSError, ValueError) as error:
+                bad.append(error_line(error))
+    return bad

@@ -1,0 +1,289 @@
+"""Define the jobs of `hwsk train` and `hwsk evaluate`: estimator, split, fit, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsk.cli._layouts import Samples
+
+_MOST_PAIRS = 100_000
+
+
+class Score(NamedTuple):
+    """A score with its 95% bootstrap interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is learnt, from what, and how it is scored."""
+
+    what: str
+    kind: str
+    """Class of the estimator."""
+    layout: str
+    """The layout by default."""
+    needs: tuple[str, ...]
+    """What samples must have beside X."""
+    make: Callable[[str], Any]
+    """Make the estimator for a layout."""
+    fit: Callable[[Any, Samples], Any]
+    score: Callable[[Any, Samples], list[Score]]
+
+    def check(self, samples: Samples, layout: str) -> None:
+        """Raise an error that says what the data lack."""
+        for name in self.needs:
+            if getattr(samples, name) is None:
+                raise ValueError(
+                    f"this job needs {name} for each sample, which the data in layout {layout} do "
+                    "not have (for the layout `table`: a column of that name, without gaps)"
+                )
+
+
+def split(job: str, samples: Samples, test_size: float, seed: int) -> tuple[Samples, Samples]:
+    """Hold out samples to evaluate on: writers, where they are known.
+
+    The job "writers" holds out pages, of writers who have another, or single samples.
+    """
+    from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+
+    groups = samples.writer if samples.writer is not None else samples.page
+    if job == "writers":
+        groups = samples.page
+    kind = ShuffleSplit if groups is None else GroupShuffleSplit
+    if len(samples if groups is None else set(groups)) < 2:
+        raise ValueError(
+            "all samples are of one writer or page, so none can be held out; give --test DATA, or "
+            "--test-size 0"
+        )
+    chosen = kind(1, test_size=test_size, random_state=seed)
+    train, test = next(chosen.split(np.zeros(len(samples)), groups=groups))
+    if job == "writers":
+        test = test[np.isin(samples.writer[test], samples.writer[train])]
+    if not len(test):
+        raise ValueError("no held-out sample is of a writer of the training set; give more samples")
+    return samples.take(train), samples.take(test)
+
+
+def _interval(metric: Any, y_true: Any, y_pred: Any, samples: Samples, name: str) -> Score:
+    from hwsk.metrics import bootstrap_interval
+
+    groups = samples.writer if samples.writer is not None else samples.page
+    if groups is not None and len(set(groups)) < 2:
+        groups = None
+    low, high = bootstrap_interval(metric, y_true, y_pred, groups=groups, random_state=0)
+    return Score(name, float(metric(y_true, y_pred)), low, high)
+
+
+def _second_mean(_: Any, values: Any) -> float:
+    return float(np.mean(values))
+
+
+def _score_texts(model: Any, samples: Samples) -> list[Score]:
+    from hwsk.metrics import character_error_rate, word_error_rate
+
+    read = model.predict(samples.X)
+    return [
+        _interval(character_error_rate, samples.text, read, samples, "character error rate"),
+        _interval(word_error_rate, samples.text, read, samples, "word error rate"),
+    ]
+
+
+def _score_classes(model: Any, samples: Samples) -> list[Score]:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    found = model.predict(samples.X)
+    macro = partial(f1_score, average="macro", zero_division=0)
+    return [
+        _interval(accuracy_score, list(samples.text), list(found), samples, "accuracy"),
+        _interval(macro, list(samples.text), list(found), samples, "macro F1"),
+    ]
+
+
+def _score_writers(model: Any, samples: Samples) -> list[Score]:
+    from sklearn.metrics import accuracy_score
+
+    pages = Samples(samples.X, page=samples.page)  # the writers are the classes
+    found = model.predict(samples.X)
+    return [_interval(accuracy_score, list(samples.writer), list(found), pages, "accuracy")]
+
+
+def _score_pairs(model: Any, samples: Samples) -> list[Score]:
+    from sklearn.metrics import roc_auc_score
+
+    from hwsk.metrics import equal_error_rate, pair_bootstrap_interval
+    from hwsk.model_selection import make_pairs
+
+    pairs, same = make_pairs(samples.writer, forged=samples.forged, random_state=0)
+    if len(pairs) > _MOST_PAIRS:
+        chosen = np.random.default_rng(0).permutation(len(pairs))[:_MOST_PAIRS]
+        pairs, same = pairs[chosen], same[chosen]
+    scores = model.decision_function(samples.X[pairs])
+    writers = samples.writer[pairs]
+    metrics: dict[str, Any] = {
+        "equal error rate": equal_error_rate,
+        "area under the ROC curve": roc_auc_score,
+    }
+    return [
+        Score(name, float(metric(same, scores)),
+              *pair_bootstrap_interval(metric, same, scores, writers, random_state=0))
+        for name, metric in metrics.items()
+    ]  # fmt: skip
+
+
+def _score_features(model: Any, samples: Samples) -> list[Score]:
+    truth: NDArray[Any] = samples.features.to_numpy(object)
+    found = np.asarray(model.predict(samples.X), object)
+    known = np.array([[value == value and value is not None for value in row] for row in truth])
+    rows = known.any(axis=1)
+    described = zip(truth[rows], found[rows], known[rows], strict=True)
+    right = [(true[named] == read[named]).mean() for true, read, named in described]
+    tested = samples.take(np.flatnonzero(rows))
+    return [_interval(_second_mean, right, right, tested, "accuracy, mean of features")]
+
+
+def _score_samples(name: str) -> Callable[[Any, Samples], list[Score]]:
+    def score(model: Any, samples: Samples) -> list[Score]:
+        if name.startswith("log-likelihood given"):
+            values = model.score_samples(samples.text, samples.X)
+        else:
+            values = model.score_samples(samples.X)
+        return [_interval(_second_mean, values, values, samples, name)]
+
+    return score
+
+
+def _make_lines(layout: str) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    from hwsk.cli._preprocessing import make_steps
+    from hwsk.preprocessing.augmentation import default_augmentation
+    from hwsk.recognition import CTCRecognizer
+
+    return make_pipeline(
+        *make_steps("lines"), CTCRecognizer(height=40, augment=default_augmentation())
+    )
+
+
+def _make_characters(layout: str) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    from hwsk.preprocessing import CharacterNormalizer
+    from hwsk.preprocessing.augmentation import character_augmentation
+    from hwsk.recognition import CharacterClassifier
+
+    classifier = CharacterClassifier("cnn", augment=character_augmentation())
+    if layout.partition(":")[0] in ("emnist", "mnist"):  # these are as the normalizer makes them
+        return classifier
+    return make_pipeline(CharacterNormalizer(), classifier)
+
+
+def _make_siamese(layout: str) -> Any:
+    from hwsk.preprocessing import SignatureNormalizer
+    from hwsk.verification import SiameseVerifier
+
+    if layout.partition(":")[0] in ("cedar", "bhsig260"):
+        cleaner = SignatureNormalizer((96, 192), pen_width=None, deskew=True)
+        return SiameseVerifier(preprocessor=cleaner, image_size=(96, 192))
+    return SiameseVerifier()
+
+
+def _make_vae(layout: str) -> Any:
+    from hwsk.representation import VariationalAutoencoder
+
+    return VariationalAutoencoder(image_size=(64, 64))
+
+
+def _make_multitask(layout: str) -> Any:
+    from hwsk.verification import MultiTaskClassifier
+
+    return MultiTaskClassifier()
+
+
+def _make_writers(layout: str) -> Any:
+    from hwsk.identification import WriterClassifier
+    from hwsk.preprocessing.augmentation import writer_augmentation
+
+    return WriterClassifier(class_weight="balanced", augment=writer_augmentation())
+
+
+def _make_strokes(layout: str) -> Any:
+    from hwsk.synthesis import StrokePredictor
+
+    return StrokePredictor(ema_decay=0.998)
+
+
+def _make_synthesizer(layout: str) -> Any:
+    from hwsk.synthesis import HandwritingSynthesizer
+
+    return HandwritingSynthesizer(ema_decay=0.998)
+
+
+def _fit_pairs(model: Any, samples: Samples) -> Any:
+    return model.fit(samples.X, samples.hand if samples.hand is not None else samples.writer)
+
+
+def _fit_writers(model: Any, samples: Samples) -> Any:
+    return model.fit(samples.X, samples.writer, groups=samples.page)
+
+
+JOBS = {
+    "vae": Job(
+        "latent representation of images",
+        "VariationalAutoencoder", "table", (), _make_vae,
+        lambda model, samples: model.fit(samples.X),
+        _score_samples("evidence lower bound of an image, nats"),
+    ),
+    "siamese": Job(
+        "same writer or different writers",
+        "SiameseVerifier", "table", ("writer",), _make_siamese, _fit_pairs, _score_pairs,
+    ),
+    "multitask": Job(
+        "named features of handwriting",
+        "MultiTaskClassifier", "table", ("features",), _make_multitask,
+        lambda model, samples: model.fit(samples.X, samples.features, writers=samples.writer),
+        _score_features,
+    ),
+    "writers": Job(
+        "who wrote a line",
+        "WriterClassifier", "table", ("writer",), _make_writers, _fit_writers, _score_writers,
+    ),
+    "characters": Job(
+        "text of single characters",
+        "CharacterClassifier", "lines", ("text",), _make_characters,
+        lambda model, samples: model.fit(samples.X, samples.text),
+        _score_classes,
+    ),
+    "lines": Job(
+        "text of lines or words",
+        "CTCRecognizer", "lines", ("text",), _make_lines,
+        lambda model, samples: model.fit(samples.X, samples.text),
+        _score_texts,
+    ),
+    "strokes": Job(
+        "how pen strokes go on",
+        "StrokePredictor", "table", (), _make_strokes,
+        lambda model, samples: model.fit(samples.X),
+        _score_samples("log-likelihood of a line, nats"),
+    ),
+    "synthesizer": Job(
+        "text written as pen strokes",
+        "HandwritingSynthesizer", "table", ("text",), _make_synthesizer,
+        lambda model, samples: model.fit(samples.text, samples.X),
+        _score_samples("log-likelihood given the text of a line, nats"),
+    ),
+}  # fmt: skip
+"""By name."""
+
+job_argument = click.argument("job", type=click.Choice(list(JOBS)), metavar="JOB")

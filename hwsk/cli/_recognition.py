@@ -1,0 +1,157 @@
+"""Define `hwsk demo` and `hwsk recognize`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwsk.cli._app import show_name
+from hwsk.cli._common import for_each_image, last_step, load_model, report_bad, to_json
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("hwsk_demo"),
+    show_default=True,
+    help="Folder for the pictures and the model.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Seconds instead of minutes: it reads nothing then; checks the installation.",
+)
+def demo(output: Path, quick: bool) -> None:
+    """Learn to recognize generated handwriting, in minutes.
+
+    Shows how well that went, and leaves a picture, a line and the model in a folder.
+    """
+    from hwsk._demo import run
+
+    run(output, quick=quick, echo=click.echo)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--json",
+    "layout",
+    flag_value="json",
+    help="Print a JSON list: path, text, and where each word and character stands and how sure.",
+)
+@click.option("--csv", "layout", flag_value="csv", help="Print CSV with a header.")
+@click.option(
+    "--lm", type=click.Path(), help="A language model: an ARPA file, or one that hwsk.save wrote."
+)
+@click.option(
+    "--lm-unit",
+    type=click.Choice(["char", "word"]),
+    default="char",
+    show_default=True,
+    help="What an ARPA file counts.",
+)
+@click.option("--lexicon", type=click.Path(), help="A file of the words there may be, one a line.")
+@click.option(
+    "--doubtful",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Mark words that hold a character of a lower probability: word[?].",
+)
+def recognize(
+    model: str,
+    images: tuple[str, ...],
+    layout: str | None,
+    lm: str | None,
+    lm_unit: str,
+    lexicon: str | None,
+    doubtful: float | None,
+) -> None:
+    """Recognize the text of line, word or character images.
+
+    Prints path, tab, text for each.
+
+    An image that can't be read does not keep the others from it: it is named at the end, on
+    standard error, and the exit code is 1. Images that don't look like one upright line of text,
+    and uncertain results, are named on standard error, too.
+    """
+    recognizer = load_model(model, "recognize")
+    if lm is not None or lexicon is not None:
+        _set_decoder(last_step(recognizer), lm, lm_unit, lexicon)
+    bad: list[str] = []
+    if layout == "json":
+        found = for_each_image(_detailed(recognizer, doubtful), images, bad)
+        click.echo(to_json([{"path": path, **record} for path, record in found]))
+        report_bad(bad, len(images))
+        return
+    if layout == "csv":
+        click.echo("path,text")
+    for path, text in for_each_image(_textual(recognizer, doubtful), images, bad):
+        row = _csv_row(path, text) if layout == "csv" else f"{show_name(path)}\t{text}"
+        click.echo(row)
+    report_bad(bad, len(images))
+
+
+def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None) -> None:
+    """Make a recognizer decode with a language model, a lexicon, or both."""
+    from hwsk.recognition import NgramLanguageModel
+
+    if not hasattr(recognizer, "decoder"):
+        raise ValueError(
+            f"--lm and --lexicon are for a CTCRecognizer, and this is a {type(recognizer).__name__}"
+        )
+    recognizer.set_params(decoder="beam" if lexicon is None else "lexicon")
+    if lm is not None:
+        if Path(lm).suffix == ".hwsk":
+            language_model = load_model(lm, "language model")
+        else:
+            language_model = NgramLanguageModel.read_arpa(lm, unit=unit)
+        recognizer.set_params(language_model=language_model)
+    if lexicon is not None:
+        words = Path(lexicon).read_text("utf-8").split()
+        if not words:
+            raise ValueError(f"{lexicon} has no words; expected one a line")
+        recognizer.set_params(lexicon=words)
+
+
+def _textual(recognizer: Any, doubtful: float | None) -> Callable[[Any], list[str]]:
+    """Return a function that gives the texts of images, doubtful words marked."""
+    if doubtful is None:
+        return lambda images: [str(text) for text in recognizer.predict(images)]
+    detailed = _detailed(recognizer, doubtful)
+    return lambda images: [
+        " ".join(word["text"] + "[?]" * word["doubtful"] for word in record["words"])
+        for record in detailed(images)
+    ]
+
+
+def _detailed(recognizer: Any, doubtful: float | None) -> Callable[[Any], list[dict[str, Any]]]:
+    """Return a function that gives records of images: with details, where the model has them."""
+    from hwsk.recognition import predict_details
+
+    if not hasattr(last_step(recognizer), "predict_details"):
+        if doubtful is not None:
+            kind = type(last_step(recognizer)).__name__
+            raise ValueError(f"--doubtful needs probabilities of words, which a {kind} has not")
+        return lambda images: [{"text": str(text)} for text in recognizer.predict(images)]
+
+    def compute(images: Any) -> list[dict[str, Any]]:
+        records: list[Any] = predict_details(recognizer, images)
+        if doubtful is not None:
+            for word in (word for record in records for word in record["words"]):
+                word["doubtful"] = word["minimum"] < doubtful
+        return records
+
+    return compute
+
+
+def _csv_row(*cells: str) -> str:
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(cells)
+    return row.getvalue()

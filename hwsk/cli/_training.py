@@ -1,0 +1,300 @@
+"""Define `hwsk train` and `hwsk evaluate`."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import shlex
+import sys
+import tomllib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+import hwsk
+from hwsk.cli._app import one_line, show_name
+from hwsk.cli._common import ABILITIES, check_output, force_option, json_option, last_step, to_json
+from hwsk.cli._data import summarize
+from hwsk.cli._jobs import JOBS, Job, Score, job_argument, split
+from hwsk.cli._layouts import Samples, read_samples
+
+layout_option = click.option(
+    "--layout",
+    help="How the data lie in files: a name that `hwsk data list` prints, such as iam or "
+    "emnist:train. By default lines for the jobs lines and characters, table for others.",
+)
+
+
+@click.command()
+@job_argument
+@click.argument("data", type=click.Path())
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The new .hwsk file."
+)
+@layout_option
+@click.option("--start", metavar="MODEL", help="Fine-tune this model, by name or file.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter: lr=3e-4."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file of parameters.")
+@click.option("--test", type=click.Path(), help="Evaluate on these data, in the same layout.")
+@click.option(
+    "--test-layout", help="The layout of --test, such as emnist:test; that of DATA by default."
+)
+@click.option(
+    "--test-size",
+    type=click.FloatRange(0, 0.9),
+    default=0.2,
+    show_default=True,
+    help="Share of writers (or samples) held out, where there is no --test; 0 evaluates nothing.",
+)
+@click.option("--seed", default=0, show_default=True, help="Decides the split and the training.")
+@click.option("--device", default="auto", show_default=True, help="Such as cpu, cuda, mps.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
+@force_option
+@json_option
+def train(
+    job: str,
+    data: str,
+    output: Path,
+    layout: str | None,
+    start: str | None,
+    settings: tuple[str, ...],
+    config: Path | None,
+    test: str | None,
+    test_layout: str | None,
+    test_size: float,
+    seed: int,
+    device: str,
+    resume: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train a model for JOB on DATA; print its scores, and write it and its card.
+
+    JOB is vae, siamese, multitask, writers, characters, lines, strokes or synthesizer.
+
+    DATA is a folder or archive in an official layout, or your own CSV. Writers are held out to
+    evaluate on, where they are known, and intervals are over writers. Beside the model
+    NAME.hwsk there will be NAME.md, the card, and during the training NAME.ckpt, its state after
+    each epoch.
+    """
+    chosen = JOBS[job]
+    layout = layout or chosen.layout
+    card, checkpoint = output.with_suffix(".md"), output.with_suffix(".ckpt")
+    for file in (output, card):
+        check_output(file, force)
+    if checkpoint.exists() and not resume:
+        if not force:
+            raise click.BadParameter(
+                f"{show_name(checkpoint)} is left from a training that was interrupted: --resume "
+                "goes on with it, --force begins anew",
+                param_hint="-o",
+            )
+        checkpoint.unlink()
+    model = _make_model(chosen, layout, start)
+    _set_parameters(model, _read_settings(config, settings))
+    samples = read_samples(layout, data)
+    chosen.check(samples, layout)
+    held_out: Samples | None = None
+    if test is not None:
+        held_out = read_samples(test_layout or layout, test)
+        chosen.check(held_out, test_layout or layout)
+    elif test_size:
+        samples, held_out = split(job, samples, test_size, seed)
+    _fit(chosen, model, samples, checkpoint, seed, device)
+    scores = [] if held_out is None else chosen.score(model, held_out)
+    hwsk.save(model, output)
+    card.write_text(
+        _card(output.stem, job, model, samples, held_out, scores, f"{layout}, {data}"), "utf-8"
+    )
+    checkpoint.unlink(missing_ok=True)
+    _print_scores(job, scores, held_out, as_json, {"model": output, "card": card})
+
+
+@click.command()
+@job_argument
+@click.argument("model")
+@click.argument("data", type=click.Path())
+@layout_option
+@json_option
+def evaluate(job: str, model: str, data: str, layout: str | None, as_json: bool) -> None:
+    """Print the scores of MODEL on DATA, with 95% intervals over writers where they are known.
+
+    JOB is vae, siamese, multitask, writers, characters, lines, strokes or synthesizer.
+
+    The data should be of writers and texts that the model was not trained on: nothing checks this.
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    chosen = JOBS[job]
+    layout = layout or chosen.layout
+    estimator = hwsk.load(model)
+    _check_kind(estimator, model, chosen)
+    check_is_fitted(estimator)
+    samples = read_samples(layout, data)
+    chosen.check(samples, layout)
+    _print_scores(job, chosen.score(estimator, samples), samples, as_json, {"model": model})
+
+
+def _make_model(job: Job, layout: str, start: str | None) -> Any:
+    if start is None:
+        return job.make(layout)
+    model = hwsk.load(start)
+    _check_kind(model, start, job)
+    last_step(model).set_params(warm_start=True)
+    return model
+
+
+def _check_kind(model: Any, name: str, job: Job) -> None:
+    kind = type(last_step(model)).__name__
+    if kind != job.kind:
+        does = ABILITIES.get(kind, ("", "is no estimator of handwriting"))[1]
+        raise ValueError(
+            f"{show_name(name)} holds a {kind}, which {does}; this job is for a {job.kind}"
+        )
+
+
+def _read_settings(config: Path | None, settings: Sequence[str]) -> dict[str, Any]:
+    """Return parameters by name: those of the file, then those of the command line."""
+    found: dict[str, Any] = {}
+    if config is not None:
+        try:
+            found.update(tomllib.loads(config.read_text("utf-8")))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{show_name(config)} is not TOML: {error}") from None
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{setting!r} is not NAME=VALUE", param_hint="--set")
+        try:
+            found[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):  # a word, such as one_cycle
+            found[name] = text
+    return found
+
+
+def _set_parameters(model: Any, settings: dict[str, Any]) -> None:
+    """Set parameters of the last step, or by `step__parameter` of another."""
+    last = last_step(model)
+    names = last.get_params()
+    for name, value in settings.items():
+        if name in names:
+            last.set_params(**{name: value})
+        elif name in model.get_params() and "__" in name:
+            model.set_params(**{name: value})
+        else:
+            simple = [known for known in names if "__" not in known]
+            raise click.BadParameter(
+                f"{type(last).__name__} has no parameter {name!r}; it has {', '.join(simple)}",
+                param_hint="--set",
+            )
+    last._validate_params()
+
+
+def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path, seed: int, device: str) -> None:
+    """Fit a model, its state kept in a checkpoint; leave if the fit ends early."""
+    from hwsk.callbacks import Checkpoint
+
+    last = last_step(model)
+    terminal = sys.stderr.isatty()
+    last.set_params(
+        callbacks=[Checkpoint(checkpoint)],
+        random_state=seed,
+        device=device,
+        verbose=1 if terminal else 2,
+    )
+    with contextlib.redirect_stdout(sys.stderr):  # a line an epoch is no result
+        job.fit(model, samples)
+    last.set_params(callbacks=None, verbose=0)
+    if last.n_iter_ < last.max_epochs and not last.early_stopping:
+        raise ValueError(
+            f"training ended after {last.n_iter_} of {last.max_epochs} epochs; no model was "
+            f"written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
+        )
+
+
+def _print_scores(
+    job: str,
+    scores: Sequence[Score],
+    samples: Samples | None,
+    as_json: bool,
+    more: dict[str, Any],
+) -> None:
+    if as_json:
+        counts = {} if samples is None else summarize(samples)
+        records = [score._asdict() for score in scores]
+        click.echo(to_json({**more, "test": counts, "scores": records}))
+        return
+    if samples is not None:
+        click.echo(f"On {_describe(samples)}, 95% interval over {_unit(job, samples)}:")
+    for score in scores:
+        click.echo(f"  {score.name:48}{score.value:10.4g}  ({score.low:.4g} to {score.high:.4g})")
+    for name, file in more.items():
+        click.echo(f"{name}: {show_name(file)}")
+
+
+def _unit(job: str, samples: Samples) -> str:
+    """Return what intervals are over; the writers of the job "writers" are its classes."""
+    if samples.writer is not None and job != "writers":
+        return "writers"
+    return "samples" if samples.page is None else "pages"
+
+
+def _describe(samples: Samples) -> str:
+    found = summarize(samples)
+    counts = [f"{found['samples']} samples"]
+    counts += [f"{found[key]} {key}" for key in ("writers", "pages", "forgeries") if key in found]
+    return ", ".join(counts)
+
+
+def _card(
+    name: str,
+    job: str,
+    model: Any,
+    samples: Samples,
+    held_out: Samples | None,
+    scores: Sequence[Score],
+    data: str,
+) -> str:
+    """Return the card of a model: what it is, data, parameters, scores, how it was made."""
+    last = last_step(model)
+    default = type(last)()
+    changed = {
+        key: value
+        for key, value in last.get_params(deep=False).items()
+        if repr(value) != repr(getattr(default, key)) and key not in ("callbacks", "verbose")
+    }
+    steps = " → ".join(type(step).__name__ for _, step in getattr(model, "steps", []))
+    command = shlex.join(sys.argv[1:])
+    lines = [
+        f"# {name}",
+        "",
+        f"A `{type(last).__module__.rpartition('.')[0]}.{type(last).__name__}`: {JOBS[job].what}.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        *([f"| steps | {steps} |"] if steps else []),
+        f"| training data | {_describe(samples)}; layout {show_name(data)} |",
+        f"| parameters | {', '.join(f'`{k}={one_line(repr(v))}`' for k, v in changed.items())} |",
+        f"| training | {last.n_iter_} epochs, hwsk {hwsk.__version__}, {date.today()} |",
+        f"| command | `hwsk {show_name(command)}` |",
+        "",
+        "## Results",
+        "",
+    ]
+    if held_out is None:
+        lines.append("Not evaluated: no data were held out.")
+    else:
+        lines += [
+            f"On {_describe(held_out)} that training has not seen; 95% bootstrap intervals over "
+            f"{_unit(job, held_out)}:",
+            "",
+            "| score | |",
+            "| --- | --- |",
+        ]
+        lines += [f"| {s.name} | {s.value:.4g} ({s.low:.4g} to {s.high:.4g}) |" for s in scores]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,90 @@
+"""Define `hwsk verify` and `hwsk compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwsk.cli._app import one_line, show_name
+from hwsk.cli._common import json_option, load_model, model_option, models_for, to_json
+
+
+@click.command()
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@model_option("verify", "signature-verifier")
+@click.option("--threshold", type=float, help="Score from which to accept, instead of the model's.")
+@json_option
+def verify(a: str, b: str, model: str, threshold: float | None, as_json: bool) -> None:
+    """Say whether images A and B are by the same writer.
+
+    Prints the decision, its score and threshold, and, where the model is calibrated, the
+    probability at even odds.
+    """
+    verifier = load_model(model, "verify")
+    pairs = [[a, b]]
+    if threshold is not None:
+        verifier.set_threshold(threshold)
+    found: dict[str, Any] = {
+        "same_writer": bool(verifier.predict(pairs)[0] == 1),
+        "score": float(verifier.decision_function(pairs)[0]),
+        "threshold": float(verifier.threshold_),
+        "probability": None,
+        "model": model,
+    }
+    try:
+        found["probability"] = float(verifier.predict_proba(pairs)[0, 1])
+    except (AttributeError, ValueError):
+        click.echo(f"Warning: {show_name(model)} gives no probability", err=True)
+    if as_json:
+        click.echo(to_json({"a": a, "b": b, **found}))
+        return
+    probability = found["probability"]
+    sure = "" if probability is None else f", probability {probability:.3f} at even odds"
+    click.echo(
+        f"{'same writer' if found['same_writer'] else 'different writers'}: score "
+        f"{found['score']:.4g}, threshold {found['threshold']:.4g}{sure}"
+    )
+
+
+@click.command()
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@model_option("compare", next(iter(models_for("compare")), None))
+@json_option
+def compare(a: str, b: str, model: str, as_json: bool) -> None:
+    """Compare the handwriting of A and B, with reasons.
+
+    A and B are images, or folders of images by one writer each. Prints a likelihood ratio, in words
+    too, and the features that support it. MODEL holds a HandComparer.
+    """
+    comparer = load_model(model, "compare")
+    comparison = comparer.compare(_images_of(a), _images_of(b))
+    if not as_json:
+        click.echo(str(comparison))
+        return
+    record = {
+        "a": a,
+        "b": b,
+        "log_likelihood_ratio": comparison.log_likelihood_ratio,
+        "probability": comparison.probability,
+        "verbal": comparison.verbal,
+        "explanation": one_line(comparison.explanation),
+        "distances": comparison.distances.reset_index().to_dict("records"),
+        "features": comparison.features.reset_index().to_dict("records"),
+    }
+    click.echo(to_json(record))
+
+
+def _images_of(name: str) -> list[str]:
+    """Return the images of a folder, or the one image."""
+    from hwsk.datasets._data_home import IMAGE_SUFFIXES, walk_files
+
+    path = Path(name)
+    if not path.is_dir():
+        return [name]
+    if images := [str(file) for file in walk_files(path, IMAGE_SUFFIXES)]:
+        return images
+    raise ValueError(f"the folder {show_name(name)} holds no image")

@@ -1,0 +1,90 @@
+"""Define `hwsk write`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwsk.cli._app import show_name
+from hwsk.cli._common import check_output, force_option, load_model
+
+
+@click.command()
+@click.argument("model")
+@click.argument("text", required=False)
+@click.option(
+    "-o", "--output", required=True, help="A .svg, .png, .gif or .inkml file; or a folder."
+)
+@click.option(
+    "--lines",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Instead of TEXT: write each line of this file as an image, with a table of all.",
+)
+@click.option("--bias", type=float, help="How neatly: 0 as people do, 1 tidily.")
+@click.option("--seed", type=int, help="The same seed, the same writing.")
+@click.option(
+    "--hand",
+    type=(click.Path(), str),
+    metavar="FILE TEXT",
+    help="Write in the hand of a line in a .svg or .inkml file; and the text of that line.",
+)
+@click.option("--reader", default="iam-lines", help="The model that must recognize each word.")
+@click.option("--unchecked", is_flag=True, help="Write once, and check nothing.")
+@click.option("--replace", is_flag=True, help="Replace characters that can't be written: é by e.")
+@force_option
+def write(
+    model: str,
+    text: str | None,
+    output: str,
+    lines: Path | None,
+    bias: float | None,
+    seed: int | None,
+    hand: tuple[str, str] | None,
+    reader: str,
+    unchecked: bool,
+    replace: bool,
+    force: bool,
+) -> None:
+    """Write TEXT by hand, on A4 sheets.
+
+    "-" reads the text from standard input. Of several sheets each gets a file of its own:
+    letter-1.svg, letter-2.svg. Each word is written again until the reader recognizes it; if that
+    does not help, nothing is saved, the words are named, and the exit code is 1.
+
+    With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
+    texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
+    """
+    from hwsk.datasets import load_strokes
+    from hwsk.writing import write as write_sheets
+    from hwsk.writing import write_folder
+
+    if (text is None) == (lines is None):
+        raise click.UsageError("give either TEXT or --lines FILE")
+    target = Path(output)
+    if lines is None:
+        check_output(target, force)
+        check_output(target.with_stem(f"{target.stem}-1"), force)
+    synthesizer = load_model(model, "write")
+    options: dict[str, Any] = {
+        "reader": None if unchecked else reader,
+        "prime": None if hand is None else (load_strokes(hand[0]), hand[1]),
+        "bias": bias,
+        "unsupported": "replace" if replace else "error",
+        "random_state": seed,
+        "verbose": sys.stderr.isatty(),
+    }
+    if lines is not None:
+        texts = [line for line in lines.read_text("utf-8").splitlines() if line.strip()]
+        legibility = write_folder(texts, output, synthesizer, **options)
+        click.echo(show_name(target / "lines.csv"))
+    else:
+        text = sys.stdin.read() if text == "-" else text
+        sheets = write_sheets(text, synthesizer, **options)
+        legibility = sheets.legibility
+        for file in sheets.save(output):
+            click.echo(show_name(file))
+    if legibility is not None:
+        click.echo(legibility, err=True)

@@ -1,0 +1,143 @@
+"""Commands over pretrained models: models, verify, compare, identify, preprocess."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import hwsk
+from hwsk.cli import main
+from hwsk.datasets import make_handwriting, make_signatures
+from hwsk.models._registry import registry
+
+FOLDER = Path(__file__).parents[1] / "models"
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def put_images(images):
+    names = [f"{i}.png" for i in range(len(images))]
+    for name, image in zip(names, images, strict=True):
+        cv2.imwrite(name, image)
+    return names
+
+
+def test_models_list_and_info():
+    lines = run("models", "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(registry())
+    assert "character error rate 0.064 (0.047 to 0.088), IAM, 632 lines" in "\n".join(lines)
+    records = json.loads(run("models", "list", "--json", "--task", "verify").stdout)
+    assert [record["name"] for record in records] == ["and-verifier", "signature-verifier"]
+    assert records[0]["low"] == registry()["and-verifier"]["low"]
+    assert run("models", "list", "--task", "fly").exit_code == 1
+
+    shown = run("models", "info", "iam-lines").stdout
+    assert "license: research use" in shown and "## Know before use" in shown
+    assert json.loads(run("models", "info", "iam-lines", "--json").stdout)["size"] == 7803792
+    result = run("models", "info", "iam-line")
+    assert result.exit_code == 1 and "did you mean 'iam-lines'" in result.stderr
+
+
+def test_models_get_and_verify(monkeypatch):
+    name = "emnist-characters"
+    assert run("models", "get", name).stdout == f"{FOLDER / name}.hwsk\n"
+    result = run("models", "get", name, "-o", "copies")
+    assert result.stdout == f"copies/{name}.hwsk\n"
+    result = run("models", "get", name, "-o", "copies")
+    assert result.exit_code == 2 and "is there already; --force" in result.stderr
+    assert run("models", "get", name, "-o", "copies", "--force").exit_code == 0
+    assert run("models", "get").exit_code == 2
+    assert "the folder no does not exist" in run("models", "get", name, "-o", "no/where").stderr
+
+    monkeypatch.setenv("HWSK_MODELS", "copies")
+    result = run("models", "verify", name, "iam-words")
+    assert result.exit_code == 0 and f"right     copies/{name}.hwsk" in result.stdout
+    Path("copies", f"{name}.hwsk").write_bytes(b"changed")
+    result = run("models", "verify", name, "--json")
+    assert result.exit_code == 1 and json.loads(result.stdout)[0]["status"] == "other"
+
+
+def test_verify():
+    made = make_signatures(2, n_genuine=2, n_forged=0, random_state=0)
+    a, b, other, _ = put_images(made.images)
+    record = json.loads(run("verify", a, b, "--json").stdout)
+    verifier = hwsk.load("signature-verifier")
+    assert record["score"] == pytest.approx(verifier.decision_function([[a, b]])[0], rel=1e-5)
+    assert record["probability"] == pytest.approx(verifier.predict_proba([[a, b]])[0, 1], rel=1e-5)
+    assert record["same_writer"] == bool(verifier.predict([[a, b]])[0])
+    words = "same writer" if record["same_writer"] else "different writers"
+    assert run("verify", a, b).stdout.startswith(f"{words}: score ")
+    assert run("verify", a, other, "--threshold", "-99").stdout.startswith("same writer")
+    assert run("verify", a, other, "--threshold", 99).stdout.startswith("different writers")
+    assert run("verify", a, "missing.png").stderr == "Error: no such file: missing.png\n"
+    wrong = run("verify", a, b, "--model", "iam-lines")
+    assert wrong.exit_code == 1 and "takes a pretrained model: and-verifier, sig" in wrong.stderr
+
+
+def test_compare():
+    rng = np.random.default_rng(0)
+    writers = np.repeat(np.arange(30), 4)
+    images = (rng.normal(120, 5, (120, 12, 12)) + 3 * writers[:, None, None]).astype(np.uint8)
+    vae = hwsk.VariationalAutoencoder(2, channels=(4, 4, 4, 4), max_epochs=1, random_state=0)
+    comparer = hwsk.HandComparer(vae, n_images=2, random_state=0).fit(images, writers)
+    hwsk.save(comparer, "comparer.hwsk")
+    Path("b").mkdir()
+    put_images(images[:1])
+    for i in (1, 2):
+        cv2.imwrite(f"b/{i}.png", images[i])
+    record = json.loads(run("compare", "0.png", "b", "--model", "comparer.hwsk", "--json").stdout)
+    expected = hwsk.load("comparer.hwsk").compare("0.png", ["b/1.png", "b/2.png"])
+    assert record["probability"] == pytest.approx(expected.probability, rel=1e-5)
+    assert record["distances"][0].keys() >= {"part", "distance", "one_hand", "two_hands"}
+    assert run("compare", "0.png", "b", "-m", "comparer.hwsk").stdout == f"{expected}\n"
+    Path("c").mkdir()
+    result = run("compare", "0.png", "c", "-m", "comparer.hwsk")
+    assert result.exit_code == 1 and "the folder c holds no image" in result.stderr
+    result = run("compare", "0.png", "b", "-m", "and-verifier")
+    assert result.exit_code == 1 and "or your own HandComparer" in result.stderr
+
+
+def test_identify():
+    lines = make_handwriting(2, level="line", n_writers=1, height=110, random_state=0)
+    names = put_images(lines.images)
+    Path("bad.png").write_bytes(b"")
+    result = run("identify", *names, "bad.png", "--json", "--top", 2)
+    assert result.exit_code == 1 and "1 of 3 images could not be read" in result.stderr
+    records = json.loads(result.stdout)
+    classifier = hwsk.load("iam-writers")
+    expected = classifier.predict_proba(names)
+    for record, proba in zip(records, expected, strict=True):
+        assert record["writers"][0]["writer"] == classifier.classes_[proba.argmax()]
+        assert record["writers"][0]["probability"] == pytest.approx(proba.max(), rel=1e-4)
+        assert len(record["writers"]) == 2
+    pooled = classifier.predict_proba(names, groups=["one page"] * 2)[0]
+    (record,) = json.loads(run("identify", *names, "--pool", "--json").stdout)
+    assert record["writers"][0]["probability"] == pytest.approx(pooled.max(), rel=1e-4)
+    row = run("identify", names[0], "--top", 1).stdout
+    assert row == f"0.png\t{records[0]['writers'][0]['writer']} {expected[0].max():.3f}\n"
+
+
+def test_preprocess():
+    (line,) = put_images(make_handwriting(1, level="line", height=100, random_state=0).images)
+    assert run("preprocess", "lines", line, "-o", "out").stdout == "out/0.png\n"
+    assert cv2.imread("out/0.png", cv2.IMREAD_GRAYSCALE).shape[0] == 40
+    assert run("preprocess", "lines", line, "-o", "out").exit_code == 2
+    run("preprocess", "characters", line, "-o", "out", "--height", 32, "--force")
+    assert cv2.imread("out/0.png", cv2.IMREAD_GRAYSCALE).shape == (32, 32)
+    run("preprocess", "signatures", line, "-o", "out", "--force")
+    assert cv2.imread("out/0.png", cv2.IMREAD_GRAYSCALE).shape == (96, 192)
+    Path("sub").mkdir()
+    cv2.imwrite("sub/0.png", np.zeros((9, 9), np.uint8))
+    result = run("preprocess", "lines", line, "sub/0.png", "-o", "other")
+    assert result.exit_code == 2 and "two images would be written" in result.stderr

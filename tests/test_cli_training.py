@@ -1,0 +1,212 @@
+"""The commands that read data sets: data, train, evaluate; with networks as small as can be."""
+
+import csv
+import json
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from skorch.callbacks import Callback
+
+import hwsk
+from hwsk.cli import _training, main
+from hwsk.cli._jobs import JOBS
+from hwsk.cli._layouts import LAYOUTS
+from hwsk.datasets import load_lines, make_handwriting
+from hwsk.writing import draw
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:hwsk"),
+]
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def put_table(name="data.csv", n=24, ink=False):
+    """A table of words by six writers with two features and pages; images, or pen strokes."""
+    made = make_handwriting(n, texts=["on", "no"], n_writers=6, height=32, random_state=0)
+    Path("files").mkdir(exist_ok=True)
+    with open(name, "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "text", "writer", "page", "slant", "size"])
+        for i in range(n):
+            path = f"files/{i}.{'inkml' if ink else 'png'}"
+            if ink:
+                draw(made.strokes[i]).save(path)
+            else:
+                cv2.imwrite(path, made.images[i])
+            slant = "" if i == 3 else ["left", "right"][i % 2]
+            page, size = f"{made.writer[i]}{i // 6 % 2}", ["small", "large"][i // 6 % 2]
+            rows.writerow([path, made.text[i], f"w{made.writer[i]}", page, slant, size])
+    return name
+
+
+SMALL = {
+    "vae": ["latent_dim=2", "channels=(4,4,4,4)", "image_size=(16,16)"],
+    "siamese": ["channels=(4,4,4,4)", "image_size=(16,16)", "hidden_units=8", "embedding_dim=4"],
+    "multitask": ["channels=(4,4,4,4)", "image_size=(16,16)", "hidden_units=8", "embedding_dim=4"],
+    "writers": ["n_patches=1", "image_size=32"],
+    "characters": ["channels=(4,4,4)"],
+    "lines": ["channels=(4,8,8)", "dense_units=8", "hidden_units=8", "num_layers=1"],
+    "strokes": ["hidden_units=4", "num_layers=1"],
+    "synthesizer": ["hidden_units=4", "num_layers=1"],
+}
+
+
+def small(job, *more):
+    settings = [*SMALL[job], "max_epochs=1", *more]
+    return [part for setting in settings for part in ("--set", setting)]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_trains_and_evaluates(job):
+    table = put_table(ink=job in ("strokes", "synthesizer"))
+    result = run("train", job, table, "-o", "model.hwsk", "--layout", "table", "--test-size", 0.4,
+                 *small(job), "--json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["test"]["writers"] < 6 or job == "writers"
+    for score in found["scores"]:
+        assert score["low"] <= score["value"] <= score["high"]
+    assert sorted(path.name for path in Path().glob("model.*")) == ["model.hwsk", "model.md"]
+    card = Path("model.md").read_text()
+    assert JOBS[job].kind in card and "max_epochs=1" in card and found["scores"][0]["name"] in card
+    assert "that training has not seen; 95% bootstrap intervals over" in card
+
+    result = run("evaluate", job, "model.hwsk", table, "--layout", "table")
+    assert result.exit_code == 0, result.output
+    unit = "pages" if job == "writers" else "writers"
+    assert result.stdout.startswith("On 24 samples, 6 writers, 12 pages, 95% interval over " + unit)
+    assert found["scores"][0]["name"] in result.stdout
+
+
+def test_two_trainings_with_one_seed_are_equal_and_resume_goes_on(monkeypatch):
+    table = put_table()
+    command = ["train", "lines", table, *small("lines", "max_epochs=3"), "--test-size", 0]
+    assert run(*command, "-o", "whole.hwsk").exit_code == 0
+    assert "Not evaluated" in Path("whole.md").read_text()
+
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        checkpoint = hwsk.callbacks.Checkpoint.on_epoch_end
+
+        def stop_after_two(self, net, **kwargs):
+            checkpoint(self, net, **kwargs)
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+        patch.setattr(hwsk.callbacks.Checkpoint, "on_epoch_end", stop_after_two)
+        result = run(*command, "-o", "part.hwsk")
+    assert result.exit_code == 1 and "ended after 2 of 3 epochs" in result.stderr
+    assert not Path("part.hwsk").exists() and Path("part.ckpt").exists()
+    result = run(*command, "-o", "part.hwsk")
+    assert result.exit_code == 2 and "--resume goes on with it, --force begins" in result.stderr
+    assert run(*command, "-o", "part.hwsk", "--resume").exit_code == 0
+    assert not Path("part.ckpt").exists()
+    whole, part = (hwsk.load(name)[-1] for name in ("whole.hwsk", "part.hwsk"))
+    for a, b in zip(whole.net_.module_.parameters(), part.net_.module_.parameters(), strict=True):
+        np.testing.assert_array_equal(a.detach(), b.detach())
+
+
+def test_start_goes_on_from_a_model():
+    table = put_table()
+    put_table("test.csv", n=12)
+    assert run("train", "lines", table, "-o", "first.hwsk", *small("lines")).exit_code == 0
+    Path("more.toml").write_text("max_epochs = 1\nlr = 1e-9\n")
+    result = run("train", "lines", table, "-o", "second.hwsk", "--start", "first.hwsk",
+                 "--config", "more.toml", "--test", "test.csv")  # fmt: skip
+    assert result.exit_code == 0 and "On 12 samples" in result.stdout
+    first, second = (hwsk.load(name)[-1] for name in ("first.hwsk", "second.hwsk"))
+    assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text()
+    for a, b in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
+        np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["train", "lines", "data.csv", "-o", "data.csv"], 2, "is there already; --force"),
+        (["train", "lines", "data.csv", "-o", "no/model.hwsk"], 2, "folder no does not exist"),
+        (["train", "fly", "data.csv", "-o", "m.hwsk"], 2, "'vae', 'siamese', 'multitask'"),
+        (["train", "lines", "none.csv", "-o", "m.hwsk"], 1, "none.csv does not exist"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--layout", "x"], 2, "the layouts: lines,"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--layout", "lines:a"], 2, "has no parts"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "rate=1"], 2,
+         "CTCRecognizer has no parameter 'rate'; it has alpha"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "lr"], 2, "is not NAME=VALUE"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "lr=fast"], 1, "'lr' param"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--config", "data.csv"], 1, "is not TOML"),
+        (["train", "multitask", "bare.csv", "-o", "m.hwsk"], 1, "this job needs features for each"),
+        (["train", "siamese", "bare.csv", "-o", "m.hwsk"], 1, "this job needs writer for each"),
+        (["train", "vae", "gone.csv", "-o", "m.hwsk"], 1, "gone.csv, line 2: there is no 'x.png'"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--start", "iam-writers"], 1,
+         "holds a WriterClassifier, which identifies"),
+        (["evaluate", "lines", "and-vae", "data.csv"], 1, "this job is for a CTCRecognizer"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(arguments, code, words):
+    put_table()
+    Path("bare.csv").write_text("path\nfiles/0.png\n")
+    Path("gone.csv").write_text("path\nx.png\n")
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert words in " ".join(result.stderr.split()) and not Path("m.hwsk").exists()
+
+
+def test_data_list_and_check():
+    assert [line.split()[0] for line in run("data", "list").stdout.splitlines()] == list(LAYOUTS)
+    records = json.loads(run("data", "list", "--json").stdout)
+    for record in records:
+        assert record["loader"] == "load_table" or hasattr(hwsk.datasets, record["loader"])
+    put_table()
+    result = run("data", "check", "table", "data.csv")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["samples: 24", "writers: 6", "pages: 12",
+                                          "characters: 2: no", "features: slant, size"]  # fmt: skip
+    Path("files/5.png").write_bytes(Path("files/5.png").read_bytes()[:60])
+    result = run("data", "check", "lines", "data.csv", "--json")
+    assert result.exit_code == 1 and "files/5.png" in result.stderr
+    assert len(json.loads(result.stdout)["damaged"]) == 1
+
+
+def test_data_convert():
+    put_table()
+    result = run("data", "convert", "table", "data.csv", "-o", "new")
+    assert result.stdout == "new/data.csv: 24 samples\n"
+    old, new = load_lines("data.csv", as_arrays=True), load_lines("new/data.csv", as_arrays=True)
+    assert old.text.tolist() == new.text.tolist() and old.writer.tolist() == new.writer.tolist()
+    assert all(map(np.array_equal, old.images, new.images))
+    rows = list(csv.DictReader(open("new/data.csv")))  # noqa: SIM115
+    assert rows[3]["slant"] == "" and rows[4]["slant"] == "left"
+    assert run("data", "convert", "table", "data.csv", "-o", "new").exit_code == 2
+    put_table("ink.csv", ink=True)
+    result = run("data", "convert", "table", "ink.csv", "-o", "ink")
+    assert result.exit_code == 2 and "pen strokes can't be converted" in result.stderr
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+@pytest.mark.parametrize(
+    ("layout", "folder"),
+    [("mnist:test", "mnist"), ("cedar", "cedar_signatures"), ("and", "and"), ("iam", "iam")],
+)
+def test_official_layouts(layout, folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("HWSK_DATA", str(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        samples = _training.read_samples(layout, str(DATA / folder))
+    assert len(samples) > 1000 and samples.writer is not None

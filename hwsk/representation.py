@@ -343,7 +343,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             parts.append(self._draw(logits))
         return np.concatenate(parts)[np.argsort(order)]
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[np.float32]:
+    def sample(self, n_samples: int = 1, *, random_state: Any = None) -> NDArray[np.float32]:
         """Draw images of vectors from the standard normal distribution.
 
         Parameters

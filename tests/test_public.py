@@ -212,6 +212,14 @@ def test_estimators_are_found():
     assert {name.rpartition(".")[2] for name in ESTIMATORS} >= {"CTCRecognizer", "Binarizer"}
 
 
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if hasattr(ESTIMATORS[n], "sample")])
+def test_sample_has_one_signature(name):
+    parameters = [*inspect.signature(ESTIMATORS[name].sample).parameters.values()][1:]
+    assert (parameters[0].name, parameters[0].default) == ("n_samples", 1)
+    assert {parameter.kind for parameter in parameters[1:]} == {inspect.Parameter.KEYWORD_ONLY}
+    assert (parameters[-1].name, parameters[-1].default) == ("random_state", None)
+
+
 # What is compared by pairs takes no table; it is checked on its native inputs alone.
 NO_TABLES = {"SiameseVerifier", "HandComparer", "DescriptorHistogram"}
 TABLES = [name for name in ESTIMATORS if name.rpartition(".")[2] not in NO_TABLES]

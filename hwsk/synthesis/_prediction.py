@@ -266,8 +266,8 @@ class StrokePredictor(StrokeDensity):
     def sample(
         self,
         n_samples: int = 1,
-        n_points: int = 600,
         *,
+        n_points: int = 600,
         bias: float | None = None,
         random_state: Any = None,
     ) -> NDArray[Any]:

@@ -322,7 +322,7 @@ def _call(
     rng: np.random.RandomState,
 ) -> list[NDArray[np.float32]]:
     seed = rng.randint(np.iinfo(np.int32).max)
-    samples = synthesizer.sample(texts, prime=prime, bias=bias, random_state=seed)
+    samples = synthesizer.sample(texts=texts, prime=prime, bias=bias, random_state=seed)
     if len(samples) != len(texts):
         raise ValueError(f"the synthesizer gave {len(samples)} samples of {len(texts)} lines")
     return [

@@ -35,7 +35,7 @@ from hwsk.networks.resnet import BasicBlock, ResNet, load_backbone, resnet18, re
 from hwsk.preprocessing import HeightNormalizer
 
 N_WRITERS, N_TRAIN = 3, 45
-SMALL = {"image_size": (32, 64), "n_patches": 4, "max_epochs": 12, "random_state": 0}
+SMALL = {"patch_size": (32, 64), "n_patches": 4, "max_epochs": 12, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_weights_from_files(tmp_path, lines, fitted):
     safetensors.torch.save_file(whole, tmp_path / "own.safetensors")
     for name in ("own.pth", "own.safetensors"):
         further = WriterClassifier(
-            **{**SMALL, "max_epochs": 1}, weights=tmp_path / name, frozen=True
+            **{**SMALL, "max_epochs": 1}, backbone_weights=tmp_path / name, frozen=True
         ).fit(lines.images[:20], lines.writer[:20])
         now = further.net_.module_.backbone.state_dict()
         assert all(torch.equal(now[name], backbone[name]) for name in backbone)
@@ -277,7 +277,12 @@ def test_imagenet_weights_are_downloaded_once(server, monkeypatch, lines):
     publish(folder, official, monkeypatch)
     for _ in range(2):
         classifier = WriterClassifier(
-            "resnet18", "imagenet", frozen=True, image_size=32, n_patches=1, max_epochs=1
+            "resnet18",
+            backbone_weights="imagenet",
+            frozen=True,
+            patch_size=32,
+            n_patches=1,
+            max_epochs=1,
         ).fit(lines.images[:8], lines.writer[:8])
     assert len(Quiet.asked) == 1
     state = checkpoint("resnet18")
@@ -296,7 +301,9 @@ def test_failed_download_leaves_nothing(trouble, server, monkeypatch, lines):
         file.write_bytes(file.read_bytes()[: 1 << 20])
     else:
         file.unlink()
-    classifier = WriterClassifier("resnet18", "imagenet", image_size=32, max_epochs=1)
+    classifier = WriterClassifier(
+        "resnet18", backbone_weights="imagenet", patch_size=32, max_epochs=1
+    )
     with pytest.raises(OSError, match=r"can't get http.*pass its path as weights"):
         classifier.fit(lines.images[:8], lines.writer[:8])
     assert not list((folder / "home" / "downloaded").iterdir())
@@ -307,7 +314,7 @@ def test_unusable_checkpoints(tmp_path, lines):
     X, y = lines.images[:8], lines.writer[:8]
 
     def fit(weights, backbone="resnet18"):
-        WriterClassifier(backbone, weights, image_size=32, max_epochs=1).fit(X, y)
+        WriterClassifier(backbone, backbone_weights=weights, patch_size=32, max_epochs=1).fit(X, y)
 
     with pytest.raises(FileNotFoundError, match=r"no\.pth.*there is no such file"):
         fit(tmp_path / "no.pth")
@@ -422,8 +429,10 @@ def test_saved_and_dumped(fitted, lines, tmp_path):
 
 def test_loaded_without_its_checkpoint(tmp_path, lines):
     file = put_checkpoint(tmp_path / "weights.pth")
-    classifier = WriterClassifier("resnet18", file, True, image_size=32, n_patches=1, max_epochs=1)
-    classifier.set_params(weights=str(file)).fit(lines.images[:8], lines.writer[:8])
+    classifier = WriterClassifier(
+        "resnet18", backbone_weights=file, frozen=True, patch_size=32, n_patches=1, max_epochs=1
+    )
+    classifier.set_params(backbone_weights=str(file)).fit(lines.images[:8], lines.writer[:8])
     expected = classifier.predict_proba(lines.images[:2])
     hwsk.save(classifier, tmp_path / "model.hwsk")
     file.unlink()
@@ -432,7 +441,7 @@ def test_loaded_without_its_checkpoint(tmp_path, lines):
 
 
 def test_own_backbone(lines):
-    classifier = WriterClassifier(Flat, **{**SMALL, "max_epochs": 1}, frozen=1, head_units=5)
+    classifier = WriterClassifier(Flat, **{**SMALL, "max_epochs": 1}, frozen=1, dense_units=5)
     classifier.fit(lines.images[:20], lines.writer[:20])
     assert classifier.transform(lines.images[:2]).shape == (2, 5)
     with pytest.raises(TypeError, match=r"Map gives shape .1, 1, 64, 64. for a batch of one patch"):
@@ -449,9 +458,9 @@ def test_training_goes_on(lines):
     assert classifier.history_[0]["train_loss"] < 0.6 * loss  # 0.26 to 0.32 with four seeds
     assert not torch.equal(first, classifier.net_.module_.output.weight)
     with pytest.raises(ValueError, match="another architecture"):
-        classifier.set_params(head_units=7).fit(X, y)
+        classifier.set_params(dense_units=7).fit(X, y)
     with pytest.raises(ValueError, match=r"labels are none of the 3 classes.*'nobody'"):
-        classifier.set_params(head_units=None).fit(X, ["nobody", *y[1:]])
+        classifier.set_params(dense_units=None).fit(X, ["nobody", *y[1:]])
     assert classifier.predict(X).shape == (20,)  # what failed changed nothing
 
 
@@ -577,7 +586,7 @@ def test_image_smaller_than_a_patch(fitted, lines):
 @pytest.mark.parametrize("size", [(0, 5), (3,), (1, 2, 3), (2.5, 3), ("a", 1)])
 def test_wrong_patch_size(size, lines):
     with pytest.raises(ValueError, match="a patch has a height and a width"):
-        WriterClassifier(image_size=size).fit(lines.images[:5], lines.writer[:5])
+        WriterClassifier(patch_size=size).fit(lines.images[:5], lines.writer[:5])
 
 
 def test_wrong_calls(fitted, lines):
@@ -620,7 +629,7 @@ def hands():
 
 def test_embedder_brings_a_hand_together(hands):
     embedder = WriterEmbedder(
-        image_size=(32, 64), embedding_dim=16, n_patches=4, max_epochs=15, random_state=0
+        patch_size=(32, 64), embedding_dim=16, n_patches=4, max_epochs=15, random_state=0
     )
     seen, new = hands.writer < "w006", hands.writer >= "w006"
     embedder.fit(hands.images[seen], hands.writer[seen])
@@ -636,7 +645,7 @@ def test_embedder_brings_a_hand_together(hands):
 def test_embedder_in_a_pipeline_and_in_a_file(hands, tmp_path):
     model = make_pipeline(
         HeightNormalizer(32),
-        WriterEmbedder(image_size=(32, 64), max_epochs=4, n_patches=2, random_state=0),
+        WriterEmbedder(patch_size=(32, 64), max_epochs=4, n_patches=2, random_state=0),
         KNeighborsClassifier(3),
     )
     model.fit(hands.images[:64], hands.writer[:64])
@@ -650,7 +659,7 @@ def test_embedder_in_a_pipeline_and_in_a_file(hands, tmp_path):
 
 def test_embedder_stops_by_other_writers(hands):
     embedder = WriterEmbedder(
-        image_size=(32, 64), max_epochs=2, n_patches=2, early_stopping=True, validation_fraction=0.3
+        patch_size=(32, 64), max_epochs=2, n_patches=2, early_stopping=True, validation_fraction=0.3
     )
     embedder.fit(hands.images, hands.writer, groups=hands.writer)
     assert 0 <= embedder.history_[0]["valid_score"] <= 1

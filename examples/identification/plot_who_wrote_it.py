@@ -60,7 +60,7 @@ identifier = Pipeline(
         ("binarize", Binarizer()),
         (
             "identify",
-            WriterClassifier(image_size=(32, 64), max_epochs=12, batch_size=4, random_state=0),
+            WriterClassifier(patch_size=(32, 64), max_epochs=12, batch_size=4, random_state=0),
         ),
     ]
 )

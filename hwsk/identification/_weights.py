@@ -34,16 +34,16 @@ def read_weights(weights: str | os.PathLike[str], backbone: Any) -> tuple[str, d
     if weights == "imagenet":
         if backbone not in OFFICIAL:
             raise ValueError(
-                f"weights='imagenet' is for backbone={' or '.join(map(repr, OFFICIAL))}, not "
-                f"{backbone!r}; name a file"
+                f"backbone_weights='imagenet' is for backbone={' or '.join(map(repr, OFFICIAL))}, "
+                f"not {backbone!r}; name a file"
             )
         path = _fetch(OFFICIAL[backbone])
     else:
         path = Path(weights).expanduser()
         if not path.is_file():
             raise FileNotFoundError(
-                f"weights={str(weights)!r}: there is no such file; give 'imagenet', or the path of "
-                "a state dict that torch.save or safetensors wrote"
+                f"backbone_weights={str(weights)!r}: there is no such file; give 'imagenet', or "
+                "the path of a state dict that torch.save or safetensors wrote"
             )
     return str(path), _read(path)
 
@@ -61,7 +61,7 @@ def _fetch(url: str) -> Path:
     except Exception as error:  # of the network, or of the hash
         raise OSError(
             f"can't get {url} ({error}); download it where there is a network and pass its path "
-            f"as weights, or put it at {path}"
+            f"as backbone_weights, or put it at {path}"
         ) from error
     return path
 

@@ -68,20 +68,20 @@ class WriterClassifier(
         What turns a patch into features: "small" has 1.9 million weights and suits a processor; the
         residual networks [1]_ have 11 and 24 million. A class of torch modules is called without
         arguments, and takes `(n, 1, height, width)`, ink 1 and paper 0, to `(n, n_features)`.
-    weights : {"imagenet"}, str, path or None, default=None
+    backbone_weights : {"imagenet"}, str, path or None, default=None
         Where the backbone's first weights come from. "imagenet" takes torchvision's for the
         residual networks, downloaded once into the data home. A path names a state dict as
         `torch.save` or safetensors writes it; of `fitted.net_.module_.backbone`, say.
     frozen : bool or int, default=False
         Whether the backbone keeps its first weights; or how many of its stages do, from the input
         on (residual networks have 5, "small" 4), so that the others are fine-tuned.
-    head_units : int or None, default=None
+    dense_units : int or None, default=None
         Units of a dense layer with ReLU between features and classes.
     dropout : float, default=0.3
         Before the last layer.
-    image_size : int or tuple of (int, int), default=(64, 128)
+    patch_size : int or tuple of (int, int), default=(64, 128)
         Height and width of a patch, as the network sees it. Smaller images get paper around them.
-    scale : float, default=1.0
+    patch_scale : float, default=1.0
         Patches are scaled by this before the network sees them, after `augment` has changed them:
         0.5 suits lines at 300 dpi. What has been warped is less sharp, and a network that sees
         each pixel learns to tell that; shrinking leaves little of it.
@@ -143,9 +143,9 @@ class WriterClassifier(
     >>> from hwsk.datasets import make_handwriting
     >>> from hwsk.identification import WriterClassifier
     >>> lines = make_handwriting(60, n_writers=3, height=32, random_state=0)
-    >>> classifier = WriterClassifier(image_size=(32, 64), max_epochs=12, random_state=0)
+    >>> classifier = WriterClassifier(patch_size=(32, 64), max_epochs=12, random_state=0)
     >>> classifier.fit(lines.images[:40], lines.writer[:40])
-    WriterClassifier(image_size=(32, 64), max_epochs=12, random_state=0)
+    WriterClassifier(patch_size=(32, 64), max_epochs=12, random_state=0)
     >>> classifier.score(lines.images[40:], lines.writer[40:]) > 0.6
     True
     """
@@ -154,12 +154,12 @@ class WriterClassifier(
 
     _parameter_constraints: dict[str, list[Any]] = {
         "backbone": [StrOptions(set(BACKBONES)), callable],
-        "weights": [str, os.PathLike, None],
+        "backbone_weights": [str, os.PathLike, None],
         "frozen": ["boolean", Interval(Integral, 0, None, closed="left")],
-        "head_units": [Interval(Integral, 1, None, closed="left"), None],
+        "dense_units": [Interval(Integral, 1, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "image_size": [Integral, tuple, list],
-        "scale": [Interval(Real, 0, None, closed="neither")],
+        "patch_size": [Integral, tuple, list],
+        "patch_scale": [Interval(Real, 0, None, closed="neither")],
         "n_patches": [Interval(Integral, 1, None, closed="left")],
         "image_shape": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -170,17 +170,17 @@ class WriterClassifier(
     def __init__(
         self,
         backbone: str | Callable[[], nn.Module] = "small",
-        weights: str | os.PathLike[str] | None = None,
+        *,
+        backbone_weights: str | os.PathLike[str] | None = None,
         frozen: bool | int = False,
-        head_units: int | None = None,
+        dense_units: int | None = None,
         dropout: float = 0.3,
-        image_size: int | tuple[int, int] = (64, 128),
-        scale: float = 1.0,
+        patch_size: int | tuple[int, int] = (64, 128),
+        patch_scale: float = 1.0,
         n_patches: int = 8,
         image_shape: tuple[int, int] | None = None,
         class_weight: dict[Any, float] | str | None = None,
         label_smoothing: float = 0.1,
-        *,
         max_epochs: int = 30,
         batch_size: int = 8,
         lr: float = 2e-3,
@@ -200,12 +200,12 @@ class WriterClassifier(
         verbose: int = 0,
     ) -> None:
         self.backbone = backbone
-        self.weights = weights
+        self.backbone_weights = backbone_weights
         self.frozen = frozen
-        self.head_units = head_units
+        self.dense_units = dense_units
         self.dropout = dropout
-        self.image_size = image_size
-        self.scale = scale
+        self.patch_size = patch_size
+        self.patch_scale = patch_scale
         self.n_patches = n_patches
         self.image_shape = image_shape
         self.class_weight = class_weight
@@ -503,7 +503,7 @@ class WriterClassifier(
 
         Returns
         -------
-        embedding : ndarray of shape (n_samples, head_units or features of the backbone)
+        embedding : ndarray of shape (n_samples, dense_units or features of the backbone)
             Float32; zeros where there is no ink.
         """
         check_is_fitted(self)

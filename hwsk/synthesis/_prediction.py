@@ -104,10 +104,10 @@ class StrokePredictor(StrokeDensity):
     def __init__(
         self,
         hidden_units: int = 400,
+        *,
         num_layers: int = 3,
         n_mixtures: int = 20,
         bias: float = 0.0,
-        *,
         weight_noise: float | str = 0.0,
         optimizer: str = "adamw",
         output_clip: float | None = 100.0,

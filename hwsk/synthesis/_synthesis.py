@@ -130,11 +130,11 @@ class HandwritingSynthesizer(StrokeDensity):
     def __init__(
         self,
         hidden_units: int = 400,
+        *,
         num_layers: int = 3,
         n_mixtures: int = 20,
         n_windows: int = 10,
         bias: float = 0.5,
-        *,
         weight_noise: float | str = 0.0,
         optimizer: str = "adamw",
         output_clip: float | None = 100.0,

@@ -158,7 +158,7 @@ def fold(network, data, out, k, fold, epochs, seed) -> None:
         flush=True,
     )
     start = time.time()
-    classifier.fit(bunch.images[train], bunch.writer[train], groups=bunch.form[train])
+    classifier.fit(bunch.images[train], bunch.writer[train], pages=bunch.form[train])
     seconds = np.median([epoch["dur"] for epoch in classifier.history_])
     n_weights = sum(weight.numel() for weight in classifier.net_.module_.parameters())
     sums, counts, right = log_proba_of_patches(classifier, bunch.images[test], bunch.writer[test])
@@ -192,7 +192,7 @@ def final(data, out, network, k, seed) -> None:
     if source is not None:
         classifier.set_params(backbone_weights=str(backbone_of(out, source)))
     print(f"{date.today()} final: {len(train)} lines to train, {len(valid)} held out", flush=True)
-    classifier.fit(bunch.images[train], bunch.writer[train], groups=bunch.form[train])
+    classifier.fit(bunch.images[train], bunch.writer[train], pages=bunch.form[train])
     classifier.set_params(callbacks=None, verbose=0, backbone_weights=None)
     model = make_pipeline(*preprocessing(), classifier)
     hwsk.save(model, out / "iam-writers.hwsk")

@@ -90,8 +90,8 @@ def train(data, out, latent_dim, beta, likelihood, epochs, finish, seed) -> None
     )
     vae = VariationalAutoencoder(
         latent_dim,
-        beta,
-        likelihood,
+        beta=beta,
+        likelihood=likelihood,
         max_epochs=epochs,
         lr=2e-3,
         ema_decay=0.999,

@@ -39,7 +39,7 @@ SEED = 0
 def load_parts(folder: str) -> list[tuple[str, FrozenEstimator]]:
     """The trained estimators of a folder, as parts of a union."""
     estimators = {name: hwsk.load(Path(folder) / f"{model}.hwsk") for name, model in PARTS.items()}
-    estimators["features"].set_params(representation="probabilities")
+    estimators["features"].set_params(transform_kind="probabilities")
     return [(name, FrozenEstimator(estimator)) for name, estimator in estimators.items()]
 
 

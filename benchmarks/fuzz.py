@@ -182,7 +182,7 @@ def hostile_models(folder: Path) -> list[bytes]:
     """Models that would take gigabytes or minutes."""
     path = folder / "seed.hwsk"
     made = []
-    for name, value in (("embedding_dim", 10**9), ("head_units", 10**6), ("backbone", "resnet50")):
+    for name, value in (("embedding_dim", 10**9), ("dense_units", 10**6), ("backbone", "resnet50")):
         path.write_bytes(large_model())
         model, arrays = persistence.read_model(path)
         model["estimator"]["params"][name] = value

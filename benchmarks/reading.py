@@ -270,7 +270,7 @@ def main(model: Path, data: str, cache: Path | None) -> None:
     for margin in (2.0, 4.0, 6.0):
         right = np.empty(len(y), object)
         for rows, others in HALVES.split(y, groups=writers):
-            corrector = SpellingCorrector(lexicon=words, margin=margin)
+            corrector = SpellingCorrector(lexicon=words, min_gain=margin)
             corrector.fit(greedy.fit(plain[rows]).predict(plain[rows]), y[rows])
             right[others] = corrector.predict(y[others])
         print(

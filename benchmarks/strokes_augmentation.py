@@ -63,8 +63,8 @@ def main(model: Path, data: str, data_home: str, n_lines: int, seen: int, seeds:
         half = len(texts) // 2
         start = time.time()
         made = [
-            *synthesizer.sample(texts[:half], prime=hands[:half], random_state=seed),
-            *synthesizer.sample(texts[half:], random_state=seed),
+            *synthesizer.sample(texts=texts[:half], prime=hands[:half], random_state=seed),
+            *synthesizer.sample(texts=texts[half:], random_state=seed),
         ]
         print(f"seed {seed}: {len(made)} lines written in {time.time() - start:.0f} s", flush=True)
         order = rng.permutation(len(made))

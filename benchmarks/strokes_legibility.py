@@ -73,10 +73,10 @@ def main(model: Path, reader: str, data: str, data_home: str, n_lines: int, stab
     real = read(reading, lines.strokes[rows])
     report_legibility("real lines", truth, real, writers=lines.writer[rows])
     for bias in (0.0, 0.5, 1.0):
-        made = synthesizer.sample(texts, bias=bias, random_state=SEED)
+        made = synthesizer.sample(texts=texts, bias=bias, random_state=SEED)
         report_legibility(f"made, bias {bias:g}", truth, read(reading, made))
     primes = [(lines.strokes[i], lines.text[i]) for i in rng.choice(np.flatnonzero(known), n_lines)]
-    made = synthesizer.sample(texts, prime=primes, bias=0.5, random_state=SEED)
+    made = synthesizer.sample(texts=texts, prime=primes, bias=0.5, random_state=SEED)
     report_legibility("made in the hands of real lines, bias 0.5", truth, read(reading, made))
 
     phis = synthesizer.attention(lines.text[rows], lines.strokes[rows])
@@ -113,10 +113,10 @@ def report_style(synthesizer: Any, lines: Any, known: list[bool], n_writers: int
     hands = [(lines.strokes[i], lines.text[i]) for i in primes]
     kinds = {"real lines": lines.strokes[held]}
     for bias in (0.0, 0.5, 1.0):
-        made = synthesizer.sample(texts, prime=hands, bias=bias, random_state=SEED)
+        made = synthesizer.sample(texts=texts, prime=hands, bias=bias, random_state=SEED)
         kinds[f"written in the hand of one line, bias {bias:g}"] = made
     kinds["written without a prime, bias 0.5"] = synthesizer.sample(
-        texts, bias=0.5, random_state=SEED
+        texts=texts, bias=0.5, random_state=SEED
     )
     print(f"{len(writers)} writers, {len(train)} lines to learn, {len(held)} to tell:")
     for name, strokes in kinds.items():

@@ -30,14 +30,14 @@ from hwsk.recognition import CharacterClassifier
 # of that strength). "lstm" is the published system; "lstm-short" stands beside "bilstm",
 # which was trained as long.
 CNN = {"architecture": "cnn", "label_smoothing": 0.1}
-CNN_ROWS = {"architecture": "cnn-rows", "label_smoothing": 0.1, "bidirectional": True}
+CNN_ROWS = {"architecture": "cnn_rows", "label_smoothing": 0.1, "bidirectional": True}
 NETWORKS = {
     "lstm": ({}, 15, 3e-3, 0.0, 0),
     "lstm-short": ({}, 8, 3e-3, 0.0, 0),
     "bilstm": ({"bidirectional": True}, 8, 3e-3, 0.0, 0),
     "bilstm-distorted": ({"bidirectional": True}, 15, 3e-3, 1.0, 0),
     "cnn": (CNN, 18, 2e-3, 1.0, 4),
-    "cnn-rows": (CNN_ROWS, 7, 2e-3, 1.0, 2),
+    "cnn_rows": (CNN_ROWS, 7, 2e-3, 1.0, 2),
 }
 
 

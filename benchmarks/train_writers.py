@@ -28,7 +28,7 @@ from hwsk.identification import LeakageWarning, WriterClassifier
 from hwsk.preprocessing import Binarizer, Grayscale, StrokeRasterizer
 from hwsk.preprocessing.augmentation import writer_augmentation
 
-SCALED = {"image_size": (64, 128), "scale": 0.5}
+SCALED = {"patch_size": (64, 128), "patch_scale": 0.5}
 # name: (parameters, epochs, learning rate, which pretraining)
 NETWORKS = {
     "small": ({}, 15, 1e-3, "others"),
@@ -36,13 +36,13 @@ NETWORKS = {
     "resnet18, from scratch": ({"backbone": "resnet18"}, 10, 1e-3, None),
     # The published head.
     "resnet50, frozen at random": (
-        {"backbone": "resnet50", "frozen": True, "head_units": 1024, "dropout": 0.5},
+        {"backbone": "resnet50", "frozen": True, "dense_units": 1024, "dropout": 0.5},
         2,
         1e-3,
         None,
     ),
     "resnet50, from scratch": (
-        {"backbone": "resnet50", "head_units": 1024, "dropout": 0.5},
+        {"backbone": "resnet50", "dense_units": 1024, "dropout": 0.5},
         2,
         1e-3,
         None,
@@ -151,14 +151,14 @@ def fold(network, data, out, k, fold, epochs, seed) -> None:
     source = NETWORKS[network][3]
     classifier = make(network, epochs or NETWORKS[network][1], seed, out, run)
     if source is not None:
-        classifier.set_params(weights=str(backbone_of(out, source)))
+        classifier.set_params(backbone_weights=str(backbone_of(out, source)))
     print(
         f"{date.today()} torch {torch.__version__}; {run}: {len(train)} lines to train, "
         f"{len(test)} to test, of {k} writers; fold seed 0, seed {seed}",
         flush=True,
     )
     start = time.time()
-    classifier.fit(bunch.images[train], bunch.writer[train], groups=bunch.form[train])
+    classifier.fit(bunch.images[train], bunch.writer[train], pages=bunch.form[train])
     seconds = np.median([epoch["dur"] for epoch in classifier.history_])
     n_weights = sum(weight.numel() for weight in classifier.net_.module_.parameters())
     sums, counts, right = log_proba_of_patches(classifier, bunch.images[test], bunch.writer[test])
@@ -190,10 +190,10 @@ def final(data, out, network, k, seed) -> None:
     _, epochs, _, source = NETWORKS[network]
     classifier = make(network, epochs, seed, out, "final")
     if source is not None:
-        classifier.set_params(weights=str(backbone_of(out, source)))
+        classifier.set_params(backbone_weights=str(backbone_of(out, source)))
     print(f"{date.today()} final: {len(train)} lines to train, {len(valid)} held out", flush=True)
-    classifier.fit(bunch.images[train], bunch.writer[train], groups=bunch.form[train])
-    classifier.set_params(callbacks=None, verbose=0, weights=None)
+    classifier.fit(bunch.images[train], bunch.writer[train], pages=bunch.form[train])
+    classifier.set_params(callbacks=None, verbose=0, backbone_weights=None)
     model = make_pipeline(*preprocessing(), classifier)
     hwsk.save(model, out / "iam-writers.hwsk")
     report_model(out / "iam-writers.hwsk", data, k)

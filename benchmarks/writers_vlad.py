@@ -67,7 +67,7 @@ def vectors_of_forms(
 ) -> np.ndarray:
     encoder = VLADEncoder(**options, random_state=SEED).fit(known)
     names, first = np.unique(form, return_index=True)
-    return encoder.transform(found, groups=form)[first[np.searchsorted(names, forms)]]
+    return encoder.transform(found, pages=form)[first[np.searchsorted(names, forms)]]
 
 
 def judge(lines: Bunch, found: list[np.ndarray], options: dict) -> dict[str, np.ndarray]:
@@ -78,8 +78,8 @@ def judge(lines: Bunch, found: list[np.ndarray], options: dict) -> dict[str, np.
         encoder = VLADEncoder(**options, random_state=SEED)
         classifier = LinearSVC(random_state=SEED)
         classifier.fit(encoder.fit_transform(take(found, train)), lines.writer[train])
-        for level, groups in (("line", None), ("form", lines.form[test])):
-            vectors = encoder.transform(take(found, test), groups=groups)
+        for level, pages in (("line", None), ("form", lines.form[test])):
+            vectors = encoder.transform(take(found, test), pages=pages)
             scores[level][test] = classifier.decision_function(vectors)
     return scores
 

@@ -140,13 +140,13 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def __init__(
         self,
         latent_dim: int = 32,
+        *,
         beta: float = 1.0,
         likelihood: str = "gaussian",
         kl_warmup: float = 0.1,
         channels: tuple[int, ...] = (32, 64, 128, 128),
         image_size: tuple[int, int] | None = None,
         image_shape: tuple[int, int] | None = None,
-        *,
         max_epochs: int = 50,
         batch_size: int = 64,
         lr: float = 1e-3,
@@ -343,7 +343,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             parts.append(self._draw(logits))
         return np.concatenate(parts)[np.argsort(order)]
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[np.float32]:
+    def sample(self, n_samples: int = 1, *, random_state: Any = None) -> NDArray[np.float32]:
         """Draw images of vectors from the standard normal distribution.
 
         Parameters

@@ -52,7 +52,7 @@ def reader():
         {"architecture": "rows", "bidirectional": True, "num_layers": 2},
         {"architecture": "rows", "cell": "gru"},
         {"architecture": "cnn"},
-        {"architecture": "cnn-rows", "bidirectional": True},
+        {"architecture": "cnn_rows", "bidirectional": True},
     ],
     ids=str,
 )
@@ -77,7 +77,7 @@ def test_bidirectional_reads_both_ways():
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8), (9, 15)])
-@pytest.mark.parametrize("architecture", ["rows", "cnn", "cnn-rows"])
+@pytest.mark.parametrize("architecture", ["rows", "cnn", "cnn_rows"])
 def test_network_takes_any_size(architecture, shape):
     module = CharacterNetwork(shape, 4, architecture)
     assert module(torch.rand(2, 1, *shape)).shape == (2, 4)

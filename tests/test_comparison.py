@@ -86,7 +86,7 @@ class KnownFeatures(MultiTaskClassifier):
 
 
 def known_features():
-    return KnownFeatures(representation="probabilities").fit(None)
+    return KnownFeatures(transform_kind="probabilities").fit(None)
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +350,7 @@ def test_networks_and_features(tmp_path):
         [
             ("latents", VariationalAutoencoder(2, **small)),
             ("hand", SiameseVerifier(**small)),
-            ("known", MultiTaskClassifier(representation="probabilities", **small)),
+            ("known", MultiTaskClassifier(transform_kind="probabilities", **small)),
         ]
     )
     comparer = HandComparer(union, random_state=0)
@@ -440,7 +440,7 @@ def test_writers_that_calibrate_nothing(images):
     with pytest.raises(NotFittedError):
         HandComparer(Pixels()).compare(X[0], X[1])
     with pytest.raises(NotFittedError):
-        HandComparer(FrozenEstimator(KnownFeatures(representation="probabilities"))).fit(X, writers)
+        HandComparer(FrozenEstimator(KnownFeatures(transform_kind="probabilities"))).fit(X, writers)
 
 
 def test_a_fit_that_fails_leaves_the_former(images):

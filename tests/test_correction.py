@@ -26,7 +26,7 @@ MISREAD = [text.replace("v", "n") for text in TEXTS[:10]] + TEXTS[10:]  # v is o
 
 @pytest.fixture(scope="module")
 def corrector():
-    return SpellingCorrector(margin=0.0).fit(MISREAD, TEXTS)
+    return SpellingCorrector(min_gain=0.0).fit(MISREAD, TEXTS)
 
 
 class Sure(BaseEstimator):
@@ -61,10 +61,10 @@ def test_edits_weigh_what_they_are_worth():
     """Of two words as far away, the one whose error the recognizer makes."""
     lexicon = ["cat", "cot"] * 5
     written = ["cat"] * 20 + ["cot"] * 20
-    likes_a = SpellingCorrector(lexicon=lexicon, margin=0.0).fit(
+    likes_a = SpellingCorrector(lexicon=lexicon, min_gain=0.0).fit(
         ["cut"] * 20 + ["cot"] * 20, written
     )
-    likes_o = SpellingCorrector(lexicon=lexicon, margin=0.0).fit(
+    likes_o = SpellingCorrector(lexicon=lexicon, min_gain=0.0).fit(
         ["cat"] * 20 + ["cut"] * 20, written
     )
     assert (likes_a.predict(["cut"])[0], likes_o.predict(["cut"])[0]) == ("cat", "cot")
@@ -72,7 +72,7 @@ def test_edits_weigh_what_they_are_worth():
 
 def test_common_words_are_likelier():
     for words in (["cat"] * 50 + ["cot"], ["cot"] * 50 + ["cat"]):
-        corrector = SpellingCorrector(lexicon=words, margin=0.0).fit(["cut", "x"], ["cxt", "x"])
+        corrector = SpellingCorrector(lexicon=words, min_gain=0.0).fit(["cut", "x"], ["cxt", "x"])
         assert corrector.predict(["czt"])[0] == words[0]
 
 
@@ -85,7 +85,7 @@ def test_confusions_are_counts():
 
 @given(st.lists(st.sampled_from(" ".join(TEXTS).split()), max_size=5), st.sampled_from(" \t\n"))
 def test_words_of_the_lexicon_are_never_changed(words, blank):
-    corrector = SpellingCorrector(margin=0.0).fit(MISREAD, TEXTS)
+    corrector = SpellingCorrector(min_gain=0.0).fit(MISREAD, TEXTS)
     text = blank.join([*words, *(word.capitalize() for word in words), "17", "—", ""])
     assert corrector.predict([text])[0] == text
 
@@ -105,7 +105,7 @@ def test_right_text_of_unknown_words_is_left_alone():
 
 def test_margin_and_edits_bound_corrections(corrector):
     assert corrector.predict(["riner"])[0] == "river"
-    assert copy.copy(corrector).set_params(margin=1e3).predict(["riner"])[0] == "riner"
+    assert copy.copy(corrector).set_params(min_gain=1e3).predict(["riner"])[0] == "riner"
     assert copy.copy(corrector).set_params(max_edits=0).predict(["riner"])[0] == "riner"
     assert corrector.predict(["rinen"])[0] == "river"  # two edits
     assert copy.copy(corrector).set_params(max_edits=1).predict(["rinen"])[0] == "rinen"
@@ -116,7 +116,7 @@ def test_margin_and_edits_bound_corrections(corrector):
 
 def test_sure_words_are_left_alone():
     for confidence, expected in ((0.5, "river"), (0.95, "riner")):
-        corrector = SpellingCorrector(Sure(confidence), cv=3, margin=0.0).fit(MISREAD, TEXTS)
+        corrector = SpellingCorrector(Sure(confidence), cv=3, min_gain=0.0).fit(MISREAD, TEXTS)
         assert corrector.predict(["riner"])[0] == expected
 
 
@@ -184,7 +184,7 @@ def test_save_and_clone(tmp_path):
 
 def test_a_search_over_its_parameters():
     search = GridSearchCV(
-        SpellingCorrector(Sure(), margin=0.0),
+        SpellingCorrector(Sure(), min_gain=0.0),
         {"max_edits": [0, 1], "recognizer__confidence": [0.5]},
     )
     assert search.fit(MISREAD, TEXTS).best_params_["max_edits"] == 1
@@ -272,7 +272,7 @@ def test_forms_blanks_and_case():
 
 
 def test_before_a_corrector():
-    pipeline = make_pipeline(TextNormalizer(case="lower"), SpellingCorrector(margin=0.0))
+    pipeline = make_pipeline(TextNormalizer(case="lower"), SpellingCorrector(min_gain=0.0))
     assert pipeline.fit(MISREAD, TEXTS).predict(["THE  RINER"])[0] == "the river"
 
 

@@ -33,8 +33,8 @@ SMALL = {
     "SiameseVerifier": {**ENCODER, "comparator": LocalDescriptorMatching()},
     "MultiTaskClassifier": ENCODER,
     "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
-    "WriterClassifier": {"image_size": 32, "n_patches": 2, "max_epochs": 1},
-    "WriterEmbedder": {"image_size": 32, "n_patches": 2, "max_epochs": 1},
+    "WriterClassifier": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
+    "WriterEmbedder": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
     "StrokePredictor": {"hidden_units": 64, "num_layers": 1, "max_epochs": 2},
     "HandwritingSynthesizer": {"hidden_units": 64, "num_layers": 1, "max_epochs": 2},
 }

@@ -35,7 +35,7 @@ from hwsk.networks.resnet import BasicBlock, ResNet, load_backbone, resnet18, re
 from hwsk.preprocessing import HeightNormalizer
 
 N_WRITERS, N_TRAIN = 3, 45
-SMALL = {"image_size": (32, 64), "n_patches": 4, "max_epochs": 12, "random_state": 0}
+SMALL = {"patch_size": (32, 64), "n_patches": 4, "max_epochs": 12, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_weights_from_files(tmp_path, lines, fitted):
     safetensors.torch.save_file(whole, tmp_path / "own.safetensors")
     for name in ("own.pth", "own.safetensors"):
         further = WriterClassifier(
-            **{**SMALL, "max_epochs": 1}, weights=tmp_path / name, frozen=True
+            **{**SMALL, "max_epochs": 1}, backbone_weights=tmp_path / name, frozen=True
         ).fit(lines.images[:20], lines.writer[:20])
         now = further.net_.module_.backbone.state_dict()
         assert all(torch.equal(now[name], backbone[name]) for name in backbone)
@@ -277,7 +277,12 @@ def test_imagenet_weights_are_downloaded_once(server, monkeypatch, lines):
     publish(folder, official, monkeypatch)
     for _ in range(2):
         classifier = WriterClassifier(
-            "resnet18", "imagenet", frozen=True, image_size=32, n_patches=1, max_epochs=1
+            "resnet18",
+            backbone_weights="imagenet",
+            frozen=True,
+            patch_size=32,
+            n_patches=1,
+            max_epochs=1,
         ).fit(lines.images[:8], lines.writer[:8])
     assert len(Quiet.asked) == 1
     state = checkpoint("resnet18")
@@ -296,8 +301,10 @@ def test_failed_download_leaves_nothing(trouble, server, monkeypatch, lines):
         file.write_bytes(file.read_bytes()[: 1 << 20])
     else:
         file.unlink()
-    classifier = WriterClassifier("resnet18", "imagenet", image_size=32, max_epochs=1)
-    with pytest.raises(OSError, match=r"http.*pass its path as weights"):
+    classifier = WriterClassifier(
+        "resnet18", backbone_weights="imagenet", patch_size=32, max_epochs=1
+    )
+    with pytest.raises(OSError, match=r"http.*pass its path as backbone_weights"):
         classifier.fit(lines.images[:8], lines.writer[:8])
     assert not list((folder / "home" / "downloaded").iterdir())
     assert not hasattr(classifier, "net_") and not hasattr(classifier, "classes_")
@@ -307,7 +314,7 @@ def test_unusable_checkpoints(tmp_path, lines):
     X, y = lines.images[:8], lines.writer[:8]
 
     def fit(weights, backbone="resnet18"):
-        WriterClassifier(backbone, weights, image_size=32, max_epochs=1).fit(X, y)
+        WriterClassifier(backbone, backbone_weights=weights, patch_size=32, max_epochs=1).fit(X, y)
 
     with pytest.raises(FileNotFoundError, match=r"no\.pth.*there is no such file"):
         fit(tmp_path / "no.pth")
@@ -347,11 +354,11 @@ def test_writers_are_distinguished(fitted, lines):
 
 def test_pages_are_judged_as_one(fitted, lines):
     X, pages = lines.images[N_TRAIN:], lines.page[N_TRAIN:]
-    alone, together = fitted.predict_log_proba(X), fitted.predict_log_proba(X, pages)
+    alone, together = fitted.predict_log_proba(X), fitted.predict_log_proba(X, pages=pages)
     for page in np.unique(pages):
         assert len(np.unique(together[pages == page], axis=0)) == 1
     numbers = np.arange(len(X))
-    np.testing.assert_allclose(fitted.predict_log_proba(X, numbers), alone)
+    np.testing.assert_allclose(fitted.predict_log_proba(X, pages=numbers), alone)
     # A page is the mean over the patches of its lines.
     patches = [fitted.predict_patches(image)[fitted.classes_] for image in X]
     of_page = np.concatenate(
@@ -359,7 +366,7 @@ def test_pages_are_judged_as_one(fitted, lines):
     )
     expected = torch.from_numpy(of_page.mean(axis=0)).log_softmax(0)
     np.testing.assert_allclose(together[0], expected, atol=1e-6)
-    assert fitted.score(X, lines.writer[N_TRAIN:], groups=pages) >= fitted.score(
+    assert fitted.score(X, lines.writer[N_TRAIN:], pages=pages) >= fitted.score(
         X, lines.writer[N_TRAIN:]
     )
 
@@ -422,8 +429,10 @@ def test_saved_and_dumped(fitted, lines, tmp_path):
 
 def test_loaded_without_its_checkpoint(tmp_path, lines):
     file = put_checkpoint(tmp_path / "weights.pth")
-    classifier = WriterClassifier("resnet18", file, True, image_size=32, n_patches=1, max_epochs=1)
-    classifier.set_params(weights=str(file)).fit(lines.images[:8], lines.writer[:8])
+    classifier = WriterClassifier(
+        "resnet18", backbone_weights=file, frozen=True, patch_size=32, n_patches=1, max_epochs=1
+    )
+    classifier.set_params(backbone_weights=str(file)).fit(lines.images[:8], lines.writer[:8])
     expected = classifier.predict_proba(lines.images[:2])
     hwsk.save(classifier, tmp_path / "model.hwsk")
     file.unlink()
@@ -432,7 +441,7 @@ def test_loaded_without_its_checkpoint(tmp_path, lines):
 
 
 def test_own_backbone(lines):
-    classifier = WriterClassifier(Flat, **{**SMALL, "max_epochs": 1}, frozen=1, head_units=5)
+    classifier = WriterClassifier(Flat, **{**SMALL, "max_epochs": 1}, frozen=1, dense_units=5)
     classifier.fit(lines.images[:20], lines.writer[:20])
     assert classifier.transform(lines.images[:2]).shape == (2, 5)
     with pytest.raises(TypeError, match=r"Map gives shape .1, 1, 64, 64. for a batch of one patch"):
@@ -449,9 +458,9 @@ def test_training_goes_on(lines):
     assert classifier.history_[0]["train_loss"] < 0.6 * loss  # 0.26 to 0.32 with four seeds
     assert not torch.equal(first, classifier.net_.module_.output.weight)
     with pytest.raises(ValueError, match="another architecture"):
-        classifier.set_params(head_units=7).fit(X, y)
+        classifier.set_params(dense_units=7).fit(X, y)
     with pytest.raises(ValueError, match=r"labels are none of the 3 classes.*'nobody'"):
-        classifier.set_params(head_units=None).fit(X, ["nobody", *y[1:]])
+        classifier.set_params(dense_units=None).fit(X, ["nobody", *y[1:]])
     assert classifier.predict(X).shape == (20,)  # what failed changed nothing
 
 
@@ -471,13 +480,13 @@ def test_early_stopping_holds_out_pages_of_writers_with_another(lines):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        classifier.fit(lines.images, lines.writer, groups=lines.page)
+        classifier.fit(lines.images, lines.writer, pages=lines.page)
     assert {"valid_loss", "valid_score"} <= set(classifier.history_[0])
     train, valid = classifier._split_pages(lines.writer, len(lines.page), lines.page, 0)
     assert not set(lines.page[train]) & set(lines.page[valid])
     assert set(lines.writer[train]) == set(lines.writer)
     with pytest.raises(ValueError, match="no writer has two pages"):
-        classifier.fit(lines.images, lines.writer, groups=lines.writer)
+        classifier.fit(lines.images, lines.writer, pages=lines.writer)
 
 
 def test_plateau_lowers_the_rate(lines):
@@ -505,51 +514,41 @@ def test_grid_search_in_a_pipeline(lines):
 # Leakage
 
 
-@pytest.fixture(scope="module")
-def files(lines, tmp_path_factory):
-    """Lines in files that are named as IAM's: two forms a writer."""
-    folder = tmp_path_factory.mktemp("iam")
-    paths = []
-    for i, (image, writer) in enumerate(zip(lines.images, lines.writer, strict=True)):
-        number = int(str(writer).strip("w") or 0) if str(writer).strip("w").isdigit() else i
-        path = folder / f"a01-{number * 2 + i % 2:03d}-{i:02d}.png"
-        cv2.imwrite(str(path), image)
-        paths.append(str(path))
-    return np.array(paths, object)
-
-
-def test_leakage_in_cross_validation_warns(files, lines):
-    model = make_pipeline(HeightNormalizer(32), WriterClassifier(**{**SMALL, "max_epochs": 1}))
-    X, y = files[:30], lines.writer[:30]
-    with pytest.warns(LeakageWarning, match="come from pages that `fit` has seen"):
-        cross_val_score(model, X, y, cv=KFold(2, shuffle=True, random_state=0))
-    forms = [os.path.basename(path)[:7] for path in X]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", LeakageWarning)
-        scores = cross_val_score(model, X, y, groups=forms, cv=GroupKFold(2), error_score="raise")
-    assert len(scores) == 2
-
-
-def test_leakage_by_groups_with_metadata_routing(lines):
+def test_leakage_by_pages_with_metadata_routing(lines):
     X, y, pages = lines.images[:30], lines.writer[:30], lines.page[:30]
     with sklearn.config_context(enable_metadata_routing=True):
         model = WriterClassifier(**{**SMALL, "max_epochs": 1})
-        model.set_fit_request(groups=True).set_score_request(groups=True)
+        model.set_fit_request(pages=True).set_score_request(pages=True)
         with pytest.warns(LeakageWarning):
-            cross_val_score(model, X, y, params={"groups": pages}, cv=KFold(2))
+            cross_val_score(model, X, y, params={"pages": pages}, cv=KFold(2))
 
 
-def test_pages_are_remembered(files, lines, fitted):
+def test_without_pages_nothing_is_known_of_leakage(lines, tmp_path):
+    names = ["a01-000u-00.png", "a01-000u-s00-01.png"]  # of IAM, official and of Kaggle
+    paths = [str(tmp_path / name) for name in names]
+    for path, image in zip(paths, lines.images, strict=False):
+        cv2.imwrite(path, image)
+    classifier = WriterClassifier(**{**SMALL, "max_epochs": 1}).fit(paths, ["a", "b"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LeakageWarning)
+        classifier.predict(paths)
+        classifier.predict(paths, pages=["a01-000u"] * 2)
+    classifier.fit(paths, ["a", "b"], pages=["a01-000u"] * 2)
+    with pytest.warns(LeakageWarning, match="2 of 2 images come from pages .* 'a01-000u'"):
+        classifier.predict(paths, pages=["a01-000u"] * 2)
+
+
+def test_pages_are_remembered(lines, fitted):
     assert fitted.pages_.size == 0
     classifier = WriterClassifier(**{**SMALL, "max_epochs": 1})
-    classifier.fit(files[:10], lines.writer[:10])
-    assert set(classifier.pages_) == {os.path.basename(path)[:7] for path in files[:10]}
-    classifier.fit(lines.images[:10], lines.writer[:10], groups=lines.page[:10])
+    classifier.fit(lines.images[:10], lines.writer[:10], pages=lines.page[:10])
     assert set(classifier.pages_) == set(lines.page[:10])
     for judge in (classifier.predict, classifier.predict_proba, classifier.predict_log_proba):
         with pytest.warns(LeakageWarning, match="such as") as caught:
-            judge(lines.images[:3], groups=lines.page[:3])
+            judge(lines.images[:3], pages=lines.page[:3])
         assert caught[0].filename == __file__
+    classifier.partial_fit(lines.images[10:12], lines.writer[10:12], pages=["new", "new"])
+    assert set(classifier.pages_) == {*lines.page[:10], "new"}
 
 
 # Bad input
@@ -564,7 +563,7 @@ def test_no_ink(fitted, lines):
         proba = fitted.predict_proba(images)
     assert caught[0].filename == __file__
     np.testing.assert_allclose(proba[9], 1 / 3)
-    together = fitted.predict_proba(images, groups=[0] * 10)  # the page's other lines tell
+    together = fitted.predict_proba(images, pages=[0] * 10)  # the page's other lines tell
     np.testing.assert_allclose(together[9], together[0])
 
 
@@ -577,7 +576,7 @@ def test_image_smaller_than_a_patch(fitted, lines):
 @pytest.mark.parametrize("size", [(0, 5), (3,), (1, 2, 3), (2.5, 3), ("a", 1)])
 def test_wrong_patch_size(size, lines):
     with pytest.raises(ValueError, match="a patch has a height and a width"):
-        WriterClassifier(image_size=size).fit(lines.images[:5], lines.writer[:5])
+        WriterClassifier(patch_size=size).fit(lines.images[:5], lines.writer[:5])
 
 
 def test_wrong_calls(fitted, lines):
@@ -587,9 +586,9 @@ def test_wrong_calls(fitted, lines):
     with pytest.raises(ValueError, match="target y is None"):
         WriterClassifier(**SMALL).fit(X, None)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        WriterClassifier(**SMALL).fit(X, y, groups=y[:3])
+        WriterClassifier(**SMALL).fit(X, y, pages=y[:3])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        fitted.predict(X, groups=y[:3])
+        fitted.predict(X, pages=y[:3])
     with pytest.raises(ValueError, match="frozen=9, and the backbone has 4 stages"):
         WriterClassifier(**SMALL, frozen=9).fit(X, y)
     with pytest.warns(UserWarning, match="look inverted"):
@@ -620,7 +619,7 @@ def hands():
 
 def test_embedder_brings_a_hand_together(hands):
     embedder = WriterEmbedder(
-        image_size=(32, 64), embedding_dim=16, n_patches=4, max_epochs=15, random_state=0
+        patch_size=(32, 64), embedding_dim=16, n_patches=4, max_epochs=15, random_state=0
     )
     seen, new = hands.writer < "w006", hands.writer >= "w006"
     embedder.fit(hands.images[seen], hands.writer[seen])
@@ -636,7 +635,7 @@ def test_embedder_brings_a_hand_together(hands):
 def test_embedder_in_a_pipeline_and_in_a_file(hands, tmp_path):
     model = make_pipeline(
         HeightNormalizer(32),
-        WriterEmbedder(image_size=(32, 64), max_epochs=4, n_patches=2, random_state=0),
+        WriterEmbedder(patch_size=(32, 64), max_epochs=4, n_patches=2, random_state=0),
         KNeighborsClassifier(3),
     )
     model.fit(hands.images[:64], hands.writer[:64])
@@ -650,7 +649,7 @@ def test_embedder_in_a_pipeline_and_in_a_file(hands, tmp_path):
 
 def test_embedder_stops_by_other_writers(hands):
     embedder = WriterEmbedder(
-        image_size=(32, 64), max_epochs=2, n_patches=2, early_stopping=True, validation_fraction=0.3
+        patch_size=(32, 64), max_epochs=2, n_patches=2, early_stopping=True, validation_fraction=0.3
     )
     embedder.fit(hands.images, hands.writer, groups=hands.writer)
     assert 0 <= embedder.history_[0]["valid_score"] <= 1

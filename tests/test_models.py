@@ -293,7 +293,7 @@ TEXTS = ["the weather was fine that day", "and they went down to the sea", "wher
 
 def test_synthesizer_writes_what_the_reader_reads():
     synthesizer = hwsk.load(FOLDER / "synthesizer.hwsk")
-    lines = synthesizer.sample(TEXTS * 2, random_state=0)
+    lines = synthesizer.sample(texts=TEXTS * 2, random_state=0)
     assert all(np.isfinite(strokes).all() for strokes in lines)
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     read = reader.predict(StrokeRasterizer(height=96).fit_transform(lines))

@@ -147,7 +147,7 @@ def test_class_weights(words):
 def test_transform(words, fitted):
     features = fitted.transform(words.images)
     assert features.shape == (180, 256) and features.dtype == np.float32
-    side_by_side = pickle.loads(pickle.dumps(fitted)).set_params(representation="probabilities")
+    side_by_side = pickle.loads(pickle.dumps(fitted)).set_params(transform_kind="probabilities")
     np.testing.assert_allclose(
         side_by_side.transform(words.images),
         np.hstack(fitted.predict_proba(words.images)),

@@ -90,7 +90,7 @@ SMALL = {
     "CTCRecognizer": {"height": 8, "max_epochs": 1},
     "MultiTaskClassifier": {
         "channels": (4, 8, 8, 8),
-        "hidden_units": 32,
+        "dense_units": 32,
         "max_epochs": 12,
         "batch_size": 16,
         "lr": 0.03,
@@ -100,7 +100,7 @@ SMALL = {
         "channels": (2, 2, 2, 2),
         "embedding_dim": 4,
         "max_epochs": 2,
-        "hidden_units": 8,
+        "dense_units": 8,
     },
     "VLADEncoder": {"n_clusters": 2, "n_components": 3},
     "VariationalAutoencoder": {
@@ -109,10 +109,10 @@ SMALL = {
         "max_epochs": 2,
         "precision": "float64",
     },
-    "WriterEmbedder": {"backbone": TinyBackbone, "image_size": 6, "n_patches": 1, "max_epochs": 2},
+    "WriterEmbedder": {"backbone": TinyBackbone, "patch_size": 6, "n_patches": 1, "max_epochs": 2},
     "WriterClassifier": {
         "backbone": TinyBackbone,
-        "image_size": 6,
+        "patch_size": 6,
         "n_patches": 1,
         "max_epochs": 8,
         "batch_size": 16,
@@ -212,6 +212,14 @@ def test_estimators_are_found():
     assert {name.rpartition(".")[2] for name in ESTIMATORS} >= {"CTCRecognizer", "Binarizer"}
 
 
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if hasattr(ESTIMATORS[n], "sample")])
+def test_sample_has_one_signature(name):
+    parameters = [*inspect.signature(ESTIMATORS[name].sample).parameters.values()][1:]
+    assert (parameters[0].name, parameters[0].default) == ("n_samples", 1)
+    assert {parameter.kind for parameter in parameters[1:]} == {inspect.Parameter.KEYWORD_ONLY}
+    assert (parameters[-1].name, parameters[-1].default) == ("random_state", None)
+
+
 # What is compared by pairs takes no table; it is checked on its native inputs alone.
 NO_TABLES = {"SiameseVerifier", "HandComparer", "DescriptorHistogram"}
 TABLES = [name for name in ESTIMATORS if name.rpartition(".")[2] not in NO_TABLES]
@@ -241,12 +249,12 @@ NATIVE = {
 SMALL_NATIVE = {
     "CharacterClassifier": {"hidden_units": 16, "num_layers": 1, "max_epochs": 2},
     "HandwritingSynthesizer": {"hidden_units": 8, "num_layers": 1, "max_epochs": 1},
-    "MultiTaskClassifier": {"channels": (4, 8, 8, 8), "hidden_units": 16, "max_epochs": 2},
+    "MultiTaskClassifier": {"channels": (4, 8, 8, 8), "dense_units": 16, "max_epochs": 2},
     "SiameseVerifier": {**SMALL["SiameseVerifier"], "image_size": (32, 64)},
     "StrokePredictor": {"hidden_units": 8, "num_layers": 1, "max_epochs": 1},
     "VariationalAutoencoder": {"latent_dim": 2, "channels": (4, 8, 8, 8), "max_epochs": 2},
-    "WriterClassifier": {"image_size": 32, "n_patches": 1, "max_epochs": 1},
-    "WriterEmbedder": {"image_size": 32, "n_patches": 1, "max_epochs": 1},
+    "WriterClassifier": {"patch_size": 32, "n_patches": 1, "max_epochs": 1},
+    "WriterEmbedder": {"patch_size": 32, "n_patches": 1, "max_epochs": 1},
 }
 A_TABLE = "rows of numbers are taken as a table, as scikit-learn's own suite asks"
 KNOWN = {

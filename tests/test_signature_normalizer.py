@@ -54,7 +54,7 @@ def test_edges_and_specks_of_the_scan_are_left_out():
     dirty[20:130, 396] = 30  # a streak beside the edge
     dirty[142:147, 300:305] = 60  # a speck
     assert distance(clean, normalize(dirty)) < 0.01
-    assert distance(clean, normalize(dirty, speck=0.0)) > 0.01
+    assert distance(clean, normalize(dirty, speck_widths=0.0)) > 0.01
 
 
 def test_an_image_without_ink_comes_out_blank():

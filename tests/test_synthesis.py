@@ -220,8 +220,8 @@ def test_a_fit_goes_on_from_its_checkpoint(tmp_path):
 def test_global_generators_are_left_alone():
     state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     model = tiny(HandwritingSynthesizer, random_state=None).fit(TEXTS[:9], STROKES[:9])
-    tiny(weight_noise=0.1).fit(STROKES[:9]).sample(2, 10)
-    model.sample(["ab"], random_state=None)
+    tiny(weight_noise=0.1).fit(STROKES[:9]).sample(2, n_points=10)
+    model.sample(texts=["ab"], random_state=None)
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
     assert (torch.get_rng_state() == torch_state).all()
 
@@ -230,30 +230,35 @@ def test_global_generators_are_left_alone():
 
 
 def test_samples_of_a_predictor(predictor):
-    lines = predictor.sample(3, 50, random_state=0)
+    lines = predictor.sample(3, n_points=50, random_state=0)
     assert [line.shape for line in lines] == [(51, 3)] * 3
     assert lines[0].dtype == np.float32
     for line in lines:
         assert (line[0] == 0).all() and line[-1, 2] == 1
         assert set(np.unique(line[:, 2])) <= {0, 1}
-    np.testing.assert_allclose(predictor.sample(1, 50, random_state=0)[0], lines[0], atol=1e-3)
     np.testing.assert_allclose(
-        predictor.sample(1, 30, random_state=0)[0][:-1], lines[0][:30], atol=1e-3
+        predictor.sample(1, n_points=50, random_state=0)[0], lines[0], atol=1e-3
     )
-    other = predictor.sample(1, 50, random_state=1)[0]
+    np.testing.assert_allclose(
+        predictor.sample(1, n_points=30, random_state=0)[0][:-1], lines[0][:30], atol=1e-3
+    )
+    other = predictor.sample(1, n_points=50, random_state=1)[0]
     assert abs(other - lines[0]).max() > 1
-    steps = np.concatenate([line[1:, :2] for line in predictor.sample(3, 50, bias=2.0)])
+    steps = np.concatenate([line[1:, :2] for line in predictor.sample(3, n_points=50, bias=2.0)])
     assert np.median(np.abs(steps).max(axis=1)) == pytest.approx(10, abs=1)
 
 
 def test_bias_regularizes(predictor):
     def spread(bias):
-        steps = np.concatenate([s[1:, :2] for s in predictor.sample(9, 60, bias=bias)])
+        steps = np.concatenate([s[1:, :2] for s in predictor.sample(9, n_points=60, bias=bias)])
         return np.abs(steps - np.rint(steps / 10) * 10).mean()
 
     assert spread(5.0) < spread(0.0) / 2
     model = copy.deepcopy(predictor).set_params(bias=5.0)
-    a, b = model.sample(1, 20, random_state=0), predictor.sample(1, 20, bias=5.0, random_state=0)
+    a, b = (
+        model.sample(1, n_points=20, random_state=0),
+        predictor.sample(1, n_points=20, bias=5.0, random_state=0),
+    )
     np.testing.assert_array_equal(a[0], b[0])
 
 
@@ -262,9 +267,12 @@ def test_predict_is_a_function_of_the_text(synthesizer):
     np.testing.assert_allclose(first, again, atol=1e-3)
     assert read(first) != read(other)
     np.testing.assert_allclose(synthesizer.predict(["abc"])[0], first, atol=1e-3)
-    drawn = synthesizer.sample(["abc", "abc"], random_state=0)
+    drawn = synthesizer.sample(texts=["abc", "abc"], random_state=0)
     assert abs(drawn[0][:5] - drawn[1][:5]).max() > 0
-    repeated = synthesizer.sample(["abc"], random_state=0)
+    twice = synthesizer.sample(2, texts=["abc"], random_state=0)
+    for one, other in zip(twice, drawn, strict=True):
+        np.testing.assert_array_equal(one, other)
+    repeated = synthesizer.sample(texts=["abc"], random_state=0)
     np.testing.assert_allclose(repeated[0], drawn[0], atol=1e-3)
 
 
@@ -281,10 +289,10 @@ def test_many_texts_of_many_lengths(synthesizer):
 def test_a_prime_is_not_in_the_result(synthesizer):
     rng = np.random.default_rng(0)
     prime = (write("cab", rng), "cab")
-    written = synthesizer.sample(["bac", "ab"], prime=prime, random_state=0)
+    written = synthesizer.sample(texts=["bac", "ab"], prime=prime, random_state=0)
     assert [read(strokes) for strokes in written] == ["bac", "ab"]
     one_each = [prime, (write("bb", rng), "bb")]
-    written = synthesizer.sample(["bac", "ab"], prime=one_each, random_state=0)
+    written = synthesizer.sample(texts=["bac", "ab"], prime=one_each, random_state=0)
     assert [read(strokes) for strokes in written] == ["bac", "ab"]
     assert (written[0][0] == 0).all()
 
@@ -318,8 +326,8 @@ def test_saved_and_loaded_they_write_the_same(synthesizer, predictor, tmp_path):
     np.testing.assert_array_equal(loaded.predict(["ab"])[0], synthesizer.predict(["ab"])[0])
     assert loaded.score(TEXTS[:5], STROKES[:5]) == synthesizer.score(TEXTS[:5], STROKES[:5])
     copied = pickle.loads(pickle.dumps(predictor))
-    np.testing.assert_array_equal(copied.sample(1, 9, random_state=0)[0],
-                                  predictor.sample(1, 9, random_state=0)[0])  # fmt: skip
+    np.testing.assert_array_equal(copied.sample(1, n_points=9, random_state=0)[0],
+                                  predictor.sample(1, n_points=9, random_state=0)[0])  # fmt: skip
     hwsk.save(predictor, tmp_path / "p.hwsk", half_precision=True)
     assert hwsk.load(tmp_path / "p.hwsk").score(STROKES) == pytest.approx(
         predictor.score(STROKES), abs=1
@@ -333,7 +341,7 @@ def test_tables_of_numbers():
     predictor = StrokePredictor(**SMALL, max_epochs=5).fit(walks)
     free = StrokePredictor(**SMALL, max_epochs=5).fit(rng.permuted(walks, axis=0))
     assert predictor.score(walks) > free.score(walks)
-    assert predictor.sample(7, 4, random_state=0).shape == (7, 4)
+    assert predictor.sample(7, n_points=4, random_state=0).shape == (7, 4)
     with pytest.raises(ValueError, match="4 features as input"):
         predictor.score(X[:, :3])
     y = 3 * X[:, 0] + rng.normal(0, 0.1, 200)
@@ -400,7 +408,7 @@ def test_texts_that_are_none(synthesizer, texts, words):
     with pytest.raises(ValueError, match=words):
         synthesizer.predict(texts)
     with pytest.raises(ValueError, match=words):
-        synthesizer.sample(texts)
+        synthesizer.sample(texts=texts)
 
 
 @pytest.mark.parametrize(
@@ -418,19 +426,19 @@ def test_texts_that_are_none(synthesizer, texts, words):
 )
 def test_primes_that_are_none(synthesizer, prime, words):
     with pytest.raises(ValueError, match=words):
-        synthesizer.sample(["ab", "bc"], prime=prime)
+        synthesizer.sample(texts=["ab", "bc"], prime=prime)
 
 
 def test_other_bad_input(synthesizer, predictor):
     for call in (
-        lambda: predictor.sample(1, 5, bias=-0.1),
-        lambda: synthesizer.sample(["ab"], bias=-0.1),
+        lambda: predictor.sample(1, n_points=5, bias=-0.1),
+        lambda: synthesizer.sample(texts=["ab"], bias=-0.1),
         lambda: tiny(bias=-1.0).fit(STROKES),
     ):
         with pytest.raises(ValueError, match="bias"):
             call()
     with pytest.raises(ValueError, match="n_points"):
-        predictor.sample(1, 0)
+        predictor.sample(1, n_points=0)
     with pytest.raises(NotFittedError):
         tiny().sample()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

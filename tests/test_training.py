@@ -29,6 +29,7 @@ from hwsk._training.devices import resolve_device, resolve_precision, seeded
 from hwsk.callbacks import Checkpoint, OneCycle
 from hwsk.metrics import character_error_rate
 from hwsk.preprocessing import Grayscale, InkCropper
+from hwsk.recognition import CharacterClassifier
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing"),
@@ -136,6 +137,16 @@ def test_resolve_device(monkeypatch):
     assert resolve_device("auto").type == "mps"
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert resolve_device("auto").type == "cpu"
+
+
+def test_a_torch_device_counts_as_its_name(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
+    classifier = CharacterClassifier(
+        hidden_units=4, num_layers=1, max_epochs=1, device=torch.device("cpu"), random_state=0
+    ).fit(images, np.arange(12) % 2)
+    assert clone(classifier).device == torch.device("cpu")
+    hwsk.save(classifier, tmp_path / "model.hwsk")
+    assert hwsk.load(tmp_path / "model.hwsk").device == "cpu"
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])

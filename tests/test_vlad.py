@@ -232,30 +232,30 @@ def test_whitening_keeps_what_fit_saw_apart(words, descriptors):
     assert mean_average_precision(words.writer, distances) > 0.6  # by chance: 0.35
 
 
-def test_groups_are_encoded_as_one(descriptors):
+def test_pages_are_encoded_as_one(descriptors):
     X, groups = descriptors[:6], ["b", "a", "b", "c", "a", "b"]
     encoder = VLADEncoder(6, n_components=None, random_state=0).fit(descriptors)
-    together = encoder.transform(X, groups=groups)
+    together = encoder.transform(X, pages=groups)
     pages = [np.concatenate([X[i] for i in rows]) for rows in ([1, 4], [0, 2, 5], [3])]
     expected = encoder.transform(pages)[[1, 0, 1, 2, 0, 1]]
     np.testing.assert_allclose(together, expected, atol=1e-5)
     encoder = VLADEncoder(6, n_components=4, random_state=0)
-    vectors = encoder.fit_transform(X, groups=groups)
+    vectors = encoder.fit_transform(X, pages=groups)
     assert vectors.shape == (6, 2)  # three groups span two dimensions
-    np.testing.assert_allclose(vectors, encoder.transform(X, groups=groups), atol=1e-5)
+    np.testing.assert_allclose(vectors, encoder.transform(X, pages=groups), atol=1e-5)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        encoder.transform(X, groups=groups[1:])
+        encoder.transform(X, pages=groups[1:])
 
 
-def test_groups_pass_through_a_pipeline(words):
+def test_pages_pass_through_a_pipeline(words):
     pages = np.char.add(words.writer.astype(str), np.repeat(["-1", "-2"], 30))
     first, second = np.arange(30), np.arange(30, 60)
     with sklearn.config_context(enable_metadata_routing=True):
         encoder = VLADEncoder(8, n_components=16, random_state=0)
-        encoder.set_fit_request(groups=True).set_transform_request(groups=True)
+        encoder.set_fit_request(pages=True).set_transform_request(pages=True)
         pipeline = make_pipeline(LocalDescriptors(), encoder, KNeighborsClassifier(1))
-        pipeline.fit(words.images[first], words.writer[first], groups=np.arange(30))
-        predicted = pipeline.predict(words.images[second], groups=pages[second])
+        pipeline.fit(words.images[first], words.writer[first], pages=np.arange(30))
+        predicted = pipeline.predict(words.images[second], pages=pages[second])
     np.testing.assert_array_equal(predicted, words.writer[second])
 
 
@@ -340,8 +340,8 @@ def test_a_blank_image_is_counted_and_zero(words, n_components):
     assert record[0].filename == __file__
     assert not vectors[8].any()
     np.testing.assert_allclose(np.linalg.norm(vectors[:8], axis=1), 1, rtol=1e-5)
-    with pytest.warns(UserWarning, match="1 of 2 groups have no descriptor") as record:
-        encoder.transform(X, groups=[0] * 8 + [1])
+    with pytest.warns(UserWarning, match="1 of 2 pages have no descriptor") as record:
+        encoder.transform(X, pages=[0] * 8 + [1])
     for learn in (encoder.fit, encoder.fit_transform):
         with pytest.warns(UserWarning, match="rows 8$") as record:
             learn(X)

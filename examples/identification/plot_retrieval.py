@@ -69,10 +69,10 @@ report("lines", archive.writer, distances, pages)
 # %%
 # Encode pages
 # ------------
-# With ``groups``, the encoder sums over all lines of a page.
+# With ``pages``, the encoder sums over all lines of a page.
 descriptors = encoder[:-1].transform(archive.images)
 _, first = np.unique(pages, return_index=True)
-of_page = encoder[-1].transform(descriptors, groups=pages)[first]
+of_page = encoder[-1].transform(descriptors, pages=pages)[first]
 report("pages", archive.writer[first], pairwise_distances(of_page, metric="cosine"))
 
 # %%

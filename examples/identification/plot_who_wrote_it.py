@@ -49,7 +49,7 @@ print(f"{len(set(pages[train]))} pages to learn from, {len(set(pages[test]))} to
 # -----
 # Made writers have inks of their own, some black, some grey. That is nobody's hand: a
 # :class:`~hwsk.preprocessing.Binarizer` takes it away. The classifier draws patches where there is
-# ink, other ones in each epoch. ``groups`` names the pages that it learns from.
+# ink, other ones in each epoch. ``pages`` names the pages that it learns from.
 from sklearn.pipeline import Pipeline
 
 from hwsk.identification import WriterClassifier
@@ -60,16 +60,16 @@ identifier = Pipeline(
         ("binarize", Binarizer()),
         (
             "identify",
-            WriterClassifier(image_size=(32, 64), max_epochs=12, batch_size=4, random_state=0),
+            WriterClassifier(patch_size=(32, 64), max_epochs=12, batch_size=4, random_state=0),
         ),
     ]
 )
-identifier.fit(made.images[train], made.writer[train], identify__groups=pages[train])
+identifier.fit(made.images[train], made.writer[train], identify__pages=pages[train])
 
 # %%
 # From a patch to a page
 # ----------------------
-# The log-probabilities of patches are averaged over a line; with ``groups``, over all lines of a
+# The log-probabilities of patches are averaged over a line; with ``pages``, over all lines of a
 # page, which then get one answer.
 from sklearn.metrics import accuracy_score
 
@@ -82,7 +82,7 @@ right = [
 ]
 print(f"patches {np.concatenate(right).mean():.2f}")
 print(f"lines   {accuracy_score(y, identifier.predict(X)):.2f}")
-of_page = identifier.predict(X, groups=pages[test])
+of_page = identifier.predict(X, pages=pages[test])
 _, first = np.unique(pages[test], return_index=True)
 print(f"pages   {accuracy_score(y[first], of_page[first]):.2f}")
 
@@ -126,5 +126,5 @@ from hwsk.identification import LeakageWarning
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", LeakageWarning)
-    identifier.predict(made.images[train], groups=pages[train])
+    identifier.predict(made.images[train], pages=pages[train])
 print(caught[0].message)

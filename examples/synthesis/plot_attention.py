@@ -22,7 +22,7 @@ from hwsk.plotting import AttentionDisplay
 synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
 
 text = "reading while it writes"
-(strokes,) = synthesizer.sample([text], random_state=0)
+(strokes,) = synthesizer.sample(texts=[text], random_state=0)
 display = AttentionDisplay.from_estimator(synthesizer, text, strokes)
 
 # %%

@@ -24,13 +24,13 @@ from hwsk.preprocessing import StrokeRasterizer
 synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
 
 said = "what the first line says"
-hands = synthesizer.sample([said] * 2, random_state=4)
+hands = synthesizer.sample(texts=[said] * 2, random_state=4)
 
 # %%
 # Prime the synthesizer
 # ---------------------
 texts = ["and all that follows", "is in the same hand,", "as far as it can."]
-written = [synthesizer.sample(texts, prime=(hand, said), random_state=0) for hand in hands]
+written = [synthesizer.sample(texts=texts, prime=(hand, said), random_state=0) for hand in hands]
 
 
 def draw(ax, strokes, color):
@@ -56,13 +56,13 @@ for column, (hand, lines) in enumerate(zip(hands, written, strict=True)):
 from hwsk.preprocessing import StrokeDeslanter
 
 slant = StrokeDeslanter()
-many = synthesizer.sample([said] * 12, random_state=5)
+many = synthesizer.sample(texts=[said] * 12, random_state=5)
 again = synthesizer.sample(
-    ["another text in this hand"] * 12,
+    texts=["another text in this hand"] * 12,
     prime=[(hand, said) for hand in many],
     random_state=6,
 )
-free = synthesizer.sample(["another text in this hand"] * 12, random_state=7)
+free = synthesizer.sample(texts=["another text in this hand"] * 12, random_state=7)
 
 figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
 for ax, lines, title in zip(axes, [again, free], ["primed", "not primed"], strict=True):

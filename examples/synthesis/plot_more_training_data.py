@@ -33,7 +33,8 @@ test = make_handwriting(240, texts=words, n_writers=40, random_state=1)
 # --------------
 # The synthesizer writes the same words, four times as many, each by chance in a hand of its own.
 more_text = words * 12
-more_strokes = synthesizer.sample(more_text, bias=0.5, random_state=0)  # less neat: more hands
+# A low bias writes less neatly: more hands.
+more_strokes = synthesizer.sample(texts=more_text, bias=0.5, random_state=0)
 
 
 def draw(strokes):

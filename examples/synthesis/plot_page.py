@@ -41,7 +41,7 @@ page
 # Hands given as ``prime`` take turns at each blank line. Here they are made up as well; ``size`` is
 # in millimetres, ``align`` centres.
 said = "a line to know them by"
-hands = [(synthesizer.sample([said], random_state=seed)[0], said) for seed in (11, 12)]
+hands = [(synthesizer.sample(texts=[said], random_state=seed)[0], said) for seed in (11, 12)]
 dialogue = "Who wrote this, you or me?\n\nI did, but you may sign it.\n\nThen let us both."
 both = write(
     dialogue, synthesizer, prime=hands, size=(120, 70), margin=10,

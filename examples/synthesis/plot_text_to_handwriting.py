@@ -62,7 +62,7 @@ figure = show(lines)
 # ``sample`` draws anew each time, and in another hand: who is writing is decided by the first
 # strokes.
 text = "All of this is one text."
-figure = show(synthesizer.sample([text] * 5, random_state=1))
+figure = show(synthesizer.sample(texts=[text] * 5, random_state=1))
 
 # %%
 # Bias
@@ -72,7 +72,7 @@ figure = show(synthesizer.sample([text] * 5, random_state=1))
 # recognized best.
 biases = [0, 0.25, 0.5, 0.75, 1, 2]
 figure = show(
-    [synthesizer.sample([text], bias=bias, random_state=2)[0] for bias in biases],
+    [synthesizer.sample(texts=[text], bias=bias, random_state=2)[0] for bias in biases],
     [f"bias {bias:g}" for bias in biases],
 )
 
@@ -89,7 +89,7 @@ written = [
     "where the letter had come at last", "with the answer that they wanted",
 ]  # fmt: skip
 for bias in (0, 0.5, 1):
-    made = synthesizer.sample(written, bias=bias, random_state=3)
+    made = synthesizer.sample(texts=written, bias=bias, random_state=3)
     read = reader.predict(StrokeRasterizer(height=96).fit_transform(made))
     print(f"bias {bias:3}: character error rate {character_error_rate(written, read):.1%}")
 

@@ -48,7 +48,7 @@ settings = {
 X, y = words.images[train], words.writer[train]
 vae = VariationalAutoencoder(16, **settings).fit(X)
 verifier = SiameseVerifier(**settings).fit(X, y)
-classifier = MultiTaskClassifier(dropout=0.3, representation="probabilities", **settings)
+classifier = MultiTaskClassifier(dropout=0.3, transform_kind="probabilities", **settings)
 classifier.fit(X, features[train])
 
 # %%

@@ -42,22 +42,22 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
     ----------
     backbone : {"small", "resnet18", "resnet50"} or Module class, default="small"
         What turns a patch into features; see `WriterClassifier`.
-    weights : {"imagenet"}, str, path or None, default=None
+    backbone_weights : {"imagenet"}, str, path or None, default=None
         Where the backbone's first weights come from; see `WriterClassifier`.
     frozen : bool or int, default=False
         Whether the backbone, or how many of its stages, keep their first weights.
-    head_units : int or None, default=None
+    dense_units : int or None, default=None
         Units of a dense layer with ReLU between features and embedding.
     dropout : float, default=0.0
         Before the last layer.
     embedding_dim : int, default=128
         Length of the vectors.
-    margin : float, default=1.0
+    loss_margin : float, default=1.0
         Patches of two writers are pushed apart up to this distance; vectors have length 1, so that
         no two are more than 2 apart.
-    image_size : int or tuple of (int, int), default=(64, 128)
+    patch_size : int or tuple of (int, int), default=(64, 128)
         Height and width of a patch, as the network sees it.
-    scale : float, default=1.0
+    patch_scale : float, default=1.0
         Patches are scaled by this before the network sees them.
     n_patches : int, default=8
         Patches drawn from each image an epoch.
@@ -103,7 +103,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
     >>> from hwsk.identification import WriterEmbedder
     >>> lines = make_handwriting(60, n_writers=6, height=32, random_state=0)
     >>> embedder = WriterEmbedder(
-    ...     image_size=(32, 64), embedding_dim=16, max_epochs=2, random_state=0
+    ...     patch_size=(32, 64), embedding_dim=16, max_epochs=2, random_state=0
     ... )
     >>> embedder.fit(lines.images[:40], lines.writer[:40]).transform(lines.images[40:]).shape
     (20, 16)
@@ -111,14 +111,14 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
 
     _parameter_constraints: dict[str, list[Any]] = {
         "backbone": [StrOptions(set(BACKBONES)), callable],
-        "weights": [str, os.PathLike, None],
+        "backbone_weights": [str, os.PathLike, None],
         "frozen": ["boolean", Interval(Integral, 0, None, closed="left")],
-        "head_units": [Interval(Integral, 1, None, closed="left"), None],
+        "dense_units": [Interval(Integral, 1, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
-        "margin": [Interval(Real, 0, 2, closed="right")],
-        "image_size": [Integral, tuple, list],
-        "scale": [Interval(Real, 0, None, closed="neither")],
+        "loss_margin": [Interval(Real, 0, 2, closed="right")],
+        "patch_size": [Integral, tuple, list],
+        "patch_scale": [Interval(Real, 0, None, closed="neither")],
         "n_patches": [Interval(Integral, 1, None, closed="left")],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
@@ -127,17 +127,17 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
     def __init__(
         self,
         backbone: str | Callable[[], nn.Module] = "small",
-        weights: str | os.PathLike[str] | None = None,
+        *,
+        backbone_weights: str | os.PathLike[str] | None = None,
         frozen: bool | int = False,
-        head_units: int | None = None,
+        dense_units: int | None = None,
         dropout: float = 0.0,
         embedding_dim: int = 128,
-        margin: float = 1.0,
-        image_size: int | tuple[int, int] = (64, 128),
-        scale: float = 1.0,
+        loss_margin: float = 1.0,
+        patch_size: int | tuple[int, int] = (64, 128),
+        patch_scale: float = 1.0,
         n_patches: int = 8,
         image_shape: tuple[int, int] | None = None,
-        *,
         max_epochs: int = 30,
         batch_size: int = 16,
         lr: float = 1e-3,
@@ -157,14 +157,14 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         verbose: int = 0,
     ) -> None:
         self.backbone = backbone
-        self.weights = weights
+        self.backbone_weights = backbone_weights
         self.frozen = frozen
-        self.head_units = head_units
+        self.dense_units = dense_units
         self.dropout = dropout
         self.embedding_dim = embedding_dim
-        self.margin = margin
-        self.image_size = image_size
-        self.scale = scale
+        self.loss_margin = loss_margin
+        self.patch_size = patch_size
+        self.patch_scale = patch_scale
         self.n_patches = n_patches
         self.image_shape = image_shape
         self.max_epochs = max_epochs
@@ -257,7 +257,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         return self._make_network(self.embedding_dim)
 
     def _make_criterion(self) -> PairLoss:
-        return PairLoss(self.margin)
+        return PairLoss(self.loss_margin)
 
     def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
         writers, images = (part.numpy() for part in target)

@@ -53,19 +53,19 @@ class PatchSize(NamedTuple):
 class PatchEstimator(NetworkEstimator):
     """A network over patches of images of any size.
 
-    A subclass has the parameters `backbone, weights, frozen, head_units, dropout, image_size,
-    scale, n_patches, image_shape` beside those of training.
+    A subclass has the parameters `backbone, backbone_weights, frozen, dense_units, dropout,
+    patch_size, patch_scale, n_patches, image_shape` beside those of training.
     """
 
     def _size(self) -> PatchSize:
-        size = self.image_size
+        size = self.patch_size
         sides = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
         whole = all(isinstance(side, (int, np.integer)) and side > 0 for side in sides)
         if len(sides) != 2 or not whole:
             raise ValueError(
-                f"image_size={size!r}: a patch has a height and a width, whole numbers from 1"
+                f"patch_size={size!r}: a patch has a height and a width, whole numbers from 1"
             )
-        cut_from = [max(1, round(side / self.scale)) for side in sides]
+        cut_from = [max(1, round(side / self.patch_scale)) for side in sides]
         return PatchSize((int(sides[0]), int(sides[1])), (cut_from[0], cut_from[1]))
 
     def _scan(self, images: LazyImages, further: bool) -> None:
@@ -89,13 +89,13 @@ class PatchEstimator(NetworkEstimator):
         frozen = n_stages * self.frozen if isinstance(self.frozen, bool) else self.frozen
         if frozen > n_stages:
             raise ValueError(f"frozen={frozen}, and the backbone has {n_stages} stages only")
-        return PatchNetwork(backbone, n_outputs, self.head_units, self.dropout, frozen)
+        return PatchNetwork(backbone, n_outputs, self.dense_units, self.dropout, frozen)
 
     def _make_new_module(self) -> nn.Module:
         """The module before its first training: from a checkpoint, if there is one."""
         module = self._make_module()
-        if self.weights is not None:
-            name, state = read_weights(self.weights, self.backbone)
+        if self.backbone_weights is not None:
+            name, state = read_weights(self.backbone_weights, self.backbone)
             try:
                 module.load_backbone(state)
             except ValueError as error:

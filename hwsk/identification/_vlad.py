@@ -39,7 +39,7 @@ _BINS = 8
 _EDGE_THRESHOLD = 20  # OpenCV's default, 10, leaves out most points along strokes
 _BATCH = 4096
 _FEWEST_SAMPLES = 1000  # that a vocabulary is learnt from, where there are so many
-_CHUNK = 256  # samples, or groups, whose sums are in memory together
+_CHUNK = 256  # samples, or pages, whose sums are in memory together
 
 
 class LocalDescriptors(TransformerMixin, BaseEstimator):
@@ -348,7 +348,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, groups: Any = None) -> VLADEncoder:
+    def fit(self, X: Any, y: Any = None, pages: Any = None) -> VLADEncoder:
         """Learn the vocabularies and the PCA.
 
         Parameters
@@ -358,9 +358,9 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             one descriptor for each sample.
         y : None
             Ignored.
-        groups : array-like of shape (n_samples,), default=None
+        pages : array-like of shape (n_samples,), default=None
             Samples that are encoded together, as in `transform`: the PCA is then learnt from
-            groups.
+            pages.
 
         Returns
         -------
@@ -375,12 +375,12 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         self._fit(
             X,
-            groups,
+            pages,
         )
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None, groups: Any = None) -> Floats:
+    def fit_transform(self, X: Any, y: Any = None, pages: Any = None) -> Floats:
         """Learn from samples and encode them, in one go.
 
         Parameters
@@ -389,7 +389,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             As in `fit`.
         y : None
             Ignored.
-        groups : array-like of shape (n_samples,), default=None
+        pages : array-like of shape (n_samples,), default=None
             As in `transform`.
 
         Returns
@@ -399,20 +399,20 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         sums, of_row = self._fit(
             X,
-            groups,
+            pages,
         )
         return self._project(sums)[of_row]
 
-    def transform(self, X: Any, groups: Any = None) -> Floats:
-        """Encode samples, or groups of them, as vectors.
+    def transform(self, X: Any, pages: Any = None) -> Floats:
+        """Encode samples, or the pages that they are from, as vectors.
 
         Parameters
         ----------
         X : array-like of arrays
             As in `fit`.
-        groups : array-like of shape (n_samples,), default=None
-            What belongs together, as the lines of a page: one vector is made of all descriptors of
-            a group, and each of its samples gets that vector. None encodes each sample by itself.
+        pages : array-like of shape (n_samples,), default=None
+            The page that each sample is from: one vector is made of all descriptors of a page, and
+            each of its samples gets that vector. None encodes each sample by itself.
 
         Returns
         -------
@@ -422,11 +422,11 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Warns
         -----
         UserWarning
-            If samples, or groups, have no descriptor.
+            If samples, or pages, have no descriptor.
         """
         check_is_fitted(self)
         samples = self._check_descriptors(X, reset=False)
-        rows, of_row = _pool(samples, groups)
+        rows, of_row = _pool(samples, pages)
         parts = (rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK))
         encoded = np.concatenate([self._project(self._aggregate(samples, part)) for part in parts])
         _warn_of_blanks(
@@ -435,10 +435,10 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )  # scikit-learn wraps this method
         return encoded[of_row]
 
-    def _fit(self, X: Any, groups: Any) -> tuple[Floats, NDArray[np.intp]]:
-        """Learn all; give what `_aggregate` makes of each group, and the group of each row."""
+    def _fit(self, X: Any, pages: Any) -> tuple[Floats, NDArray[np.intp]]:
+        """Learn all; give what `_aggregate` makes of each page, and the page of each row."""
         samples = self._check_descriptors(X, reset=True)
-        rows, of_row = _pool(samples, groups)
+        rows, of_row = _pool(samples, pages)
         rng = own_generator(self.random_state)
         drawn = self._draw(samples, rng)
         means = [
@@ -560,11 +560,11 @@ def _is_ragged(X: Any) -> bool:
     return np.ndim(X[0]) == 2
 
 
-def _pool(samples: Any, groups: Any) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
-    """The rows of each group, and the group of each row; without groups, each row is one."""
-    groups = np.arange(len(samples)) if groups is None else column_or_1d(groups)
-    check_consistent_length(samples, groups)
-    _, of_row, counts = np.unique(groups, return_inverse=True, return_counts=True)
+def _pool(samples: Any, pages: Any) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
+    """The rows of each page, and the page of each row; without pages, each row is one."""
+    pages = np.arange(len(samples)) if pages is None else column_or_1d(pages)
+    check_consistent_length(samples, pages)
+    _, of_row, counts = np.unique(pages, return_inverse=True, return_counts=True)
     rows = np.split(np.argsort(of_row, kind="stable"), np.cumsum(counts)[:-1])
     return rows, of_row
 
@@ -586,7 +586,7 @@ def _unit_length(vectors: NDArray[Any]) -> Floats:
 def _warn_of_blanks(vectors: Floats, rows: list[NDArray[np.intp]]) -> None:
     blank = np.flatnonzero(~vectors.any(axis=1))
     if len(blank):
-        grouped = "groups" if any(len(members) > 1 for members in rows) else "samples"
+        grouped = "pages" if any(len(members) > 1 for members in rows) else "samples"
         first = [int(rows[i][0]) for i in blank]
         warn_caller(
             f"{len(blank)} of {len(rows)} {grouped} have no descriptor (is there ink?) and are "

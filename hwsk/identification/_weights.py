@@ -35,16 +35,16 @@ def read_weights(weights: str | os.PathLike[str], backbone: Any) -> tuple[str, d
     if weights == "imagenet":
         if backbone not in OFFICIAL:
             raise ValueError(
-                f"weights='imagenet' is for backbone={' or '.join(map(repr, OFFICIAL))}, not "
-                f"{backbone!r}; name a file"
+                f"backbone_weights='imagenet' is for backbone={' or '.join(map(repr, OFFICIAL))}, "
+                f"not {backbone!r}; name a file"
             )
         path = _fetch(OFFICIAL[backbone])
     else:
         path = Path(weights).expanduser()
         if not path.is_file():
             raise FileNotFoundError(
-                f"weights={str(weights)!r}: there is no such file; give 'imagenet', or the path of "
-                "a state dict that torch.save or safetensors wrote"
+                f"backbone_weights={str(weights)!r}: there is no such file; give 'imagenet', or "
+                "the path of a state dict that torch.save or safetensors wrote"
             )
     return str(path), _read(path)
 
@@ -55,7 +55,8 @@ def _fetch(url: str) -> Path:
     path = get_data_home() / "downloaded" / name
     digits = name[:-4].rpartition("-")[2]
     otherwise = (
-        f"Download it where there is a network and pass its path as weights, or put it at {path}."
+        "Download it where there is a network and pass its path as backbone_weights, or put it at "
+        f"{path}."
     )
     download(url, path, f"sha256:{digits}", n_retries=3, delay=1.0, otherwise=otherwise)
     return path

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._data.decoding import is_path
 from hwsk._data.images import check_images, some_rows
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
@@ -32,8 +29,6 @@ from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
-
-_IAM_FORM = re.compile(r"([a-z]\d\d-\d{3}[a-z]?)(-\d\d){0,2}")  # as the official files are named
 
 
 class LeakageWarning(UserWarning):
@@ -68,20 +63,20 @@ class WriterClassifier(
         What turns a patch into features: "small" has 1.9 million weights and suits a processor; the
         residual networks [1]_ have 11 and 24 million. A class of torch modules is called without
         arguments, and takes `(n, 1, height, width)`, ink 1 and paper 0, to `(n, n_features)`.
-    weights : {"imagenet"}, str, path or None, default=None
+    backbone_weights : {"imagenet"}, str, path or None, default=None
         Where the backbone's first weights come from. "imagenet" takes torchvision's for the
         residual networks, downloaded once into the data home. A path names a state dict as
         `torch.save` or safetensors writes it; of `fitted.net_.module_.backbone`, say.
     frozen : bool or int, default=False
         Whether the backbone keeps its first weights; or how many of its stages do, from the input
         on (residual networks have 5, "small" 4), so that the others are fine-tuned.
-    head_units : int or None, default=None
+    dense_units : int or None, default=None
         Units of a dense layer with ReLU between features and classes.
     dropout : float, default=0.3
         Before the last layer.
-    image_size : int or tuple of (int, int), default=(64, 128)
+    patch_size : int or tuple of (int, int), default=(64, 128)
         Height and width of a patch, as the network sees it. Smaller images get paper around them.
-    scale : float, default=1.0
+    patch_scale : float, default=1.0
         Patches are scaled by this before the network sees them, after `augment` has changed them:
         0.5 suits lines at 300 dpi. What has been warped is less sharp, and a network that sees
         each pixel learns to tell that; shrinking leaves little of it.
@@ -102,8 +97,7 @@ class WriterClassifier(
     classes_ : ndarray of shape (n_classes,)
         The writers, sorted.
     pages_ : ndarray of str
-        The pages that `fit` has seen: from `groups` if given, otherwise from file names in IAM's
-        manner.
+        The pages that `fit` has seen, where it was given `pages`.
     levels_ : tuple of (float, float)
         Values of paper and full ink in images of floats.
     history_ : list of dict
@@ -143,9 +137,9 @@ class WriterClassifier(
     >>> from hwsk.datasets import make_handwriting
     >>> from hwsk.identification import WriterClassifier
     >>> lines = make_handwriting(60, n_writers=3, height=32, random_state=0)
-    >>> classifier = WriterClassifier(image_size=(32, 64), max_epochs=12, random_state=0)
+    >>> classifier = WriterClassifier(patch_size=(32, 64), max_epochs=12, random_state=0)
     >>> classifier.fit(lines.images[:40], lines.writer[:40])
-    WriterClassifier(image_size=(32, 64), max_epochs=12, random_state=0)
+    WriterClassifier(patch_size=(32, 64), max_epochs=12, random_state=0)
     >>> classifier.score(lines.images[40:], lines.writer[40:]) > 0.6
     True
     """
@@ -154,12 +148,12 @@ class WriterClassifier(
 
     _parameter_constraints: dict[str, list[Any]] = {
         "backbone": [StrOptions(set(BACKBONES)), callable],
-        "weights": [str, os.PathLike, None],
+        "backbone_weights": [str, os.PathLike, None],
         "frozen": ["boolean", Interval(Integral, 0, None, closed="left")],
-        "head_units": [Interval(Integral, 1, None, closed="left"), None],
+        "dense_units": [Interval(Integral, 1, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "image_size": [Integral, tuple, list],
-        "scale": [Interval(Real, 0, None, closed="neither")],
+        "patch_size": [Integral, tuple, list],
+        "patch_scale": [Interval(Real, 0, None, closed="neither")],
         "n_patches": [Interval(Integral, 1, None, closed="left")],
         "image_shape": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -170,17 +164,17 @@ class WriterClassifier(
     def __init__(
         self,
         backbone: str | Callable[[], nn.Module] = "small",
-        weights: str | os.PathLike[str] | None = None,
+        *,
+        backbone_weights: str | os.PathLike[str] | None = None,
         frozen: bool | int = False,
-        head_units: int | None = None,
+        dense_units: int | None = None,
         dropout: float = 0.3,
-        image_size: int | tuple[int, int] = (64, 128),
-        scale: float = 1.0,
+        patch_size: int | tuple[int, int] = (64, 128),
+        patch_scale: float = 1.0,
         n_patches: int = 8,
         image_shape: tuple[int, int] | None = None,
         class_weight: dict[Any, float] | str | None = None,
         label_smoothing: float = 0.1,
-        *,
         max_epochs: int = 30,
         batch_size: int = 8,
         lr: float = 2e-3,
@@ -200,12 +194,12 @@ class WriterClassifier(
         verbose: int = 0,
     ) -> None:
         self.backbone = backbone
-        self.weights = weights
+        self.backbone_weights = backbone_weights
         self.frozen = frozen
-        self.head_units = head_units
+        self.dense_units = dense_units
         self.dropout = dropout
-        self.image_size = image_size
-        self.scale = scale
+        self.patch_size = patch_size
+        self.patch_scale = patch_scale
         self.n_patches = n_patches
         self.image_shape = image_shape
         self.class_weight = class_weight
@@ -237,7 +231,7 @@ class WriterClassifier(
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, groups: Any = None) -> WriterClassifier:
+    def fit(self, X: Any, y: Any, groups: Any = None, *, pages: Any = None) -> WriterClassifier:
         """Learn the hands of writers.
 
         Parameters
@@ -249,8 +243,11 @@ class WriterClassifier(
         y : array-like of shape (n_samples,)
             The writers: strings, integers, or what else `numpy.unique` sorts.
         groups : array-like of shape (n_samples,), default=None
-            The page that each image is from. `early_stopping` then holds whole pages out, of
-            writers who have another; and `pages_` remembers them all.
+            What the split of `early_stopping` does not divide: it holds whole groups out, of
+            writers who have another. None takes `pages`.
+        pages : array-like of shape (n_samples,), default=None
+            The page that each image is from, such as `form` of `load_iam`. `pages_` remembers
+            them, for the warning of leakage.
 
         Returns
         -------
@@ -264,10 +261,13 @@ class WriterClassifier(
             of another architecture, or if X, y and groups differ in length.
         """
         further = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, None, groups, further=further, max_epochs=None)
+        groups = pages if groups is None else groups
+        return self._fit(X, y, None, groups, pages, further=further, max_epochs=None)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> WriterClassifier:
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, *, pages: Any = None
+    ) -> WriterClassifier:
         """Go once over some data, at a constant learning rate, from the weights there are.
 
         Parameters
@@ -278,6 +278,8 @@ class WriterClassifier(
             The writers.
         classes : array-like of shape (n_classes,), default=None
             All writers that may ever come, for the first call; None takes those of `y`.
+        pages : array-like of shape (n_samples,), default=None
+            As in `fit`.
 
         Returns
         -------
@@ -286,10 +288,18 @@ class WriterClassifier(
         """
         self._check_balance_is_known()
         further = hasattr(self, "net_")
-        return self._fit(X, y, classes, None, further=further, max_epochs=1)
+        return self._fit(X, y, classes, None, pages, further=further, max_epochs=1)
 
     def _fit(
-        self, X: Any, y: Any, classes: Any, groups: Any, *, further: bool, max_epochs: int | None
+        self,
+        X: Any,
+        y: Any,
+        classes: Any,
+        groups: Any,
+        pages: Any,
+        *,
+        further: bool,
+        max_epochs: int | None,
     ) -> WriterClassifier:
         images = check_images(X, self, reset=not further, image_shape=self.image_shape)
         if y is None:
@@ -299,7 +309,7 @@ class WriterClassifier(
             )
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        check_consistent_length(images, y, groups)
+        check_consistent_length(images, y, groups, pages)
         size = self._size()
         with restored_on_failure(self):
             self._learn_classes(y, classes, further)
@@ -307,9 +317,8 @@ class WriterClassifier(
             weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
             self._scan(images, further)
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
-            pages = _pages(images, groups)
-            pages = np.unique(pages[pages != ""])
-            self.pages_ = np.union1d(self.pages_, pages) if further else pages
+            seen = np.unique(_names([] if pages is None else pages))
+            self.pages_ = np.union1d(self.pages_, seen) if further else seen
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
                 return PatchDataset(
@@ -331,20 +340,20 @@ class WriterClassifier(
     def _split_pages(
         self, writers: NDArray[np.int64], n: int, groups: Any, seed: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Hold whole pages out, of writers who keep another in training."""
+        """Hold whole groups out, of writers who keep another in training."""
         train, valid = self._split(n, groups, seed)
         if groups is None:
             return train, valid
-        table = pd.DataFrame({"writer": writers, "page": list(map(str, groups))})
-        pages = table.drop_duplicates().sample(frac=1, random_state=seed)
-        spare = pages[pages["writer"].duplicated()]["page"]
-        n_held = max(1, round(self.validation_fraction * len(pages)))
+        table = pd.DataFrame({"writer": writers, "group": list(map(str, groups))})
+        whole = table.drop_duplicates().sample(frac=1, random_state=seed)
+        spare = whole[whole["writer"].duplicated()]["group"]
+        n_held = max(1, round(self.validation_fraction * len(whole)))
         if not len(spare):
             raise ValueError(
-                "early_stopping holds pages out, and no writer has two pages; set "
-                "early_stopping=False"
+                "early_stopping holds pages out (or groups, where they are given), and no writer "
+                "has two; set early_stopping=False"
             )
-        held = table["page"].isin(spare[:n_held]).to_numpy()
+        held = table["group"].isin(spare[:n_held]).to_numpy()
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def _make_module(self) -> PatchNetwork:
@@ -356,14 +365,14 @@ class WriterClassifier(
     def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
         return super()._score_batch(output[0], target)
 
-    def predict_log_proba(self, X: Any, groups: Any = None) -> NDArray[np.float64]:
+    def predict_log_proba(self, X: Any, *, pages: Any = None) -> NDArray[np.float64]:
         """Log-probability of each writer.
 
         Parameters
         ----------
         X : array-like of images
             As in `fit`.
-        groups : array-like of shape (n_samples,), default=None
+        pages : array-like of shape (n_samples,), default=None
             The page that each image is from: images of one page are judged together.
 
         Returns
@@ -377,23 +386,25 @@ class WriterClassifier(
         UserWarning
             If images have no ink.
         LeakageWarning
-            If images come from pages that `fit` has seen.
+            If `pages` are given, and `fit` has seen some of them.
         """
         check_is_fitted(self)
-        return self._judge(X, groups)
+        return self._judge(X, pages)
 
-    def _judge(self, X: Any, groups: Any) -> NDArray[np.float64]:
+    def _judge(self, X: Any, pages: Any) -> NDArray[np.float64]:
         images = check_images(X, self)
-        check_consistent_length(images, groups)
-        self._warn_of_leakage(images, groups)
+        check_consistent_length(images, pages)
+        if pages is not None:
+            pages = _names(pages)
+            self._warn_of_leakage(pages)
         sums = np.zeros((len(images), len(self.classes_)))
         counts = np.zeros(len(images))
         for row, windows, logits, _ in self._walk(X):
             if windows:
                 sums[row] = logits.log_softmax(dim=1).sum(dim=0).numpy()
                 counts[row] = len(windows)
-        if groups is not None:
-            _, page = np.unique(np.array(list(map(str, groups))), return_inverse=True)
+        if pages is not None:
+            _, page = np.unique(pages, return_inverse=True)
             sums = pd.DataFrame(sums).groupby(page).transform("sum").to_numpy()
             counts = pd.Series(counts).groupby(page).transform("sum").to_numpy()
         blank = np.flatnonzero(counts == 0)
@@ -405,9 +416,8 @@ class WriterClassifier(
         means = torch.from_numpy(sums / np.maximum(counts, 1)[:, None])
         return means.log_softmax(dim=1).numpy()
 
-    def _warn_of_leakage(self, images: Any, groups: Any) -> None:
-        pages = _pages(images, groups)
-        seen = np.isin(pages, self.pages_) & (pages != "")
+    def _warn_of_leakage(self, pages: NDArray[np.str_]) -> None:
+        seen = np.isin(pages, self.pages_)
         if seen.any():
             warn_caller(
                 f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
@@ -416,14 +426,14 @@ class WriterClassifier(
                 LeakageWarning,
             )
 
-    def predict_proba(self, X: Any, groups: Any = None) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any, *, pages: Any = None) -> NDArray[np.float64]:
         """Probability of each writer.
 
         Parameters
         ----------
         X : array-like of images
             As in `fit`.
-        groups : array-like of shape (n_samples,), default=None
+        pages : array-like of shape (n_samples,), default=None
             The page that each image is from: images of one page are judged together.
 
         Returns
@@ -432,16 +442,16 @@ class WriterClassifier(
             The geometric mean over the patches of the image, or of its page, scaled to sum to 1.
         """
         check_is_fitted(self)
-        return np.exp(self._judge(X, groups))
+        return np.exp(self._judge(X, pages))
 
-    def predict(self, X: Any, groups: Any = None) -> NDArray[Any]:
+    def predict(self, X: Any, *, pages: Any = None) -> NDArray[Any]:
         """Tell who wrote each image.
 
         Parameters
         ----------
         X : array-like of images
             As in `fit`.
-        groups : array-like of shape (n_samples,), default=None
+        pages : array-like of shape (n_samples,), default=None
             The page that each image is from: images of one page are judged together, and get the
             same answer.
 
@@ -451,9 +461,9 @@ class WriterClassifier(
             The likeliest of `classes_` for each image.
         """
         check_is_fitted(self)
-        return self.classes_[self._judge(X, groups).argmax(axis=1)]
+        return self.classes_[self._judge(X, pages).argmax(axis=1)]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, pages: Any = None) -> float:
         """Accuracy over the images.
 
         Parameters
@@ -464,7 +474,7 @@ class WriterClassifier(
             Who wrote them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in the mean.
-        groups : array-like of shape (n_samples,), default=None
+        pages : array-like of shape (n_samples,), default=None
             As in `predict`.
 
         Returns
@@ -486,7 +496,7 @@ class WriterClassifier(
                 f"as {first!r}, rows {some_rows(unseen)}: they count as wrong. "
                 "A writer with one page can't be tested by another",
             )
-        answers = self.classes_[self._judge(X, groups).argmax(axis=1)]
+        answers = self.classes_[self._judge(X, pages).argmax(axis=1)]
         return accuracy_score(y, answers, sample_weight=sample_weight)
 
     @property
@@ -503,7 +513,7 @@ class WriterClassifier(
 
         Returns
         -------
-        embedding : ndarray of shape (n_samples, head_units or features of the backbone)
+        embedding : ndarray of shape (n_samples, dense_units or features of the backbone)
             Float32; zeros where there is no ink.
         """
         check_is_fitted(self)
@@ -533,10 +543,6 @@ class WriterClassifier(
         return pd.concat([table, pd.DataFrame(log_proba, columns=self.classes_)], axis=1)
 
 
-def _pages(images: Any, groups: Any) -> NDArray[np.str_]:
-    """The page of each image; "" where neither groups nor its file's name say."""
-    if groups is not None:
-        return np.array(list(map(str, groups)))
-    names = [Path(source).stem if is_path(source) else "" for source in images.sources]
-    found = [_IAM_FORM.fullmatch(name) for name in names]
-    return np.array([match[1] if match else "" for match in found], str)
+def _names(pages: Any) -> NDArray[np.str_]:
+    """The pages as strings, whatever names them."""
+    return np.array(list(map(str, pages)), str)

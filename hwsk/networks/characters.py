@@ -13,7 +13,7 @@ class CharacterNetwork(nn.Module):
 
     "rows" reads the image as a sequence of rows of pixels, from the top down, by a stacked
     recurrent network, whose last state decides. "cnn" is a residual convolutional network that
-    halves the image twice; the maximum of each feature over the image decides. "cnn-rows" reads
+    halves the image twice; the maximum of each feature over the image decides. "cnn_rows" reads
     the rows of that network's features, instead of pixels, by the recurrent one.
 
     Parameters
@@ -22,10 +22,10 @@ class CharacterNetwork(nn.Module):
         Height and width.
     n_classes : int
         Classes.
-    architecture : {"rows", "cnn", "cnn-rows"}, default="rows"
+    architecture : {"rows", "cnn", "cnn_rows"}, default="rows"
         Kind of network.
     cell : {"lstm", "gru"}, default="lstm"
-        Recurrent cell of "rows" and "cnn-rows".
+        Recurrent cell of "rows" and "cnn_rows".
     hidden_units : int, default=128
         Units of each recurrent layer (in each direction).
     num_layers : int, default=2

@@ -21,7 +21,9 @@ _CANVAS = _NETWORK + "image_size_* "
 _STROKES = _NETWORK + "n_channels_ mean_[2] scale_[2] "
 
 CLASSES = {
-    "hwsk.CharacterClassifier": Declaration(_NETWORK + "classes_:[c] image_shape_* ink_"),
+    "hwsk.CharacterClassifier": Declaration(
+        _NETWORK + "classes_:[c] image_shape_* ink_", version=2
+    ),
     "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ label_type_ temperature_ confidence_"),
     "hwsk.HandComparer": Declaration(
         "representation_* part_names_* feature_names_* feature_ratios_* coef_[s p] intercept_[s] "
@@ -35,32 +37,39 @@ CLASSES = {
     ),
     "hwsk.MultiTaskClassifier": Declaration(
         _CANVAS + "classes_* task_names_* tasks_* loss_weights_[t] class_priors_* _class_weights* "
-        "_n_writers"
+        "_n_writers",
+        version=2,
     ),
     "hwsk.SiameseVerifier": Declaration(
         _CANVAS + "classes_:[2] threshold_ calibration_* calibrated_with_* preprocessor_* tasks_* "
         "feature_names_* _feature_counts* _n_writers",
-        version=2,
+        version=3,
     ),
     "hwsk.StrokePredictor": Declaration(_STROKES),
     "hwsk.VariationalAutoencoder": Declaration(_CANVAS),
     "hwsk.WriterClassifier": Declaration(
-        _NETWORK + "classes_:[c] pages_:[p]", version=2, file="weights", no_file=("imagenet",)
+        _NETWORK + "classes_:[c] pages_:[p]",
+        version=3,
+        file="backbone_weights",
+        no_file=("imagenet",),
     ),
     "hwsk.verification.DescriptorHistogram": Declaration("codebook_[k d] _n_features_out"),
     "hwsk.identification.VLADEncoder": Declaration(
         "vocabularies_[v k f] mean_[d|] components_[o d|] _n_features_out"
     ),
     "hwsk.identification.WriterEmbedder": Declaration(
-        _NETWORK, version=2, file="weights", no_file=("imagenet",)
+        _NETWORK, version=3, file="backbone_weights", no_file=("imagenet",)
     ),
     "hwsk.preprocessing.JumpCapper": Declaration("limit_"),
+    "hwsk.preprocessing.SignatureNormalizer": Declaration(version=2),
     "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[d] scale_[d]"),
+    "hwsk.preprocessing.StrokeRasterizer": Declaration(version=2),
     "hwsk.preprocessing.StrokeResampler": Declaration("spacing_"),
     "hwsk.recognition.CTCDecoder": Declaration("alphabet_ label_type_"),
     "hwsk.recognition.NgramLanguageModel": Declaration("symbols_* n_ngrams_* ngrams_*"),
     "hwsk.recognition.SpellingCorrector": Declaration(
-        "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_* label_type_"
+        "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_* label_type_",
+        version=2,
     ),
 }
 """By public name. A class that is not here has parameters alone, and version 1."""
@@ -73,6 +82,31 @@ RENAMED: dict[str, str] = {
 
 Weights = dict[str, NDArray[Any]]
 Step = Callable[[dict[str, Any], State, Weights], None]
+
+
+def _rename(**names: str) -> Step:
+    """Make a step that gives parameters other names: `new=old`."""
+
+    def step(params: dict[str, Any], state: State, weights: Weights) -> None:
+        for new, old in names.items():
+            if old in params:
+                params[new] = params.pop(old)
+
+    return step
+
+
+def _spell_architecture(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 wrote "cnn-rows"."""
+    if params.get("architecture") == "cnn-rows":
+        params["architecture"] = "cnn_rows"
+
+
+_OF_PATCHES = {
+    "backbone_weights": "weights",
+    "dense_units": "head_units",
+    "patch_size": "image_size",
+    "patch_scale": "scale",
+}
 
 
 def _forget_weights(params: dict[str, Any], state: State, weights: Weights) -> None:
@@ -95,7 +129,8 @@ def _move_comparison(params: dict[str, Any], state: State, weights: Weights) -> 
     for name in [name for name in weights if name.startswith("places.")]:
         weights[name.replace("places.", "descriptors.", 1)] = weights.pop(name)
     if "threshold_" in state:
-        verifier = SiameseVerifier(**params)
+        of_today = {"comparator", "test_augmentations", "augment"}
+        verifier = SiameseVerifier(**{k: v for k, v in params.items() if k in of_today})
         state["calibrated_with_"] = verifier._comparison_parameters()
 
 
@@ -106,10 +141,20 @@ def _set_threshold(params: dict[str, Any], state: State, weights: Weights) -> No
 
 
 UPGRADES: dict[tuple[str, int], Step] = {
+    ("hwsk.CharacterClassifier", 1): _spell_architecture,
     ("hwsk.HandComparer", 1): _set_threshold,
+    ("hwsk.MultiTaskClassifier", 1): _rename(
+        dense_units="hidden_units", transform_kind="representation"
+    ),
     ("hwsk.SiameseVerifier", 1): _move_comparison,
+    ("hwsk.SiameseVerifier", 2): _rename(dense_units="hidden_units", loss_margin="margin"),
     ("hwsk.WriterClassifier", 1): _forget_weights,
+    ("hwsk.WriterClassifier", 2): _rename(**_OF_PATCHES),
     ("hwsk.identification.WriterEmbedder", 1): _forget_weights,
+    ("hwsk.identification.WriterEmbedder", 2): _rename(**_OF_PATCHES, loss_margin="margin"),
+    ("hwsk.preprocessing.SignatureNormalizer", 1): _rename(speck_widths="speck"),
+    ("hwsk.preprocessing.StrokeRasterizer", 1): _rename(ink_level="ink"),
+    ("hwsk.recognition.SpellingCorrector", 1): _rename(min_gain="margin"),
 }
 """For a class's present name and a version, the step to the next: it changes what it is given."""
 

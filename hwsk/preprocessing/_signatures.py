@@ -43,7 +43,7 @@ class SignatureNormalizer(_ImageTransformer):
         is left as it is.
     margin : int, default=4
         Pixels of paper on the two sides that the signature reaches.
-    speck : float, default=1.0
+    speck_widths : float, default=1.0
         Connected ink whose area is below that of a square with sides of this many pen widths is
         dirt.
 
@@ -83,7 +83,7 @@ class SignatureNormalizer(_ImageTransformer):
         "pen_width": [Interval(Real, 0, None, closed="neither"), None],
         "deskew": ["boolean"],
         "margin": [Interval(Integral, 0, None, closed="left")],
-        "speck": [Interval(Real, 0, None, closed="left")],
+        "speck_widths": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -93,13 +93,13 @@ class SignatureNormalizer(_ImageTransformer):
         pen_width: float | None = 2.5,
         deskew: bool = False,
         margin: int = 4,
-        speck: float = 1.0,
+        speck_widths: float = 1.0,
     ) -> None:
         self.size = size
         self.pen_width = pen_width
         self.deskew = deskew
         self.margin = margin
-        self.speck = speck
+        self.speck_widths = speck_widths
 
     def _validate_params(self) -> None:
         super()._validate_params()
@@ -138,7 +138,7 @@ class SignatureNormalizer(_ImageTransformer):
         if not kept.any():
             return np.zeros_like(strong)
         ink = np.where(kept[labels], np.uint8(255), np.uint8(0))
-        kept &= stats[:, cv2.CC_STAT_AREA] >= (self.speck * _stroke_width(ink)) ** 2
+        kept &= stats[:, cv2.CC_STAT_AREA] >= (self.speck_widths * _stroke_width(ink)) ** 2
         return np.where(kept[labels], np.uint8(255), np.uint8(0))
 
     def _room(self, times: int) -> tuple[int, int]:

@@ -37,7 +37,7 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
         Width of the line in pixels, to a quarter of a pixel.
     margin : int, default=4
         Pixels of paper between the ink and each border.
-    ink : int, default=0
+    ink_level : int, default=0
         Grey level of the ink, 0 (black) to 255 (as white as the paper).
 
     Attributes
@@ -71,16 +71,16 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
         "height": [Interval(Integral, 1, None, closed="left")],
         "pen_width": [Interval(Real, 0, None, closed="neither")],
         "margin": [Interval(Integral, 0, None, closed="left")],
-        "ink": [Interval(Integral, 0, 255, closed="both")],
+        "ink_level": [Interval(Integral, 0, 255, closed="both")],
     }
 
     def __init__(
-        self, height: int = 64, *, pen_width: float = 3.0, margin: int = 4, ink: int = 0
+        self, height: int = 64, *, pen_width: float = 3.0, margin: int = 4, ink_level: int = 0
     ) -> None:
         self.height = height
         self.pen_width = pen_width
         self.margin = margin
-        self.ink = ink
+        self.ink_level = ink_level
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> StrokeRasterizer:
@@ -122,7 +122,7 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
 
     def _draw(self, sample: NDArray[np.float32]) -> NDArray[np.uint8]:
         return draw_strokes(
-            sample, self.height, pen_width=self.pen_width, margin=self.margin, ink=self.ink
+            sample, self.height, pen_width=self.pen_width, margin=self.margin, ink=self.ink_level
         )
 
     def _draw_row(self, row: NDArray[Any]) -> NDArray[np.uint8]:
@@ -132,7 +132,7 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
         y *= room / y.max() if y.max() > 0 else 1
         points = np.column_stack([np.arange(len(y)), y + (self.height - y.max()) / 2])
         size = (self.height, len(row))
-        return _draw_lines([points], size, self.pen_width, self.ink).ravel()
+        return _draw_lines([points], size, self.pen_width, self.ink_level).ravel()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -40,9 +40,9 @@ class CharacterClassifier(NetworkClassifier):
 
     Parameters
     ----------
-    architecture : {"rows", "cnn", "cnn-rows"}, default="rows"
+    architecture : {"rows", "cnn", "cnn_rows"}, default="rows"
         "rows" reads the image as a sequence of rows of pixels, from the top down, with a stacked
-        recurrent network. "cnn" is a residual convolutional network. "cnn-rows" reads the rows of
+        recurrent network. "cnn" is a residual convolutional network. "cnn_rows" reads the rows of
         its features with the recurrent one.
     hidden_units : int, default=128
         Units of each recurrent layer (in each direction).
@@ -121,7 +121,7 @@ class CharacterClassifier(NetworkClassifier):
     ink_: str
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "architecture": [StrOptions({"rows", "cnn", "cnn-rows"})],
+        "architecture": [StrOptions({"rows", "cnn", "cnn_rows"})],
         "hidden_units": [Interval(Integral, 1, None, closed="left")],
         "num_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],

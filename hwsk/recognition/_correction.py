@@ -59,7 +59,7 @@ class SpellingCorrector(BaseEstimator):
     max_confidence : float, default=0.9
         A word is left alone if the least probable of its characters is more probable than that.
         Where a recognizer gives no confidence (`predict_details`), all words may be corrected.
-    margin : float, default=2.0
+    min_gain : float, default=2.0
         By how much the logarithm of a correction's probability must be above that of no error.
         Above 0, words that are right and not in the lexicon are harmed less often.
     cv : int, cross-validation generator, iterable or "prefit", default=None
@@ -129,7 +129,7 @@ class SpellingCorrector(BaseEstimator):
         "lexicon": ["array-like", None],
         "max_edits": [Interval(Integral, 0, None, closed="left")],
         "max_confidence": [Interval(Real, 0, 1, closed="both")],
-        "margin": [Interval(Real, 0, None, closed="left")],
+        "min_gain": [Interval(Real, 0, None, closed="left")],
         "cv": ["cv_object", StrOptions({"prefit"})],
     }
 
@@ -140,14 +140,14 @@ class SpellingCorrector(BaseEstimator):
         lexicon: Sequence[str] | None = None,
         max_edits: int = 2,
         max_confidence: float = 0.9,
-        margin: float = 2.0,
+        min_gain: float = 2.0,
         cv: Any = None,
     ) -> None:
         self.recognizer = recognizer
         self.lexicon = lexicon
         self.max_edits = max_edits
         self.max_confidence = max_confidence
-        self.margin = margin
+        self.min_gain = min_gain
         self.cv = cv
 
     def __sklearn_tags__(self) -> Tags:
@@ -311,7 +311,7 @@ class SpellingCorrector(BaseEstimator):
                 return word
             right = unknown + self.spelling_.log_prob([word])[0] + channel(word, word)
             score, candidate = max((channel(c, word) + prior[c], c) for c, _, _ in found)
-            return candidate if score > right + self.margin else word
+            return candidate if score > right + self.min_gain else word
 
         def correct(text: str, confidence: list[float] | None) -> str:
             parts = re.split(r"(\s+)", text)  # words, and what stands between them

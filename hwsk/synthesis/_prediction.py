@@ -104,10 +104,10 @@ class StrokePredictor(StrokeDensity):
     def __init__(
         self,
         hidden_units: int = 400,
+        *,
         num_layers: int = 3,
         n_mixtures: int = 20,
         bias: float = 0.0,
-        *,
         weight_noise: float | str = 0.0,
         optimizer: str = "adamw",
         output_clip: float | None = 100.0,
@@ -266,8 +266,8 @@ class StrokePredictor(StrokeDensity):
     def sample(
         self,
         n_samples: int = 1,
-        n_points: int = 600,
         *,
+        n_points: int = 600,
         bias: float | None = None,
         random_state: Any = None,
     ) -> NDArray[Any]:

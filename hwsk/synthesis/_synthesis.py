@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import Bunch, check_array, check_consistent_length
+from sklearn.utils import Bunch, check_array, check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -130,11 +130,11 @@ class HandwritingSynthesizer(StrokeDensity):
     def __init__(
         self,
         hidden_units: int = 400,
+        *,
         num_layers: int = 3,
         n_mixtures: int = 20,
         n_windows: int = 10,
         bias: float = 0.5,
-        *,
         weight_noise: float | str = 0.0,
         optimizer: str = "adamw",
         output_clip: float | None = 100.0,
@@ -366,8 +366,9 @@ class HandwritingSynthesizer(StrokeDensity):
 
     def sample(
         self,
-        X: Any,
+        n_samples: int = 1,
         *,
+        texts: Any,
         prime: Any = None,
         bias: float | None = None,
         random_state: Any = None,
@@ -376,8 +377,10 @@ class HandwritingSynthesizer(StrokeDensity):
 
         Parameters
         ----------
-        X : array-like of str of shape (n_samples,)
-            Texts.
+        n_samples : int, default=1
+            Times that each text is written.
+        texts : array-like of str of shape (n_texts,)
+            What to write.
         prime : (strokes, text), or a list of such pairs, one for each text, default=None
             Strokes `(T, 3)` in the units of `fit` and what they say: the network has "written"
             them before, and goes on in that hand [1]_ (section 5.5). They are not in the result.
@@ -388,9 +391,10 @@ class HandwritingSynthesizer(StrokeDensity):
 
         Returns
         -------
-        strokes : object array of ndarray of shape (T, 3)
-            Float32, in the units of `fit`, of which the first point is where the line starts. Of a
-            fit on tables: an array of the shape that y had.
+        strokes : object array of shape (n_texts * n_samples,) of ndarray of shape (T, 3)
+            The samples of the first text, then those of the next. Float32, in the units of `fit`,
+            of which the first point is where the line starts. Of a fit on tables: an array of the
+            shape that y had.
 
         Raises
         ------
@@ -410,7 +414,10 @@ class HandwritingSynthesizer(StrokeDensity):
            2013.
         """
         check_is_fitted(self)
-        contexts = self._contexts(X)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        contexts = [context for context in self._contexts(texts) for _ in range(n_samples)]
+        if isinstance(prime, list):
+            prime = [one for one in prime for _ in range(n_samples)]
         rngs = generators(random_state, len(contexts))
         return self._write(
             contexts,

@@ -184,6 +184,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
     def __init__(
         self,
         representation: Any = None,
+        *,
         n_images: int = 3,
         calibration_fraction: float = 0.3,
         random_state: Any = None,

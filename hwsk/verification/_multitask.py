@@ -70,11 +70,11 @@ class MultiTaskClassifier(
     test_augmentations : int, default=0
         Probabilities and features are the means of those of the image and of as many versions of it
         changed by `augment`, all images in the same ways. Needs no new fit.
-    representation : {"features", "probabilities"}, default="features"
+    transform_kind : {"features", "probabilities"}, default="features"
         What `transform` gives: the features that its heads see, or the probabilities of all columns
         side by side. May be changed after `fit`.
     {canvas}
-    hidden_units : int, default=256
+    dense_units : int, default=256
         Features that a dense layer makes of the encoder's maps.
     texture : bool, default=False
         Whether that layer also takes mean and maximum over the image of each feature of the last
@@ -148,9 +148,9 @@ class MultiTaskClassifier(
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
-        "representation": [StrOptions({"features", "probabilities"})],
+        "transform_kind": [StrOptions({"features", "probabilities"})],
         "channels": [tuple, list],
-        "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "dense_units": [Interval(Integral, 1, None, closed="left")],
         "texture": ["boolean"],
         "image_size": [tuple, list, None],
         "image_shape": [tuple, list, None],
@@ -160,6 +160,7 @@ class MultiTaskClassifier(
     def __init__(
         self,
         loss_weights: str | Mapping[Any, float] = "uniform",
+        *,
         class_weight: str | dict[Any, float] | list[dict[Any, float]] | None = None,
         logit_adjustment: float = 0.0,
         label_smoothing: float = 0.0,
@@ -167,13 +168,12 @@ class MultiTaskClassifier(
         embedding_dim: int = 128,
         dropout: float = 0.0,
         test_augmentations: int = 0,
-        representation: str = "features",
+        transform_kind: str = "features",
         channels: tuple[int, ...] = (32, 64, 128, 128),
         image_size: tuple[int, int] | None = None,
         image_shape: tuple[int, int] | None = None,
-        hidden_units: int = 256,
+        dense_units: int = 256,
         texture: bool = False,
-        *,
         max_epochs: int = 30,
         batch_size: int = 64,
         lr: float = 1e-3,
@@ -200,9 +200,9 @@ class MultiTaskClassifier(
         self.embedding_dim = embedding_dim
         self.dropout = dropout
         self.test_augmentations = test_augmentations
-        self.representation = representation
+        self.transform_kind = transform_kind
         self.channels = channels
-        self.hidden_units = hidden_units
+        self.dense_units = dense_units
         self.texture = texture
         self.image_size = image_size
         self.image_shape = image_shape
@@ -361,7 +361,7 @@ class MultiTaskClassifier(
         return SiameseNetwork(
             self.image_size_,
             tuple(self.channels),
-            self.hidden_units,
+            self.dense_units,
             embedding_dim,
             sizes,
             self.dropout,
@@ -473,9 +473,9 @@ class MultiTaskClassifier(
 
     @property
     def _n_features_out(self) -> int:
-        if self.representation == "probabilities":
+        if self.transform_kind == "probabilities":
             return sum(len(classes) for classes in self.tasks_["classes"])
-        return self.hidden_units
+        return self.dense_units
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Features of each image, for other estimators.
@@ -488,9 +488,9 @@ class MultiTaskClassifier(
         Returns
         -------
         features : ndarray of shape (n_samples, n_features)
-            Float32; what `representation` says.
+            Float32; what `transform_kind` says.
         """
-        if self.representation == "probabilities":
+        if self.transform_kind == "probabilities":
             return np.hstack(self._predict_all(X)).astype(np.float32)
         check_is_fitted(self)
         views = []

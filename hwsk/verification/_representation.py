@@ -58,7 +58,7 @@ def parts_of(representation: Any) -> list[Part]:
         last = innermost(transformer)
         while isinstance(last, Pipeline):
             last = innermost(last[-1])
-        if isinstance(last, MultiTaskClassifier) and last.representation == "probabilities":
+        if isinstance(last, MultiTaskClassifier) and last.transform_kind == "probabilities":
             check_is_fitted(last)
             of_one = isinstance(last.classes_, np.ndarray)
             classes = [last.classes_] if of_one else last.classes_

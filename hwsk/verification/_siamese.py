@@ -66,7 +66,7 @@ class SiameseVerifier(
     loss : {"multi_similarity", "contrastive", "triplet", "cosface"}, default="multi_similarity"
         Loss of the embeddings [3]_. "triplet" and "cosface" learn from writers, not from pairs. The
         pretrained verifiers were trained with "multi_similarity".
-    margin : float, default=None
+    loss_margin : float, default=None
         Distance that the loss asks for between writers; None takes the loss's own: 1 for
         "contrastive", 0.2 for "triplet", 0.5 for "multi_similarity" and 0.35 for "cosface".
     cosine_scale : float, default=30.0
@@ -89,7 +89,7 @@ class SiameseVerifier(
         cleans scans, is cloned and fitted. A callable takes a list of entries, and gives images.
         With an array of images, entries are its row numbers.
     {canvas}
-    hidden_units : int, default=256
+    dense_units : int, default=256
         Units of the dense layer over the encoder's maps.
     texture : bool, default=False
         Whether that layer also sees mean and maximum over the image of each feature of the last two
@@ -165,7 +165,7 @@ class SiameseVerifier(
 
     _parameter_constraints: dict[str, Any] = {
         "loss": [StrOptions(set(EMBEDDING_MARGINS))],
-        "margin": [Interval(Real, 0, None, closed="neither"), None],
+        "loss_margin": [Interval(Real, 0, None, closed="neither"), None],
         "cosine_scale": [Interval(Real, 0, None, closed="neither")],
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -174,7 +174,7 @@ class SiameseVerifier(
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
-        "hidden_units": [Interval(Integral, 1, None, closed="left")],
+        "dense_units": [Interval(Integral, 1, None, closed="left")],
         "texture": ["boolean"],
         "image_size": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
@@ -184,7 +184,7 @@ class SiameseVerifier(
         self,
         loss: str = "multi_similarity",
         *,
-        margin: float | None = None,
+        loss_margin: float | None = None,
         cosine_scale: float = 30.0,
         embedding_dim: int = 128,
         dropout: float = 0.0,
@@ -194,7 +194,7 @@ class SiameseVerifier(
         preprocessor: Any = None,
         channels: tuple[int, ...] = (32, 64, 128, 128),
         image_size: tuple[int, int] | None = None,
-        hidden_units: int = 256,
+        dense_units: int = 256,
         texture: bool = False,
         max_epochs: int = 30,
         batch_size: int = 64,
@@ -215,7 +215,7 @@ class SiameseVerifier(
         verbose: int = 0,
     ) -> None:
         self.loss = loss
-        self.margin = margin
+        self.loss_margin = loss_margin
         self.cosine_scale = cosine_scale
         self.embedding_dim = embedding_dim
         self.dropout = dropout
@@ -225,7 +225,7 @@ class SiameseVerifier(
         self.preprocessor = preprocessor
         self.channels = channels
         self.image_size = image_size
-        self.hidden_units = hidden_units
+        self.dense_units = dense_units
         self.texture = texture
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -424,7 +424,7 @@ class SiameseVerifier(
         return SiameseNetwork(
             self.image_size_,
             tuple(self.channels),
-            self.hidden_units,
+            self.dense_units,
             self.embedding_dim,
             sizes,
             self.dropout,
@@ -437,12 +437,12 @@ class SiameseVerifier(
         matching = MatchingLoss(reach_mask_on(self.image_size_)) if matched else None
         weight = _EMBEDDING_WEIGHT if matched else 1.0
         if not self._n_writers:
-            return PairsLoss(self.loss, self.margin, matching, weight)
+            return PairsLoss(self.loss, self.loss_margin, matching, weight)
         tasks = None
         if self.tasks_ is not None:
             tasks = TaskLoss([np.ones(len(c)) for c in self.tasks_["classes"]])
         embedding = EmbeddingLoss(
-            self.loss, self.margin, self.cosine_scale, self._n_writers, self.embedding_dim
+            self.loss, self.loss_margin, self.cosine_scale, self._n_writers, self.embedding_dim
         )
         return SiameseLoss(embedding, tasks, matching, weight, self.feature_weight)
 

@@ -219,7 +219,9 @@ class LineWriter:
             with warnings.catch_warnings():
                 if self.reader is not None:  # it finds what is missing of a line that was cut
                     warnings.filterwarnings("ignore", ".*lines were cut", UserWarning)
-                samples = self.synthesizer.sample(asked, prime=prime, bias=bias, random_state=seed)
+                samples = self.synthesizer.sample(
+                    texts=asked, prime=prime, bias=bias, random_state=seed
+                )
             if len(samples) != len(asked):
                 raise ValueError(
                     f"the synthesizer gave {len(samples)} samples of {len(asked)} lines"

@@ -44,6 +44,7 @@ def keep_usable(
         try:
             if not as_arrays and not os.path.getsize(path):
                 raise ValueError(f"{path} is empty (0 bytes), not an image")
+            image: Any
             image, said = decode(path) if as_arrays else (path, [])
             if shape and image.shape != shape:
                 found = "{} x {}".format(*image.shape)

@@ -74,5 +74,6 @@ bench: $(READY)
 clean:
 	rm -rf .venv build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 	  .import_linter_cache docs/_build docs/auto_examples docs/generated docs/models docs/api.rst \
+	  docs/parameters.rst \
 	  docs/sg_execution_times.rst hwsk_demo
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -89,7 +89,9 @@ def load(data: str) -> dict[str, Modality]:
 
 def augmentation() -> Compose:
     """Small changes, the same for all."""
-    affine = RandomAffine(3, 0.1, (0.9, 1.1), (0.9, 1.1), 0.04, keep_size=True)
+    affine = RandomAffine(
+        3, 0.1, scale_x=(0.9, 1.1), scale_y=(0.9, 1.1), shift=0.04, keep_size=True
+    )
     return Compose([affine, ElasticDistortion(1.0, 10.0)], p=[0.8, 0.5])
 
 

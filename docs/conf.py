@@ -11,9 +11,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import api_reference  # noqa: E402
 import generated_pages  # noqa: E402
+import parameter_table  # noqa: E402
 
 api_reference.write(HERE / "api.rst")
 generated_pages.write(HERE)
+parameter_table.write(HERE / "parameters.rst")
 
 project = "hwsk"
 author = "The hwsk developers"

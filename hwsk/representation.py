@@ -57,13 +57,12 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Epochs (int) or share of `max_epochs` (float below 1) in which the divergence's weight
         rises to `beta`. Without, dimensions may be given up before they are of use.
     channels : tuple of 4 int, default=(32, 64, 128, 128)
-        Filters of the encoder's four stages; each halves the image. The decoder has the same.
-        Images less than 49 pixels high or wide have the first stages only, so that 4 x 4 places
-        are left.
+        Filters of each convolutional stage; each halves the image. The decoder has the same. Images
+        less than 49 pixels high or wide have the first stages only, so that 4 x 4 places are left.
     image_size : tuple of (int, int), default=None
-        Height and width of the canvas that the network sees and draws. An image of that size is
-        taken as it is; any other is cut to its ink, scaled to fit with its proportions kept, and
-        centred. None takes the size of the images in `fit`, which then is one.
+        Height and width of the canvas that the network sees. It draws on the same. An image of that
+        size is taken as it is; any other is cut to its ink, scaled to fit with its proportions
+        kept, and centred. None takes the size of the images in `fit`, which then is one.
     image_shape : tuple of (int, int), default=None
         Height and width of the images where X is a 2-D array, a row for each.
     {training}

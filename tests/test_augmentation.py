@@ -40,7 +40,7 @@ AUGMENTATIONS = [
     writer_augmentation(),
 ]
 IDENTITIES = [
-    RandomAffine(0, 0, (1, 1), (1, 1), 0),
+    RandomAffine(0, 0, scale_x=(1, 1), scale_y=(1, 1), shift=0),
     ElasticDistortion(0),
     RandomMorphology(0, 0),
     RandomBlur(0),
@@ -204,21 +204,24 @@ def test_too_wide_to_warp():
 
 
 def test_affine_scales_the_width(line):
-    widths = [im.shape[1] for im in many(RandomAffine(0, 0, (0.5, 2), (1, 1), 0), line)]
+    widths = [
+        im.shape[1]
+        for im in many(RandomAffine(0, 0, scale_x=(0.5, 2), scale_y=(1, 1), shift=0), line)
+    ]
     assert 150 <= min(widths) < 200 and 450 < max(widths) <= 600
     assert abs(np.mean(np.log(widths)) - np.log(300)) < 0.2  # as often narrower as wider
 
 
 def test_affine_moves_ink_and_keeps_it(line):
     ink = np.sum(255 - line.astype(int))
-    for changed in many(RandomAffine(2, 0.5, (1, 1), (0.8, 0.8), 0.05), line):
+    for changed in many(RandomAffine(2, 0.5, scale_x=(1, 1), scale_y=(0.8, 0.8), shift=0.05), line):
         assert np.sum(255 - changed.astype(int)) == pytest.approx(0.8 * ink, rel=0.06)
 
 
 def test_rotation_is_limited_in_wide_images():
     image = np.full((40, 1200), 255, np.uint8)
     image[19:21] = 0
-    for changed in many(RandomAffine(5, 0, (1, 1), (1, 1), 0), image):
+    for changed in many(RandomAffine(5, 0, scale_x=(1, 1), scale_y=(1, 1), shift=0), image):
         rows = np.flatnonzero((changed < 128).any(axis=1))
         assert rows.min() >= 13 and rows.max() <= 26
 

@@ -337,7 +337,9 @@ def test_warm_start_goes_on():
 
 
 def test_test_augmentations_average(reader):
-    augment = RandomAffine(5, 0.1, (0.9, 1.1), (0.9, 1.1), 0.05, keep_size=True)
+    augment = RandomAffine(
+        5, 0.1, scale_x=(0.9, 1.1), scale_y=(0.9, 1.1), shift=0.05, keep_size=True
+    )
     several = pickle.loads(pickle.dumps(reader)).set_params(augment=augment, test_augmentations=3)
     proba = several.predict_proba(IMAGES[900:])
     assert_allclose(proba.sum(axis=1), 1)

@@ -39,7 +39,7 @@ from hwsk.preprocessing import SignatureNormalizer
 from hwsk.preprocessing.augmentation import Compose, ElasticDistortion, RandomAffine
 from hwsk.verification import DescriptorHistogram, LocalDescriptorMatching, SiameseVerifier
 
-affine = RandomAffine(4, 0.12, (0.9, 1.06), (0.9, 1.06), 0.03, keep_size=True)
+affine = RandomAffine(4, 0.12, scale_x=(0.9, 1.06), scale_y=(0.9, 1.06), shift=0.03, keep_size=True)
 number = np.unique(signatures.writer, return_inverse=True)[1]
 train, valid, test = number < 55, (number >= 55) & (number < 65), number >= 65
 verifier = SiameseVerifier(

@@ -22,7 +22,7 @@ from hwsk._training.parameters import fill_docstring
 
 _CANVAS_DOC = """\
     channels : tuple of int, default=(32, 64, 128, 128)
-        Filters of the encoder's four stages; each halves the image.
+        Filters of each convolutional stage. The encoder has four, and each halves the image.
     image_size : tuple of (int, int), default=None
         Height and width of the canvas that the network sees. An image of that size is taken as it
         is; any other is cut to its ink, scaled to fit with its proportions kept, and centred. None

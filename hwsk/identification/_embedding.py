@@ -45,16 +45,17 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
     backbone_weights : {"imagenet"}, str, path or None, default=None
         Where the backbone's first weights come from; see `WriterClassifier`.
     frozen : bool or int, default=False
-        Whether the backbone, or how many of its stages, keep their first weights.
+        Whether the backbone keeps its first weights; or how many of its stages do.
     dense_units : int or None, default=None
-        Units of a dense layer with ReLU between features and embedding.
+        Units of the dense layer. It lies between features and embedding, with ReLU; None leaves it
+        out.
     dropout : float, default=0.0
-        Before the last layer.
+        Share of the units left out at random in training: before the last layer.
     embedding_dim : int, default=128
-        Length of the vectors.
+        Length of an embedding.
     loss_margin : float, default=1.0
-        Patches of two writers are pushed apart up to this distance; vectors have length 1, so that
-        no two are more than 2 apart.
+        Distance that the loss asks for between writers. Patches of two are pushed apart up to it;
+        vectors have length 1, so that no two are more than 2 apart.
     patch_size : int or tuple of (int, int), default=(64, 128)
         Height and width of a patch, as the network sees it.
     patch_scale : float, default=1.0

@@ -71,15 +71,16 @@ class WriterClassifier(
         Whether the backbone keeps its first weights; or how many of its stages do, from the input
         on (residual networks have 5, "small" 4), so that the others are fine-tuned.
     dense_units : int or None, default=None
-        Units of a dense layer with ReLU between features and classes.
+        Units of the dense layer. It lies between features and classes, with ReLU; None leaves it
+        out.
     dropout : float, default=0.3
-        Before the last layer.
+        Share of the units left out at random in training: before the last layer.
     patch_size : int or tuple of (int, int), default=(64, 128)
         Height and width of a patch, as the network sees it. Smaller images get paper around them.
     patch_scale : float, default=1.0
-        Patches are scaled by this before the network sees them, after `augment` has changed them:
-        0.5 suits lines at 300 dpi. What has been warped is less sharp, and a network that sees
-        each pixel learns to tell that; shrinking leaves little of it.
+        Patches are scaled by this before the network sees them. It comes after `augment`: 0.5 suits
+        lines at 300 dpi. What has been warped is less sharp, and a network that sees each pixel
+        learns to tell that; shrinking leaves little of it.
     n_patches : int, default=8
         Patches drawn from each image an epoch.
     image_shape : tuple of (int, int), default=None

@@ -120,8 +120,9 @@ class Grayscale(_ImageTransformer):
     Parameters
     ----------
     polarity : {"auto", "keep", "invert"}, default="auto"
-        "auto" turns an image round if most of its pixels are nearer to its dark than to its light
-        end: there is more paper than ink. "keep" never does and "invert" always does.
+        Which of ink and paper is the lighter. "auto" turns an image round if most of its pixels are
+        nearer to its dark than to its light end: there is more paper than ink. "keep" never does
+        and "invert" always does.
 
     See Also
     --------
@@ -162,8 +163,8 @@ class Binarizer(_ImageTransformer):
     Parameters
     ----------
     method : {"otsu", "sauvola"}, default="otsu"
-        "otsu": one threshold for the image [1]_. "sauvola": one for each pixel, from the mean
-        and the deviation around it, for uneven light and stained paper [2]_.
+        How it is done. "otsu": one threshold for the image [1]_. "sauvola": one for each pixel,
+        from the mean and the deviation around it, for uneven light and stained paper [2]_.
     window : int, default=35
         Side of Sauvola's square neighbourhood in pixels, a few pen widths.
     k : float, default=0.2
@@ -227,7 +228,7 @@ class Deskewer(_ImageTransformer):
     Parameters
     ----------
     max_angle : float, default=10
-        Largest angle in degrees that is looked for, below 45.
+        Largest skew that is corrected, in degrees. Below 45.
 
     See Also
     --------
@@ -281,8 +282,8 @@ class Deslanter(_ImageTransformer):
     Parameters
     ----------
     max_shear : float, default=1.0
-        Largest shear that is looked for, in pixels to the side for each pixel of height: 1 is a
-        slant of 45 degrees.
+        Largest slant that is corrected, to the side for each unit of height: 1 is a slant of 45
+        degrees.
 
     See Also
     --------
@@ -329,17 +330,17 @@ class HeightNormalizer(_ImageTransformer):
     Parameters
     ----------
     height : int, default=64
-        Height of the images that come out.
+        Height of an image in pixels.
     method : {"box", "moments"}, default="box"
-        "box" scales the whole image. "moments" first cuts out a band centred on the ink's mean
-        and 6.7 standard deviations of its vertical distribution high [1]_, at most as high as the
-        image: margins go, and what reaches far above or below the writing.
+        How it is done. "box" scales the whole image. "moments" first cuts out a band centred on the
+        ink's mean and 6.7 standard deviations of its vertical distribution high [1]_, at most as
+        high as the image: margins go, and what reaches far above or below the writing.
     stroke_spacing : float, default=None
-        Least mean distance between strokes along a row, in pixels of the images that come out:
-        denser writing is widened, at most 1.6 times, so that each character has room enough
-        (CTC needs a time step for each). None keeps the proportions of all.
+        Least mean distance between strokes along a row, in pixels of the output: denser writing is
+        widened, at most 1.6 times, so that each character has room enough (CTC needs a time step
+        for each). None keeps the proportions of all.
     max_aspect : float, default=100
-        Largest width that comes out, in heights. A wider image (a row of noise scaled up, say) is
+        Largest width of the output, in heights. A wider image (a row of noise scaled up, say) is
         squeezed to that, so that it can't fill the memory.
     min_height : int, default=None
         Images less high than this, in their own pixels, are laid on paper of this height first,
@@ -422,8 +423,8 @@ class InkCropper(_ImageTransformer):
     Parameters
     ----------
     margin : int or float, default=4
-        Paper to leave on each side, as far as there is any: an int counts pixels, a float is a
-        fraction of the height of the ink, and so independent of the resolution.
+        Paper to leave around the ink. On each side, as far as there is any: an int counts pixels, a
+        float is a fraction of the height of the ink, and so independent of the resolution.
     speck : float, default=0.03
         Connected ink whose area is below `(speck * height)` squared is dirt, and doesn't count.
 
@@ -493,7 +494,8 @@ class CharacterNormalizer(_ImageTransformer):
     size : int, default=28
         Height and width of the images that come out.
     margin : int, default=2
-        Empty pixels on the two sides that the character reaches, its soft edge included.
+        Paper to leave around the ink. In pixels, on the two sides that the character reaches, its
+        soft edge included.
     blur : float, default=1.0
         Standard deviation of the Gaussian blur, in pixels of a scan in which the character is 56
         pixels large: about those that EMNIST was made from.

@@ -40,24 +40,24 @@ class LineNormalizer(_ImageTransformer):
     Parameters
     ----------
     height : int, default=40
-        Height of the output in pixels; the width follows.
+        Height of an image in pixels; the width follows.
     max_angle : float, default=10
-        Largest skew in degrees that is corrected, below 45; 0 corrects none.
+        Largest skew that is corrected, in degrees. Below 45; 0 corrects none.
     max_shear : float, default=1.0
-        Largest slant that is corrected, in pixels to the side for each pixel of height, from 0 to
-        3; 0 corrects none.
+        Largest slant that is corrected, to the side for each unit of height. From 0 to 3; 0
+        corrects none.
     stroke_spacing : float, default=None
         Least mean distance between strokes along a row, in pixels of the output. Denser writing
         is widened, at most 1.6 times, so that each character has room enough (CTC needs a time
         step for each). None keeps the proportions.
     margin : float, default=0.1
-        Paper left and right of the ink, as a fraction of the height.
+        Paper to leave around the ink. Left and right, as a fraction of the height.
     max_aspect : float, default=100
         Largest width of the output, in heights; a wider image is squeezed.
     polarity : {"auto", "keep", "invert"}, default="auto"
-        "auto" inverts an image whose ink is lighter than its paper: most pixels are a little
-        darker than the mean around them and few are much lighter. "keep" never inverts and
-        "invert" always does.
+        Which of ink and paper is the lighter. "auto" inverts an image whose ink is lighter than its
+        paper: most pixels are a little darker than the mean around them and few are much lighter.
+        "keep" never inverts and "invert" always does.
 
     See Also
     --------

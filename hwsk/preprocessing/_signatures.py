@@ -34,15 +34,15 @@ class SignatureNormalizer(_ImageTransformer):
     Parameters
     ----------
     size : tuple of (int, int), default=(96, 192)
-        Height and width of what comes out.
+        Height and width of the images that come out.
     pen_width : float, default=2.5
-        Width of all strokes in what comes out, in pixels. None keeps the pen that was used.
+        Width of the strokes in pixels. None keeps the pen that was used.
     deskew : bool, default=False
         Whether the signature is turned until its long axis lies level, so that how steeply it was
         written counts no more. The less long it is, the less it is turned; one that stands upright
         is left as it is.
     margin : int, default=4
-        Pixels of paper on the two sides that the signature reaches.
+        Paper to leave around the ink. In pixels, on the two sides that the signature reaches.
     speck_widths : float, default=1.0
         Connected ink whose area is below that of a square with sides of this many pen widths is
         dirt.

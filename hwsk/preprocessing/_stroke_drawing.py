@@ -32,11 +32,11 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     height : int, default=64
-        Height of the images in pixels.
+        Height of an image in pixels.
     pen_width : float, default=3.0
-        Width of the line in pixels, to a quarter of a pixel.
+        Width of the strokes in pixels. It holds to a quarter of a pixel.
     margin : int, default=4
-        Pixels of paper between the ink and each border.
+        Paper to leave around the ink. In pixels, on each side.
     ink_level : int, default=0
         Grey level of the ink, 0 (black) to 255 (as white as the paper).
 

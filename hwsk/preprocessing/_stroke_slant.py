@@ -73,8 +73,8 @@ class StrokeDeskewer(_Straightener):
     Parameters
     ----------
     max_angle : float, default=10.0
-        Largest slope in degrees, below 45. A steeper one is taken for none, and such a sample stays
-        as it is.
+        Largest skew that is corrected, in degrees. Below 45. A steeper one is taken for none, and
+        such a sample stays as it is.
 
     Attributes
     ----------
@@ -142,8 +142,8 @@ class StrokeDeslanter(_Straightener):
     Parameters
     ----------
     max_shear : float, default=1.5
-        Largest slant, to the side for each unit of height: 1 is 45 degrees. A larger one is taken
-        for none, and such a sample stays as it is.
+        Largest slant that is corrected, to the side for each unit of height: 1 is 45 degrees. A
+        larger one is taken for none, and such a sample stays as it is.
 
     Attributes
     ----------

@@ -115,7 +115,7 @@ class RandomAffine(_Augmentation):
     --------
     >>> import numpy as np
     >>> from hwsk.preprocessing.augmentation import RandomAffine
-    >>> wider = RandomAffine(0, 0, (1.5, 1.5), (1, 1), 0)
+    >>> wider = RandomAffine(0, 0, scale_x=(1.5, 1.5), scale_y=(1, 1), shift=0)
     >>> wider(np.full((40, 100), 255, np.uint8), np.random.default_rng(0)).shape
     (40, 150)
     """
@@ -133,6 +133,7 @@ class RandomAffine(_Augmentation):
         self,
         rotation: float = 1.0,
         shear: float = 0.3,
+        *,
         scale_x: tuple[float, float] = (0.8, 1.25),
         scale_y: tuple[float, float] = (0.8, 1.05),
         shift: float = 0.05,
@@ -180,8 +181,8 @@ class ElasticDistortion(_Augmentation):
     alpha : float, default=1.0
         Standard deviation of the displacement in pixels, each way.
     sigma : float, default=12.0
-        How far apart two points are, in pixels, that move independently. Small values make the
-        pen tremble, large ones change the shapes of letters.
+        Standard deviation of the Gaussian in pixels. Points as far apart move independently. Small
+        values make the pen tremble, large ones change the shapes of letters.
 
     See Also
     --------
@@ -296,7 +297,7 @@ class RandomBlur(_Augmentation):
     Parameters
     ----------
     sigma : float, default=0.8
-        Largest standard deviation of the Gaussian in pixels.
+        Standard deviation of the Gaussian in pixels. It is the largest that is drawn.
 
     See Also
     --------

@@ -45,17 +45,18 @@ class CharacterClassifier(NetworkClassifier):
         recurrent network. "cnn" is a residual convolutional network. "cnn_rows" reads the rows of
         its features with the recurrent one.
     hidden_units : int, default=128
-        Units of each recurrent layer (in each direction).
+        Units of each recurrent layer in each direction.
     num_layers : int, default=2
         Recurrent layers.
     dropout : float, default=0.2
-        Dropout between recurrent layers and before the last layer.
+        Share of the units left out at random in training: between recurrent layers and before the
+        last layer.
     bidirectional : bool, default=False
         Read the rows from the bottom up, too.
     cell : {"lstm", "gru"}, default="lstm"
         Recurrent cell.
     channels : tuple of 3 int, default=(32, 64, 128)
-        Filters of the convolutional stages.
+        Filters of each convolutional stage.
     image_shape : tuple of (int, int), default=None
         Height and width of the images where X is a 2-D array, a row for each. None takes them as
         square if the number of columns is a square number, else each as one row of pixels.
@@ -63,11 +64,10 @@ class CharacterClassifier(NetworkClassifier):
         Weights of the classes in the loss; "balanced" makes rare classes count as much as common
         ones, as scikit-learn has it.
     label_smoothing : float, default=0.0
-        Share of the target's probability that is spread over all classes [3]_.
+        Share of the target's probability that is spread over all classes. See [3]_.
     test_augmentations : int, default=0
-        `predict_proba` and `predict` average the probabilities of the image and of as many
-        versions of it changed by `augment`; the changes are drawn by row number, so that the same X
-        gives the same. Needs no new fit.
+        Copies changed by `augment`, of each image, that predictions are averaged over. The changes
+        are drawn by row number, so that the same X gives the same. Needs no new fit.
     {training}
 
     Attributes

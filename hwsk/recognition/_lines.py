@@ -68,18 +68,18 @@ class CTCRecognizer(NetworkEstimator):
     Parameters
     ----------
     height : int, default=40
-        Pixels to which each image is scaled, keeping its aspect. Four pixels of the scaled width
-        make a time step, and CTC needs a step for each character.
+        Height of an image in pixels. Each is scaled to it, keeping its aspect. Four pixels of the
+        scaled width make a time step, and CTC needs a step for each character.
     channels : tuple of 3 int, default=(32, 64, 128)
-        Filters of the convolutional stages.
+        Filters of each convolutional stage.
     dense_units : int, default=128
-        Units of the dense layer between CNN and LSTM.
+        Units of the dense layer. It lies between CNN and LSTM.
     hidden_units : int, default=192
-        Units of each LSTM layer in each direction.
+        Units of each recurrent layer in each direction.
     num_layers : int, default=2
-        LSTM layers.
+        Recurrent layers.
     dropout : float, default=0.2
-        Dropout around the LSTM layers.
+        Share of the units left out at random in training: around the LSTM layers.
     shortcut_weight : float, default=0.1
         Weight of the loss of a second head that reads the CNN directly, in training only; 0
         leaves it out.

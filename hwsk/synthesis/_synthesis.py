@@ -52,16 +52,16 @@ class HandwritingSynthesizer(StrokeDensity):
     Parameters
     ----------
     hidden_units : int, default=400
-        Units of each LSTM layer.
+        Units of each recurrent layer in each direction. There is one.
     num_layers : int, default=3
-        LSTM layers.
+        Recurrent layers.
     n_mixtures : int, default=20
         Gaussians of the mixture.
     n_windows : int, default=10
         Gaussians of the window.
     bias : float, default=0.5
-        In `predict` and `sample`: 0 draws from the density as it is, more writes more regularly
-        and more legibly. May be changed after `fit`.
+        How regularly to write: 0 draws from the density as it is, more writes more regularly and
+        more legibly. May be changed after `fit`.
     {density}
     {training}
 

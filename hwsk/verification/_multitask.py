@@ -53,32 +53,32 @@ class MultiTaskClassifier(
         How much each column of y counts: all the same, or as learnt along by the columns'
         uncertainty [2]_, or a mapping from columns to numbers (1 for those that it leaves out).
     class_weight : {"balanced"}, dict, list of dict or None, default=None
-        Weights of classes in training: "balanced" lets each class of a column count the same. A
+        Weights of the classes in the loss: "balanced" lets each class of a column count the same. A
         list has a dict for each column, from classes to weights.
     logit_adjustment : float, default=0.0
         How far classes that are rare in `fit` are favoured in prediction: the logarithms of
         probabilities are lowered by so many times those of the frequencies [3]_, and 1 is as if
         classes were equally frequent. May be changed after `fit`.
     label_smoothing : float, default=0.0
-        Share of the probability that is spread over all classes.
+        Share of the target's probability that is spread over all classes.
     writer_weight : float, default=1.0
         Weight of the loss of the embedding, where `fit` is given writers.
     embedding_dim : int, default=128
-        Length of that embedding.
+        Length of an embedding.
     dropout : float, default=0.0
-        Before the heads.
+        Share of the units left out at random in training: before the heads.
     test_augmentations : int, default=0
-        Probabilities and features are the means of those of the image and of as many versions of it
-        changed by `augment`, all images in the same ways. Needs no new fit.
+        Copies changed by `augment`, of each image, that predictions are averaged over. These are
+        probabilities and features; all images are changed in the same ways. Needs no new fit.
     transform_kind : {"features", "probabilities"}, default="features"
         What `transform` gives: the features that its heads see, or the probabilities of all columns
         side by side. May be changed after `fit`.
     {canvas}
     dense_units : int, default=256
-        Features that a dense layer makes of the encoder's maps.
+        Units of the dense layer. It lies over the encoder's maps, and gives the features.
     texture : bool, default=False
-        Whether that layer also takes mean and maximum over the image of each feature of the last
-        two stages, which don't depend on where in the image the feature is.
+        Whether that layer also sees mean and maximum over the image of each feature of the last two
+        stages, which do not depend on position.
     {training}
 
     Attributes

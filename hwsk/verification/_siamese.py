@@ -72,9 +72,9 @@ class SiameseVerifier(
     cosine_scale : float, default=30.0
         Factor of the cosines in "cosface".
     embedding_dim : int, default=128
-        Length of the embeddings.
+        Length of an embedding.
     dropout : float, default=0.0
-        Before the last layer.
+        Share of the units left out at random in training: before the last layer.
     feature_weight : float, default=1.0
         Weight of the loss of the features, where `fit` is given some.
     comparator : LocalDescriptorMatching, default=None
@@ -82,15 +82,16 @@ class SiameseVerifier(
         :class:`LocalDescriptorMatching`, the network also learns local descriptors, and pairs are
         compared by these.
     test_augmentations : int, default=0
-        Augmented copies of each image, by `augment` and the same for all images, over which
-        embeddings (or the distances of local descriptors) are averaged. Needs no new fit.
+        Copies changed by `augment`, of each image, that predictions are averaged over. These are
+        embeddings, or distances of local descriptors; all images are changed in the same ways.
+        Needs no new fit.
     preprocessor : transformer, callable or array-like, default=None
         What makes images of the entries of X. A transformer of images, such as a Pipeline that
         cleans scans, is cloned and fitted. A callable takes a list of entries, and gives images.
         With an array of images, entries are its row numbers.
     {canvas}
     dense_units : int, default=256
-        Units of the dense layer over the encoder's maps.
+        Units of the dense layer. It lies over the encoder's maps.
     texture : bool, default=False
         Whether that layer also sees mean and maximum over the image of each feature of the last two
         stages, which do not depend on position.

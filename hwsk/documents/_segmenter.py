@@ -53,7 +53,7 @@ class LineSegmenter(NetworkEstimator):
         dots per inch, whatever the resolution of the scan. Smaller writing needs more; time grows
         with the square.
     channels : tuple of int, default=(16, 32, 64, 96)
-        Filters of the network at each scale.
+        Filters of each convolutional stage. Each stage halves the image.
     crop_size : int, default=384
         Side in pixels, at that resolution, of the random parts of pages that training sees.
     threshold : float, default=0.3
@@ -115,11 +115,11 @@ class LineSegmenter(NetworkEstimator):
     def __init__(
         self,
         resolution: int = 1000,
+        *,
         channels: tuple[int, ...] = (16, 32, 64, 96),
         crop_size: int = 384,
         threshold: float = 0.3,
         orient: bool = True,
-        *,
         max_epochs: int = 50,
         batch_size: int = 8,
         lr: float = 2e-3,
@@ -130,8 +130,9 @@ class LineSegmenter(NetworkEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -154,6 +155,7 @@ class LineSegmenter(NetworkEstimator):
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state

@@ -16,6 +16,7 @@ from test_public import ESTIMATORS
 
 from hwsk._training.estimator import NetworkEstimator
 from hwsk.datasets import make_handwriting
+from hwsk.documents import Line
 from hwsk.verification import LocalDescriptorMatching
 
 pytestmark = [
@@ -31,6 +32,7 @@ SMALL = {
     "CTCRecognizer": {"height": 16, "channels": (8, 16, 16), "max_epochs": 2},
     "CharacterClassifier": {"hidden_units": 32, "max_epochs": 2},
     "SiameseVerifier": {**ENCODER, "comparator": LocalDescriptorMatching()},
+    "LineSegmenter": {"resolution": 128, "channels": (4, 8), "crop_size": 64, "max_epochs": 2},
     "MultiTaskClassifier": ENCODER,
     "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
     "WriterClassifier": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
@@ -47,6 +49,11 @@ def native_data(name):
     if name == "CharacterClassifier":
         rng = np.random.default_rng(0)
         return rng.integers(0, 256, (200, 28, 28), np.uint8), np.arange(200) % 5
+    if name == "LineSegmenter":
+        page = np.full((200, 300), 255, np.uint8)
+        page[80:100:4, 40:260] = 0
+        line = Line(baseline=[[40, 100], [260, 100]], polygon=[40, 80, 260, 110])
+        return [page, page.copy()], [[line], [line]]
     if name == "StrokePredictor":
         return STROKES, None
     if name == "HandwritingSynthesizer":

@@ -64,7 +64,7 @@ class EncoderEstimator(NetworkEstimator):
         Values are uint8, or floats from 0 (ink) to 1 (paper).
         """
         images = check_images(X, self, reset=not further, image_shape=self.image_shape)
-        scan = scan_images(images, run=self._run if images.decodes else run_here)
+        scan = scan_images(images, run=self._map_rows if images.decodes else run_here)
         if not further:
             self.levels_ = scan.learn_levels()
             self.image_size_ = self._canvas_size(scan.shapes.tolist(), scan.is_table)
@@ -118,7 +118,7 @@ class EncoderEstimator(NetworkEstimator):
         dataset = self._canvases(X)
         dataset.collate = collate or dataset.collate
         if keep and n_changed:
-            dataset.images = [image for _, image in walk(dataset.images, run=self._run)]
+            dataset.images = [image for _, image in walk(dataset.images, run=self._map_rows)]
         yield self._outputs(dataset)
         for view in range(n_changed):
             changed = copy(dataset)

@@ -299,7 +299,7 @@ class NetworkEstimator(BaseEstimator):
         size = batch_size or self.batch_size
         unlike = Unlike(dataset.ink)
         prepare = partial(_prepare, dataset)
-        samples = walk(dataset.images, prepare, remark=warn, run=run or self._run)
+        samples = walk(dataset.images, prepare, remark=warn, run=run or self._map_rows)
         with closing(samples):  # it may have worker processes
             while chunk := list(islice(samples, CHUNK * size)):
                 start, items = chunk[0][0], [item for _, (item, _) in chunk]
@@ -313,7 +313,7 @@ class NetworkEstimator(BaseEstimator):
         if warn:
             self._warn_unlike(unlike, len(dataset))
 
-    def _run(self, function: Callable[[int], Any], n: int) -> Iterator[Any]:
+    def _map_rows(self, function: Callable[[int], Any], n: int) -> Iterator[Any]:
         """Call a function with 0 to n - 1, in as many processes as `n_jobs` says."""
         return map_rows(function, n, self.n_jobs)
 

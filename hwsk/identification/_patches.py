@@ -70,7 +70,7 @@ class PatchEstimator(NetworkEstimator):
 
     def _scan(self, images: LazyImages, further: bool) -> None:
         """Go over all images before training: values, polarity, ink."""
-        run = self._run if images.decodes else run_here
+        run = self._map_rows if images.decodes else run_here
         scan = scan_images(images, _keep_nothing, run)  # they may not fit the memory
         levels = scan.learn_levels()
         if not further:
@@ -108,7 +108,7 @@ class PatchEstimator(NetworkEstimator):
         images = check_images(X, self, image_shape=self.image_shape)
         unlike = Unlike()
         cut_all = partial(_cut_all, size=self._size(), levels=self.levels_, whole=images.is_table)
-        with closing(walk(images, cut_all, run=self._run)) as walker:
+        with closing(walk(images, cut_all, run=self._map_rows)) as walker:
             while chunk := list(islice(walker, _CHUNK)):
                 patches = [patch for _, (_, of_image, _) in chunk for patch in of_image]
                 outputs, features = self._evaluate_patches(patches)

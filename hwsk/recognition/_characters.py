@@ -305,7 +305,7 @@ class CharacterClassifier(NetworkClassifier):
         self, images: LazyImages, weights: NDArray[np.float64], further: bool
     ) -> NDArray[Any]:
         """Go over all images before training; all as one array, dark ink on light paper."""
-        scan = scan_images(images, run=self._run if images.decodes else run_here)
+        scan = scan_images(images, run=self._map_rows if images.decodes else run_here)
         first = scan.kept[0].shape
         shape = None if images.is_table or self.image_shape is None else tuple(self.image_shape)
         if shape not in (None, first):

@@ -310,7 +310,7 @@ class CTCRecognizer(NetworkEstimator):
         texts, label_type = check_texts(y)
         check_consistent_length(images, texts, groups)
         keep = partial(_scale, height=self.height, keep=not images.decodes)
-        scan = scan_images(self._watch(images), keep, self._run)
+        scan = scan_images(self._watch(images), keep, self._map_rows)
         levels = scan.learn_levels()
         widths = np.array([scaled_width(shape, self.height) for shape in scan.shapes.tolist()])
         least_widths = _check_steps(texts, widths)

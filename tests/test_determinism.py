@@ -16,6 +16,7 @@ from test_public import ESTIMATORS
 
 from hwsk._training.estimator import NetworkEstimator
 from hwsk.datasets import make_handwriting
+from hwsk.utils._native_data import KINDS
 from hwsk.verification import LocalDescriptorMatching
 
 pytestmark = [
@@ -32,6 +33,7 @@ SMALL = {
     "CharacterClassifier": {"hidden_units": 32, "max_epochs": 2},
     "SiameseVerifier": {**ENCODER, "comparator": LocalDescriptorMatching()},
     "MultiTaskClassifier": ENCODER,
+    "LineSegmenter": {"resolution": 96, "channels": (8, 16), "crop_size": 64, "max_epochs": 2},
     "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
     "WriterClassifier": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
     "WriterEmbedder": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
@@ -44,6 +46,9 @@ def native_data(name):
     """What an estimator learns from."""
     if name == "CTCRecognizer":
         return draw_words(48)
+    if name == "LineSegmenter":
+        data = KINDS["pages"]()
+        return data.X, data.y
     if name == "CharacterClassifier":
         rng = np.random.default_rng(0)
         return rng.integers(0, 256, (200, 28, 28), np.uint8), np.arange(200) % 5

@@ -84,7 +84,7 @@ def shape_line(line: Line, name: str) -> LineShape:
     inside = np.isfinite(top)
     if not inside.any():
         return LineShape(baseline, line.polygon, np.nan, np.nan)
-    share = 10 if len(line.polygon) <= 5 else 90
+    share = 0 if len(line.polygon) <= 5 else 90
     above = float(np.percentile((level - top)[inside], share))
     below = float(np.percentile((bottom - level)[inside], share))
     return LineShape(baseline, line.polygon, max(above, 1.0), max(below, 1.0))

@@ -303,8 +303,20 @@ class LineSegmenter(NetworkEstimator):
                 traces = trace_lines(maps, self.threshold)
         return View(ink, traces, turned, scale, maps)
 
-    def _segment(self, image: NDArray[Any]) -> list[Region]:
-        """Find the lines of a page, in regions, in reading order."""
+    def segment(self, image: NDArray[Any]) -> list[Region]:
+        """Find the lines of one page, in regions.
+
+        Parameters
+        ----------
+        image : ndarray of shape (height, width)
+            The page, as in `fit`.
+
+        Returns
+        -------
+        regions : list of Region
+            Columns and marginal notes in reading order, with their lines as `predict` gives them.
+        """
+        check_is_fitted(self)
         return self._look(image).to_regions(image.shape)
 
     def predict(self, X: Any) -> NDArray[np.object_]:
@@ -330,7 +342,7 @@ class LineSegmenter(NetworkEstimator):
         self._validate_params()
         images = self._check_pages(X)
         found = np.empty(len(images), dtype=object)
-        for row, regions in walk(images, lambda row, image: self._segment(image)):
+        for row, regions in walk(images, lambda row, image: self.segment(image)):
             found[row] = [line for region in regions for line in region.lines]
         if empty := [row for row, lines in enumerate(found) if not lines]:
             warn_caller(

@@ -52,7 +52,7 @@ def check_estimator(
         so. It is not changed.
     data : str or NativeData, default=None
         The kind of input: "lines" (images and transcripts), "characters", "writers" (images and
-        writers), "pairs" (the same, and pairs to predict), "strokes", "texts_to_strokes", "texts",
+        writers), "pairs" (the same, and pairs to predict), "pages" (and `Page` objects), "strokes", "texts_to_strokes", "texts",
         "posteriors", "descriptors" or "readings". None takes the attribute `_native_data` of the
         estimator's class.
     expected_failed_checks : mapping of str to str, default=None

@@ -306,9 +306,17 @@ def make_native(name: str) -> BaseEstimator:
         return ESTIMATORS[name](FrozenEstimator(verifier), n_codes=8)
     if kind == "PageReader":
         recognizer = CTCRecognizer(
-            height=8, channels=(4, 8, 8), dense_units=8, hidden_units=8, max_epochs=1
+            height=8,
+            channels=(4, 8, 8),
+            dense_units=8,
+            hidden_units=8,
+            max_epochs=1,
+            random_state=0,
         )
-        parameters = {"segmenter": LineSegmenter(**SMALL_LINES), "recognizer": recognizer}
+        parameters = {
+            "segmenter": LineSegmenter(**SMALL_LINES, random_state=0),
+            "recognizer": recognizer,
+        }
     return ESTIMATORS[name](**parameters)
 
 

@@ -265,7 +265,10 @@ def test_pages_without_lines_teach_nothing():
 def test_crops_vary_with_the_epoch_and_not_in_validation():
     images, truth = pages(2)
     shapes = [[shape_line(each, "") for each in page.lines] for page in truth]
-    make = lambda vary: PageCrops(2, lambda i: 255 - images[i], shapes, 128, None, vary, 0)  # noqa: E731
+
+    def make(vary):
+        return PageCrops(np.arange(2), lambda i: 255 - images[i], shapes, 128, None, vary, 0)
+
     varied, fixed = make(True), make(False)
     first = [dataset[0][0] for dataset in (varied, fixed)]
     varied.epoch = fixed.epoch = 1

@@ -22,7 +22,7 @@ from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
-from hwsk.documents._crops import HEIGHT_UNIT, Ink, LineShape, PageCrops, shape_line
+from hwsk.documents._crops import HEIGHT_UNIT, Ink, LineShape, PageCrops, PageInks, shape_line
 from hwsk.documents._elements import Line, Region
 from hwsk.documents._layout import View
 from hwsk.documents._matching import line_f1
@@ -31,7 +31,6 @@ from hwsk.documents._tracing import Maps, trace_lines
 from hwsk.networks.segmentation import ABOVE, BASELINE, LineLoss, LineNetwork
 from hwsk.preprocessing._paper import MOST, find_orientation, page_scale, scale_ink
 
-_KEPT = 1e9  # pixels of pages that a fit keeps decoded
 _UNLIKE = 1.8  # times as high as those of `fit`: such lines are segmented at another scale
 _FEW = 3  # lines from where on their median height is one of the page
 
@@ -130,8 +129,9 @@ class LineSegmenter(NetworkEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         augment: Augmentation | None = None,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: str = "auto",
+        n_jobs: int | None = None,
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         random_state: Any = None,
@@ -154,6 +154,7 @@ class LineSegmenter(NetworkEstimator):
         self.augment = augment
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.random_state = random_state
@@ -213,22 +214,13 @@ class LineSegmenter(NetworkEstimator):
             )
         heights = [shape.above + shape.below for of_page in shapes for shape in of_page]
         known = np.array(heights)[np.isfinite(heights)]
-        kept: dict[int, Ink] = {}
-
-        def load(row: int) -> Ink:
-            """Ink of a page, decoded once as long as all pages take little enough memory."""
-            if row in kept:
-                return kept[row]
-            ink, _ = self._prepare(images[row])
-            if len(kept) * self.resolution**2 < _KEPT:
-                kept[row] = ink
-            return ink
+        inks = PageInks(images, self.resolution)
 
         def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PageCrops:
             return PageCrops(
-                len(rows),
-                lambda i: load(int(rows[i])),
-                [shapes[row] for row in rows],
+                rows,
+                inks,
+                shapes,
                 self._padded(self.crop_size),
                 self.augment if training else None,
                 training,

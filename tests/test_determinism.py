@@ -16,7 +16,7 @@ from test_public import ESTIMATORS
 
 from hwsk._training.estimator import NetworkEstimator
 from hwsk.datasets import make_handwriting
-from hwsk.documents import Line
+from hwsk.utils._native_data import KINDS
 from hwsk.verification import LocalDescriptorMatching
 
 pytestmark = [
@@ -32,8 +32,8 @@ SMALL = {
     "CTCRecognizer": {"height": 16, "channels": (8, 16, 16), "max_epochs": 2},
     "CharacterClassifier": {"hidden_units": 32, "max_epochs": 2},
     "SiameseVerifier": {**ENCODER, "comparator": LocalDescriptorMatching()},
-    "LineSegmenter": {"resolution": 128, "channels": (4, 8), "crop_size": 64, "max_epochs": 2},
     "MultiTaskClassifier": ENCODER,
+    "LineSegmenter": {"resolution": 96, "channels": (8, 16), "crop_size": 64, "max_epochs": 2},
     "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
     "WriterClassifier": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
     "WriterEmbedder": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
@@ -46,14 +46,12 @@ def native_data(name):
     """What an estimator learns from."""
     if name == "CTCRecognizer":
         return draw_words(48)
+    if name == "LineSegmenter":
+        data = KINDS["pages"]()
+        return data.X, data.y
     if name == "CharacterClassifier":
         rng = np.random.default_rng(0)
         return rng.integers(0, 256, (200, 28, 28), np.uint8), np.arange(200) % 5
-    if name == "LineSegmenter":
-        page = np.full((200, 300), 255, np.uint8)
-        page[80:100:4, 40:260] = 0
-        line = Line(baseline=[[40, 100], [260, 100]], polygon=[40, 80, 260, 110])
-        return [page, page.copy()], [[line], [line]]
     if name == "StrokePredictor":
         return STROKES, None
     if name == "HandwritingSynthesizer":

@@ -27,6 +27,8 @@ from torch import Tensor, nn
 import hwsk
 from hwsk._data.images import check_images
 from hwsk.datasets import make_handwriting
+from hwsk.documents import LineSegmenter
+from hwsk.recognition import CTCRecognizer
 from hwsk.utils import estimator_checks as native_checks
 from hwsk.verification import LocalDescriptorMatching
 
@@ -221,7 +223,9 @@ def test_sample_has_one_signature(name):
 
 
 # What is compared by pairs takes no table; it is checked on its native inputs alone.
-NO_TABLES = {"SiameseVerifier", "HandComparer", "DescriptorHistogram"}
+NO_TABLES = {
+    "SiameseVerifier", "HandComparer", "DescriptorHistogram", "LineSegmenter", "PageReader"
+}  # fmt: skip
 TABLES = [name for name in ESTIMATORS if name.rpartition(".")[2] not in NO_TABLES]
 NATIVE = {
     "CTCRecognizer": "lines",
@@ -231,8 +235,10 @@ NATIVE = {
     "HandComparer": "pairs",
     "HandwritingSynthesizer": "texts_to_strokes",
     "JumpCapper": "strokes",
+    "LineSegmenter": "pages",
     "MultiTaskClassifier": "characters",
     "NgramLanguageModel": "texts",
+    "PageReader": "pages",
     "SiameseVerifier": "pairs",
     "SpellingCorrector": "readings",
     "StrokeDenoiser": "strokes",
@@ -246,7 +252,9 @@ NATIVE = {
     "VariationalAutoencoder": "characters",
     "VLADEncoder": "descriptors",
 }
+SMALL_LINES = {"resolution": 96, "channels": (4, 8), "crop_size": 64, "max_epochs": 1}
 SMALL_NATIVE = {
+    "LineSegmenter": SMALL_LINES,
     "CharacterClassifier": {"hidden_units": 16, "num_layers": 1, "max_epochs": 2},
     "HandwritingSynthesizer": {"hidden_units": 8, "num_layers": 1, "max_epochs": 1},
     "MultiTaskClassifier": {"channels": (4, 8, 8, 8), "dense_units": 16, "max_epochs": 2},
@@ -296,6 +304,19 @@ def make_native(name: str) -> BaseEstimator:
         )
         verifier.fit(words.images, words.writer)
         return ESTIMATORS[name](FrozenEstimator(verifier), n_codes=8)
+    if kind == "PageReader":
+        recognizer = CTCRecognizer(
+            height=8,
+            channels=(4, 8, 8),
+            dense_units=8,
+            hidden_units=8,
+            max_epochs=1,
+            random_state=0,
+        )
+        parameters = {
+            "segmenter": LineSegmenter(**SMALL_LINES, random_state=0),
+            "recognizer": recognizer,
+        }
     return ESTIMATORS[name](**parameters)
 
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "_images": ["PageImage", "read_pages"],
         "_pdf": ["save_pdf"],
         "_profiles": ["find_lines_by_profile"],
+        "_reader": ["PageReader"],
         "_segmenter": ["LineSegmenter"],
     },
 )
@@ -27,4 +28,5 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.documents._page import Word as Word
     from hwsk.documents._pdf import save_pdf as save_pdf
     from hwsk.documents._profiles import find_lines_by_profile as find_lines_by_profile
+    from hwsk.documents._reader import PageReader as PageReader
     from hwsk.documents._segmenter import LineSegmenter as LineSegmenter

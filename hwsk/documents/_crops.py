@@ -23,12 +23,12 @@ from hwsk.networks.segmentation import (
     VALID,
     LineNetwork,
 )
-
-Ink = NDArray[np.uint8]
+from hwsk.preprocessing._paper import Ink, page_scale, scale_ink
 
 UNKNOWN = -10.0  # in the maps of heights, where there is no line
 HEIGHT_UNIT = 16.0  # pixels; heights are learnt as the logarithm of their multiple of this
 _RIDGE = 1.0  # deviation of a baseline in the map, in its pixels
+_KEPT = 1e9  # pixels of pages that a fit keeps decoded
 _TURNED = 0.12  # share of crops that are turned, for the orientation alone
 _COLUMNS = 0.15  # share of crops that are made of two columns
 
@@ -84,7 +84,7 @@ def shape_line(line: Line, name: str) -> LineShape:
     inside = np.isfinite(top)
     if not inside.any():
         return LineShape(baseline, line.polygon, np.nan, np.nan)
-    share = 10 if len(line.polygon) <= 5 else 90
+    share = 0 if len(line.polygon) <= 5 else 90
     above = float(np.percentile((level - top)[inside], share))
     below = float(np.percentile((bottom - level)[inside], share))
     return LineShape(baseline, line.polygon, max(above, 1.0), max(below, 1.0))
@@ -155,17 +155,44 @@ def draw_maps(
     return maps
 
 
+class PageInks:
+    """Hold the ink of pages, each decoded once as long as all take little enough memory.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        The pages, decoded when they are asked for.
+    resolution : int
+        That of the network.
+    """
+
+    def __init__(self, images: Any, resolution: int) -> None:
+        self.images = images
+        self.resolution = resolution
+        self.kept: dict[int, Ink] = {}
+
+    def __call__(self, row: int) -> Ink:
+        """Return the ink of a page at the resolution of the network, 0 to 255."""
+        if row in self.kept:
+            return self.kept[row]
+        image = self.images[row]
+        ink = scale_ink(image, page_scale(image.shape, self.resolution))
+        if len(self.kept) * self.resolution**2 < _KEPT:
+            self.kept[row] = ink
+        return ink
+
+
 class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
     """Hold pages and lines; each sample is a random part of a page at a random scale and skew.
 
     Parameters
     ----------
-    n : int
-        Number of pages.
+    rows : ndarray of int64
+        The pages to take.
     load : callable
-        `load(i)` returns the ink of page i at the resolution of the network, 0 to 255.
+        `load(row)` returns the ink of a page at the resolution of the network, 0 to 255.
     shapes : sequence of list of LineShape
-        The lines of each page, in pixels of that.
+        The lines of each of all pages, in pixels of that.
     size : int
         Side of a crop in pixels, a multiple of that of the network.
     augment : callable or None
@@ -180,7 +207,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
 
     def __init__(
         self,
-        n: int,
+        rows: NDArray[np.int64],
         load: Callable[[int], Ink],
         shapes: Sequence[list[LineShape]],
         size: int,
@@ -188,7 +215,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
         vary: bool,
         seed: int,
     ) -> None:
-        self.n = n
+        self.rows = rows
         self.load = load
         self.shapes = shapes
         self.size = size
@@ -198,10 +225,10 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return self.n
+        return len(self.rows)
 
     def n_batches(self, batch_size: int) -> int:
-        return -(-self.n // batch_size)
+        return -(-len(self) // batch_size)
 
     def batches(self, batch_size: int, shuffle: bool) -> Sampler[list[int]]:
         return WidthBatches(self, batch_size, shuffle)
@@ -213,7 +240,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
         if self.vary and rng.random() < _COLUMNS:
             middle, gutter = size * rng.uniform(0.3, 0.7), rng.uniform(6, 24)
             limits = (0.0, middle - gutter), (middle + gutter, size)
-            other, others = self._crop(int(rng.integers(self.n)), rng)
+            other, others = self._crop(int(rng.integers(len(self))), rng)
             image[:, int(limits[0][1]) :] = 0
             image[:, int(limits[1][0]) :] = other[:, int(limits[1][0]) :]
         else:
@@ -236,7 +263,8 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
         return image, (maps, turned)
 
     def _crop(self, i: int, rng: np.random.Generator) -> tuple[Ink, list[LineShape]]:
-        page = self.load(i)
+        row = int(self.rows[i])
+        page = self.load(row)
         height, width = page.shape
         scale, angle = 1.0, 0.0
         center = np.array([width / 2, height / 2])
@@ -245,7 +273,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
             angle = float(
                 np.deg2rad(rng.uniform(-7, 7) if rng.random() < 0.4 else rng.normal(0, 1))
             )
-            shapes = self.shapes[i]
+            shapes = self.shapes[row]
             if shapes and rng.random() < 0.8:
                 path = shapes[rng.integers(len(shapes))].baseline
                 center = path[0] + rng.random() * (path[-1] - path[0])
@@ -255,7 +283,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
         matrix = np.column_stack([turn, self.size / 2 - turn @ center])
         flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         image = cv2.warpAffine(page, matrix, (self.size, self.size), flags=flags)
-        return np.asarray(image, np.uint8), [shape.moved(matrix) for shape in self.shapes[i]]
+        return np.asarray(image, np.uint8), [shape.moved(matrix) for shape in self.shapes[row]]
 
     @staticmethod
     def collate(batch: list[tuple[Ink, Any]]) -> tuple[dict[str, Tensor], Any]:

@@ -66,7 +66,7 @@ def _cut(image: Image, line: Line, name: str) -> NDArray[np.uint8]:
     name = f"{name} ({line.id or line.text!r:.40})"
     if line.polygon is None:
         raise ValueError(f"{name} has no polygon, which says where it ends above and below")
-    x, y = _box_map(line.polygon) if line.baseline is None else _baseline_map(line)
+    x, y = map_line(line)
     # Work on the part of the page that the line lies in.
     left, top = max(0, int(x.min())), max(0, int(y.min()))
     part = image[top : max(0, int(y.max()) + 2), left : max(0, int(x.max()) + 2)]
@@ -83,6 +83,11 @@ def _cut(image: Image, line: Line, name: str) -> NDArray[np.uint8]:
     if not inside.any():
         raise ValueError(f"{name}: its polygon covers no pixel ({line.polygon.tolist()!s:.80})")
     return _fill_with_paper(cut, inside)
+
+
+def map_line(line: Line) -> tuple[Map, Map]:
+    """Map each pixel of the image of a line to its place on the page: x and y."""
+    return _box_map(line.polygon) if line.baseline is None else _baseline_map(line)
 
 
 def _box_map(polygon: Points) -> tuple[Map, Map]:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsk.documents._elements import Box, Line, Points, Region, bounding_box
 from hwsk.documents._order import order_lines
 from hwsk.documents._outlines import outline_lines
 from hwsk.documents._tracing import Maps, Trace, baseline_points
-
-Ink = NDArray[np.uint8]
+from hwsk.preprocessing._paper import Ink
 
 
 class View(NamedTuple):

@@ -22,7 +22,7 @@ from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
-from hwsk.documents._crops import HEIGHT_UNIT, Ink, LineShape, PageCrops, shape_line
+from hwsk.documents._crops import HEIGHT_UNIT, Ink, LineShape, PageCrops, PageInks, shape_line
 from hwsk.documents._elements import Line, Region
 from hwsk.documents._layout import View
 from hwsk.documents._matching import line_f1
@@ -31,7 +31,6 @@ from hwsk.documents._tracing import Maps, trace_lines
 from hwsk.networks.segmentation import ABOVE, BASELINE, LineLoss, LineNetwork
 from hwsk.preprocessing._paper import MOST, find_orientation, page_scale, scale_ink
 
-_KEPT = 1e9  # pixels of pages that a fit keeps decoded
 _UNLIKE = 1.8  # times as high as those of `fit`: such lines are segmented at another scale
 _FEW = 3  # lines from where on their median height is one of the page
 
@@ -215,22 +214,13 @@ class LineSegmenter(NetworkEstimator):
             )
         heights = [shape.above + shape.below for of_page in shapes for shape in of_page]
         known = np.array(heights)[np.isfinite(heights)]
-        kept: dict[int, Ink] = {}
-
-        def load(row: int) -> Ink:
-            """Ink of a page, decoded once as long as all pages take little enough memory."""
-            if row in kept:
-                return kept[row]
-            ink, _ = self._prepare(images[row])
-            if len(kept) * self.resolution**2 < _KEPT:
-                kept[row] = ink
-            return ink
+        inks = PageInks(images, self.resolution)
 
         def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PageCrops:
             return PageCrops(
-                len(rows),
-                lambda i: load(int(rows[i])),
-                [shapes[row] for row in rows],
+                rows,
+                inks,
+                shapes,
                 self._padded(self.crop_size),
                 self.augment if training else None,
                 training,
@@ -305,8 +295,20 @@ class LineSegmenter(NetworkEstimator):
                 traces = trace_lines(maps, self.threshold)
         return View(ink, traces, turned, scale, maps)
 
-    def _segment(self, image: NDArray[Any]) -> list[Region]:
-        """Find the lines of a page, in regions, in reading order."""
+    def segment(self, image: NDArray[Any]) -> list[Region]:
+        """Find the lines of one page, in regions.
+
+        Parameters
+        ----------
+        image : ndarray of shape (height, width)
+            The page, as in `fit`.
+
+        Returns
+        -------
+        regions : list of Region
+            Columns and marginal notes in reading order, with their lines as `predict` gives them.
+        """
+        check_is_fitted(self)
         return self._look(image).to_regions(image.shape)
 
     def predict(self, X: Any) -> NDArray[np.object_]:
@@ -332,7 +334,7 @@ class LineSegmenter(NetworkEstimator):
         self._validate_params()
         images = self._check_pages(X)
         found = np.empty(len(images), dtype=object)
-        for row, regions in walk(images, lambda row, image: self._segment(image)):
+        for row, regions in walk(images, lambda row, image: self.segment(image)):
             found[row] = [line for region in regions for line in region.lines]
         if empty := [row for row, lines in enumerate(found) if not lines]:
             warn_caller(

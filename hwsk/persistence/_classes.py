@@ -53,6 +53,8 @@ CLASSES = {
         file="backbone_weights",
         no_file=("imagenet",),
     ),
+    "hwsk.documents.LineSegmenter": Declaration("history_* n_iter_ line_height_"),
+    "hwsk.documents.PageReader": Declaration("segmenter_* recognizer_*"),
     "hwsk.verification.DescriptorHistogram": Declaration("codebook_[k d] _n_features_out"),
     "hwsk.identification.VLADEncoder": Declaration(
         "vocabularies_[v k f] mean_[d|] components_[o d|] _n_features_out"

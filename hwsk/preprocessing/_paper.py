@@ -38,12 +38,16 @@ def estimate_paper(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(paper, np.float32)
 
 
-def page_ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def page_ink(gray: Ink) -> Ink:
     """Convert a page to its amount of ink: 0 for paper, 255 for ink as dark as most of it."""
-    darkness = np.clip(1 - gray / estimate_paper(gray), 0, 1)
-    strong = darkness[darkness > _CONTRAST]
-    full = float(np.percentile(strong, 80)) if strong.size > 100 else 1.0
-    return np.asarray(np.clip(darkness * (255 / full), 0, 255), np.uint8)
+    paper = np.asarray(estimate_paper(gray), np.uint8)
+    darkness = 255 - cv2.divide(gray, paper, scale=255)
+    counts = np.bincount(darkness.ravel(), minlength=256)
+    counts[: int(255 * _CONTRAST) + 1] = 0
+    full = 255.0
+    if (n := counts.sum()) > _FEWEST:
+        full = float(np.searchsorted(counts.cumsum(), 0.8 * n))
+    return np.asarray(cv2.convertScaleAbs(darkness, alpha=255 / full), np.uint8)
 
 
 def page_scale(shape: tuple[int, ...], resolution: float) -> float:

@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
 from hwsk._data.images import LazyImages
+from hwsk.documents import Line
 from hwsk.utils._native_data import NativeData, as_objects
 
 # Of what an estimator gives: compared between fits, copies and forms of input.
@@ -103,6 +104,9 @@ def _assert_same(first: Any, second: Any, **tolerance: Any) -> None:
         for one, other in zip(first, second, strict=True):
             if isinstance(one, (np.ndarray, list, tuple)):
                 _assert_same(one, other, **tolerance)
+            elif isinstance(one, Line):
+                for part in ("baseline", "polygon"):
+                    assert_allclose(getattr(one, part), getattr(other, part), atol=1)  # pixels
             else:
                 assert one == other, f"{one!r} is not {other!r}"
         return

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hwsk._data.images import object_array
 from hwsk._data.pairs import all_pairs
 from hwsk.datasets import make_handwriting
+from hwsk.documents import Line, Page, Region
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,25 @@ def _square(image: NDArray[Any], side: int = 20) -> NDArray[np.uint8]:
     return square
 
 
+def _pages() -> NativeData:
+    """Small pages of two words below each other, with the lines of each."""
+    words = _words(24, texts=["on", "no"])
+    X, y = [], []
+    for i in range(0, 24, 2):
+        image = np.full((110, 90), 255, np.uint8)
+        lines = []
+        for row, top in ((i, 10), (i + 1, 62)):
+            ink = words.images[row][:, :80]
+            height, width = ink.shape
+            image[top : top + height, 5 : 5 + width] = ink
+            box = [5, top, 5 + width, top + height]
+            base = [[5, top + height - 8], [5 + width, top + height - 8]]
+            lines.append(Line(str(words.text[row]), base, box))
+        X.append(image)
+        y.append(Page(90, 110, [Region(lines)]))
+    return NativeData(X, y, X[:6], y[:6], images=True)
+
+
 def _strokes() -> NativeData:
     words = _words(16, texts=["on", "no"])
     X = list(words.strokes)
@@ -123,6 +143,7 @@ KINDS: dict[str, Callable[[], NativeData]] = {
     "characters": _characters,
     "writers": _writers,
     "pairs": _pairs,
+    "pages": _pages,
     "strokes": _strokes,
     "texts_to_strokes": _texts_to_strokes,
     "texts": _texts,

@@ -1,0 +1,305 @@
+"""Read pages: find the lines, recognize them (`PageReader`)."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_consistent_length
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils._tags import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from hwsk._data.images import check_images, object_array
+from hwsk._data.levels import to_bytes
+from hwsk._training.rollback import restored_on_failure
+from hwsk._warn import warn_caller
+from hwsk.documents._cutting import cut_lines, map_line
+from hwsk.documents._elements import Character, Line, Points, Word
+from hwsk.documents._images import PageImage, read_pages
+from hwsk.documents._page import Page
+from hwsk.metrics import character_error_rate
+from hwsk.recognition import predict_details
+
+_PARTS = ("segmenter", "recognizer")
+
+
+class PageReader(BaseEstimator):
+    """Read whole pages: find the text lines, recognize each, keep their places.
+
+    Parameters
+    ----------
+    segmenter : LineSegmenter
+        Finds the lines. Wrapped in :class:`sklearn.frozen.FrozenEstimator`, a fitted one is not
+        trained by `fit`.
+    recognizer : CTCRecognizer or Pipeline
+        Recognizes the images of lines; a Pipeline that ends in a CTCRecognizer may normalize them
+        before. It may be frozen, too.
+    n_jobs : int, default=None
+        Pages that are read at the same time, each in a process; None is one, -1 as many as there
+        are processors. The result is the same.
+
+    Attributes
+    ----------
+    segmenter_ : LineSegmenter
+        The fitted segmenter. There is none before `fit`: a reader of two fitted parts reads
+        without a fit of its own.
+    recognizer_ : estimator
+        The fitted recognizer, as above.
+
+    See Also
+    --------
+    read_pages : What can be read: images, TIFF, PDF, folders.
+    cut_lines : How the images of lines are cut.
+
+    References
+    ----------
+    .. [1] C. Wigington et al., "Start, follow, read: end-to-end full-page handwriting
+       recognition", ECCV 2018.
+
+    Examples
+    --------
+    >>> import hwsk
+    >>> reader = hwsk.load("english-pages")  # doctest: +SKIP
+    >>> for page in reader.read("letters.pdf"):  # doctest: +SKIP
+    ...     page.save(f"{page.image_path}.page.xml")
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "segmenter": [HasMethods(["fit", "get_params"])],
+        "recognizer": [HasMethods(["fit", "get_params"])],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(self, segmenter: Any, recognizer: Any, *, n_jobs: int | None = None) -> None:
+        self.segmenter = segmenter
+        self.recognizer = recognizer
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return all(_is_fitted(part) for part in self._parts())
+
+    def _parts(self) -> tuple[Any, Any]:
+        """The fitted parts; those that were given, if there was no fit."""
+        parts = (getattr(self, f"{name}_", getattr(self, name)) for name in _PARTS)
+        segmenter, recognizer = (
+            part.estimator if isinstance(part, FrozenEstimator) else part for part in parts
+        )
+        return segmenter, recognizer
+
+    def fit(self, X: Any, y: Any) -> PageReader:
+        """Train the segmenter and the recognizer, those of them that are not frozen.
+
+        Parameters
+        ----------
+        X : array-like of pages
+            List of file paths or of arrays, one page each.
+        y : array-like of Page of shape (n_samples,)
+            The lines of each page with polygons and texts. Lines without text are for the segmenter
+            alone.
+
+        Returns
+        -------
+        self : PageReader
+            The fitted reader.
+
+        Raises
+        ------
+        ValueError
+            If a line has no polygon, no line has a text, or X and y differ in length.
+
+        Warns
+        -----
+        UserWarning
+            If lines have no text, counted.
+        """
+        self._validate_params()
+        images = check_images(X)
+        pages = object_array(list(y))
+        check_consistent_length(images, pages)
+        for row, page in enumerate(pages):
+            if not isinstance(page, Page):
+                raise TypeError(f"y[{row}] is {page!r:.60}; expected a Page")
+        with restored_on_failure(self):
+            segmenter = clone(self.segmenter).fit(X, pages)
+            parts, texts, n_lines = [], [], 0
+            for image, page in zip(images, pages, strict=True):
+                lines = [line for line in page.lines if line.text.strip()]
+                n_lines += len(page.lines)
+                parts += cut_lines(to_bytes(image), lines)
+                texts += [line.text for line in lines]
+            if not texts:
+                raise ValueError(f"none of {n_lines} lines of {len(pages)} pages has a text")
+            if len(texts) < n_lines:
+                warn_caller(
+                    f"{n_lines - len(texts)} of {n_lines} lines have no text: the recognizer "
+                    "learns from the others"
+                )
+            recognizer = clone(self.recognizer).fit(parts, texts)
+            self.segmenter_, self.recognizer_ = segmenter, recognizer
+        return self
+
+    def read(self, source: Any, *, dpi: float = 300) -> Iterator[Page]:
+        """Read pages one at a time, so that a book needs the memory of one page.
+
+        Parameters
+        ----------
+        source : str, path, file object, bytes, array, or iterable of these
+            Images, TIFF with all pages, PDF, folders of those; as :func:`read_pages` has it.
+        dpi : float, default=300
+            Resolution at which the pages of a PDF are drawn.
+
+        Yields
+        ------
+        Page
+            With regions, lines, words and characters, their polygons and confidences, and the name
+            of the file as `image_path`, in the order of the source.
+
+        Raises
+        ------
+        ValueError
+            If no page can be read.
+
+        Warns
+        -----
+        UserWarning
+            At the end, counted: of files that could not be read, which are left out; of pages
+            without a line; of what the recognizer remarks.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        yield from self._read(read_pages(source, dpi=dpi))
+
+    def _read(self, images: Iterator[PageImage]) -> Iterator[Page]:
+        parts = self._parts()
+        remarks: Counter[str] = Counter()
+        count = 0
+        jobs = Parallel(self.n_jobs, return_as="generator")
+        for page, said in jobs(delayed(_read_page)(*parts, image) for image in images):
+            count += 1
+            remarks.update(said)
+            yield page
+        for remark, n in remarks.items():
+            warn_caller(f"{n} of {count} pages: {remark}")
+
+    def predict(self, X: Any) -> NDArray[np.object_]:
+        """Return the text of each page.
+
+        Parameters
+        ----------
+        X : array-like of pages
+            List of file paths or of arrays, one page each.
+
+        Returns
+        -------
+        texts : ndarray of shape (n_samples,), dtype object
+            The lines of each page in reading order, separated by line breaks.
+
+        Raises
+        ------
+        ValueError, FileNotFoundError
+            If a page can't be read; its path is named.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        images = check_images(X)
+        if images.is_table:
+            raise ValueError(
+                "X is a 2-D array; expected a list of pages, each a path or an array of pixels: "
+                "[page] for a single one"
+            )
+        pages = (PageImage(to_bytes(image), images.name(i)) for i, image in enumerate(images))
+        return object_array([page.to_text() for page in self._read(pages)])
+
+    def score(self, X: Any, y: Any) -> float:
+        """Compute the character accuracy: 1 - character error rate of the texts of pages.
+
+        Parameters
+        ----------
+        X : array-like of pages
+            As in `predict`.
+        y : array-like of shape (n_samples,)
+            A `Page` or the text of each page.
+
+        Returns
+        -------
+        score : float
+            1 - character error rate (micro average) over all pages: 1 is best, and it may be
+            negative. A line break counts as a character.
+        """
+        texts = [page.to_text() if isinstance(page, Page) else str(page) for page in y]
+        read = self.predict(X)
+        check_consistent_length(read, texts)
+        return 1 - character_error_rate(texts, list(read))
+
+
+def _is_fitted(part: Any) -> bool:
+    try:
+        check_is_fitted(part)
+    except Exception:  # also of what is no estimator: fit or predict will say so
+        return False
+    return True
+
+
+def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page, list[str]]:
+    """Read one page; also what was warned of, for one count over all pages."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        height, width = image.image.shape
+        regions = segmenter.segment(image.image)
+        page = Page(width, height, regions, image.name)
+        lines = page.lines
+        if not lines:
+            return page, ["no handwritten line was found"]
+        cuts = cut_lines(image.image, lines)
+        for line, record in zip(lines, predict_details(recognizer, cuts), strict=True):
+            _enter_text(line, record)
+    return page, sorted({_without_rows(str(warning.message)) for warning in caught})
+
+
+def _without_rows(message: str) -> str:
+    """A warning on images of lines, without their numbers: it is one of many pages."""
+    what = re.sub(r"^\d+ of \d+ images ", "lines ", message)
+    return re.sub(r"(; mean confidence [\d., ]+)?,? rows .*$", "", what, flags=re.DOTALL)
+
+
+def _enter_text(line: Line, record: dict[str, Any]) -> None:
+    """Enter a reading into its line, with the places of words and characters on the page."""
+    x, y = map_line(line)
+    line.text = " ".join(record["text"].split())
+    line.confidence = record["mean"]
+    line.words = []
+    characters = iter(record["characters"])
+    for word in record["words"]:
+        letters = []
+        while len(letters) < len(word["text"]):
+            found = next(characters)
+            if not found["text"].isspace():
+                letters.append(Character(found["text"], _place(x, y, found), found["probability"]))
+        line.words.append(Word(word["text"], _place(x, y, word), word["mean"], letters))
+
+
+def _place(x: NDArray[np.float32], y: NDArray[np.float32], part: dict[str, Any]) -> Points:
+    """Return the polygon on the page of a part of the image of a line, from its columns."""
+    last = x.shape[1] - 1
+    first = min(max(int(part["start"]), 0), last)
+    stop = min(max(int(np.ceil(part["stop"])), first + 1), last)
+    corners = [(0, first), (0, stop), (-1, stop), (-1, first)]
+    return np.array([[x[corner], y[corner]] for corner in corners], np.float64)

@@ -12,9 +12,10 @@ from sklearn.model_selection import GridSearchCV
 import hwsk
 from hwsk.callbacks import Checkpoint
 from hwsk.metrics import character_error_rate
+from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis import HandwritingSynthesizer, StrokePredictor
 from hwsk.synthesis._density import MAX_POINTS
-from hwsk.synthesis._sampling import Sample
+from hwsk.synthesis._sampling import Sample, _prime
 from hwsk.synthesis._synthesis import _own
 
 pytestmark = pytest.mark.arithmetic
@@ -295,6 +296,24 @@ def test_a_prime_is_not_in_the_result(synthesizer):
     written = synthesizer.sample(texts=["bac", "ab"], prime=one_each, random_state=0)
     assert [read(strokes) for strokes in written] == ["bac", "ab"]
     assert (written[0][0] == 0).all()
+
+
+def test_lines_are_primed_together_as_alone():
+    torch.manual_seed(0)
+    network = StrokeNetwork(3, 8, 2, 4, n_context=5).eval()
+    starts = [torch.randn(length, 3) for length in (4, 1, 9, 4, 6)]
+    context = torch.rand(5, 7, 5)
+    with torch.inference_mode():
+        together = _prime(network, starts, context)
+        for row, start in enumerate(starts):
+            text = context[row : row + 1]
+            states = network.initial_states(1, text)
+            if len(start) > 1:
+                states = network(start[None, :-1], text, states)[1]
+            for one, all_of_layer in zip(states, together, strict=True):
+                for alone, of_all in zip(one, all_of_layer, strict=True):
+                    if alone is not None:
+                        torch.testing.assert_close(of_all[row : row + 1], alone)
 
 
 def test_what_of_a_line_is_its_own():

@@ -7,8 +7,8 @@ import pytest
 
 import hwsk.writing._line_writer as line_writer
 from hwsk._data.images import object_array
-from hwsk.datasets import make_handwriting
-from hwsk.writing import write, write_lines
+from hwsk.datasets import load_lines, make_handwriting
+from hwsk.writing import Legibility, UnreadWord, write, write_folder, write_lines
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._text import prepare_text
 from hwsk.writing._words import cut_words, join_words
@@ -235,6 +235,33 @@ def test_a_new_hand_is_the_one_that_is_read_best():
     assert trials == ["dark and stormy"] * 8 and none is None
     misread = [sum(count_misread(said.split(), read_bars(strokes))) for strokes, said in primes]
     assert misread == [min(misread)] * len(primes) and misread[0] <= 2  # of 13, at 0.3: 4
+
+
+def test_folder_has_the_lines_that_are_read_and_the_error_the_others(tmp_path):
+    texts = [f"{word} it" for word in WORDS * 5]  # two chunks
+    cursed = [row for row, text in enumerate(texts) if text == "Zoe it"]
+    with pytest.raises(ValueError, match="their lines are left out") as error:
+        write_folder(texts, tmp_path / "made", Bars(0.05, ["Zoe"]), CountPoints(), random_state=0)
+    for row in cursed:
+        assert f"'Zoe' (line {row + 1}, read as" in str(error.value)
+    made = load_lines(tmp_path / "made" / "lines.csv", as_arrays=True)
+    assert made.text.tolist() == [text for text in texts if text != "Zoe it"]
+    assert made.ids[-1] == f"{len(texts):06d}.png"
+    legibility = write_folder(
+        texts, tmp_path / "again", Bars(0.05, ["Zoe"]), CountPoints(),
+        on_failure="ignore", random_state=0,
+    )  # fmt: skip
+    assert [word.line for word in legibility.unread] == cursed
+    assert legibility.n_words == 2 * len(texts)
+    with pytest.raises(FileExistsError, match="again is not empty"):
+        write_folder(texts, tmp_path / "again", Bars(), None)
+
+
+def test_legibility_is_said_in_a_line():
+    legibility = Legibility(8, 6, 11, (UnreadWord(0, "Zoe", "Goe"),))
+    assert str(legibility) == (
+        "8 words, 75.0% recognized at the first try, 87.5% in the end; 11 samples"
+    )
 
 
 @pytest.mark.parametrize(

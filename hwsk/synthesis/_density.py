@@ -277,8 +277,7 @@ class StrokeDensity(NetworkEstimator):
     ) -> list[Sample]:
         """Draw lines in batches, texts of similar length together."""
         module, device = self.net_.module_.eval(), self.net_.device
-        moved = {id(start): start.to(device) for start in starts}  # one and the same stays one
-        starts = [moved[id(start)] for start in starts]
+        starts = [start.to(device) for start in starts]
         texts = None
         if contexts is not None:
             texts = [torch.from_numpy(context).to(starts[0]) for context in contexts]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from hwsk.networks.mixture import CORRELATION, LOG_SCALES
 from hwsk.networks.recurrent import LSTMState
@@ -46,7 +47,6 @@ def sample(
     network : StrokeNetwork
     starts : sequence of Tensor of shape (T, n_channels)
         What each line starts with, on the network's scale: its first point, or more, to prime it.
-        Lines that have one and the same tensor are primed together.
     rngs : sequence of Generator
         One for each line: what is drawn for a line depends on no other.
     most : sequence of int
@@ -163,18 +163,20 @@ def _prime(
     states = network.initial_states(len(starts), context)
     if all(len(start) == 1 for start in starts):
         return states
-    rows_of: dict[int, list[int]] = {}  # starts are of different lengths
-    for i, start in enumerate(starts):
-        rows_of.setdefault(id(start), []).append(i)
-    after = []
-    for group in rows_of.values():
-        rows = torch.tensor(group)
-        text = None if context is None else context[rows]
-        points = starts[group[0]][None, :-1].expand(len(group), -1, -1)
-        after.append(network(points, text, [state.rows(rows) for state in states])[1])
-    joined = [LSTMState.join(of_layer) for of_layer in zip(*after, strict=True)]
-    order = torch.tensor([i for group in rows_of.values() for i in group]).argsort()
-    return [state.rows(order) for state in joined]
+    lengths = torch.tensor([len(start) - 1 for start in starts])
+    points = pad_sequence([start[:-1] for start in starts], batch_first=True)
+    done: list[list[LSTMState]] = [[]] * len(starts)
+    rows, begin = torch.arange(len(starts)), 0
+    for end in lengths.unique().tolist():  # all together up to the shortest one's end, and so on
+        if end > begin:
+            text = None if context is None else context[rows]
+            states = network(points[rows, begin:end], text, states)[1]
+        for place in torch.nonzero(lengths[rows] == end)[:, 0]:
+            done[int(rows[place])] = [state.rows(place[None]) for state in states]
+        going_on = lengths[rows] > end
+        rows, begin = rows[going_on], end
+        states = [state.rows(going_on) for state in states]
+    return [LSTMState.join(of_layer) for of_layer in zip(*done, strict=True)]
 
 
 def _chances(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -487,11 +487,7 @@ class HandwritingSynthesizer(StrokeDensity):
                 f"prime is {what}; it is a pair (strokes, text), or a list of {n} such pairs, one "
                 "for each text"
             )
-        known: dict[int, tuple[Tensor, str]] = {}  # one hand may write many lines
-        for row, pair in enumerate(prime):
-            if id(pair) not in known:
-                known[id(pair)] = self._prime(pair, f"prime {row}")
-        return [known[id(pair)] for pair in prime]
+        return [self._prime(pair, f"prime {row}") for row, pair in enumerate(prime)]
 
     def _prime(self, pair: Any, name: str) -> tuple[Tensor, str]:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):

@@ -22,6 +22,7 @@ Hand = tuple[Strokes, str]
 
 HEIGHT = 96  # pixels of the images that the reader is given
 _BATCH = 64  # lines that are sampled at once
+_FEW = 0.5  # of a line's words: so many are written alone, rather than with the line
 _ALONE = 4  # samples of a word that are drawn at once
 _ALONE_ROUNDS = 3
 _BIAS_STEP, _MOST_BIAS = 0.25, 2.0  # each round writes more neatly
@@ -98,7 +99,12 @@ class LineWriter:
         n_first = 0
         with tqdm(total=n_words, desc="writing", unit="word", disable=not verbose) as bar:
             for attempt in range(self.tries):
-                waiting = [line for line in lines if line.strokes is None]
+                waiting = [
+                    line
+                    for line in lines
+                    if line.strokes is None
+                    and (not attempt or len(line.missing()) > _FEW * len(line.words))
+                ]
                 for start in range(0, len(waiting), _BATCH):
                     n_right = self._write_whole(waiting[start : start + _BATCH], attempt)
                     n_first += n_right if not attempt else 0

@@ -51,9 +51,9 @@ def write_lines(
 ) -> WrittenLines:
     """Write lines so that a reader recognizes every word.
 
-    Each line is sampled, drawn and read. Words that are read wrong are sampled again with the whole
-    line, more neatly each time; the line is put together from the words that were read right. A
-    word that is never read right so is written alone, up to 12 times. Then it is given up.
+    Each line is sampled, drawn and read. A line with many misread words is sampled again as a
+    whole; few words are sampled alone, up to 12 times, more neatly each time. The line is put
+    together from the words that were read right. A word that never is counts as unread.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def write_lines(
         Share of a word's characters that may be misread, in [0, 1). Larger values take fewer
         tries.
     tries : int, default=4
-        How often a whole line is sampled at most. Larger values leave fewer words to be written
-        alone.
+        How often a whole line is sampled at most, as long as more than half of its words are
+        missing. Larger values leave fewer words to be written alone.
     on_failure : {"error", "warn", "ignore"}, default="error"
         What happens when words were not recognized in the end. With "warn" and "ignore" the best
         sample is taken; all such words are in `legibility.unread`.

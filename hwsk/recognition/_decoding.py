@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from hwsk._data.images import looks_like_table
+from hwsk._data.images import object_array
+from hwsk._data.texts import check_texts
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import Details, describe, find_characters
-from hwsk.recognition._labels import as_labels, check_texts
 from hwsk.recognition._language_model import NgramLanguageModel, symbols_of
 from hwsk.recognition._ngrams import START, UNKNOWN, Ngrams
 from hwsk.recognition._trie import Trie, build_trie
@@ -76,8 +76,8 @@ class CTCDecoder(BaseEstimator):
     Parameters
     ----------
     alphabet : str, default=None
-        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`. None stands
-        for the digits and what follows them in Unicode.
+        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`; `alphabet_`
+        of the recognizer. `fit` needs it.
     decoder : {"greedy", "beam", "lexicon"}, default="greedy"
         "greedy" reads the best class of each time step. "beam" looks for the most probable text,
         all its alignments together, by prefix beam search [1]_ [2]_, with the language model if
@@ -101,10 +101,6 @@ class CTCDecoder(BaseEstimator):
     ----------
     alphabet_ : str
         Characters of the classes.
-    label_type_ : {"str", "int"}
-        What `predict` gives.
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
@@ -120,8 +116,6 @@ class CTCDecoder(BaseEstimator):
     with natural logarithms, and the end of the text being part of it for the language model. A
     character or word that the model does not know has the probability of "<unk>". A beam as wide as
     there are prefixes finds the best text for certain.
-
-    A 2-D X is taken as lines of one time step each.
 
     References
     ----------
@@ -145,7 +139,6 @@ class CTCDecoder(BaseEstimator):
     """
 
     alphabet_: str
-    label_type_: str
 
     _parameter_constraints: dict[str, list[Any]] = {"alphabet": [str, None], **DECODING_CONSTRAINTS}
 
@@ -169,13 +162,13 @@ class CTCDecoder(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True  # integers are read as their digits
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> CTCDecoder:
-        """Check the parameters, and learn of what type `y` is.
+        """Check the parameters; nothing is learnt.
 
         All parameters but `alphabet` may be changed afterwards, without another `fit`.
 
@@ -184,26 +177,23 @@ class CTCDecoder(BaseEstimator):
         X : array-like of n_samples ndarray of shape (time, n_classes)
             As in `predict`.
         y : array-like of str of shape (n_samples,), default=None
-            What is written. Where that is integers, `predict` gives integers.
+            What is written; only checked.
 
         Returns
         -------
         self : CTCDecoder
             The decoder.
         """
-        lines, _ = self._check_lines(X, reset=True)
-        self.label_type_ = "str"
+        lines = _check_lines(X)
         if y is not None:
-            texts, self.label_type_ = check_texts(y, allow_empty=True)
-            check_consistent_length(lines, texts)
+            check_consistent_length(lines, check_texts(y, "y"))
         if self.alphabet is None:
-            shape = np.shape(lines[0])
-            self.alphabet_ = "".join(
-                chr(ord("0") + i) for i in range(shape[-1] - 1 if shape else 0)
+            raise ValueError(
+                "alphabet=None: pass the characters of the classes, such as the recognizer's "
+                "alphabet_"
             )
-        else:
-            self.alphabet_ = self.alphabet
-        self._reader(self.alphabet_)
+        self._reader(self.alphabet)
+        self.alphabet_ = self.alphabet
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -219,8 +209,7 @@ class CTCDecoder(BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            Strings (dtype object); or int64, if `fit` was given integers, with -1 where no
-            number was read.
+            Strings (dtype object).
 
         Raises
         ------
@@ -228,8 +217,7 @@ class CTCDecoder(BaseEstimator):
             If a line holds NaN, infinity, probabilities or another number of classes, or if
             language model or lexicon can't be used; the message names the row.
         """
-        texts = [readings[0][0] for readings in self._read(X, 1)]
-        return as_labels(texts, self.label_type_)
+        return object_array([readings[0][0] for readings in self._read(X, 1)])
 
     def predict_n_best(self, X: Any, n_best: int = 5) -> list[list[tuple[str, float]]]:
         """Read lines, with alternatives.
@@ -287,7 +275,7 @@ class CTCDecoder(BaseEstimator):
         score : float
             1 - character error rate over all of X: 1 is best, and it may be negative.
         """
-        texts, _ = check_texts(y, allow_empty=True)
+        texts = check_texts(y, "y")
         read = [readings[0][0] for readings in self._read(X, 1)]
         check_consistent_length(read, texts)
         return 1 - character_error_rate(texts, read)
@@ -301,25 +289,11 @@ class CTCDecoder(BaseEstimator):
         """The log-probabilities of each line, and its readings."""
         check_is_fitted(self)
         self._validate_params()
-        lines, is_table = self._check_lines(X, reset=False)
+        lines = _check_lines(X)
         read = self._reader(self.alphabet_)
         for row, line in enumerate(lines):
-            checked = _check_line(line, row, len(self.alphabet_) + 1, is_table)
+            checked = _check_line(line, row, len(self.alphabet_) + 1)
             yield checked, read(checked, n_best)
-
-    def _check_lines(self, X: Any, *, reset: bool) -> tuple[Any, bool]:
-        """Lines that are not yet looked at, and whether X was a 2-D array."""
-        if hasattr(X, "toarray") or looks_like_table(X):
-            return validate_data(self, X, reset=reset, dtype=np.float64)[:, np.newaxis], True
-        if not hasattr(X, "__len__") or isinstance(X, (str, bytes)):
-            raise ValueError(f"X is {type(X).__name__}; pass a list of arrays (time, n_classes)")
-        if not len(X):
-            raise ValueError(
-                "Found array with 0 sample(s) while a minimum of 1 is required: no line"
-            )
-        if reset and hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        return X, False
 
     def _reader(self, alphabet: str) -> Callable[[NDArray[np.float64], int], list[Reading]]:
         """A function that reads the log-probabilities of one line."""
@@ -428,7 +402,16 @@ def _read_greedily(line: NDArray[np.float64], alphabet: str) -> Reading:
     return text, float(line.max(axis=1).sum())
 
 
-def _check_line(line: Any, row: int, n_classes: int, is_table: bool) -> NDArray[np.float64]:
+def _check_lines(X: Any) -> Any:
+    """Lines that are not yet looked at."""
+    if not hasattr(X, "__len__") or isinstance(X, (str, bytes, Mapping)) or hasattr(X, "toarray"):
+        raise ValueError(f"X is {type(X).__name__}; pass a list of arrays (time, n_classes)")
+    if not len(X):
+        raise ValueError("X holds no line; give 1 or more")
+    return X
+
+
+def _check_line(line: Any, row: int, n_classes: int) -> NDArray[np.float64]:
     """Normalised log-probabilities of one line."""
     array = np.asarray(line)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
@@ -449,11 +432,6 @@ def _check_line(line: Any, row: int, n_classes: int, is_table: bool) -> NDArray[
     ):
         if bad.any():
             raise ValueError(f"X[{row}] has {what} at time step {np.argmax(bad)}")
-    if (
-        not is_table
-        and len(array)
-        and array.min() >= 0
-        and np.allclose(array.sum(axis=1), 1, atol=1e-3)
-    ):
+    if len(array) and array.min() >= 0 and np.allclose(array.sum(axis=1), 1, atol=1e-3):
         raise ValueError(f"X[{row}] holds probabilities; pass their logarithms: np.log(X[{row}])")
     return log_softmax(array, axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -110,11 +111,12 @@ def test_decoding_needs_no_new_fit(reader, tmp_path):
     before = weights(reader)
     probabilities = reader.predict_log_proba(X)
     for params in (
-        {"decoder": "beam", "beam_width": 5},
-        {"decoder": "beam", "language_model": model, "lm_weight": 2.0, "word_bonus": 0.1},
-        {"decoder": "lexicon", "lexicon": ["ab", "bca"]},
+        {"method": "greedy"},
+        {"beam_width": 5},
+        {"language_model": model, "lm_weight": 2.0, "word_bonus": 0.1},
+        {"lexicon": ["ab", "bca"]},
     ):
-        decoding = copy.copy(reader).set_params(**params)
+        decoding = copy.copy(reader).set_params(decoder=CTCDecoder(**params))
         read = decoding.predict(X)
         expected = CTCDecoder(reader.alphabet_, **params).fit(probabilities).predict(probabilities)
         assert_array_equal(read, expected)
@@ -126,21 +128,36 @@ def test_decoding_needs_no_new_fit(reader, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("params", "message"),
+    ("decoder", "message"),
     [
-        ({"decoder": "best"}, "The 'decoder' parameter"),
-        ({"decoder": "lexicon"}, "needs the words"),
+        ("best", "The 'decoder' parameter"),
+        (CTCDecoder(method="best"), "The 'method' parameter"),
+        (CTCDecoder(lexicon=[]), "lexicon holds no word"),
+        (CTCDecoder("ab"), "the decoder's alphabet is 'ab', and that of the classes is 'abc'"),
         (
-            {"decoder": "beam", "language_model": NgramLanguageModel().fit(["xyz"])},
+            CTCDecoder(language_model=NgramLanguageModel().fit(["xyz"])),
             "knows none of the alphabet's characters 'abc'",
         ),
     ],
 )
-def test_decoding_that_can_not_be(reader, params, message):
+def test_decoding_that_can_not_be(reader, decoder, message):
     with pytest.raises(ValueError, match=message):
-        copy.copy(reader).set_params(**params).predict(X)
+        copy.copy(reader).set_params(decoder=decoder).predict(X)
     with pytest.raises(ValueError, match=message):
-        small_recognizer(callbacks=[NoTraining()], **params).fit(X, Y)
+        small_recognizer(callbacks=[NoTraining()], decoder=decoder).fit(X, Y)
+
+
+def test_the_decoder_can_be_changed_and_cloned(reader):
+    model = NgramLanguageModel(order=2).fit(["cb", "bc"])
+    decoding = copy.copy(reader).set_params(decoder=CTCDecoder(language_model=model, lm_weight=9.0))
+    assert (decoding.predict(X) != reader.predict(X)).any()
+    decoding.set_params(decoder__language_model=None)
+    alone = copy.copy(reader).set_params(decoder=CTCDecoder())
+    assert_array_equal(decoding.predict(X), alone.predict(X))
+    copied = clone(decoding.set_params(decoder__language_model=model)).decoder
+    assert copied is not decoding.decoder
+    assert copied.language_model.log_prob(["cb"]) == model.log_prob(["cb"])
+    assert_array_equal(decoding.set_params(decoder=None).predict(X), reader.predict(X))
 
 
 # --- digits

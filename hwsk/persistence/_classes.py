@@ -146,9 +146,30 @@ def _drop_numbers(params: dict[str, Any], state: State, weights: Weights) -> Non
         )
 
 
+def _move_decoding(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 had the decoder's parameters among its own."""
+    from hwsk.recognition import CTCDecoder
+
+    names = ("decoder", "beam_width", "language_model", "lm_weight", "word_bonus", "lexicon")
+    given = {name: params.pop(name) for name in names if name in params}
+    _rename_method(given, state, weights)
+    is_plain = all(given.get(name) is None for name in ("language_model", "lexicon"))
+    plain_greedy = given["method"] == "greedy" and is_plain
+    params["decoder"] = None if plain_greedy else CTCDecoder(**given)
+
+
+def _rename_method(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 had "lexicon" as a method of its own."""
+    _drop_numbers(params, state, weights)
+    method = params.pop("decoder", "greedy")
+    params["method"] = "greedy" if method == "greedy" else "beam"
+    if method == "beam":
+        params["lexicon"] = None
+
+
 UPGRADES: dict[tuple[str, int], Step] = {
     ("hwsk.CharacterClassifier", 1): _spell_architecture,
-    ("hwsk.CTCRecognizer", 1): _drop_numbers,
+    ("hwsk.CTCRecognizer", 1): _move_decoding,
     ("hwsk.HandComparer", 1): _set_threshold,
     ("hwsk.HandwritingSynthesizer", 1): _drop_numbers,
     ("hwsk.MultiTaskClassifier", 1): _rename(
@@ -163,7 +184,7 @@ UPGRADES: dict[tuple[str, int], Step] = {
     ("hwsk.identification.WriterEmbedder", 2): _rename(**_OF_PATCHES, loss_margin="margin"),
     ("hwsk.preprocessing.SignatureNormalizer", 1): _rename(speck_widths="speck"),
     ("hwsk.preprocessing.StrokeRasterizer", 1): _rename(ink_level="ink"),
-    ("hwsk.recognition.CTCDecoder", 1): _drop_numbers,
+    ("hwsk.recognition.CTCDecoder", 1): _rename_method,
     ("hwsk.recognition.SpellingCorrector", 1): _rename(min_gain="margin"),
     ("hwsk.recognition.SpellingCorrector", 2): _drop_numbers,
 }

@@ -33,15 +33,6 @@ if TYPE_CHECKING:
 BLANK = 0
 Reading = tuple[str, float]
 
-DECODING_CONSTRAINTS: dict[str, list[Any]] = {
-    "decoder": [StrOptions({"greedy", "beam", "lexicon"})],
-    "beam_width": [Interval(Integral, 1, None, closed="left")],
-    "language_model": [NgramLanguageModel, None],
-    "lm_weight": [Interval(Real, 0, None, closed="left")],
-    "word_bonus": [Interval(Real, None, None, closed="neither")],
-    "lexicon": ["array-like", None],
-}
-
 
 def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]:
     """Best class of each time step, repeats merged, blanks dropped (best path decoding).
@@ -70,32 +61,31 @@ def _merge(path: NDArray[np.int64]) -> NDArray[np.int64]:
 class CTCDecoder(BaseEstimator):
     """Read text from the class probabilities of a network that was trained with CTC.
 
-    It does what :class:`CTCRecognizer` does after its network, from what `predict_log_proba`
-    gives: so a search over `lm_weight`, say, runs no network.
+    As `decoder` of a :class:`CTCRecognizer` it reads the output of its network. Alone, it is fitted
+    on what `predict_log_proba` gives: so a search over `lm_weight`, say, runs no network.
 
     Parameters
     ----------
     alphabet : str, default=None
-        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`; `alphabet_`
-        of the recognizer. `fit` needs it.
-    decoder : {"greedy", "beam", "lexicon"}, default="greedy"
-        "greedy" reads the best class of each time step. "beam" looks for the most probable text,
-        all its alignments together, by prefix beam search [1]_ [2]_, with the language model if
-        there is one. "lexicon" is the same search among texts whose words are in the lexicon [3]_.
-        Both searches need numba: ``pip install 'hwsk[decode]'``.
+        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`. `fit` needs
+        it; a recognizer gives its own `alphabet_`.
+    method : {"beam", "greedy"}, default="beam"
+        "beam" looks for the most probable text, all its alignments together, by prefix beam search
+        [1]_ [2]_, with the language model if there is one, and among texts whose words are in the
+        lexicon if there is one [3]_. It needs numba: ``pip install 'hwsk[decode]'``. "greedy" reads
+        the best class of each time step, and uses no other parameter.
     beam_width : int, default=25
-        Prefixes kept after each time step.
+        Prefixes kept after each time step. More take longer, and miss the best text less often.
     language_model : NgramLanguageModel, default=None
         A fitted model of characters, or of words: it is then asked at the end of each word.
-        "greedy" does not use it.
     lm_weight : float, default=0.6
         Factor of the language model's log-probability.
     word_bonus : float, default=0.0
         Added for each word, that is, what stands between blanks; above 0 it counters a language
         model's liking for few words.
     lexicon : array-like of str, default=None
-        Words for "lexicon". A character that is no letter and occurs in none of them (punctuation,
-        digits, the blank) may stand between words.
+        Words that may be read; None allows all. A character that is no letter and occurs in none of
+        them (punctuation, digits, the blank) may stand between words.
 
     Attributes
     ----------
@@ -104,7 +94,7 @@ class CTCDecoder(BaseEstimator):
 
     See Also
     --------
-    CTCRecognizer : Has the same parameters, and reads images.
+    CTCRecognizer : Reads images.
     NgramLanguageModel : Makes language models, and reads ARPA files.
 
     Notes
@@ -132,20 +122,29 @@ class CTCDecoder(BaseEstimator):
     >>> from hwsk.recognition import CTCDecoder
     >>> line = np.log([[0.6, 0.4], [0.6, 0.4]])  # two time steps; the blank and "a"
     >>> decoder = CTCDecoder("a").fit([line])
-    >>> decoder.predict([line])  # blank, blank: 0.36
-    array([''], dtype=object)
-    >>> decoder.set_params(decoder="beam").predict([line])  # "-a", "a-" and "aa": 0.64
+    >>> decoder.predict([line])  # "-a", "a-" and "aa": 0.64
     array(['a'], dtype=object)
+    >>> decoder.set_params(method="greedy").predict([line])  # blank, blank: 0.36
+    array([''], dtype=object)
     """
 
     alphabet_: str
 
-    _parameter_constraints: dict[str, list[Any]] = {"alphabet": [str, None], **DECODING_CONSTRAINTS}
+    _parameter_constraints: dict[str, list[Any]] = {
+        "alphabet": [str, None],
+        "method": [StrOptions({"beam", "greedy"})],
+        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "language_model": [NgramLanguageModel, None],
+        "lm_weight": [Interval(Real, 0, None, closed="left")],
+        "word_bonus": [Interval(Real, None, None, closed="neither")],
+        "lexicon": ["array-like", None],
+    }
 
     def __init__(
         self,
         alphabet: str | None = None,
-        decoder: str = "greedy",
+        *,
+        method: str = "beam",
         beam_width: int = 25,
         language_model: NgramLanguageModel | None = None,
         lm_weight: float = 0.6,
@@ -153,7 +152,7 @@ class CTCDecoder(BaseEstimator):
         lexicon: Sequence[str] | None = None,
     ) -> None:
         self.alphabet = alphabet
-        self.decoder = decoder
+        self.method = method
         self.beam_width = beam_width
         self.language_model = language_model
         self.lm_weight = lm_weight
@@ -233,7 +232,7 @@ class CTCDecoder(BaseEstimator):
         -------
         readings : list of list of (str, float)
             For each line, texts and scores, the best first; fewer than `n_best` where the beam ends
-            with fewer, and one if `decoder` is "greedy". The score is that of the notes of
+            with fewer, and one if `method` is "greedy". The score is that of the notes of
             :class:`CTCDecoder`, of the alignments that the beam has kept; of "greedy", the
             log-probability of the one alignment. -inf marks a line in which the search found no
             text of words of the lexicon: it is cut back to the last whole word.
@@ -288,7 +287,6 @@ class CTCDecoder(BaseEstimator):
     ) -> Iterator[tuple[NDArray[np.float64], list[Reading]]]:
         """The log-probabilities of each line, and its readings."""
         check_is_fitted(self)
-        self._validate_params()
         lines = _check_lines(X)
         read = self._reader(self.alphabet_)
         for row, line in enumerate(lines):
@@ -297,16 +295,23 @@ class CTCDecoder(BaseEstimator):
 
     def _reader(self, alphabet: str) -> Callable[[NDArray[np.float64], int], list[Reading]]:
         """A function that reads the log-probabilities of one line."""
+        self._validate_params()
+        if self.alphabet not in (None, alphabet):
+            raise ValueError(
+                f"the decoder's alphabet is {self.alphabet!r}, and that of the classes is "
+                f"{alphabet!r}; leave it out (alphabet=None) in a recognizer"
+            )
         twice = {c for c in alphabet if alphabet.count(c) > 1}
         if twice:
             raise ValueError(f"alphabet holds {min(twice)!r} more than once")
-        if self.decoder == "greedy":
+        if self.method == "greedy":
             return lambda line, n_best: [_read_greedily(line, alphabet)]
         try:
             from hwsk.recognition import _beam
         except ImportError as error:
             raise ImportError(
-                f"decoder={self.decoder!r} needs numba ({error}): pip install 'hwsk[decode]'"
+                f"the beam search of CTCDecoder needs numba ({error}): pip install 'hwsk[decode]' "
+                "(method='greedy' does without)"
             ) from error
         language = self._language(alphabet)
 
@@ -348,8 +353,8 @@ class CTCDecoder(BaseEstimator):
                 unit = _beam.WORDS
                 vocabulary = _words(model.symbols_[3:], classes, 3, "language model")
         lexicon, free = _EMPTY, np.ones(len(alphabet) + 1, bool)
-        if self.decoder == "lexicon":
-            lexicon, free = self._lexicon(classes)
+        if self.lexicon is not None:
+            lexicon, free = _check_lexicon(self.lexicon, classes)
         return _beam.Language(
             unit,
             ngrams,
@@ -359,29 +364,30 @@ class CTCDecoder(BaseEstimator):
             float(self.lm_weight) * math.log(10),
             float(self.word_bonus),
             classes.get(" ", -1),
-            self.decoder == "lexicon",
+            self.lexicon is not None,
             lexicon,
             free,
         )
 
-    def _lexicon(self, classes: dict[str, int]) -> tuple[Trie, NDArray[np.bool_]]:
-        """The words that may be read, and which classes may stand between them."""
-        if self.lexicon is None or not len(self.lexicon):
-            raise ValueError(
-                f"decoder='lexicon' needs the words that may be read, and lexicon={self.lexicon!r}"
-            )
-        words = []
-        for i, word in enumerate(self.lexicon):
-            if not isinstance(word, str) or not word:
-                raise ValueError(f"lexicon[{i}] is {word!r}; it holds words, as str")
-            words.append(unicodedata.normalize("NFC", word))
-        inside = {character for word in words for character in word}
-        free = [c not in inside and unicodedata.category(c)[0] not in "LM" for c in classes]
-        return _words(words, classes, None, "lexicon"), np.array([False, *free])
-
 
 _EMPTY = build_trie([], [])
 _NO_NGRAMS = Ngrams(*(np.zeros(1, t) for t in ("i4", "i4", "i4", "f4", "f4")))
+
+
+def _check_lexicon(
+    lexicon: Sequence[str], classes: dict[str, int]
+) -> tuple[Trie, NDArray[np.bool_]]:
+    """The words that may be read, and which classes may stand between them."""
+    if not len(lexicon):
+        raise ValueError("lexicon holds no word; lexicon=None allows all words")
+    words = []
+    for i, word in enumerate(lexicon):
+        if not isinstance(word, str) or not word:
+            raise ValueError(f"lexicon[{i}] is {word!r}; it holds words, as str")
+        words.append(unicodedata.normalize("NFC", word))
+    inside = {character for word in words for character in word}
+    free = [c not in inside and unicodedata.category(c)[0] not in "LM" for c in classes]
+    return _words(words, classes, None, "lexicon"), np.array([False, *free])
 
 
 def _words(words: list[str], classes: dict[str, int], first: int | None, what: str) -> Trie:

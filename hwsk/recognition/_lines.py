@@ -40,7 +40,7 @@ from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
-from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode
+from hwsk.recognition._decoding import CTCDecoder, Reading, greedy_decode
 from hwsk.recognition._details import (
     Details,
     describe,
@@ -49,7 +49,6 @@ from hwsk.recognition._details import (
     with_gaps,
 )
 from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
-from hwsk.recognition._language_model import NgramLanguageModel
 
 _TILT, _LIFT = 0.1, 1 / 40  # of versions to test on: shear; shift in heights
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
@@ -83,19 +82,11 @@ class CTCRecognizer(NetworkEstimator):
     shortcut_weight : float, default=0.1
         Weight of the loss of a second head that reads the CNN directly, in training only; 0
         leaves it out.
-    decoder : {"greedy", "beam", "lexicon"}, default="greedy"
-        How the output of the network is read; :class:`CTCDecoder` tells of it. This parameter and
-        the five that follow may be changed after `fit`. Training always looks at greedy readings.
-    beam_width : int, default=25
-        Prefixes that "beam" and "lexicon" keep after each time step.
-    language_model : NgramLanguageModel, default=None
-        A fitted model of characters or words for "beam" and "lexicon".
-    lm_weight : float, default=0.6
-        Factor of the language model's log-probability.
-    word_bonus : float, default=0.0
-        Added to the score of a reading for each word.
-    lexicon : array-like of str, default=None
-        The words that "lexicon" may read.
+    decoder : CTCDecoder, default=None
+        How the output of the network becomes a text: by a beam search, with a language model or a
+        lexicon. None reads the best class of each time step (greedy). It may be changed after
+        `fit`, as by ``set_params(decoder__lm_weight=1.0)``. Training always looks at greedy
+        readings.
     test_augmentations : int, default=0
         Predictions are made from the mean log-probabilities of the image and of as many versions
         of it, which lean and lie a little otherwise, but are as wide. 4 of them take five times as
@@ -162,7 +153,7 @@ class CTCRecognizer(NetworkEstimator):
         "num_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "shortcut_weight": [Interval(Real, 0, None, closed="left")],
-        **DECODING_CONSTRAINTS,
+        "decoder": [CTCDecoder, None],
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         **TRAINING_CONSTRAINTS,
     }
@@ -177,12 +168,7 @@ class CTCRecognizer(NetworkEstimator):
         dropout: float = 0.2,
         shortcut_weight: float = 0.1,
         *,
-        decoder: str = "greedy",
-        beam_width: int = 25,
-        language_model: NgramLanguageModel | None = None,
-        lm_weight: float = 0.6,
-        word_bonus: float = 0.0,
-        lexicon: Sequence[str] | None = None,
+        decoder: CTCDecoder | None = None,
         test_augmentations: int = 0,
         max_epochs: int = 50,
         batch_size: int = 16,
@@ -210,11 +196,6 @@ class CTCRecognizer(NetworkEstimator):
         self.dropout = dropout
         self.shortcut_weight = shortcut_weight
         self.decoder = decoder
-        self.beam_width = beam_width
-        self.language_model = language_model
-        self.lm_weight = lm_weight
-        self.word_bonus = word_bonus
-        self.lexicon = lexicon
         self.test_augmentations = test_augmentations
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -325,7 +306,7 @@ class CTCRecognizer(NetworkEstimator):
 
             make_module = self._make_module if not further else self._module_to_train_further
             self.temperature_ = 1.0
-            self._decoder()._reader(self.alphabet_)  # it complains now or after hours of training
+            self._reader()  # it complains now or after hours of training
             if self.augment is not None:
                 _warn_of_narrowed(make_dataset(np.arange(len(texts)), True, 0))
             self._train(make_dataset, len(texts), groups, make_module, max_epochs)
@@ -391,8 +372,9 @@ class CTCRecognizer(NetworkEstimator):
                 ConvergenceWarning,
             )
 
-    def _decoder(self) -> CTCDecoder:
-        return CTCDecoder(**{name: getattr(self, name) for name in DECODING_CONSTRAINTS})
+    def _reader(self) -> Callable[[NDArray[np.float64], int], list[Reading]]:
+        decoder = CTCDecoder(method="greedy") if self.decoder is None else self.decoder
+        return decoder._reader(self.alphabet_)
 
     def _read(
         self,
@@ -400,7 +382,7 @@ class CTCRecognizer(NetworkEstimator):
         finish: Callable[[int, str, NDArray[np.float64]], Any],
     ) -> list[Any]:
         """Return what `finish` makes of row, text and log-probabilities of each image."""
-        read = self._decoder()._reader(self.alphabet_)
+        read = self._reader()
         results = [None] * len(images)
         found = np.zeros((len(images), 2))
         for row, line in self._log_probs(images):
@@ -453,7 +435,7 @@ class CTCRecognizer(NetworkEstimator):
             Strings (dtype object).
         """
         check_is_fitted(self)
-        self._validate_params()  # those of decoding may be new
+        self._validate_params()  # the decoder may be new
         images = self._watch(check_images(X, self))
         if min_confidence is None:
             texts = self._read(images, _text_alone)

@@ -232,9 +232,7 @@ def main(model: Path, data: str, cache: Path | None) -> None:
     beam = CTCDecoder(recognizer.alphabet_, language_model=NgramLanguageModel().fit(texts))
     in_lexicon = CTCDecoder(recognizer.alphabet_, lexicon=sorted(set(words)))
     more = other_text(data, held_out)
-    wider = CTCDecoder(
-        recognizer.alphabet_, language_model=NgramLanguageModel().fit(texts + more)
-    )
+    wider = CTCDecoder(recognizer.alphabet_, language_model=NgramLanguageModel().fit(texts + more))
     start = time.process_time()
     search = GridSearchCV(beam, {"lm_weight": WEIGHTS}, cv=2).fit(plain, y)
     print(

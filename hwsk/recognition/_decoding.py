@@ -104,8 +104,19 @@ class CTCDecoder(BaseEstimator):
         log p(text | line) + lm_weight * log p_lm(text) + word_bonus * words
 
     with natural logarithms, and the end of the text being part of it for the language model. A
-    character or word that the model does not know has the probability of "<unk>". A beam as wide as
-    there are prefixes finds the best text for certain.
+    beam as wide as there are prefixes finds the best text for certain.
+
+    A character that the model does not know has the probability of "<unk>". An unknown word has
+    that of its spelling, too, so that two words are not less likely than the same letters in one:
+
+        p(word | history) = min(1, V p(<unk> | history)) p(spelling)
+
+    Kneser-Ney smoothing, as here and in KenLM [4]_, gives "<unk>" the probability of one of V
+    unknown words, as many as there are symbols; V of them have the mass of all unknown words. The
+    spelling is by n-grams of the characters of the known words, 5 long, the word's end among them
+    [5]_. While a word goes on, the beam holds its spelling against it, be it known or not, and
+    takes that back where it ends (look-ahead [6]_). pyctcdecode has a constant for this,
+    `unk_score_offset`, whatever the length of the word.
 
     References
     ----------
@@ -115,6 +126,12 @@ class CTCDecoder(BaseEstimator):
        networks", ICML 2014.
     .. [3] H. Scheidl, S. Fiel, R. Sablatnig, "Word beam search: a connectionist temporal
        classification decoding algorithm", ICFHR 2018.
+    .. [4] K. Heafield, I. Pouzyrevsky, J. H. Clark, P. Koehn, "Scalable modified Kneser-Ney
+       language model estimation", ACL 2013.
+    .. [5] I. Bazzi, "Modelling out-of-vocabulary words for robust speech recognition", PhD thesis,
+       MIT, 2002.
+    .. [6] S. Ortmanns, H. Ney, A. Eiden, "Language-model look-ahead for large vocabulary speech
+       recognition", ICSLP 1996.
 
     Examples
     --------
@@ -336,22 +353,28 @@ class CTCDecoder(BaseEstimator):
 
         classes = {character: i for i, character in enumerate(alphabet, 1)}
         symbols = np.zeros(len(alphabet) + 1, np.int32)
-        vocabulary, unit, ngrams = _EMPTY, _beam.NO_MODEL, _NO_NGRAMS
+        vocabulary, unit, n_unknown = _EMPTY, _beam.NO_MODEL, 0.0
+        ngrams = spelling = _NO_NGRAMS
         model = self.language_model
         if model is not None:
-            ngrams = model._checked_ngrams()
+            ngrams, of_characters = model._checked_ngrams(), model
+            if model.unit == "word":
+                unit = _beam.WORDS
+                words = model.symbols_[3:]
+                vocabulary = _words(words, classes, 3, "language model")
+                of_characters = NgramLanguageModel(_SPELLING_ORDER).fit(words)
+                spelling = of_characters._checked_ngrams()
+                # Kneser-Ney shares the mass of all unknown words among as many as there are known.
+                n_unknown = math.log10(len(model.symbols_) - 1)
+            numbers = {symbol: i for i, symbol in enumerate(of_characters.symbols_)}
+            symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
             if model.unit == "char":
                 unit = _beam.CHARACTERS
-                numbers = {symbol: i for i, symbol in enumerate(model.symbols_)}
-                symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
                 if not symbols.any():
                     raise ValueError(
                         f"the language model knows none of the alphabet's characters {alphabet!r}; "
                         f"it was fitted on {''.join(model.symbols_[3:])!r:.60}"
                     )
-            else:
-                unit = _beam.WORDS
-                vocabulary = _words(model.symbols_[3:], classes, 3, "language model")
         lexicon, free = _EMPTY, np.ones(len(alphabet) + 1, bool)
         if self.lexicon is not None:
             lexicon, free = _check_lexicon(self.lexicon, classes)
@@ -361,6 +384,8 @@ class CTCDecoder(BaseEstimator):
             START + 1,
             symbols,
             vocabulary,
+            spelling,
+            n_unknown,
             float(self.lm_weight) * math.log(10),
             float(self.word_bonus),
             classes.get(" ", -1),
@@ -371,6 +396,7 @@ class CTCDecoder(BaseEstimator):
 
 
 _EMPTY = build_trie([], [])
+_SPELLING_ORDER = 5
 _NO_NGRAMS = Ngrams(*(np.zeros(1, t) for t in ("i4", "i4", "i4", "f4", "f4")))
 
 

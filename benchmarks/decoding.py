@@ -107,7 +107,7 @@ def speed(n_lines: int = 20) -> None:
     n_grams = table(model)
     for name, sharpness in (("sure", 9.0), ("unsure", 4.0)):
         lines = [posterior(text[:80], alphabet, sharpness, rng) for text in texts[:n_lines]]
-        decoder = CTCDecoder(alphabet, "beam", BEAM, language_model=model, lm_weight=WEIGHT)
+        decoder = CTCDecoder(alphabet, beam_width=BEAM, language_model=model, lm_weight=WEIGHT)
         read = decoder.fit(lines)._reader(alphabet)
         read(lines[0], 1)
         ours, plain, same = [], [], 0
@@ -168,19 +168,19 @@ def on_iam(model: Path, data: str, folder: Path) -> None:
     weights = [0.2, 0.4, 0.6, 0.8, 1.0]
     bonuses = [0.0, 1.0]
     systems = {
-        "greedy": ({}, {}),
-        "beam": ({"decoder": "beam"}, {}),
+        "greedy": ({"method": "greedy"}, {}),
+        "beam": ({}, {}),
         "beam, characters": (
-            {"decoder": "beam", "language_model": characters},
+            {"language_model": characters},
             {"lm_weight": weights},
         ),
         "beam, words": (
-            {"decoder": "beam", "language_model": words},
+            {"language_model": words},
             {"lm_weight": weights, "word_bonus": bonuses},
         ),
-        "lexicon": ({"decoder": "lexicon", "lexicon": lexicon}, {}),
+        "lexicon": ({"lexicon": lexicon}, {}),
         "lexicon, characters": (
-            {"decoder": "lexicon", "lexicon": lexicon, "language_model": characters},
+            {"lexicon": lexicon, "language_model": characters},
             {"lm_weight": weights},
         ),
     }
@@ -209,7 +209,7 @@ def on_iam(model: Path, data: str, folder: Path) -> None:
         for choice, texts_read in readings.items():
             if choice:
                 print(f"    {dict(choice)}: CER {character_error_rate(y, texts_read):.4f}")
-    decoder = CTCDecoder(alphabet, "beam", language_model=characters, lm_weight=WEIGHT).fit(X)
+    decoder = CTCDecoder(alphabet, language_model=characters, lm_weight=WEIGHT).fit(X)
     for width in (5, 10, 25, 100):
         start = time.process_time()
         cer = character_error_rate(y, decoder.set_params(beam_width=width).predict(X))

@@ -228,13 +228,11 @@ def main(model: Path, data: str, cache: Path | None) -> None:
         f"the network: {1000 * seconds / len(y):.1f} ms a line, with test_augmentations={VERSIONS} "
         f"{1000 * seconds_of_several / len(y):.1f}"
     )
-    greedy = CTCDecoder(recognizer.alphabet_)
-    beam = CTCDecoder(recognizer.alphabet_, "beam", language_model=NgramLanguageModel().fit(texts))
-    in_lexicon = CTCDecoder(recognizer.alphabet_, "lexicon", lexicon=sorted(set(words)))
+    greedy = CTCDecoder(recognizer.alphabet_, method="greedy")
+    beam = CTCDecoder(recognizer.alphabet_, language_model=NgramLanguageModel().fit(texts))
+    in_lexicon = CTCDecoder(recognizer.alphabet_, lexicon=sorted(set(words)))
     more = other_text(data, held_out)
-    wider = CTCDecoder(
-        recognizer.alphabet_, "beam", language_model=NgramLanguageModel().fit(texts + more)
-    )
+    wider = CTCDecoder(recognizer.alphabet_, language_model=NgramLanguageModel().fit(texts + more))
     start = time.process_time()
     search = GridSearchCV(beam, {"lm_weight": WEIGHTS}, cv=2).fit(plain, y)
     print(

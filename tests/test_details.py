@@ -185,13 +185,6 @@ def test_before_fit():
             getattr(small_recognizer(), method)(X, *[Y] * (method != "predict_details"))
 
 
-def test_details_of_a_table():
-    table = np.random.default_rng(0).random((6, 24))
-    recognizer = small_recognizer(height=8).fit(table, list("ababab"))
-    records = make_pipeline(FunctionTransformer(), recognizer)
-    assert len(recognizer.predict_details(table)) == len(predict_details(records, table)) == 6
-
-
 def test_details_of_other_decoders(reader):
     model = NgramLanguageModel(order=2).fit(["cb", "bc"])
     for params in (
@@ -269,16 +262,6 @@ def test_unsure_words_are_left_out(reader):
     assert_array_equal(reader.predict(UNSEEN, min_confidence=0), read)
     with pytest.raises(ValueError, match=r"min_confidence == 1\.5, must be <= 1"):
         reader.predict(UNSEEN, min_confidence=1.5)
-
-
-def test_an_unsure_number_is_none():
-    recognizer = small_recognizer(max_epochs=15).fit(X, [t.translate(_DIGITS) for t in Y])
-    recognizer.label_type_ = "int"
-    assert recognizer.predict(X).max() > 0
-    assert (recognizer.predict(X, min_confidence=1.0) == -1).any()
-
-
-_DIGITS = str.maketrans("abc", "123")
 
 
 # --- test-time augmentation

@@ -245,7 +245,7 @@ def test_texts_shorter_than_the_order():
     ("texts", "message"),
     [
         ("one string", "X is one string"),
-        ([], "0 sample"),
+        ([], "holds no text"),
         (["a", 3], r"X holds 3 \(int\) in row 1"),
         (["a", None], r"None \(NoneType\) in row 1"),
         (["a </s> b"], "text 0 holds the word '</s>'"),

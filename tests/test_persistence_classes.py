@@ -154,3 +154,30 @@ def test_a_renamed_class_is_found(monkeypatch, tmp_path):
         hwsk.load(path)
     monkeypatch.setitem(_classes.RENAMED, "hwsk.Straightener", "hwsk.preprocessing.Deskewer")
     assert isinstance(hwsk.load(path), hwsk.preprocessing.Deskewer)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"decoder": "greedy", "lexicon": None}, None),
+        ({"decoder": "greedy", "lexicon": ["a"]}, ("greedy", ["a"])),
+        ({"decoder": "beam", "lexicon": ["a"]}, ("beam", None)),
+        ({"decoder": "lexicon", "lexicon": ["a"]}, ("beam", ["a"])),
+    ],
+)
+def test_decoding_of_older_recognizers(given, expected):
+    params = {"height": 16, "beam_width": 7, "language_model": None, "lm_weight": 0.1, **given}
+    UPGRADES["hwsk.CTCRecognizer", 1](params, {"label_type_": "str"}, {})
+    decoder = hwsk.CTCRecognizer(**params).decoder
+    if expected is None:
+        assert decoder is None
+    else:
+        assert (decoder.method, decoder.lexicon) == expected
+        assert (decoder.beam_width, decoder.lm_weight) == (7, 0.1)
+
+
+@pytest.mark.parametrize("state", [{"label_type_": "int"}, {"n_features_in_": 9}])
+def test_estimators_of_numbers_are_refused(state):
+    for name in ("hwsk.CTCRecognizer", "hwsk.recognition.CTCDecoder"):
+        with pytest.raises(ValueError, match=r"fitted on numbers .* astype\(str\)"):
+            UPGRADES[name, 1]({}, dict(state), {})

@@ -12,7 +12,6 @@ from torch.distributions import (
     Categorical,
     MixtureSameFamily,
     MultivariateNormal,
-    Normal,
 )
 
 from hwsk.networks import _products
@@ -221,8 +220,8 @@ def test_what_comes_later_or_is_padding_changes_nothing():
 # The mixture density
 
 
-def outputs_like(n, n_mixtures, univariate=False):
-    return torch.randn(n, n_outputs(n_mixtures, univariate), dtype=torch.float64)
+def outputs_like(n, n_mixtures):
+    return torch.randn(n, n_outputs(n_mixtures), dtype=torch.float64)
 
 
 @given(n_mixtures=st.integers(1, 20), bias=st.floats(0, 2), seed=st.integers(0, 99))
@@ -245,16 +244,6 @@ def test_density_is_that_of_torch_distributions(n_mixtures, bias, seed):
     torch.testing.assert_close(
         log_density(single, points.float()).double(), theirs, rtol=1e-4, atol=1e-4
     )
-
-
-def test_density_of_one_channel():
-    outputs, points = outputs_like(9, 3, univariate=True), torch.randn(9, 1).double()
-    mixture = make_mixture(outputs, 3)
-    assert mixture.correlations is None and mixture.lift_logits is None
-    theirs = MixtureSameFamily(
-        Categorical(logits=outputs[:, :3]), Normal(outputs[:, 3:6], outputs[:, 6:].exp())
-    ).log_prob(points[:, 0])
-    torch.testing.assert_close(log_density(mixture, points), theirs)
 
 
 @pytest.mark.parametrize("value", [1e4, -1e4])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,15 +164,15 @@ def test_bad_strokes_are_named(estimator, bad, message):
 
 @pytest.mark.parametrize("estimator", [StrokeRasterizer(), StrokeNormalizer()])
 def test_no_strokes(estimator):
-    with pytest.raises(ValueError, match="0 sample"):
+    with pytest.raises(ValueError, match="holds no strokes"):
         estimator.fit([])
-    with pytest.raises(ValueError, match="0 sample"):
+    with pytest.raises(ValueError, match="holds no strokes"):
         estimator.fit(np.empty((0, 5, 3)))
 
 
 @pytest.mark.parametrize("X", [None, "strokes.xml", {"strokes": [CROSS]}, iter([CROSS])])
 def test_what_is_no_collection_of_strokes(X):
-    with pytest.raises(TypeError, match="strokes come as a list or an array"):
+    with pytest.raises(TypeError, match="strokes are a list of arrays"):
         StrokeRasterizer().fit(X)
     with pytest.raises(ValueError, match=r"row 0 have shape \(\)"):
         StrokeRasterizer().fit([None])
@@ -184,29 +183,6 @@ def test_one_array_of_equal_strokes_is_taken():
     images = StrokeRasterizer().fit_transform(stacked)
     assert images.dtype == object
     np.testing.assert_array_equal(images[0], draw(CROSS))
-
-
-@pytest.mark.parametrize("estimator", [StrokeRasterizer(height=16), StrokeNormalizer()])
-def test_table_and_strokes_are_not_mixed(estimator):
-    table = np.random.default_rng(0).normal(size=(5, 7))
-    assert estimator.fit_transform(table).shape[0] == 5
-    with pytest.raises(ValueError, match="fitted on a 2-D array of 7 columns"):
-        estimator.transform([CROSS])
-    with pytest.raises(ValueError, match="6 features"):
-        estimator.transform(table[:, :6])
-    estimator.fit([CROSS])
-    assert not hasattr(estimator, "n_features_in_")
-    estimator.transform([CROSS])
-
-
-def test_table_rows_are_drawn_as_curves():
-    images = StrokeRasterizer(height=20, pen_width=2).fit_transform([[0, 1, 2, 3.0], [5, 5, 5, 5]])
-    assert images.shape == (2, 80)
-    rise, flat = images.reshape(2, 20, 4)
-    assert rise[:, 0].argmin() > rise[:, 3].argmin(), "the greatest value is on top"
-    assert flat[9:11].max() < 255
-    frame = pd.DataFrame(np.eye(4), columns=list("abcd"))
-    assert list(StrokeRasterizer().fit(frame).feature_names_in_) == list("abcd")
 
 
 def random_strokes(n=20, seed=0):
@@ -252,19 +228,6 @@ def test_normalizer_learns_from_the_training_set_only():
 def test_normalizer_of_ink_that_never_moves():
     dot = [np.array([[0, 0, 1]])]
     np.testing.assert_array_equal(StrokeNormalizer().fit_transform(dot)[0], dot[0])
-
-
-def test_normalizer_of_a_table():
-    table = np.random.default_rng(0).normal(3, 5, size=(6, 9))
-    normalizer = StrokeNormalizer().fit(table)
-    normal = normalizer.transform(table)
-    np.testing.assert_allclose([normal.mean(), normal.std()], [0, 1], atol=1e-9)
-    np.testing.assert_allclose(normalizer.inverse_transform(normal), table)
-
-
-def test_normalizer_fitted_on_strokes_refuses_a_table():
-    with pytest.raises(ValueError, match="fitted on strokes, and X is a 2-D array"):
-        StrokeNormalizer().fit([CROSS]).transform(np.zeros((2, 3)))
 
 
 def test_normalizer_then_rasterizer_in_a_pipeline():

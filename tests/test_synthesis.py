@@ -353,25 +353,6 @@ def test_saved_and_loaded_they_write_the_same(synthesizer, predictor, tmp_path):
     )
 
 
-def test_tables_of_numbers():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(200, 4))
-    walks = X.cumsum(axis=1)
-    predictor = StrokePredictor(**SMALL, max_epochs=5).fit(walks)
-    free = StrokePredictor(**SMALL, max_epochs=5).fit(rng.permuted(walks, axis=0))
-    assert predictor.score(walks) > free.score(walks)
-    assert predictor.sample(7, n_points=4, random_state=0).shape == (7, 4)
-    with pytest.raises(ValueError, match="4 features as input"):
-        predictor.score(X[:, :3])
-    y = 3 * X[:, 0] + rng.normal(0, 0.1, 200)
-    model = HandwritingSynthesizer(**SMALL | {"num_layers": 2}, max_epochs=30, bias=5.0)
-    model.fit(X, y)
-    assert np.corrcoef(model.predict(X), y)[0, 1] > 0.7
-    assert model.fit(X, np.column_stack([y, y])).predict(X).shape == (200, 2)
-    with pytest.raises(ValueError, match="X holds texts"):
-        model.predict(["ab"])
-
-
 def test_grid_search():
     grid = GridSearchCV(tiny(), {"n_mixtures": [1, 2]}, cv=2).fit(STROKES[:20])
     assert np.isfinite(grid.best_score_)
@@ -397,7 +378,7 @@ NAN[2, 0] = np.nan
         ([STROKES[0], STROKES[1][:, :2]], r"row 1 have shape \(\d+, 2\)"),
         ([np.zeros((100_000, 3), np.float32)], "row 0 have 100,000 points, more than 20,000"),
         ([STROKES[0] * np.float32([1, 1, 2])], "pen_up = 2.0 at point"),
-        ([], "0 sample"),
+        ([], "holds no strokes"),
     ],
 )
 def test_strokes_that_are_none(strokes, words, predictor):
@@ -414,13 +395,13 @@ def test_strokes_that_are_none(strokes, words, predictor):
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
-        (["abc", ""], "1 of 2 texts are empty, rows 1"),
-        (["  "], "1 of 1 texts are empty, rows 0"),
+        (["abc", ""], "1 of 2 texts in X are empty, rows 1"),
+        (["  "], "1 of 1 texts in X are empty, rows 0"),
         (["abQ", "a"], "'abQ' has 'Q', which no text of `fit` had; known are 'abc'"),
         ("abc", "X is one string"),
-        (["a", 3], r"X holds 3 \(int\) in row 1, no text"),
-        ([], "no texts"),
-        (np.ones((2, 2)), "was fitted on texts, and X holds numbers"),
+        (["a", 3], r"X holds 3 \(int\) in row 1; texts are str"),
+        ([], "no text"),
+        (np.ones((2, 2)), r"X has shape \(2, 2\); texts are"),
     ],
 )
 def test_texts_that_are_none(synthesizer, texts, words):
@@ -437,7 +418,7 @@ def test_texts_that_are_none(synthesizer, texts, words):
         ((STROKES[0],), "prime has no text"),
         ((STROKES[0], None), "prime has no text"),
         ([(STROKES[0], "ab")], "prime is a list of 1; .* a list of 2 such pairs"),
-        ((STROKES[0], ""), "prime: 1 of 1 texts are empty"),
+        ((STROKES[0], ""), "prime: its text is empty"),
         ((STROKES[0], "abQ"), "prime: 'abQ' has 'Q'"),
         ([(STROKES[0], "a"), (NAN, "a")], "prime 1: .* NaN"),
         ((STROKES[0][:1], "a"), "prime: .*single point"),
@@ -462,7 +443,7 @@ def test_other_bad_input(synthesizer, predictor):
         tiny().sample()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         tiny(HandwritingSynthesizer).fit(TEXTS[:3], STROKES[:2])
-    with pytest.raises(ValueError, match="target y is None"):
+    with pytest.raises(ValueError, match="y is None; pass the strokes"):
         tiny(HandwritingSynthesizer).fit(TEXTS[:3], None)
     with pytest.raises(ValueError, match="texts are written by strokes"):
         tiny(HandwritingSynthesizer).fit(TEXTS[:3], np.ones(3))

@@ -16,7 +16,6 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, LRScheduler
 from small_words import draw_words, small_recognizer, weights
 
@@ -305,11 +304,9 @@ def test_clone_of_a_fitted_one_fits_other_data(reader):
 def test_refit_forgets():
     recognizer = small_recognizer().fit(X[:8], Y[:8])
     first = weights(recognizer)
-    recognizer.fit(np.random.default_rng(0).random((6, 9)), [1, 2, 3, 1, 2, 3])
+    recognizer.fit(np.random.default_rng(0).random((6, 9, 30)), list("123123"))
     assert recognizer.alphabet_ == "123"
-    assert recognizer.n_features_in_ == 9
     recognizer.fit(X[:8], Y[:8])
-    assert not hasattr(recognizer, "n_features_in_")
     assert_array_equal(weights(recognizer), first)
 
 
@@ -378,10 +375,6 @@ def test_cross_validation_with_strings_and_groups():
 
 
 def test_set_output():
-    table = np.random.default_rng(0).random((8, 12))
-    steps = make_pipeline(StandardScaler(), small_recognizer()).set_output(transform="pandas")
-    assert steps.fit(table, Y[:8]).predict(table).shape == (8,)
-    assert steps[-1].feature_names_in_[0] == "x0"
     with config_context(transform_output="pandas"):
         steps = make_pipeline(Grayscale(), small_recognizer())
         assert steps.fit(X[:8], Y[:8]).predict(X[:8]).shape == (8,)

@@ -7,7 +7,6 @@ import sys
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from sklearn.decomposition import PCA
@@ -166,13 +165,6 @@ def test_hog_settings(words):
     assert not np.allclose(large, coarse)
 
 
-def test_a_table_is_descriptors():
-    table = np.array([[4.0, 0, 0, 12], [0, 0, 0, 0], [-9, 0, 16, 0]])
-    found = LocalDescriptors().fit_transform(table)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, [[0.5, 0, 0, 0.75**0.5], [0] * 4, [-0.6, 0, 0.8, 0]])
-
-
 def test_images_are_named_in_errors(words, tmp_path):
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(ValueError, match=r"cut\.png is damaged"):
@@ -290,10 +282,6 @@ def test_descriptors_in_any_container(descriptors):
     np.testing.assert_allclose(
         encoder.fit_transform(stack), encoder.fit_transform(list(stack)), atol=1e-6
     )
-    table = stack[:, 0]
-    single = encoder.fit_transform(table[:, np.newaxis])
-    np.testing.assert_allclose(encoder.fit_transform(table), single, atol=1e-6)
-    np.testing.assert_allclose(encoder.fit_transform(pd.DataFrame(table)), single, atol=1e-6)
 
 
 def test_samples_are_read_one_by_one(descriptors, monkeypatch):
@@ -366,7 +354,7 @@ def test_equal_samples_are_no_trouble():
         ([np.eye(4), np.full((3, 4), np.nan), np.eye(4)], "sample 1 of X holds NaN"),
         ([np.eye(4), np.full((3, 4), "a"), np.eye(4)], "sample 1 of X holds .* no number"),
         ([np.random.default_rng(0).random((9, 4))], "PCA needs 2 samples .* n_samples=1"),
-        ([], "0 sample"),
+        ([], "holds no sample"),
     ],
 )
 def test_bad_descriptors(X, message):
@@ -378,5 +366,5 @@ def test_descriptors_of_another_kind(descriptors):
     encoder = VLADEncoder(4, random_state=0).fit(descriptors)
     with pytest.raises(ValueError, match=r"sample 0 of X has shape \(3, 9\)"):
         encoder.transform([np.ones((3, 9))])
-    with pytest.raises(ValueError, match="9 features, but VLADEncoder is expecting 128"):
+    with pytest.raises(ValueError, match=r"sample 0 of X has shape \(9,\); .* in a list"):
         encoder.transform(np.ones((3, 9)))

@@ -378,7 +378,6 @@ def to_pipeline(checkpoint: Path) -> Pipeline:
     recognizer = CTCRecognizer(HEIGHT)
     recognizer.alphabet_ = state["alphabet"]
     recognizer.levels_ = (1.0, 0.0)
-    recognizer.label_type_ = "str"
     recognizer.temperature_ = 1.0
     recognizer.history_, recognizer.n_iter_ = [], 0
     recognizer._set_network_state(

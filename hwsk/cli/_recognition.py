@@ -100,24 +100,22 @@ def recognize(
 
 def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None) -> None:
     """Make a recognizer decode with a language model, a lexicon, or both."""
-    from hwsk.recognition import NgramLanguageModel
+    from hwsk.recognition import CTCDecoder, NgramLanguageModel
 
     if not hasattr(recognizer, "decoder"):
         raise ValueError(
             f"--lm and --lexicon are for a CTCRecognizer, and this is a {type(recognizer).__name__}"
         )
-    recognizer.set_params(decoder="beam" if lexicon is None else "lexicon")
-    if lm is not None:
-        if Path(lm).suffix == ".hwsk":
-            language_model = load_model(lm, "language model")
-        else:
-            language_model = NgramLanguageModel.read_arpa(lm, unit=unit)
-        recognizer.set_params(language_model=language_model)
+    language_model, words = None, None
+    if lm is not None and Path(lm).suffix == ".hwsk":
+        language_model = load_model(lm, "language model")
+    elif lm is not None:
+        language_model = NgramLanguageModel.read_arpa(lm, unit=unit)
     if lexicon is not None:
         words = Path(lexicon).read_text("utf-8").split()
         if not words:
             raise ValueError(f"{lexicon} has no words; expected one a line")
-        recognizer.set_params(lexicon=words)
+    recognizer.set_params(decoder=CTCDecoder(language_model=language_model, lexicon=words))
 
 
 def _textual(recognizer: Any, doubtful: float | None) -> Callable[[Any], list[str]]:

@@ -20,7 +20,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import Image, LazyImages, check_images, object_array, some_rows
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
@@ -73,9 +73,6 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
     Bring all images to one resolution: descriptors tell pen width and size of writing, which are
     the writer's, and which a scan at another resolution changes.
 
-    A 2-D array is taken as descriptors that were computed elsewhere, one for each sample: its rows
-    are normalised, and that is all.
-
     References
     ----------
     .. [1] S. Fiel, R. Sablatnig, "Writer identification and writer retrieval using the Fisher
@@ -124,7 +121,7 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
         ----------
         X : array-like of images
             An array `(n, h, w)` or `(n, h, w, c)`, a list of 2-D arrays of any size or of file
-            paths, dark ink on light paper; or a 2-D array of descriptors, one a row.
+            paths, dark ink on light paper.
         y : None
             Ignored.
 
@@ -147,15 +144,12 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
         Returns
         -------
         descriptors : ndarray of shape (n_samples,) or LazyImages
-            An object array of float32 arrays `(n_i, d)`; of an image without ink, `(0, d)`. If X
-            was a 2-D array, a float32 array of its shape. Of file paths, a sequence whose items
-            are computed when asked for, as nothing larger than X may fit the memory: `list` keeps
-            them.
+            An object array of float32 arrays `(n_i, d)`; of an image without ink, `(0, d)`. Of
+            file paths, a sequence whose items are computed when asked for, as nothing larger than X
+            may fit the memory: `list` keeps them.
         """
         self._validate_params()
         images = check_images(X, self)
-        if images.is_table:
-            return _hellinger(np.concatenate(images.sources))
         # A copy: what is computed later must not follow a later set_params.
         described = images.map(clone(self)._describe, _remark)
         if images.decodes:
@@ -229,6 +223,7 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -282,8 +277,6 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Notes
     -----
-    A 2-D array is taken for samples of one descriptor each.
-
     `whiten` divides each dimension by the root of its variance plus the mean variance of all that
     the samples span. Divided by its own variance alone, as a rule of the literature with its many
     pages, all samples of `fit` come to lie at the same distance from each other where they are
@@ -354,8 +347,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         X : array-like of arrays
-            Descriptors `(n_i, d)` of each sample, as `LocalDescriptors` gives them; or a 2-D array,
-            one descriptor for each sample.
+            Descriptors `(n_i, d)` of each sample, as `LocalDescriptors` gives them.
         y : None
             Ignored.
         pages : array-like of shape (n_samples,), default=None
@@ -509,14 +501,23 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _check_descriptors(self, X: Any, *, reset: bool) -> Sequence[Floats]:
         """Samples, as items of descriptors; what these hold is checked when they are asked for."""
-        if isinstance(X, LazyImages) or _is_ragged(X):
-            if reset:
-                self.n_features_in_ = X[0].shape[1]
-            return X
-        if isinstance(X, (list, tuple)) and not X:
-            raise ValueError("X has 0 samples while a minimum of 1 is required")
-        table = validate_data(self, X, reset=reset, dtype=np.float32)
-        return table[:, np.newaxis]
+        if hasattr(X, "to_numpy"):  # a Series
+            X = X.to_numpy()
+        if not isinstance(X, (list, tuple, np.ndarray, LazyImages)):
+            raise TypeError(
+                f"X is {type(X).__name__}; descriptors are a list of arrays (n_descriptors, d)"
+            )
+        if not len(X):
+            raise ValueError("X holds no sample; give 1 or more")
+        if np.ndim(X[0]) != 2:
+            raise ValueError(
+                f"sample 0 of X has shape {np.shape(X[0])}; descriptors are a list of arrays "
+                "(n_descriptors, d), and those of one image are passed in a list: [X]"
+            )
+        if reset:
+            self.n_features_in_ = np.shape(X[0])[1]
+        samples: Sequence[Floats] = X  # type: ignore[assignment]
+        return samples
 
     def _get(self, samples: Sequence[Floats], row: int) -> Floats:
         """The descriptors of one sample, checked."""
@@ -532,6 +533,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -551,13 +553,6 @@ def _hellinger(histograms: Floats) -> Floats:
     total = np.abs(histograms).sum(axis=1, keepdims=True)
     share = np.divide(histograms, total, out=np.zeros_like(histograms), where=total > 0)
     return np.sign(share) * np.sqrt(np.abs(share))
-
-
-def _is_ragged(X: Any) -> bool:
-    """Check whether X is a collection of 2-D arrays."""
-    if not isinstance(X, (list, tuple, np.ndarray)) or not np.ndim(X[:1] if len(X) else 0):
-        return False
-    return np.ndim(X[0]) == 2
 
 
 def _pool(samples: Any, pages: Any) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:

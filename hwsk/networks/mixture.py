@@ -16,21 +16,18 @@ CORRELATION = 0.9999
 
 
 class Mixture(NamedTuple):
-    """Parameters of a density over the next point, K components each.
-
-    Of points of one channel, whose density is univariate, the last two are None.
-    """
+    """Parameters of a density over the next point, K components each."""
 
     log_weights: Tensor  # (..., K)
-    means: Tensor  # (..., K, n_channels)
-    log_scales: Tensor  # (..., K, n_channels)
-    correlations: Tensor | None  # (..., K)
-    lift_logits: Tensor | None  # (...), of the pen's being lifted after the point
+    means: Tensor  # (..., K, 2)
+    log_scales: Tensor  # (..., K, 2)
+    correlations: Tensor  # (..., K)
+    lift_logits: Tensor  # (...), of the pen's being lifted after the point
 
 
-def n_outputs(n_mixtures: int, univariate: bool = False) -> int:
+def n_outputs(n_mixtures: int) -> int:
     """Count the outputs that a network needs for one density."""
-    return 3 * n_mixtures if univariate else 6 * n_mixtures + 1
+    return 6 * n_mixtures + 1
 
 
 def make_mixture(outputs: Tensor, n_mixtures: int, bias: float | Tensor = 0.0) -> Mixture:
@@ -38,8 +35,7 @@ def make_mixture(outputs: Tensor, n_mixtures: int, bias: float | Tensor = 0.0) -
 
     Parameters
     ----------
-    outputs : Tensor of shape (..., 6 * n_mixtures + 1) or (..., 3 * n_mixtures)
-        The second form is of points of one channel.
+    outputs : Tensor of shape (..., 6 * n_mixtures + 1)
     n_mixtures : int
     bias : float or Tensor, default=0.0
         Probability bias: above 0, components are narrower and the likely ones likelier [1]_.
@@ -50,35 +46,27 @@ def make_mixture(outputs: Tensor, n_mixtures: int, bias: float | Tensor = 0.0) -
        2013, equations 18 to 22, 61 and 62.
     """
     K = n_mixtures
-    logits, means, log_scales, rest = outputs.split(
-        [K, 2 * K, 2 * K, K + 1] if outputs.shape[-1] > 3 * K else [K, K, K, 0], dim=-1
-    )
+    logits, means, log_scales, rest = outputs.split([K, 2 * K, 2 * K, K + 1], dim=-1)
     log_scales = log_scales.unflatten(-1, (K, -1)).clamp(*LOG_SCALES) - bias
     return Mixture(
         torch.log_softmax(logits * (1 + bias), dim=-1),
         means.unflatten(-1, (K, -1)),
         log_scales,
-        CORRELATION * torch.tanh(rest[..., :K]) if rest.shape[-1] else None,
-        rest[..., K] if rest.shape[-1] else None,
+        CORRELATION * torch.tanh(rest[..., :K]),
+        rest[..., K],
     )
 
 
 def log_density(mixture: Mixture, points: Tensor) -> Tensor:
-    """Logarithm of the density of points `(..., 3)` or `(..., 1)`, in nats (equations 23 to 26)."""
-    means = mixture.means
-    z = (points[..., None, : means.shape[-1]] - means) * torch.exp(-mixture.log_scales)
-    log_norm = mixture.log_scales.sum(dim=-1) + means.shape[-1] / 2 * math.log(2 * math.pi)
-    squares = z.square().sum(dim=-1)
-    if mixture.correlations is not None:
-        rest = 1 - mixture.correlations**2
-        squares = (squares - 2 * mixture.correlations * z.prod(dim=-1)) / rest
-        log_norm = log_norm + rest.log() / 2
-    log_p = torch.logsumexp(mixture.log_weights - squares / 2 - log_norm, dim=-1)
-    if mixture.lift_logits is not None:
-        log_p = log_p - F.binary_cross_entropy_with_logits(
-            mixture.lift_logits, points[..., 2], reduction="none"
-        )
-    return log_p
+    """Logarithm of the density of points `(..., 3)`, in nats (equations 23 to 26)."""
+    z = (points[..., None, :2] - mixture.means) * torch.exp(-mixture.log_scales)
+    rest = 1 - mixture.correlations**2
+    log_norm = mixture.log_scales.sum(dim=-1) + math.log(2 * math.pi) + rest.log() / 2
+    squares = z.square().sum(dim=-1) - 2 * mixture.correlations * z.prod(dim=-1)
+    log_p = torch.logsumexp(mixture.log_weights - squares / rest / 2 - log_norm, dim=-1)
+    return log_p - F.binary_cross_entropy_with_logits(
+        mixture.lift_logits, points[..., 2], reduction="none"
+    )
 
 
 class MixtureLoss(nn.Module):
@@ -110,7 +98,7 @@ class MixtureLoss(nn.Module):
         Parameters
         ----------
         outputs : Tensor of shape (n, n_steps, n_outputs), or a tuple that starts with it
-        target : (Tensor of shape (n, n_steps, n_channels), Tensor of shape (n,))
+        target : (Tensor of shape (n, n_steps, 3), Tensor of shape (n,))
             The points, padded, and how many each sequence has.
         """
         outputs = outputs[0] if isinstance(outputs, tuple) else outputs

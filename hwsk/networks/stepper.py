@@ -55,7 +55,7 @@ class Stepper:
 
         Parameters
         ----------
-        points : ndarray of shape (n, n_channels)
+        points : ndarray of shape (n, 3)
 
         Returns
         -------

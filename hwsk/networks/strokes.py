@@ -20,8 +20,6 @@ class StrokeNetwork(nn.Module):
 
     Parameters
     ----------
-    n_channels : int, default=3
-        3 for points `dx, dy, pen_up`; 1 for sequences of numbers.
     hidden_units : int, default=400
         Units of each layer.
     num_layers : int, default=3
@@ -44,7 +42,6 @@ class StrokeNetwork(nn.Module):
 
     def __init__(
         self,
-        n_channels: int = 3,
         hidden_units: int = 400,
         num_layers: int = 3,
         n_mixtures: int = 20,
@@ -58,7 +55,7 @@ class StrokeNetwork(nn.Module):
         windows = n_windows if n_context else 0
         self.layers = nn.ModuleList(
             LSTMLayer(
-                n_channels + (hidden_units + n_context if i else 0),
+                3 + (hidden_units + n_context if i else 0),
                 hidden_units,
                 0 if i else windows,
                 n_context,
@@ -67,9 +64,7 @@ class StrokeNetwork(nn.Module):
             )
             for i in range(num_layers)
         )
-        self.head = nn.Linear(
-            num_layers * hidden_units, n_outputs(n_mixtures, univariate=n_channels == 1)
-        )
+        self.head = nn.Linear(num_layers * hidden_units, n_outputs(n_mixtures))
 
     def initial_states(self, n: int, context: Tensor | None = None) -> list[LSTMState]:
         """State of each layer before the first point of `n` sequences."""
@@ -85,7 +80,7 @@ class StrokeNetwork(nn.Module):
 
         Parameters
         ----------
-        points : Tensor of shape (n, n_steps, n_channels)
+        points : Tensor of shape (n, n_steps, 3)
             Padded with zeros at their ends.
         context : Tensor of shape (n, n_characters, n_context), optional
             Texts, padded with zero vectors.

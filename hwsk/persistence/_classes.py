@@ -18,23 +18,20 @@ from hwsk.persistence._declared import Declaration, State
 
 _NETWORK = "history_* n_iter_ levels_* "
 _CANVAS = _NETWORK + "image_size_* "
-_STROKES = _NETWORK + "n_channels_ mean_[2] scale_[2] "
+_STROKES = _NETWORK + "mean_[2] scale_[2] "
 
 CLASSES = {
     "hwsk.CharacterClassifier": Declaration(
         _NETWORK + "classes_:[c] image_shape_* ink_", version=2
     ),
-    "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ label_type_ temperature_ confidence_"),
+    "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ temperature_ confidence_", version=2),
     "hwsk.HandComparer": Declaration(
         "representation_* part_names_* feature_names_* feature_ratios_* coef_[s p] intercept_[s] "
         "typical_distances_[s p 2] limits_[s] calibration_writers_:[w] classes_:[2] _of_table "
         "threshold_ calibration_* calibrated_with_*",
         version=2,
     ),
-    "hwsk.HandwritingSynthesizer": Declaration(
-        _STROKES + "alphabet_ first_step_ seed_ context_mean_[t] context_scale_[t] target_ndim_ "
-        "n_targets_"
-    ),
+    "hwsk.HandwritingSynthesizer": Declaration(_STROKES + "alphabet_ first_step_ seed_", version=2),
     "hwsk.MultiTaskClassifier": Declaration(
         _CANVAS + "classes_* task_names_* tasks_* loss_weights_[t] class_priors_* _class_weights* "
         "_n_writers",
@@ -45,7 +42,7 @@ CLASSES = {
         "feature_names_* _feature_counts* _n_writers",
         version=3,
     ),
-    "hwsk.StrokePredictor": Declaration(_STROKES),
+    "hwsk.StrokePredictor": Declaration(_STROKES, version=2),
     "hwsk.VariationalAutoencoder": Declaration(_CANVAS),
     "hwsk.WriterClassifier": Declaration(
         _NETWORK + "classes_:[c] pages_:[p]",
@@ -64,14 +61,13 @@ CLASSES = {
     ),
     "hwsk.preprocessing.JumpCapper": Declaration("limit_"),
     "hwsk.preprocessing.SignatureNormalizer": Declaration(version=2),
-    "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[d] scale_[d]"),
+    "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[2] scale_[2]"),
     "hwsk.preprocessing.StrokeRasterizer": Declaration(version=2),
     "hwsk.preprocessing.StrokeResampler": Declaration("spacing_"),
-    "hwsk.recognition.CTCDecoder": Declaration("alphabet_ label_type_"),
+    "hwsk.recognition.CTCDecoder": Declaration("alphabet_", version=2),
     "hwsk.recognition.NgramLanguageModel": Declaration("symbols_* n_ngrams_* ngrams_*"),
     "hwsk.recognition.SpellingCorrector": Declaration(
-        "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_* label_type_",
-        version=2,
+        "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_*", version=3
     ),
 }
 """By public name. A class that is not here has parameters alone, and version 1."""
@@ -142,21 +138,57 @@ def _set_threshold(params: dict[str, Any], state: State, weights: Weights) -> No
         state |= {"threshold_": 0.0, "calibrated_with_": {}}
 
 
+def _drop_numbers(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 took whole numbers for texts, and rows of numbers for images, texts and strokes."""
+    of_rows = state.pop("n_features_in_", None) is not None or state.pop("n_channels_", 3) != 3
+    if of_rows or state.pop("label_type_", "str") != "str":
+        raise ValueError(
+            "it was fitted on numbers in place of images, strokes or texts, which hwsk takes no "
+            "more: fit it anew, numbers as texts by astype(str)"
+        )
+
+
+def _move_decoding(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 had the decoder's parameters among its own."""
+    from hwsk.recognition import CTCDecoder
+
+    names = ("decoder", "beam_width", "language_model", "lm_weight", "word_bonus", "lexicon")
+    given = {name: params.pop(name) for name in names if name in params}
+    _rename_method(given, state, weights)
+    is_plain = all(given.get(name) is None for name in ("language_model", "lexicon"))
+    plain_greedy = given["method"] == "greedy" and is_plain
+    params["decoder"] = None if plain_greedy else CTCDecoder(**given)
+
+
+def _rename_method(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 had "lexicon" as a method of its own."""
+    _drop_numbers(params, state, weights)
+    method = params.pop("decoder", "greedy")
+    params["method"] = "greedy" if method == "greedy" else "beam"
+    if method == "beam":
+        params["lexicon"] = None
+
+
 UPGRADES: dict[tuple[str, int], Step] = {
     ("hwsk.CharacterClassifier", 1): _spell_architecture,
+    ("hwsk.CTCRecognizer", 1): _move_decoding,
     ("hwsk.HandComparer", 1): _set_threshold,
+    ("hwsk.HandwritingSynthesizer", 1): _drop_numbers,
     ("hwsk.MultiTaskClassifier", 1): _rename(
         dense_units="hidden_units", transform_kind="representation"
     ),
     ("hwsk.SiameseVerifier", 1): _move_comparison,
     ("hwsk.SiameseVerifier", 2): _rename(dense_units="hidden_units", loss_margin="margin"),
+    ("hwsk.StrokePredictor", 1): _drop_numbers,
     ("hwsk.WriterClassifier", 1): _forget_weights,
     ("hwsk.WriterClassifier", 2): _rename(**_OF_PATCHES),
     ("hwsk.identification.WriterEmbedder", 1): _forget_weights,
     ("hwsk.identification.WriterEmbedder", 2): _rename(**_OF_PATCHES, loss_margin="margin"),
     ("hwsk.preprocessing.SignatureNormalizer", 1): _rename(speck_widths="speck"),
     ("hwsk.preprocessing.StrokeRasterizer", 1): _rename(ink_level="ink"),
+    ("hwsk.recognition.CTCDecoder", 1): _rename_method,
     ("hwsk.recognition.SpellingCorrector", 1): _rename(min_gain="margin"),
+    ("hwsk.recognition.SpellingCorrector", 2): _drop_numbers,
 }
 """For a class's present name and a version, the step to the next: it changes what it is given."""
 

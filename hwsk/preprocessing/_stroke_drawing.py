@@ -40,22 +40,10 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
     ink_level : int, default=0
         Grey level of the ink, 0 (black) to 255 (as white as the paper).
 
-    Attributes
-    ----------
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
-
     See Also
     --------
     StrokeNormalizer : Standardise the offsets for a network that reads the strokes themselves.
     hwsk.datasets.make_handwriting : Make strokes and their images.
-
-    Notes
-    -----
-    Of a 2-D `X` each row is drawn as a curve, one pixel a column, and comes out as a row of
-    `height * n_features` pixels.
 
     Examples
     --------
@@ -98,7 +86,7 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
         self : StrokeRasterizer
             The transformer itself.
         """
-        check_strokes(X, self, reset=True)
+        check_strokes(X)
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -112,31 +100,21 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         images : object array of ndarray of shape (height, width)
-            The images, uint8. Of a 2-D `X`: an array of shape (n_samples, height * n_features).
+            The images, uint8.
         """
         self._validate_params()
-        strokes, table = check_strokes(X, self)
-        if table is not None:
-            return np.stack([self._draw_row(row) for row in table])
-        return object_array([self._draw(sample) for sample in strokes])
+        return object_array([self._draw(sample) for sample in check_strokes(X)])
 
     def _draw(self, sample: NDArray[np.float32]) -> NDArray[np.uint8]:
         return draw_strokes(
             sample, self.height, pen_width=self.pen_width, margin=self.margin, ink=self.ink_level
         )
 
-    def _draw_row(self, row: NDArray[Any]) -> NDArray[np.uint8]:
-        """A row of numbers as a curve from border to border, the greatest value on top."""
-        y = row.max() - row
-        room = max(self.height - 2 * self.margin - self.pen_width, 0)
-        y *= room / y.max() if y.max() > 0 else 1
-        points = np.column_stack([np.arange(len(y)), y + (self.height - y.max()) / 2])
-        size = (self.height, len(row))
-        return _draw_lines([points], size, self.pen_width, self.ink_level).ravel()
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 

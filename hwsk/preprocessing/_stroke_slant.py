@@ -48,13 +48,10 @@ class _Straightener(StrokeTransformer):
         amounts : ndarray of shape (n_samples,)
             Of a `StrokeDeskewer` angles in degrees, positive where the line climbs to the right;
             of a `StrokeDeslanter` tangents, positive where the writing leans to the right. 0 where
-            nothing is to be found, as in the rows of a 2-D `X`.
+            nothing is to be found.
         """
         self._validate_params()
-        strokes, table = check_strokes(X, self)
-        if table is not None:
-            return np.zeros(len(table))
-        return np.array([self._measure(sample) for sample in strokes])
+        return np.array([self._measure(sample) for sample in check_strokes(X)])
 
     @abstractmethod
     def _measure(self, sample: Strokes) -> float:
@@ -76,13 +73,6 @@ class StrokeDeskewer(_Straightener):
         Largest skew that is corrected, in degrees. Below 45. A steeper one is taken for none, and
         such a sample stays as it is.
 
-    Attributes
-    ----------
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
-
     See Also
     --------
     rotate_strokes : Undo it, with the angles that `measure` gives.
@@ -97,8 +87,6 @@ class StrokeDeskewer(_Straightener):
     Every line has an angle of its own, which is not to be seen in what comes out: so there is no
     `inverse_transform`. A rotation keeps lengths, and a density of offsets in one unit for both
     axes stays a density in that unit; but that of the angle is not in it.
-
-    The rows of a 2-D `X` are sequences of one channel: they have no slope, and stay as they are.
 
     References
     ----------
@@ -144,13 +132,6 @@ class StrokeDeslanter(_Straightener):
     max_shear : float, default=1.5
         Largest slant that is corrected, to the side for each unit of height: 1 is 45 degrees. A
         larger one is taken for none, and such a sample stays as it is.
-
-    Attributes
-    ----------
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
 
     See Also
     --------
@@ -271,12 +252,7 @@ def _map(sample: Strokes, matrix: NDArray[np.float64]) -> Strokes:
 def _map_each(
     X: Any, amounts: ArrayLike, matrix: Callable[[float], NDArray[np.float64]], name: str
 ) -> NDArray[Any]:
-    strokes, table = check_strokes(X, StrokeDeskewer())
-    if table is not None:
-        raise ValueError(
-            f"X is a 2-D array of shape {table.shape}; strokes are a list of arrays (T, 3): "
-            "dx, dy, pen_up"
-        )
+    strokes = check_strokes(X)
     each = np.asarray(amounts, dtype=np.float64)
     if each.shape not in ((), (len(strokes),)):
         raise ValueError(

@@ -42,23 +42,14 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     mean_ : ndarray of shape (2,)
-        Mean of dx and dy, zeros without `with_mean`. Of a 2-D `X`: of shape (1,).
+        Mean of dx and dy, zeros without `with_mean`.
     scale_ : ndarray of shape (2,)
-        What dx and dy are divided by: deviations, or 1 where nothing varies. Of a 2-D `X`: of
-        shape (1,).
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
+        What dx and dy are divided by: deviations, or 1 where nothing varies.
 
     See Also
     --------
     StrokeRasterizer : Draw strokes as images.
     JumpCapper : Shorten the long jumps of the lifted pen, on which the deviation depends.
-
-    Notes
-    -----
-    The rows of a 2-D `X` are sequences of one channel, standardised as a whole.
 
     References
     ----------
@@ -96,12 +87,9 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
         self : StrokeNormalizer
             The fitted transformer.
         """
-        strokes, table = check_strokes(X, self, reset=True)
-        if table is None:
-            offsets = np.concatenate([sample[:, :2] for sample in strokes]).astype(np.float64)
-        else:
-            offsets = table.astype(np.float64).reshape(-1, 1)
-        self.mean_ = offsets.mean(axis=0) if self.with_mean else np.zeros(offsets.shape[1])
+        strokes = check_strokes(X)
+        offsets = np.concatenate([sample[:, :2] for sample in strokes]).astype(np.float64)
+        self.mean_ = offsets.mean(axis=0) if self.with_mean else np.zeros(2)
         variance = offsets.var(axis=0)
         if not self.per_axis:
             variance[:] = variance.mean()
@@ -120,7 +108,7 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         strokes : object array of ndarray of shape (T, 3)
-            The same with standardised dx, dy. Of a 2-D `X`: an array of its shape.
+            The same with standardised dx, dy.
         """
         return self._map(X, lambda offsets: (offsets - self.mean_) / self.scale_)
 
@@ -135,19 +123,22 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         strokes : object array of ndarray of shape (T, 3)
-            Strokes in the units of those that were fitted. Of a 2-D `X`: an array of its shape.
+            Strokes in the units of those that were fitted.
         """
         return self._map(X, lambda offsets: offsets * self.scale_ + self.mean_)
 
     def _map(self, X: Any, change: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         check_is_fitted(self)
-        strokes, table = check_strokes(X, self)
-        if table is not None:
-            if len(self.mean_) != 1:
-                raise ValueError("StrokeNormalizer was fitted on strokes, and X is a 2-D array")
-            return change(table).astype(table.dtype, copy=False)
+        strokes = check_strokes(X)
         changed = [np.column_stack([change(s[:, :2]), s[:, 2]]).astype(np.float32) for s in strokes]
         return object_array(changed)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
 
 class StrokeTransformer(TransformerMixin, BaseEstimator):
@@ -171,8 +162,7 @@ class StrokeTransformer(TransformerMixin, BaseEstimator):
         self : object
             The transformer itself.
         """
-        strokes, _ = check_strokes(X, self, reset=True)
-        self._learn(strokes)
+        self._learn(check_strokes(X))
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -186,12 +176,11 @@ class StrokeTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         strokes : object array of ndarray of shape (T, 3)
-            The changed strokes, float32. A 2-D `X` comes back as it is.
+            The changed strokes, float32.
         """
         check_is_fitted(self)
         self._validate_params()
-        strokes, table = check_strokes(X, self)
-        return object_array(self._change(strokes)) if table is None else table
+        return object_array(self._change(check_strokes(X)))
 
     def _learn(self, strokes: list[Strokes]) -> None:
         """Learn from the training set."""
@@ -203,7 +192,9 @@ class StrokeTransformer(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
 
@@ -223,13 +214,6 @@ class StrokeDenoiser(StrokeTransformer):
     smoothing : float, default=0.0
         Deviation, in points, of the Gaussian that smooths each stroke; its ends stay. 0 is none.
 
-    Attributes
-    ----------
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
-
     See Also
     --------
     StrokeResampler : Points at even distances; do that after.
@@ -238,8 +222,6 @@ class StrokeDenoiser(StrokeTransformer):
     Notes
     -----
     There is no way back: likelihoods of what comes out don't compare with those of what went in.
-
-    The rows of a 2-D `X` are sequences of one channel, no path, and stay as they are.
 
     Examples
     --------
@@ -302,11 +284,7 @@ class StrokeResampler(StrokeTransformer):
     Attributes
     ----------
     spacing_ : float
-        The distance. Of strokes that are all dots, or of a 2-D `X`: 1.
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
+        The distance. Of strokes that are all dots: 1.
 
     See Also
     --------
@@ -317,8 +295,6 @@ class StrokeResampler(StrokeTransformer):
     No point of the path is farther from the new one than half a step. The speed of the pen is
     gone, and there is no way back: likelihoods of what comes out don't compare with those of what
     went in, for the number of points is another as well.
-
-    The rows of a 2-D `X` are sequences of one channel, no path, and stay as they are.
 
     References
     ----------
@@ -344,7 +320,7 @@ class StrokeResampler(StrokeTransformer):
         if self.spacing is not None:
             self.spacing_ = float(self.spacing)
             return
-        steps = np.concatenate([np.zeros(0), *map(_steps, strokes)])
+        steps = np.concatenate([*map(_steps, strokes)])
         steps = steps[steps > 0]
         self.spacing_ = float(np.median(steps)) if len(steps) else 1.0
 
@@ -393,10 +369,6 @@ class JumpCapper(StrokeTransformer):
     ----------
     limit_ : float
         Longest jump in the units of the strokes.
-    n_features_in_ : int
-        Number of columns of a 2-D `X` seen in `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` had names that are all strings.
 
     See Also
     --------
@@ -406,9 +378,6 @@ class JumpCapper(StrokeTransformer):
     -----
     What was cut is gone, and there is no way back: likelihoods of what comes out don't compare
     with those of what went in. Graves caps nothing [1]_.
-
-    The pen of a 2-D `X`, whose rows are sequences of one channel, is never lifted: it stays as it
-    is.
 
     References
     ----------
@@ -438,7 +407,7 @@ class JumpCapper(StrokeTransformer):
         self.catch_up = catch_up
 
     def _learn(self, strokes: list[Strokes]) -> None:
-        scale = StrokeNormalizer(per_axis=False).fit(strokes).scale_[0] if strokes else 1.0
+        scale = StrokeNormalizer(per_axis=False).fit(strokes).scale_[0]
         self.limit_ = float(self.max_jump * scale)
 
     def _change(self, strokes: list[Strokes]) -> list[Strokes]:

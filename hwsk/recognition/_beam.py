@@ -39,9 +39,13 @@ class Language(NamedTuple):
     start : int
         Its node before a text.
     symbols : ndarray of int32 of shape (n_classes,)
-        The symbol of each class in a model of characters.
+        The symbol of each class in a model of characters, be it `ngrams` or `spelling`.
     vocabulary : Trie
         The symbols of a model of words, by the classes of their characters.
+    spelling : Ngrams
+        A model of the characters of words, for those that the vocabulary lacks; `symbols` are its.
+    n_unknown : float
+        Log10 of the number of words that "<unk>" stands for.
     lm_weight : float
         Factor of the model's log10 probabilities.
     word_bonus : float
@@ -61,6 +65,8 @@ class Language(NamedTuple):
     start: int
     symbols: NDArray[np.int32]
     vocabulary: Trie
+    spelling: Ngrams
+    n_unknown: float
     lm_weight: float
     word_bonus: float
     space: int
@@ -125,18 +131,28 @@ def _predict_all(ngrams, node, log10_probs):
 
 
 @_jit
-def _say_word(language, lm, word):
-    """As `_predict`, for the word that ends at a node of the vocabulary (-1: in none of its)."""
+def _say_word(language, lm, word, spelling, spelt):
+    """As `_predict`, for the word that ends at a node of the vocabulary (-1: in none of its).
+
+    A word without a symbol is one of all those that "<unk>" stands for, by its characters: `spelt`
+    is their log10 probability, and `spelling` the node after them.
+    """
     symbol = language.vocabulary.value[word] if word >= 0 else UNKNOWN
-    return _predict(language.ngrams, lm, symbol)
+    log10_prob, lm = _predict(language.ngrams, lm, symbol)
+    if symbol == UNKNOWN:
+        log10_prob = min(log10_prob + language.n_unknown, 0.0)
+        log10_prob += spelt + _predict(language.spelling, spelling, END)[0]
+    return log10_prob, lm
 
 
 @_jit
-def _extend(language, lm, word, entry, last, new):
+def _extend(language, lm, word, spelling, spelt, entry, last, new):
     """Let a class follow a prefix, but for what a model of characters says.
 
-    `lm`, `word` and `entry` are the prefix's nodes in the language model, its vocabulary and the
-    lexicon; -1 stands for a word that the vocabulary lacks.
+    `lm`, `word`, `spelling` and `entry` are the prefix's nodes in the language model, its
+    vocabulary, the spelling of its last word and the lexicon; -1 stands for a word that the
+    vocabulary lacks. `spelt` is the log10 probability of the last word's characters, which counts
+    until the word ends, and then that of the word.
 
     Returns what is added to the score, -inf if the class can't follow, and the new nodes.
     """
@@ -146,18 +162,22 @@ def _extend(language, lm, word, entry, last, new):
         child = _child(language.lexicon.children, language.lexicon.symbol, entry, new)
         between = entry == 0 or language.lexicon.value[entry] == 1
         if child < 0 and not (between and language.free[new]):
-            return -np.inf, lm, word, entry
+            return -np.inf, lm, word, spelling, spelt, entry
         entry = max(child, 0)
     if new != language.space:
         if not in_word:
             gain += language.word_bonus
-        if language.unit == WORDS and word >= 0:
-            word = _child(language.vocabulary.children, language.vocabulary.symbol, word, new)
+        if language.unit == WORDS:
+            if word >= 0:
+                word = _child(language.vocabulary.children, language.vocabulary.symbol, word, new)
+            log10_prob, spelling = _predict(language.spelling, spelling, language.symbols[new])
+            spelt += log10_prob
+            gain += language.lm_weight * log10_prob
     elif language.unit == WORDS and in_word:
-        log10_prob, lm = _say_word(language, lm, word)
-        gain += language.lm_weight * log10_prob
-        word = 0
-    return gain, lm, word, entry
+        log10_prob, lm = _say_word(language, lm, word, spelling, spelt)
+        gain += language.lm_weight * (log10_prob - spelt)
+        word, spelling, spelt = 0, language.start, 0.0
+    return gain, lm, word, spelling, spelt, entry
 
 
 @_jit
@@ -166,13 +186,14 @@ def _may_end(language, entry):
 
 
 @_jit
-def _end(language, lm, word, last):
+def _end(language, lm, word, spelling, spelt, last):
     """Return the score that the end of the text adds."""
     if language.unit == NO_MODEL:
         return 0.0
     log10_prob = 0.0
     if language.unit == WORDS and last != BLANK and last != language.space:
-        log10_prob, lm = _say_word(language, lm, word)
+        log10_prob, lm = _say_word(language, lm, word, spelling, spelt)
+        log10_prob -= spelt
     return language.lm_weight * (log10_prob + _predict(language.ngrams, lm, END)[0])
 
 
@@ -220,9 +241,11 @@ def search(log_probs, language, beam_width):
     last = np.zeros(size, np.int32)
     lm = np.zeros(size, np.int32)
     word = np.zeros(size, np.int32)
+    spelling = np.zeros(size, np.int32)
+    spelt = np.zeros(size)
     entry = np.zeros(size, np.int32)
     score = np.zeros(size)  # what the language adds
-    lm[0] = language.start
+    lm[0] = spelling[0] = language.start
     n_prefixes = 1
     # the beam: prefixes, and log-probabilities of ending in a blank, otherwise, and of both
     beam = np.zeros(beam_width, np.int32)
@@ -244,7 +267,7 @@ def search(log_probs, language, beam_width):
     next_said = np.zeros((beam_width, n_symbols))
     if of_characters:
         _predict_all(language.ngrams, lm[0], said[0])
-    most_gain = max(language.word_bonus, 0.0)  # a language model gives none
+    most_gain = max(language.word_bonus, 0.0)  # a language model gives none, but where words end
     for t in range(n_steps):
         step = log_probs[t]
         for k in range(n):
@@ -270,13 +293,23 @@ def search(log_probs, language, beam_width):
                 continue
             for k in range(n):
                 node = beam[k]
-                if score[node] + both[k] + step[new] + most_gain <= rank[worst]:
+                most = score[node] + both[k] + step[new] + most_gain
+                if new != language.space and most <= rank[worst]:
                     break  # nor can the prefixes behind it, which are sorted, get into the beam
                 found = _find(first_child, sibling, last, node, new)
                 if found >= 0 and place[found] >= 0:
                     continue  # counted above, as staying
                 reading = step[new] + (blank[k] if new == last[node] else both[k])
-                gain = _extend(language, lm[node], word[node], entry[node], last[node], new)[0]
+                gain = _extend(
+                    language,
+                    lm[node],
+                    word[node],
+                    spelling[node],
+                    spelt[node],
+                    entry[node],
+                    last[node],
+                    new,
+                )[0]
                 if of_characters:
                     gain += language.lm_weight * said[k, language.symbols[new]]
                 if score[node] + gain + reading > rank[worst]:
@@ -299,8 +332,22 @@ def search(log_probs, language, beam_width):
                 if found < 0:
                     found = n_prefixes
                     n_prefixes += 1
-                    gain, lm[found], word[found], entry[found] = _extend(
-                        language, lm[node], word[node], entry[node], last[node], new
+                    (
+                        gain,
+                        lm[found],
+                        word[found],
+                        spelling[found],
+                        spelt[found],
+                        entry[found],
+                    ) = _extend(
+                        language,
+                        lm[node],
+                        word[node],
+                        spelling[node],
+                        spelt[node],
+                        entry[node],
+                        last[node],
+                        new,
                     )
                     if of_characters:
                         symbol = language.symbols[new]
@@ -321,7 +368,7 @@ def search(log_probs, language, beam_width):
         node = beam[k]
         if _may_end(language, entry[node]):
             rank[k] = score[node] + _log_add(blank[k], other[k])
-            rank[k] += _end(language, lm[node], word[node], last[node])
+            rank[k] += _end(language, lm[node], word[node], spelling[node], spelt[node], last[node])
     order = np.argsort(-rank)[: max(1, np.sum(rank > -np.inf))]
     if rank[order[0]] == -np.inf:
         node = beam[0] if n else 0

@@ -138,6 +138,7 @@ class CharacterClassifier(NetworkClassifier):
     def __init__(
         self,
         architecture: str = "rows",
+        *,
         hidden_units: int = 128,
         num_layers: int = 2,
         dropout: float = 0.2,
@@ -148,7 +149,6 @@ class CharacterClassifier(NetworkClassifier):
         class_weight: dict[Any, float] | str | None = None,
         label_smoothing: float = 0.0,
         test_augmentations: int = 0,
-        *,
         max_epochs: int = 20,
         batch_size: int = 128,
         lr: float = 2e-3,

@@ -19,12 +19,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from hwsk._data.images import looks_like_table
+from hwsk._data.images import object_array
+from hwsk._data.texts import check_texts
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import predict_details
-from hwsk.recognition._labels import as_labels, check_texts
 from hwsk.recognition._language_model import NgramLanguageModel
 
 _NOTHING = 0  # row of what is inserted, column of what is missed
@@ -82,10 +82,6 @@ class SpellingCorrector(BaseEstimator):
         nothing: what is inserted, and what is missed.
     spelling_ : NgramLanguageModel
         How words are spelt that the lexicon lacks.
-    label_type_ : {"str", "int"}
-        What `predict` gives.
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
@@ -100,7 +96,7 @@ class SpellingCorrector(BaseEstimator):
     n-grams of characters `spelling_`; a word that the lexicon lacks has the probability T / (N + T)
     of T different words among N [3]_.
 
-    Words are not parted or joined. Of a 2-D X of numbers each row is taken as a text.
+    Words are not parted or joined.
 
     References
     ----------
@@ -122,7 +118,6 @@ class SpellingCorrector(BaseEstimator):
 
     words_: list[str]
     alphabet_: str
-    label_type_: str
 
     _parameter_constraints: dict[str, list[Any]] = {
         "recognizer": [HasMethods(["fit", "predict"]), None],
@@ -153,8 +148,9 @@ class SpellingCorrector(BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.target_tags.positive_only = True  # integers are read as their digits
+        tags.input_tags.two_d_array = False
         tags.input_tags.string = True
+        tags.input_tags.one_d_array = self.recognizer is None
         tags.input_tags.three_d_array = self.recognizer is not None
         return tags
 
@@ -182,16 +178,15 @@ class SpellingCorrector(BaseEstimator):
             If the lexicon is empty or holds something else than words, or if X and y differ in
             length.
         """
-        truths, label_type = check_texts(y, allow_empty=self.recognizer is None)
+        truths = check_texts(y, "y", allow_empty=self.recognizer is None)
         if self.recognizer is None:
-            readings = self._texts(X, reset=True)
+            readings = check_texts(X)
             check_consistent_length(readings, truths)
         else:
             readings = self._read_out_of_fold(X, y, groups)
         words = " ".join(truths).split() if self.lexicon is None else _check_lexicon(self.lexicon)
         if not words:
             raise ValueError("there is no word in y; give a lexicon")
-        self.label_type_ = label_type
         self._learn_words(words)
         self.alphabet_ = "".join(sorted({c for text in (*words, *truths, *readings) for c in text}))
         self.confusions_ = _count_edits(truths, readings, self.alphabet_)
@@ -207,30 +202,7 @@ class SpellingCorrector(BaseEstimator):
             cv = check_cv(self.cv)
             readings = cross_val_predict(self.recognizer, X, y, groups=groups, cv=cv)
             self.recognizer_ = clone(self.recognizer).fit(X, y)
-        if hasattr(self.recognizer_, "n_features_in_"):
-            self.n_features_in_ = self.recognizer_.n_features_in_
-        elif hasattr(self, "n_features_in_"):
-            del self.n_features_in_
         return [str(text) for text in readings]
-
-    def _texts(self, X: Any, *, reset: bool) -> list[str]:
-        if hasattr(X, "toarray") or looks_like_table(X):
-            return [" ".join(map(str, row)) for row in validate_data(self, X, reset=reset).tolist()]
-        if reset and hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        if isinstance(X, str):
-            raise ValueError(f"X is one string ({X!r:.60}); pass a list of texts")
-        if not len(X):
-            raise ValueError(
-                "Found array with 0 sample(s) while a minimum of 1 is required: no text"
-            )
-        for row, text in enumerate(X):
-            if not isinstance(text, str):
-                raise ValueError(
-                    f"X holds {text!r:.60} ({type(text).__name__}) in row {row}, no str; without "
-                    "a recognizer, X holds texts that have been read"
-                )
-        return check_texts(X, allow_empty=True)[0]
 
     def _learn_words(self, words: list[str]) -> None:
         counts = Counter(words)
@@ -254,7 +226,7 @@ class SpellingCorrector(BaseEstimator):
         y : ndarray of shape (n_samples,)
             Strings (dtype object), or int64 if `fit` was given integers.
         """
-        return as_labels(self._predict(X), self.label_type_)
+        return object_array(self._predict(X))
 
     def score(self, X: Any, y: Any) -> float:
         """Character accuracy: 1 - character error rate (micro average); can be negative.
@@ -271,7 +243,7 @@ class SpellingCorrector(BaseEstimator):
         score : float
             1 - character error rate over all of X: 1 is best, and it may be negative.
         """
-        truths, _ = check_texts(y, allow_empty=True)
+        truths = check_texts(y, "y")
         corrected = self._predict(X)
         check_consistent_length(corrected, truths)
         return 1 - character_error_rate(truths, corrected)
@@ -281,7 +253,7 @@ class SpellingCorrector(BaseEstimator):
         self._validate_params()
         correct = self._corrector()
         if self.recognizer is None:
-            return [correct(text, None) for text in self._texts(X, reset=False)]
+            return [correct(text, None) for text in check_texts(X)]
         last = self.recognizer_
         last = last[-1] if isinstance(last, Pipeline) else last
         if not hasattr(last, "predict_details"):
@@ -337,7 +309,7 @@ def _check_lexicon(lexicon: Sequence[str]) -> list[str]:
     for i, word in enumerate(lexicon):
         if not isinstance(word, str) or len(word.split()) != 1:
             raise ValueError(f"lexicon[{i}] is {word!r}; it holds words, as str")
-    return check_texts(list(lexicon))[0]
+    return check_texts(list(lexicon), "lexicon")
 
 
 def _edits(written: str, read: str, classes: dict[str, int]) -> Edits:

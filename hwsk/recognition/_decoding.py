@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from hwsk._data.images import looks_like_table
+from hwsk._data.images import object_array
+from hwsk._data.texts import check_texts
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import Details, describe, find_characters
-from hwsk.recognition._labels import as_labels, check_texts
 from hwsk.recognition._language_model import NgramLanguageModel, symbols_of
 from hwsk.recognition._ngrams import START, UNKNOWN, Ngrams
 from hwsk.recognition._trie import Trie, build_trie
@@ -32,15 +32,6 @@ if TYPE_CHECKING:
 
 BLANK = 0
 Reading = tuple[str, float]
-
-DECODING_CONSTRAINTS: dict[str, list[Any]] = {
-    "decoder": [StrOptions({"greedy", "beam", "lexicon"})],
-    "beam_width": [Interval(Integral, 1, None, closed="left")],
-    "language_model": [NgramLanguageModel, None],
-    "lm_weight": [Interval(Real, 0, None, closed="left")],
-    "word_bonus": [Interval(Real, None, None, closed="neither")],
-    "lexicon": ["array-like", None],
-}
 
 
 def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]:
@@ -70,45 +61,40 @@ def _merge(path: NDArray[np.int64]) -> NDArray[np.int64]:
 class CTCDecoder(BaseEstimator):
     """Read text from the class probabilities of a network that was trained with CTC.
 
-    It does what :class:`CTCRecognizer` does after its network, from what `predict_log_proba`
-    gives: so a search over `lm_weight`, say, runs no network.
+    As `decoder` of a :class:`CTCRecognizer` it reads the output of its network. Alone, it is fitted
+    on what `predict_log_proba` gives: so a search over `lm_weight`, say, runs no network.
 
     Parameters
     ----------
     alphabet : str, default=None
-        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`. None stands
-        for the digits and what follows them in Unicode.
-    decoder : {"greedy", "beam", "lexicon"}, default="greedy"
-        "greedy" reads the best class of each time step. "beam" looks for the most probable text,
-        all its alignments together, by prefix beam search [1]_ [2]_, with the language model if
-        there is one. "lexicon" is the same search among texts whose words are in the lexicon [3]_.
-        Both searches need numba: ``pip install 'hwsk[decode]'``.
+        Characters of the classes: class 0 is CTC's blank, class i is `alphabet[i - 1]`. `fit` needs
+        it; a recognizer gives its own `alphabet_`.
+    method : {"beam", "greedy"}, default="beam"
+        "beam" looks for the most probable text, all its alignments together, by prefix beam search
+        [1]_ [2]_, with the language model if there is one, and among texts whose words are in the
+        lexicon if there is one [3]_. It needs numba: ``pip install 'hwsk[decode]'``. "greedy" reads
+        the best class of each time step, and uses no other parameter.
     beam_width : int, default=25
-        Prefixes kept after each time step.
+        Prefixes kept after each time step. More take longer, and miss the best text less often.
     language_model : NgramLanguageModel, default=None
         A fitted model of characters, or of words: it is then asked at the end of each word.
-        "greedy" does not use it.
     lm_weight : float, default=0.6
         Factor of the language model's log-probability.
     word_bonus : float, default=0.0
         Added for each word, that is, what stands between blanks; above 0 it counters a language
         model's liking for few words.
     lexicon : array-like of str, default=None
-        Words for "lexicon". A character that is no letter and occurs in none of them (punctuation,
-        digits, the blank) may stand between words.
+        Words that may be read; None allows all. A character that is no letter and occurs in none of
+        them (punctuation, digits, the blank) may stand between words.
 
     Attributes
     ----------
     alphabet_ : str
         Characters of the classes.
-    label_type_ : {"str", "int"}
-        What `predict` gives.
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
-    CTCRecognizer : Has the same parameters, and reads images.
+    CTCRecognizer : Reads images.
     NgramLanguageModel : Makes language models, and reads ARPA files.
 
     Notes
@@ -118,10 +104,19 @@ class CTCDecoder(BaseEstimator):
         log p(text | line) + lm_weight * log p_lm(text) + word_bonus * words
 
     with natural logarithms, and the end of the text being part of it for the language model. A
-    character or word that the model does not know has the probability of "<unk>". A beam as wide as
-    there are prefixes finds the best text for certain.
+    beam as wide as there are prefixes finds the best text for certain.
 
-    A 2-D X is taken as lines of one time step each.
+    A character that the model does not know has the probability of "<unk>". An unknown word has
+    that of its spelling, too, so that two words are not less likely than the same letters in one:
+
+        p(word | history) = min(1, V p(<unk> | history)) p(spelling)
+
+    Kneser-Ney smoothing, as here and in KenLM [4]_, gives "<unk>" the probability of one of V
+    unknown words, as many as there are symbols; V of them have the mass of all unknown words. The
+    spelling is by n-grams of the characters of the known words, 5 long, the word's end among them
+    [5]_. While a word goes on, the beam holds its spelling against it, be it known or not, and
+    takes that back where it ends (look-ahead [6]_). pyctcdecode has a constant for this,
+    `unk_score_offset`, whatever the length of the word.
 
     References
     ----------
@@ -131,6 +126,12 @@ class CTCDecoder(BaseEstimator):
        networks", ICML 2014.
     .. [3] H. Scheidl, S. Fiel, R. Sablatnig, "Word beam search: a connectionist temporal
        classification decoding algorithm", ICFHR 2018.
+    .. [4] K. Heafield, I. Pouzyrevsky, J. H. Clark, P. Koehn, "Scalable modified Kneser-Ney
+       language model estimation", ACL 2013.
+    .. [5] I. Bazzi, "Modelling out-of-vocabulary words for robust speech recognition", PhD thesis,
+       MIT, 2002.
+    .. [6] S. Ortmanns, H. Ney, A. Eiden, "Language-model look-ahead for large vocabulary speech
+       recognition", ICSLP 1996.
 
     Examples
     --------
@@ -138,21 +139,29 @@ class CTCDecoder(BaseEstimator):
     >>> from hwsk.recognition import CTCDecoder
     >>> line = np.log([[0.6, 0.4], [0.6, 0.4]])  # two time steps; the blank and "a"
     >>> decoder = CTCDecoder("a").fit([line])
-    >>> decoder.predict([line])  # blank, blank: 0.36
-    array([''], dtype=object)
-    >>> decoder.set_params(decoder="beam").predict([line])  # "-a", "a-" and "aa": 0.64
+    >>> decoder.predict([line])  # "-a", "a-" and "aa": 0.64
     array(['a'], dtype=object)
+    >>> decoder.set_params(method="greedy").predict([line])  # blank, blank: 0.36
+    array([''], dtype=object)
     """
 
     alphabet_: str
-    label_type_: str
 
-    _parameter_constraints: dict[str, list[Any]] = {"alphabet": [str, None], **DECODING_CONSTRAINTS}
+    _parameter_constraints: dict[str, list[Any]] = {
+        "alphabet": [str, None],
+        "method": [StrOptions({"beam", "greedy"})],
+        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "language_model": [NgramLanguageModel, None],
+        "lm_weight": [Interval(Real, 0, None, closed="left")],
+        "word_bonus": [Interval(Real, None, None, closed="neither")],
+        "lexicon": ["array-like", None],
+    }
 
     def __init__(
         self,
         alphabet: str | None = None,
-        decoder: str = "greedy",
+        *,
+        method: str = "beam",
         beam_width: int = 25,
         language_model: NgramLanguageModel | None = None,
         lm_weight: float = 0.6,
@@ -160,7 +169,7 @@ class CTCDecoder(BaseEstimator):
         lexicon: Sequence[str] | None = None,
     ) -> None:
         self.alphabet = alphabet
-        self.decoder = decoder
+        self.method = method
         self.beam_width = beam_width
         self.language_model = language_model
         self.lm_weight = lm_weight
@@ -169,13 +178,13 @@ class CTCDecoder(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True  # integers are read as their digits
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> CTCDecoder:
-        """Check the parameters, and learn of what type `y` is.
+        """Check the parameters; nothing is learnt.
 
         All parameters but `alphabet` may be changed afterwards, without another `fit`.
 
@@ -184,26 +193,23 @@ class CTCDecoder(BaseEstimator):
         X : array-like of n_samples ndarray of shape (time, n_classes)
             As in `predict`.
         y : array-like of str of shape (n_samples,), default=None
-            What is written. Where that is integers, `predict` gives integers.
+            What is written; only checked.
 
         Returns
         -------
         self : CTCDecoder
             The decoder.
         """
-        lines, _ = self._check_lines(X, reset=True)
-        self.label_type_ = "str"
+        lines = _check_lines(X)
         if y is not None:
-            texts, self.label_type_ = check_texts(y, allow_empty=True)
-            check_consistent_length(lines, texts)
+            check_consistent_length(lines, check_texts(y, "y"))
         if self.alphabet is None:
-            shape = np.shape(lines[0])
-            self.alphabet_ = "".join(
-                chr(ord("0") + i) for i in range(shape[-1] - 1 if shape else 0)
+            raise ValueError(
+                "alphabet=None: pass the characters of the classes, such as the recognizer's "
+                "alphabet_"
             )
-        else:
-            self.alphabet_ = self.alphabet
-        self._reader(self.alphabet_)
+        self._reader(self.alphabet)
+        self.alphabet_ = self.alphabet
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -219,8 +225,7 @@ class CTCDecoder(BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            Strings (dtype object); or int64, if `fit` was given integers, with -1 where no
-            number was read.
+            Strings (dtype object).
 
         Raises
         ------
@@ -228,8 +233,7 @@ class CTCDecoder(BaseEstimator):
             If a line holds NaN, infinity, probabilities or another number of classes, or if
             language model or lexicon can't be used; the message names the row.
         """
-        texts = [readings[0][0] for readings in self._read(X, 1)]
-        return as_labels(texts, self.label_type_)
+        return object_array([readings[0][0] for readings in self._read(X, 1)])
 
     def predict_n_best(self, X: Any, n_best: int = 5) -> list[list[tuple[str, float]]]:
         """Read lines, with alternatives.
@@ -245,7 +249,7 @@ class CTCDecoder(BaseEstimator):
         -------
         readings : list of list of (str, float)
             For each line, texts and scores, the best first; fewer than `n_best` where the beam ends
-            with fewer, and one if `decoder` is "greedy". The score is that of the notes of
+            with fewer, and one if `method` is "greedy". The score is that of the notes of
             :class:`CTCDecoder`, of the alignments that the beam has kept; of "greedy", the
             log-probability of the one alignment. -inf marks a line in which the search found no
             text of words of the lexicon: it is cut back to the last whole word.
@@ -287,7 +291,7 @@ class CTCDecoder(BaseEstimator):
         score : float
             1 - character error rate over all of X: 1 is best, and it may be negative.
         """
-        texts, _ = check_texts(y, allow_empty=True)
+        texts = check_texts(y, "y")
         read = [readings[0][0] for readings in self._read(X, 1)]
         check_consistent_length(read, texts)
         return 1 - character_error_rate(texts, read)
@@ -300,39 +304,31 @@ class CTCDecoder(BaseEstimator):
     ) -> Iterator[tuple[NDArray[np.float64], list[Reading]]]:
         """The log-probabilities of each line, and its readings."""
         check_is_fitted(self)
-        self._validate_params()
-        lines, is_table = self._check_lines(X, reset=False)
+        lines = _check_lines(X)
         read = self._reader(self.alphabet_)
         for row, line in enumerate(lines):
-            checked = _check_line(line, row, len(self.alphabet_) + 1, is_table)
+            checked = _check_line(line, row, len(self.alphabet_) + 1)
             yield checked, read(checked, n_best)
-
-    def _check_lines(self, X: Any, *, reset: bool) -> tuple[Any, bool]:
-        """Lines that are not yet looked at, and whether X was a 2-D array."""
-        if hasattr(X, "toarray") or looks_like_table(X):
-            return validate_data(self, X, reset=reset, dtype=np.float64)[:, np.newaxis], True
-        if not hasattr(X, "__len__") or isinstance(X, (str, bytes)):
-            raise ValueError(f"X is {type(X).__name__}; pass a list of arrays (time, n_classes)")
-        if not len(X):
-            raise ValueError(
-                "Found array with 0 sample(s) while a minimum of 1 is required: no line"
-            )
-        if reset and hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        return X, False
 
     def _reader(self, alphabet: str) -> Callable[[NDArray[np.float64], int], list[Reading]]:
         """A function that reads the log-probabilities of one line."""
+        self._validate_params()
+        if self.alphabet not in (None, alphabet):
+            raise ValueError(
+                f"the decoder's alphabet is {self.alphabet!r}, and that of the classes is "
+                f"{alphabet!r}; leave it out (alphabet=None) in a recognizer"
+            )
         twice = {c for c in alphabet if alphabet.count(c) > 1}
         if twice:
             raise ValueError(f"alphabet holds {min(twice)!r} more than once")
-        if self.decoder == "greedy":
+        if self.method == "greedy":
             return lambda line, n_best: [_read_greedily(line, alphabet)]
         try:
             from hwsk.recognition import _beam
         except ImportError as error:
             raise ImportError(
-                f"decoder={self.decoder!r} needs numba ({error}): pip install 'hwsk[decode]'"
+                f"the beam search of CTCDecoder needs numba ({error}): pip install 'hwsk[decode]' "
+                "(method='greedy' does without)"
             ) from error
         language = self._language(alphabet)
 
@@ -357,57 +353,67 @@ class CTCDecoder(BaseEstimator):
 
         classes = {character: i for i, character in enumerate(alphabet, 1)}
         symbols = np.zeros(len(alphabet) + 1, np.int32)
-        vocabulary, unit, ngrams = _EMPTY, _beam.NO_MODEL, _NO_NGRAMS
+        vocabulary, unit, n_unknown = _EMPTY, _beam.NO_MODEL, 0.0
+        ngrams = spelling = _NO_NGRAMS
         model = self.language_model
         if model is not None:
-            ngrams = model._checked_ngrams()
+            ngrams, of_characters = model._checked_ngrams(), model
+            if model.unit == "word":
+                unit = _beam.WORDS
+                words = model.symbols_[3:]
+                vocabulary = _words(words, classes, 3, "language model")
+                of_characters = NgramLanguageModel(_SPELLING_ORDER).fit(words)
+                spelling = of_characters._checked_ngrams()
+                # Kneser-Ney shares the mass of all unknown words among as many as there are known.
+                n_unknown = math.log10(len(model.symbols_) - 1)
+            numbers = {symbol: i for i, symbol in enumerate(of_characters.symbols_)}
+            symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
             if model.unit == "char":
                 unit = _beam.CHARACTERS
-                numbers = {symbol: i for i, symbol in enumerate(model.symbols_)}
-                symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
                 if not symbols.any():
                     raise ValueError(
                         f"the language model knows none of the alphabet's characters {alphabet!r}; "
                         f"it was fitted on {''.join(model.symbols_[3:])!r:.60}"
                     )
-            else:
-                unit = _beam.WORDS
-                vocabulary = _words(model.symbols_[3:], classes, 3, "language model")
         lexicon, free = _EMPTY, np.ones(len(alphabet) + 1, bool)
-        if self.decoder == "lexicon":
-            lexicon, free = self._lexicon(classes)
+        if self.lexicon is not None:
+            lexicon, free = _check_lexicon(self.lexicon, classes)
         return _beam.Language(
             unit,
             ngrams,
             START + 1,
             symbols,
             vocabulary,
+            spelling,
+            n_unknown,
             float(self.lm_weight) * math.log(10),
             float(self.word_bonus),
             classes.get(" ", -1),
-            self.decoder == "lexicon",
+            self.lexicon is not None,
             lexicon,
             free,
         )
 
-    def _lexicon(self, classes: dict[str, int]) -> tuple[Trie, NDArray[np.bool_]]:
-        """The words that may be read, and which classes may stand between them."""
-        if self.lexicon is None or not len(self.lexicon):
-            raise ValueError(
-                f"decoder='lexicon' needs the words that may be read, and lexicon={self.lexicon!r}"
-            )
-        words = []
-        for i, word in enumerate(self.lexicon):
-            if not isinstance(word, str) or not word:
-                raise ValueError(f"lexicon[{i}] is {word!r}; it holds words, as str")
-            words.append(unicodedata.normalize("NFC", word))
-        inside = {character for word in words for character in word}
-        free = [c not in inside and unicodedata.category(c)[0] not in "LM" for c in classes]
-        return _words(words, classes, None, "lexicon"), np.array([False, *free])
-
 
 _EMPTY = build_trie([], [])
+_SPELLING_ORDER = 5
 _NO_NGRAMS = Ngrams(*(np.zeros(1, t) for t in ("i4", "i4", "i4", "f4", "f4")))
+
+
+def _check_lexicon(
+    lexicon: Sequence[str], classes: dict[str, int]
+) -> tuple[Trie, NDArray[np.bool_]]:
+    """The words that may be read, and which classes may stand between them."""
+    if not len(lexicon):
+        raise ValueError("lexicon holds no word; lexicon=None allows all words")
+    words = []
+    for i, word in enumerate(lexicon):
+        if not isinstance(word, str) or not word:
+            raise ValueError(f"lexicon[{i}] is {word!r}; it holds words, as str")
+        words.append(unicodedata.normalize("NFC", word))
+    inside = {character for word in words for character in word}
+    free = [c not in inside and unicodedata.category(c)[0] not in "LM" for c in classes]
+    return _words(words, classes, None, "lexicon"), np.array([False, *free])
 
 
 def _words(words: list[str], classes: dict[str, int], first: int | None, what: str) -> Trie:
@@ -428,7 +434,16 @@ def _read_greedily(line: NDArray[np.float64], alphabet: str) -> Reading:
     return text, float(line.max(axis=1).sum())
 
 
-def _check_line(line: Any, row: int, n_classes: int, is_table: bool) -> NDArray[np.float64]:
+def _check_lines(X: Any) -> Any:
+    """Lines that are not yet looked at."""
+    if not hasattr(X, "__len__") or isinstance(X, (str, bytes, Mapping)) or hasattr(X, "toarray"):
+        raise ValueError(f"X is {type(X).__name__}; pass a list of arrays (time, n_classes)")
+    if not len(X):
+        raise ValueError("X holds no line; give 1 or more")
+    return X
+
+
+def _check_line(line: Any, row: int, n_classes: int) -> NDArray[np.float64]:
     """Normalised log-probabilities of one line."""
     array = np.asarray(line)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
@@ -449,11 +464,6 @@ def _check_line(line: Any, row: int, n_classes: int, is_table: bool) -> NDArray[
     ):
         if bad.any():
             raise ValueError(f"X[{row}] has {what} at time step {np.argmax(bad)}")
-    if (
-        not is_table
-        and len(array)
-        and array.min() >= 0
-        and np.allclose(array.sum(axis=1), 1, atol=1e-3)
-    ):
+    if len(array) and array.min() >= 0 and np.allclose(array.sum(axis=1), 1, atol=1e-3):
         raise ValueError(f"X[{row}] holds probabilities; pass their logarithms: np.log(X[{row}])")
     return log_softmax(array, axis=1)

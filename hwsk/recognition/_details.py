@@ -250,14 +250,13 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
         )
     if recognizer is reader:
         return recognizer.predict_details(X)
-    images = check_images(X)
+    images = check_images(X, recognizer)
     # Made once, whoever goes over them: in height and number they are less than the records.
-    prepared = reader[:-1].transform(X)
-    if not images.is_table:
-        prepared = object_array([image for _, image in walk(check_images(prepared))])
+    lazy = check_images(reader[:-1].transform(X))
+    prepared = object_array([image for _, image in walk(lazy)])
     details = recognizer.predict_details(prepared)
     for image, seen, record in zip(images, prepared, details, strict=True):
-        scale, shift = _line_up(np.atleast_2d(seen), image)
+        scale, shift = _line_up(seen, image)
         for part in (*record["words"], *record["characters"]):
             for end in ("start", "stop"):
                 part[end] = min(max(scale * part[end] + shift, 0.0), float(image.shape[1]))

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from hwsk._data.images import looks_like_table
+from hwsk._data.texts import check_texts
 from hwsk.recognition import _arpa
 from hwsk.recognition._ngrams import END, SPECIAL, START, UNKNOWN, Ngrams, estimate, log10_probs
 
@@ -46,8 +46,6 @@ class NgramLanguageModel(BaseEstimator):
     ngrams_ : dict of str to ndarray
         The n-grams as a trie, a row a node: `children`, `symbol` and `suffix` (int32),
         `log10_prob` and `log10_backoff` (float32).
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
@@ -60,8 +58,6 @@ class NgramLanguageModel(BaseEstimator):
 
     A fitted model is data for whoever holds it as a parameter: scikit-learn's `clone` copies it
     with what it has learnt. Nothing changes the copy but a `fit` of its own.
-
-    A 2-D X of numbers is read as texts: the numbers of a row, with blanks between.
 
     References
     ----------
@@ -93,6 +89,8 @@ class NgramLanguageModel(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
         tags.input_tags.string = True
         return tags
 
@@ -122,7 +120,7 @@ class NgramLanguageModel(BaseEstimator):
         ValueError
             If there is no text, or if a text holds the word "<s>" or "</s>".
         """
-        texts = self._split(X, reset=True)
+        texts = self._split(X)
         seen = {symbol for text in texts for symbol in text}
         if self.unit == "word":
             for row, text in enumerate(texts):
@@ -225,25 +223,9 @@ class NgramLanguageModel(BaseEstimator):
         model.ngrams_ = ngrams._asdict()
         return model.set_params(order=len(model.n_ngrams_))
 
-    def _split(self, X: Any, *, reset: bool) -> list[list[str]]:
+    def _split(self, X: Any) -> list[list[str]]:
         """The symbols of each text."""
-        if isinstance(X, str):
-            raise ValueError(f"X is one string ({X!r:.60}); pass a list of texts")
-        if hasattr(X, "toarray") or looks_like_table(X):
-            X = [" ".join(map(str, row)) for row in validate_data(self, X, reset=reset).tolist()]
-        elif reset and hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        texts = list(X)
-        if not texts:
-            raise ValueError(
-                "Found array with 0 sample(s) while a minimum of 1 is required: no text"
-            )
-        for row, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise ValueError(
-                    f"X holds {text!r:.60} ({type(text).__name__}) in row {row}, no str"
-                )
-        return [symbols_of(text, self.unit) for text in texts]
+        return [symbols_of(text, self.unit) for text in check_texts(X)]
 
     def _number(self, texts: list[list[str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """All symbols of all texts as numbers, with the ends, and which text each is of."""
@@ -257,7 +239,7 @@ class NgramLanguageModel(BaseEstimator):
     def _log_prob(self, X: Any) -> tuple[NDArray[np.float64], int]:
         """Log-probability of each text, and how many symbols were predicted in all."""
         check_is_fitted(self)
-        texts = self._split(X, reset=False)
+        texts = self._split(X)
         tokens, sentences = self._number(texts)
         values = log10_probs(
             self._checked_ngrams(), len(self.symbols_), len(self.n_ngrams_), tokens, sentences

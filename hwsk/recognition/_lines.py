@@ -32,6 +32,7 @@ from hwsk._data.images import (
 )
 from hwsk._data.lines import remark_lines
 from hwsk._data.scan import scan_images
+from hwsk._data.texts import check_texts
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
@@ -39,7 +40,7 @@ from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
-from hwsk.recognition._decoding import DECODING_CONSTRAINTS, CTCDecoder, greedy_decode
+from hwsk.recognition._decoding import CTCDecoder, Reading, greedy_decode
 from hwsk.recognition._details import (
     Details,
     describe,
@@ -48,8 +49,6 @@ from hwsk.recognition._details import (
     with_gaps,
 )
 from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
-from hwsk.recognition._labels import as_labels, check_texts
-from hwsk.recognition._language_model import NgramLanguageModel
 
 _TILT, _LIFT = 0.1, 1 / 40  # of versions to test on: shear; shift in heights
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
@@ -83,19 +82,11 @@ class CTCRecognizer(NetworkEstimator):
     shortcut_weight : float, default=0.1
         Weight of the loss of a second head that reads the CNN directly, in training only; 0
         leaves it out.
-    decoder : {"greedy", "beam", "lexicon"}, default="greedy"
-        How the output of the network is read; :class:`CTCDecoder` tells of it. This parameter and
-        the five that follow may be changed after `fit`. Training always looks at greedy readings.
-    beam_width : int, default=25
-        Prefixes that "beam" and "lexicon" keep after each time step.
-    language_model : NgramLanguageModel, default=None
-        A fitted model of characters or words for "beam" and "lexicon".
-    lm_weight : float, default=0.6
-        Factor of the language model's log-probability.
-    word_bonus : float, default=0.0
-        Added to the score of a reading for each word.
-    lexicon : array-like of str, default=None
-        The words that "lexicon" may read.
+    decoder : CTCDecoder, default=None
+        How the output of the network becomes a text: by a beam search, with a language model or a
+        lexicon. None reads the best class of each time step (greedy). It may be changed after
+        `fit`, as by ``set_params(decoder__lm_weight=1.0)``. Training always looks at greedy
+        readings.
     test_augmentations : int, default=0
         Predictions are made from the mean log-probabilities of the image and of as many versions
         of it, which lean and lie a little otherwise, but are as wide. 4 of them take five times as
@@ -116,8 +107,6 @@ class CTCRecognizer(NetworkEstimator):
         Epochs trained.
     net_ : skorch.NeuralNet
         The fitted net; `net_.module_` is the torch module.
-    label_type_ : {"str", "int"}
-        What `y` held, and `predict` gives.
     temperature_ : float
         What log-probabilities are divided by before they count as confidence; 1 until
         `calibrate_temperature`.
@@ -125,8 +114,6 @@ class CTCRecognizer(NetworkEstimator):
         Mean probability of the characters that are read in training images at the end of `fit`, or
         in those of `calibrate_temperature`. `predict` warns of images read with much less. 0 where
         it is not known: after `partial_fit` alone.
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
@@ -134,10 +121,6 @@ class CTCRecognizer(NetworkEstimator):
     predict_details : Confidence and positions, also of a Pipeline that ends in a recognizer.
     hwsk.preprocessing.HeightNormalizer : Scale once, before training, not in each epoch.
     hwsk.metrics.character_error_rate : What `score` is made of.
-
-    Notes
-    -----
-    A 2-D X is taken as sequences: each row an image one pixel high.
 
     References
     ----------
@@ -160,7 +143,6 @@ class CTCRecognizer(NetworkEstimator):
     """
 
     alphabet_: str
-    label_type_: str
     temperature_: float = 1.0  # of a model that was saved before there was one, too
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -171,7 +153,7 @@ class CTCRecognizer(NetworkEstimator):
         "num_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "shortcut_weight": [Interval(Real, 0, None, closed="left")],
-        **DECODING_CONSTRAINTS,
+        "decoder": [CTCDecoder, None],
         "test_augmentations": [Interval(Integral, 0, None, closed="left")],
         **TRAINING_CONSTRAINTS,
     }
@@ -179,19 +161,14 @@ class CTCRecognizer(NetworkEstimator):
     def __init__(
         self,
         height: int = 40,
+        *,
         channels: tuple[int, int, int] = (32, 64, 128),
         dense_units: int = 128,
         hidden_units: int = 192,
         num_layers: int = 2,
         dropout: float = 0.2,
         shortcut_weight: float = 0.1,
-        *,
-        decoder: str = "greedy",
-        beam_width: int = 25,
-        language_model: NgramLanguageModel | None = None,
-        lm_weight: float = 0.6,
-        word_bonus: float = 0.0,
-        lexicon: Sequence[str] | None = None,
+        decoder: CTCDecoder | None = None,
         test_augmentations: int = 0,
         max_epochs: int = 50,
         batch_size: int = 16,
@@ -219,11 +196,6 @@ class CTCRecognizer(NetworkEstimator):
         self.dropout = dropout
         self.shortcut_weight = shortcut_weight
         self.decoder = decoder
-        self.beam_width = beam_width
-        self.language_model = language_model
-        self.lm_weight = lm_weight
-        self.word_bonus = word_bonus
-        self.lexicon = lexicon
         self.test_augmentations = test_augmentations
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -246,7 +218,7 @@ class CTCRecognizer(NetworkEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.target_tags.positive_only = True  # integers are read as their digits
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         tags.input_tags.string = True
         tags.non_deterministic = False
@@ -260,11 +232,9 @@ class CTCRecognizer(NetworkEstimator):
         ----------
         X : array-like of images
             `(n, h, w)` or `(n, h, w, c)` array, list or object array of images of any size, or
-            list of file paths; dark ink on light paper, uint8 or float in [0, 1]. Or a 2-D array,
-            whose rows are read as sequences.
+            list of file paths; dark ink on light paper, uint8 or float in [0, 1].
         y : array-like of str of shape (n_samples,)
-            What is written. Integers from 0 are read as their digits, and `predict` then gives
-            integers.
+            What is written.
         groups : array-like of shape (n_samples,), default=None
             Writers: with `early_stopping`, none is on both sides of the split.
 
@@ -276,8 +246,9 @@ class CTCRecognizer(NetworkEstimator):
         Raises
         ------
         ValueError
-            If a text is empty or needs more time steps than its image gives, if an image can't
-            be used, or if X and y differ in length; the message names the rows.
+            If y holds numbers or missing values, if a text is empty or needs more time steps than
+            its image gives, if an image can't be used, or if X and y differ in length; the message
+            names the rows.
         """
         further = self.warm_start and hasattr(self, "net_")
         self._fit(X, y, groups, further=further, max_epochs=None)
@@ -307,7 +278,7 @@ class CTCRecognizer(NetworkEstimator):
     ) -> CTCRecognizer:
         check_channels(self.channels)
         images = check_images(X, self, reset=not further)
-        texts, label_type = check_texts(y)
+        texts = check_texts(y, "y", allow_empty=False)
         check_consistent_length(images, texts, groups)
         keep = partial(_scale, height=self.height, keep=not images.decodes)
         scan = scan_images(self._watch(images), keep, self._map_rows)
@@ -316,11 +287,6 @@ class CTCRecognizer(NetworkEstimator):
         least_widths = _check_steps(texts, widths)
         self._warn_blank(scan.blank_rows(levels), len(scan))
         samples: Any = images if images.decodes else object_array(scan.kept)
-        if further and label_type != self.label_type_:
-            raise ValueError(
-                f"training goes on from labels of type {self.label_type_}, and y holds labels of "
-                f"type {label_type}"
-            )
         with restored_on_failure(self):
             characters = sorted({character for text in texts for character in text})
             if further:
@@ -329,7 +295,6 @@ class CTCRecognizer(NetworkEstimator):
                 self.alphabet_ = "".join(characters)
                 self.levels_ = levels
                 self.confidence_ = 0.0  # not known yet
-            self.label_type_ = label_type
             classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
             targets = object_array([np.array([classes[c] for c in text]) for text in texts])
 
@@ -341,7 +306,7 @@ class CTCRecognizer(NetworkEstimator):
 
             make_module = self._make_module if not further else self._module_to_train_further
             self.temperature_ = 1.0
-            self._decoder()._reader(self.alphabet_)  # it complains now or after hours of training
+            self._reader()  # it complains now or after hours of training
             if self.augment is not None:
                 _warn_of_narrowed(make_dataset(np.arange(len(texts)), True, 0))
             self._train(make_dataset, len(texts), groups, make_module, max_epochs)
@@ -349,8 +314,6 @@ class CTCRecognizer(NetworkEstimator):
 
     def _watch(self, images: LazyImages) -> LazyImages:
         """The same images, with a remark on those that look like several lines."""
-        if images.is_table:
-            return images
         return images.map(_unchanged, partial(_remark_lines, height=self.height))
 
     def _dataset(
@@ -409,8 +372,9 @@ class CTCRecognizer(NetworkEstimator):
                 ConvergenceWarning,
             )
 
-    def _decoder(self) -> CTCDecoder:
-        return CTCDecoder(**{name: getattr(self, name) for name in DECODING_CONSTRAINTS})
+    def _reader(self) -> Callable[[NDArray[np.float64], int], list[Reading]]:
+        decoder = CTCDecoder(method="greedy") if self.decoder is None else self.decoder
+        return decoder._reader(self.alphabet_)
 
     def _read(
         self,
@@ -418,14 +382,14 @@ class CTCRecognizer(NetworkEstimator):
         finish: Callable[[int, str, NDArray[np.float64]], Any],
     ) -> list[Any]:
         """Return what `finish` makes of row, text and log-probabilities of each image."""
-        read = self._decoder()._reader(self.alphabet_)
+        read = self._reader()
         results = [None] * len(images)
         found = np.zeros((len(images), 2))
         for row, line in self._log_probs(images):
             results[row] = finish(row, read(line, 1)[0][0], line)
             found[row] = reading_confidence(line, self.temperature_)
         typical = getattr(self, "confidence_", 1.0)  # files of before it was kept have none
-        if not images.is_table and typical > _TRAINED:
+        if typical > _TRAINED:
             warn_of_doubt(images, found, typical, self._confidences)
         return results
 
@@ -468,11 +432,10 @@ class CTCRecognizer(NetworkEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            Strings (dtype object); or int64, if `fit` was given integers, with -1 where no
-            number was read.
+            Strings (dtype object).
         """
         check_is_fitted(self)
-        self._validate_params()  # those of decoding may be new
+        self._validate_params()  # the decoder may be new
         images = self._watch(check_images(X, self))
         if min_confidence is None:
             texts = self._read(images, _text_alone)
@@ -480,7 +443,7 @@ class CTCRecognizer(NetworkEstimator):
             check_scalar(min_confidence, "min_confidence", Real, min_val=0, max_val=1)
             details = self._read(images, self._describer(images))
             texts = [with_gaps(record, min_confidence) for record in details]
-        return as_labels(texts, self.label_type_)
+        return object_array(texts)
 
     def predict_details(self, X: Any) -> list[Details]:
         """Read images, and say where each character and word stands and how sure it is.
@@ -559,7 +522,7 @@ class CTCRecognizer(NetworkEstimator):
         check_is_fitted(self)
         self._validate_params()
         images = self._watch(check_images(X, self))
-        texts, _ = check_texts(y, allow_empty=True)
+        texts = check_texts(y, "y")
         check_consistent_length(images, texts)
 
         def find(row: int, text: str, line: NDArray[np.float64]) -> Any:
@@ -620,7 +583,7 @@ class CTCRecognizer(NetworkEstimator):
         check_is_fitted(self)
         self._validate_params()
         images = self._watch(check_images(X, self))
-        texts, _ = check_texts(y, allow_empty=True)
+        texts = check_texts(y, "y")
         check_consistent_length(images, texts)
         return 1 - character_error_rate(texts, self._read(images, _text_alone))
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import validate_data
 
-from hwsk._data.images import looks_like_table, object_array
+from hwsk._data.images import object_array
+from hwsk._data.texts import check_texts
 
 # Marks that stand apart wherever they are, but not between digits: 7:45, 1,000.
 _MARK = re.compile(r'(?<!\d)[,;:]|[,;:](?!\d)|[!?()"]')
@@ -39,11 +39,6 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
     case : {"lower", "upper", "casefold"}, default=None
         Whether case goes; None keeps it.
 
-    Attributes
-    ----------
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
-
     See Also
     --------
     hwsk.metrics.character_error_rate : Its `normalize` takes a function of a text.
@@ -51,8 +46,7 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Runs of white space become one blank, and none stands at the ends. A 2-D X of numbers holds no
-    text, and stays as it is.
+    Runs of white space become one blank, and none stands at the ends.
 
     Examples
     --------
@@ -77,7 +71,10 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
         tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -96,7 +93,7 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
         self : TextNormalizer
             The normalizer.
         """
-        self._check(X, reset=True)
+        check_texts(X)
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -113,23 +110,7 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
             The texts.
         """
         self._validate_params()
-        texts, table = self._check(X, reset=False)
-        return table if table is not None else object_array([self._normalize(t) for t in texts])
-
-    def _check(self, X: Any, *, reset: bool) -> tuple[list[str], NDArray[Any] | None]:
-        """Texts; or, of a 2-D X, the numbers."""
-        if isinstance(X, str):
-            raise ValueError(f"X is one string ({X!r:.60}); pass a list of texts")
-        if hasattr(X, "toarray") or looks_like_table(X):
-            return [], validate_data(self, X, reset=reset)
-        if reset and hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        for row, text in enumerate(X):
-            if not isinstance(text, str):
-                raise ValueError(
-                    f"X holds {text!r:.60} ({type(text).__name__}) in row {row}, no str"
-                )
-        return list(X), None
+        return object_array([self._normalize(text) for text in check_texts(X)])
 
     def _normalize(self, text: str) -> str:
         text = " ".join(text.split())

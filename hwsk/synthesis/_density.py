@@ -30,7 +30,6 @@ from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._sampling import Sample, sample
 
 Strokes = NDArray[np.float32]
-Sequence2D = NDArray[Any]  # (T, n_channels), the first row where a sequence starts
 
 MAX_POINTS = 20_000  # of a line of text: more are a page, or a recording that never ended
 _SAMPLED_AT_ONCE = 64  # lines
@@ -102,7 +101,7 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
 
     Parameters
     ----------
-    sequences : sequence of ndarray of shape (T, n_channels)
+    sequences : sequence of ndarray of shape (T, 3)
         Of two points or more.
     standardize : callable
         Puts a sequence on the network's scale.
@@ -115,8 +114,8 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
 
     def __init__(
         self,
-        sequences: Sequence[Sequence2D],
-        standardize: Callable[[Sequence2D], NDArray[np.float32]],
+        sequences: Sequence[Strokes],
+        standardize: Callable[[Strokes], NDArray[np.float32]],
         contexts: Sequence[NDArray[Any]] | None = None,
         augment: Callable[..., Any] | None = None,
         seed: int = 0,
@@ -147,7 +146,7 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
 
     @staticmethod
     def collate(batch: list[tuple[Any, Any]]) -> tuple[dict[str, Tensor], Any]:
-        """Points `(n, T - 1, n_channels)` and those that follow them, padded with zeros."""
+        """Points `(n, T - 1, 3)` and those that follow them, padded with zeros."""
         points = pad([points for points, _ in batch])
         lengths = torch.tensor([len(points) - 1 for points, _ in batch])
         x = {"points": points[:, :-1]}
@@ -164,7 +163,7 @@ def pad(arrays: Sequence[NDArray[Any]], n: int = 0) -> Tensor:
     return torch.from_numpy(padded)
 
 
-def _check_augmented(points: Any, row: int) -> Sequence2D:
+def _check_augmented(points: Any, row: int) -> Strokes:
     try:
         points = check_sample(points, f"strokes in row {row}")
     except ValueError as error:
@@ -174,7 +173,7 @@ def _check_augmented(points: Any, row: int) -> Sequence2D:
     return points
 
 
-def check_lengths(sequences: Sequence[Sequence2D]) -> None:
+def check_lengths(sequences: Sequence[Strokes]) -> None:
     """Refuse sequences in which nothing follows, or which can't be lines of text."""
     lengths = np.array([len(points) for points in sequences])
     if (short := np.flatnonzero(lengths < 2)).size:
@@ -200,7 +199,6 @@ class StrokeDensity(NetworkEstimator):
 
     _net_class = StrokeNet
     _gradient_norm = 5000.0  # of a line's loss, a sum over hundreds of points
-    n_channels_: int
     mean_: NDArray[np.float64]
     scale_: NDArray[np.float64]
 
@@ -212,7 +210,6 @@ class StrokeDensity(NetworkEstimator):
 
     def _make_module(self) -> StrokeNetwork:
         return StrokeNetwork(
-            self.n_channels_,
             self.hidden_units,
             self.num_layers,
             self.n_mixtures,
@@ -237,14 +234,13 @@ class StrokeDensity(NetworkEstimator):
         net.bptt_steps = self.bptt_steps
         return net
 
-    def _learn_scale(self, sequences: Sequence[Sequence2D]) -> None:
+    def _learn_scale(self, sequences: Sequence[Strokes]) -> None:
         """Mean and deviation of what is to be predicted: the first point of a line is given."""
-        self.n_channels_ = sequences[0].shape[1]
         offsets = np.concatenate([points[1:, :2] for points in sequences]).astype(np.float64)
         self.mean_, self.scale_ = offsets.mean(axis=0), offsets.std(axis=0)
         self.scale_[self.scale_ == 0] = 1
 
-    def _standardize(self, points: Sequence2D) -> NDArray[Any]:
+    def _standardize(self, points: Strokes) -> NDArray[Any]:
         dtype = np.float64 if self.precision == "float64" else np.float32
         scaled: NDArray[Any] = points.astype(dtype)
         scaled[:, :2] = (scaled[:, :2] - self.mean_) / self.scale_
@@ -263,8 +259,8 @@ class StrokeDensity(NetworkEstimator):
         return strokes.astype(np.float32)
 
     def _start(self) -> Tensor:
-        """The first point of a sequence, on the network's scale, `(1, n_channels)`."""
-        return torch.from_numpy(self._standardize(np.zeros((1, self.n_channels_))))
+        """The first point of a sequence, on the network's scale, `(1, 3)`."""
+        return torch.from_numpy(self._standardize(np.zeros((1, 3), np.float32)))
 
     def _sample(
         self,
@@ -273,7 +269,6 @@ class StrokeDensity(NetworkEstimator):
         most: Sequence[int],
         bias: float,
         contexts: Sequence[NDArray[Any]] | None = None,
-        stop: bool = True,
     ) -> list[Sample]:
         """Draw lines in batches, texts of similar length together."""
         module, device = self.net_.module_.eval(), self.net_.device
@@ -292,7 +287,6 @@ class StrokeDensity(NetworkEstimator):
                 [most[row] for row in rows],
                 bias,
                 None if texts is None else [texts[row] for row in rows],
-                stop,
             )
             for row, drawn in zip(rows, batch, strict=True):
                 samples[row] = drawn
@@ -306,7 +300,7 @@ class StrokeDensity(NetworkEstimator):
 
     def _fit_sequences(
         self,
-        sequences: list[Sequence2D],
+        sequences: list[Strokes],
         contexts: list[NDArray[Any]] | None,
         groups: Any,
         further: bool,
@@ -338,7 +332,7 @@ class StrokeDensity(NetworkEstimator):
         return log_p.sum(dim=1)
 
     def _score_sequences(
-        self, sequences: list[Sequence2D], contexts: list[NDArray[Any]] | None
+        self, sequences: list[Strokes], contexts: list[NDArray[Any]] | None
     ) -> NDArray[np.float64]:
         check_lengths(sequences)
         scores = np.empty(len(sequences))
@@ -347,7 +341,7 @@ class StrokeDensity(NetworkEstimator):
         return scores
 
     def _mixtures(
-        self, sequences: list[Sequence2D], contexts: list[NDArray[Any]] | None
+        self, sequences: list[Strokes], contexts: list[NDArray[Any]] | None
     ) -> list[Bunch]:
         """The densities themselves, in the units of `fit`, as `predict_mixture` gives them."""
         check_lengths(sequences)
@@ -355,19 +349,18 @@ class StrokeDensity(NetworkEstimator):
         for rows, outputs, (_, lengths) in self._densities(sequences, contexts):
             for row, output, length in zip(rows, outputs, lengths.tolist(), strict=True):
                 mixture = make_mixture(output[:length].cpu().double(), self.n_mixtures)
-                rho, logits = mixture.correlations, mixture.lift_logits
                 mixtures[row] = Bunch(
                     weights=mixture.log_weights.exp().numpy(),
                     means=mixture.means.numpy() * self.scale_ + self.mean_,
                     scales=mixture.log_scales.exp().numpy() * self.scale_,
-                    correlations=None if rho is None else rho.numpy(),
-                    lift=None if logits is None else logits.sigmoid().numpy(),
+                    correlations=mixture.correlations.numpy(),
+                    lift=mixture.lift_logits.sigmoid().numpy(),
                 )
         return mixtures
 
     @torch.inference_mode()
     def _densities(
-        self, sequences: list[Sequence2D], contexts: list[NDArray[Any]] | None
+        self, sequences: list[Strokes], contexts: list[NDArray[Any]] | None
     ) -> Iterator[tuple[list[int], Tensor, tuple[Tensor, Tensor]]]:
         """Yield (rows, outputs, target) of batches of similar length, in full precision."""
         dataset = SequenceDataset(sequences, self._standardize, contexts)

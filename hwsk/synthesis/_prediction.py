@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
+from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array
@@ -19,7 +20,6 @@ from hwsk._training.parameters import document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
-    Sequence2D,
     StrokeDensity,
     check_lengths,
     document_density,
@@ -60,8 +60,6 @@ class StrokePredictor(StrokeDensity):
         Epochs trained.
     net_ : skorch.NeuralNet
         The fitted net; `net_.module_` is the torch module.
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
@@ -71,8 +69,7 @@ class StrokePredictor(StrokeDensity):
     -----
     Likelihoods are in the units of the paper: offsets divided by their standard deviations in
     `fit`, each axis by its own, nothing clipped, the sum over all points of a line but the first,
-    which is where the line starts. It is a density, so that it may be above 1. The rows of a 2-D X
-    are sequences of one number a point, which start at 0.
+    which is where the line starts. It is a density, so that it may be above 1.
 
     The recording's offsets are whole numbers: a density may put spikes on them. Deviations of the
     Gaussians have a floor (e\\ :sup:`-7`), far below the distance of two whole numbers.
@@ -158,6 +155,12 @@ class StrokePredictor(StrokeDensity):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> StrokePredictor:
         """Learn the density of strokes.
@@ -165,8 +168,7 @@ class StrokePredictor(StrokeDensity):
         Parameters
         ----------
         X : list or object array of ndarray of shape (T, 3)
-            Strokes: dx, dy, pen_up, as `load_iam_online` gives them; or a 2-D array, a sequence
-            a row.
+            Strokes: dx, dy, pen_up, as `load_iam_online` gives them.
         y : None
             Not used.
         groups : array-like of shape (n_samples,), default=None
@@ -185,19 +187,13 @@ class StrokePredictor(StrokeDensity):
         """
         further = self.warm_start and hasattr(self, "net_")
         with restored_on_failure(self):
-            sequences = self._sequences(X, reset=not further)
+            sequences = check_strokes(X)
             check_consistent_length(sequences, groups)
             check_lengths(sequences)
             if not further:
                 self._learn_scale(sequences)
             self._fit_sequences(sequences, None, groups, further, None)
         return self
-
-    def _sequences(self, X: Any, reset: bool = False) -> list[Sequence2D]:
-        strokes, table = check_strokes(X, self, reset=reset)
-        if table is None:
-            return list(strokes)
-        return [np.concatenate([[0.0], row])[:, None] for row in table]
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Log-likelihood of each line.
@@ -213,7 +209,7 @@ class StrokePredictor(StrokeDensity):
             In nats, of the whole line in units of `scale_`; higher is better.
         """
         check_is_fitted(self)
-        return self._score_sequences(self._sequences(X), None)
+        return self._score_sequences(check_strokes(X), None)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log-likelihood of the lines.
@@ -254,14 +250,12 @@ class StrokePredictor(StrokeDensity):
             lift : ndarray of shape (T - 1,)
                 Probability that the pen is lifted after the point.
 
-            Of a fit on a 2-D array: means and scales of shape (T - 1, K, 1); the last two are None.
-
         See Also
         --------
         hwsk.plotting.MixtureDisplay : A picture of it.
         """
         check_is_fitted(self)
-        return self._mixtures(self._sequences(X), None)
+        return self._mixtures(check_strokes(X), None)
 
     def sample(
         self,
@@ -287,8 +281,8 @@ class StrokePredictor(StrokeDensity):
         Returns
         -------
         strokes : object array of ndarray of shape (n_points + 1, 3)
-            Float32, in the units of `fit`, of which the first point is where the line starts. Of
-            a fit on a 2-D array: an array of shape (n_samples, n_points).
+            Float32, in the units of `fit`, of which the first point is where the line starts.
+
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -296,6 +290,4 @@ class StrokePredictor(StrokeDensity):
         rngs = generators(random_state, n_samples)
         starts, most = [self._start()] * n_samples, [n_points] * n_samples
         drawn = self._sample(starts, rngs, most, self._bias(bias))
-        if self.n_channels_ == 1:
-            return np.stack([self._restore(line.points)[:, 0] for line in drawn])
         return object_array([self._restore_strokes(line.points) for line in drawn])

@@ -25,7 +25,7 @@ _PATIENCE = 300  # points in which the window should move by two characters, som
 class Sample(NamedTuple):
     """A line as it was drawn, on the network's scale."""
 
-    points: NDArray[np.float32]  # (T, n_channels)
+    points: NDArray[np.float32]  # (T, 3)
     places: NDArray[np.float32]  # (T,), the middle of what the window saw; empty without text
     finished: bool  # whether the window passed the text's end
 
@@ -45,7 +45,7 @@ def sample(
     Parameters
     ----------
     network : StrokeNetwork
-    starts : sequence of Tensor of shape (T, n_channels)
+    starts : sequence of Tensor of shape (T, 3)
         What each line starts with, on the network's scale: its first point, or more, to prime it.
     rngs : sequence of Generator
         One for each line: what is drawn for a line depends on no other.
@@ -125,22 +125,18 @@ def draw(
 
     Returns
     -------
-    points : ndarray of shape (n, 3) or (n, 1)
+    points : ndarray of shape (n, 3)
         Of the dtype of `outputs`.
     """
     K, n = n_mixtures, len(outputs)
-    n_channels = 2 if outputs.shape[1] > 3 * K else 1
     logits = outputs[:, :K] * (1 + bias)
     weights = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
     chosen = (weights <= chances[:, :1] * weights[:, -1:]).sum(axis=1).clip(max=K - 1)
     rows = np.arange(n)
-    of_means, of_scales = (K + i * n_channels * K for i in (0, 1))
-    means = outputs[:, of_means:of_scales].reshape(n, K, -1)[rows, chosen]
-    scales = outputs[:, of_scales : of_scales + n_channels * K].reshape(n, K, -1)[rows, chosen]
+    means = outputs[:, K : 3 * K].reshape(n, K, 2)[rows, chosen]
+    scales = outputs[:, 3 * K : 5 * K].reshape(n, K, 2)[rows, chosen]
     scales = np.exp(scales.clip(*LOG_SCALES) - bias)
-    z = chances[:, 2 : 2 + n_channels].astype(outputs.dtype)
-    if n_channels == 1:
-        return means + scales * z
+    z = chances[:, 2:4].astype(outputs.dtype)
     rho = CORRELATION * np.tanh(outputs[rows, 5 * K + chosen])
     z[:, 1] = rho * z[:, 0] + np.sqrt(1 - rho**2) * z[:, 1]
     lifted = chances[:, 1] < expit(outputs[:, 6 * K])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from numbers import Integral
 from typing import Any
 from zlib import crc32
@@ -11,14 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import Bunch, check_array, check_consistent_length, check_scalar
+from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from hwsk._data.images import object_array, some_rows
-from hwsk._data.strokes import check_sample
+from hwsk._data.strokes import check_sample, check_strokes
+from hwsk._data.texts import check_texts
 from hwsk._training.batches import Augmentation
 from hwsk._training.devices import draw_seed
 from hwsk._training.parameters import document_training
@@ -27,8 +27,8 @@ from hwsk._warn import warn_caller
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
-    Sequence2D,
     StrokeDensity,
+    Strokes,
     check_lengths,
     document_density,
     generators,
@@ -78,8 +78,6 @@ class HandwritingSynthesizer(StrokeDensity):
         Epochs trained.
     net_ : skorch.NeuralNet
         The fitted net; `net_.module_` is the torch module.
-    n_features_in_ : int
-        Columns of X, where X was a 2-D array.
 
     See Also
     --------
@@ -94,9 +92,6 @@ class HandwritingSynthesizer(StrokeDensity):
     A line ends where the window sees more of the place after the text than of any character. A
     text longer than those of `fit` is written to its end, but the hand may lose its way in it:
     :func:`hwsk.writing.write` breaks it into lines.
-
-    X may be a 2-D array of numbers, too, a sequence a row; y is then numbers, one or several a row,
-    and what is learnt is their density.
 
     References
     ----------
@@ -188,6 +183,8 @@ class HandwritingSynthesizer(StrokeDensity):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
         tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
@@ -219,7 +216,7 @@ class HandwritingSynthesizer(StrokeDensity):
         further = self.warm_start and hasattr(self, "net_")
         with restored_on_failure(self):
             contexts = self._contexts(X, reset=not further)
-            sequences = self._sequences(y, reset=not further)
+            sequences = self._sequences(y)
             check_consistent_length(contexts, sequences, groups)
             check_lengths(sequences)
             if not further:
@@ -231,36 +228,18 @@ class HandwritingSynthesizer(StrokeDensity):
 
     def _make_module(self) -> StrokeNetwork:
         return StrokeNetwork(
-            self.n_channels_,
             self.hidden_units,
             self.num_layers,
             self.n_mixtures,
-            n_context=len(self.alphabet_) if hasattr(self, "alphabet_") else 1,
+            n_context=len(self.alphabet_),
             n_windows=self.n_windows,
             first_step=self.first_step_,
             derivative_clip=self.lstm_clip,
         )
 
     def _contexts(self, X: Any, reset: bool = False) -> list[NDArray[Any]]:
-        """Each text as vectors, one a character: one-hot; or the row of a table, standardised."""
-        if reset:  # texts before, a table now, or the other way round
-            for name in ("alphabet_", "n_features_in_", "feature_names_in_"):
-                self.__dict__.pop(name, None)
-        if _is_table(X):
-            if hasattr(self, "alphabet_"):
-                raise ValueError("HandwritingSynthesizer was fitted on texts, and X holds numbers")
-            table = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
-            if reset:
-                self.context_mean_, self.context_scale_ = table.mean(axis=0), table.std(axis=0)
-                self.context_scale_[self.context_scale_ == 0] = 1
-            scaled = (table - self.context_mean_) / self.context_scale_
-            return list(scaled[:, :, None])
-        if not reset and not hasattr(self, "alphabet_"):
-            raise ValueError(
-                f"HandwritingSynthesizer was fitted on a 2-D array of {self.n_features_in_} "
-                "columns, and X holds texts"
-            )
-        texts = check_writable(X)
+        """Each text as one-hot vectors, one a character."""
+        texts = check_texts(X, allow_empty=False)
         if reset:
             self.alphabet_ = "".join(sorted(set("".join(texts))))
         return [self._one_hot(text) for text in texts]
@@ -273,23 +252,10 @@ class HandwritingSynthesizer(StrokeDensity):
             )
         return np.array([[c == known for known in self.alphabet_] for c in text], np.uint8)
 
-    def _sequences(self, y: Any, reset: bool = False) -> list[Sequence2D]:
-        """Strokes; or, of a table, the numbers of each row after a zero."""
+    def _sequences(self, y: Any) -> list[Strokes]:
         if y is None:
-            raise ValueError("requires y to be passed, but the target y is None: pass the strokes")
-        if hasattr(self, "alphabet_"):
-            if isinstance(y, np.ndarray) and y.dtype != object and y.ndim != 3:
-                raise ValueError(
-                    f"y is an array of shape {y.shape} and dtype {y.dtype}; texts are written by "
-                    "strokes: a list or object array of (T, 3) arrays"
-                )
-            return [check_sample(sample, f"strokes in row {i}") for i, sample in enumerate(y)]
-        table = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        if reset:
-            self.target_ndim_ = table.ndim
-            self.n_targets_ = 1 if table.ndim == 1 else table.shape[1]
-        zeros = np.zeros(len(table))
-        return list(np.column_stack([zeros, table])[:, :, None])
+            raise ValueError("y is None; pass the strokes of the texts")
+        return check_strokes(y, "y")
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-likelihood of each line of strokes, given its text.
@@ -327,9 +293,7 @@ class HandwritingSynthesizer(StrokeDensity):
         score : float
             In nats a line; higher is better. See `score_samples`.
         """
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None: pass the strokes")
-        return float(self.score_samples(X, y).mean())
+        return float(self.score_samples(X, self._sequences(y)).mean())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Write texts; the same text is always written the same way.
@@ -342,8 +306,7 @@ class HandwritingSynthesizer(StrokeDensity):
         Returns
         -------
         strokes : object array of ndarray of shape (T, 3)
-            Float32, in the units of `fit`, of which the first point is where the line starts. Of a
-            fit on tables: an array of the shape that y had.
+            Float32, in the units of `fit`, of which the first point is where the line starts.
 
         Raises
         ------
@@ -393,8 +356,7 @@ class HandwritingSynthesizer(StrokeDensity):
         -------
         strokes : object array of shape (n_texts * n_samples,) of ndarray of shape (T, 3)
             The samples of the first text, then those of the next. Float32, in the units of `fit`,
-            of which the first point is where the line starts. Of a fit on tables: an array of the
-            shape that y had.
+            of which the first point is where the line starts.
 
         Raises
         ------
@@ -434,12 +396,6 @@ class HandwritingSynthesizer(StrokeDensity):
         prime: Any,
     ) -> NDArray[Any]:
         n = len(contexts)
-        if not hasattr(self, "alphabet_"):
-            drawn = self._sample(
-                [self._start()] * n, rngs, [self.n_targets_] * n, bias, contexts, stop=False
-            )
-            table = np.stack([self._restore(line.points)[:, 0] for line in drawn])
-            return table if self.target_ndim_ == 2 else table[:, 0]
         primes = self._primes(prime, n)
         starts = [self._start() if start is None else start for start, _ in primes]
         most = [_POINTS_A_CHARACTER * (1 + len(text)) for text in contexts]
@@ -498,7 +454,9 @@ class HandwritingSynthesizer(StrokeDensity):
         try:
             strokes = check_sample(pair[0], "strokes")
             check_lengths([strokes])
-            (text,) = check_writable([pair[1]])
+            (text,) = check_texts([pair[1]])
+            if not text.strip():
+                raise ValueError("its text is empty")
             self._one_hot(text)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
@@ -584,31 +542,3 @@ def _own(line: Sample, n_before: int, n_characters: int) -> slice:
             break  # more than a dot, or the last character's own
         end = int(stroke)
     return slice(start, end)
-
-
-def check_writable(texts: Any) -> list[str]:
-    """Texts, in Unicode's composed form, none of them empty."""
-    if isinstance(texts, (str, bytes)):
-        raise ValueError(f"X is one string ({texts!r}); pass a list of texts")
-    texts = list(texts)
-    if not texts:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required: no texts")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"X holds {text!r} ({type(text).__name__}) in row {row}, no text")
-    if empty := [row for row, text in enumerate(texts) if not text.strip()]:
-        raise ValueError(
-            f"{len(empty)} of {len(texts)} texts are empty, rows {some_rows(empty)}: there is "
-            "nothing to write"
-        )
-    return [unicodedata.normalize("NFC", text) for text in texts]
-
-
-def _is_table(X: Any) -> bool:
-    """Check whether X is numbers, a row a sample, and has no texts."""
-    if hasattr(X, "columns") or hasattr(X, "toarray"):  # data frame, sparse matrix
-        return True
-    if isinstance(X, str):
-        return False
-    array = np.asarray(X) if hasattr(X, "__array__") else np.asarray(X, dtype=object)
-    return array.ndim != 1 or array.dtype.kind in "biufc"

@@ -15,7 +15,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
@@ -326,7 +328,8 @@ def check_deepcopy(estimator: Any, data: NativeData) -> None:
 def check_save_and_load(estimator: Any, data: NativeData) -> None:
     import hwsk
 
-    if not type(estimator).__module__.startswith("hwsk."):
+    parts = [estimator, *(p for p in estimator.get_params().values() if hasattr(p, "get_params"))]
+    if not all(type(part).__module__.startswith(("hwsk.", "sklearn.")) for part in parts):
         raise SkipCheck("hwsk.save stores estimators of hwsk and of scikit-learn alone")
     expected = _outputs(_fit(estimator, data), data.queries)
     with tempfile.TemporaryDirectory() as folder:
@@ -338,6 +341,8 @@ def check_save_and_load(estimator: Any, data: NativeData) -> None:
 @_check
 def check_clone_is_unfitted(estimator: Any, data: NativeData) -> None:
     _needs_fit(estimator)
+    if "__sklearn_clone__" in vars(type(estimator)):
+        raise SkipCheck("its class says what a clone keeps")
     check_estimators_unfitted(clone(_fit(estimator, data)), data)
 
 
@@ -349,6 +354,16 @@ def check_list_and_array_agree(estimator: Any, data: NativeData) -> None:
     _fit(estimator, data)
     expected = _outputs(estimator, data.queries)
     _assert_same(expected, _outputs(estimator, as_objects(data.queries)), **_BATCH_TOLERANCE)
+
+
+@_check
+def check_list_and_series_agree(estimator: Any, data: NativeData) -> None:
+    if isinstance(data.queries[0], tuple):
+        raise SkipCheck("pairs are two columns")
+    _fit(estimator, data)
+    expected = _outputs(estimator, data.queries)
+    series = pd.Series(as_objects(data.queries), index=range(7, 7 + len(data.queries)))
+    _assert_same(expected, _outputs(estimator, series), **_BATCH_TOLERANCE)
 
 
 @_check
@@ -406,6 +421,28 @@ def check_number_of_results(estimator: Any, data: NativeData) -> None:
         if isinstance(output, list) and len(output) != len(data.queries):
             output = output[0]
         assert len(output) == len(data.queries), f"{name} gives {len(output)} results"
+
+
+@_check
+def check_transformer_general(estimator: Any, data: NativeData) -> None:
+    """`fit_transform` gives what `fit` and `transform` give."""
+    if not hasattr(estimator, "fit_transform"):
+        raise SkipCheck("it has no fit_transform")
+    expected = _fit(clone(estimator), data).transform(data.X)
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=0)
+    together = estimator.fit_transform(*([data.X] if data.y is None else [data.X, data.y]))
+    lazy = isinstance(expected, LazyImages)
+    first, second = (list(expected), list(together)) if lazy else (expected, together)
+    _assert_same(first, second, **_BATCH_TOLERANCE)
+
+
+@_check
+def check_stateless_needs_no_fit(estimator: Any, data: NativeData) -> None:
+    if get_tags(estimator).requires_fit:
+        raise SkipCheck("it needs a fit")
+    before = _outputs(clone(estimator), data.queries)
+    _assert_same(before, _outputs(_fit(estimator, data), data.queries))
 
 
 @_check
@@ -474,6 +511,16 @@ def check_estimators_nan_inf(estimator: Any, data: NativeData) -> None:
 def check_wrong_kind_of_input(estimator: Any, data: NativeData) -> None:
     for wrong in (None, 3, {"a": 1}, [None, None], object()):
         _assert_refused(partial(_use, clone(estimator), wrong, data.y))
+
+
+@_check
+def check_tables_are_refused(estimator: Any, data: NativeData) -> None:
+    """Rows of numbers are no images, strokes, texts or pairs, whatever holds them."""
+    if get_tags(estimator).input_tags.two_d_array:
+        raise SkipCheck("it takes tables")
+    table = np.random.default_rng(0).random((len(data.X), 9))
+    for form in (table, table.tolist(), pd.DataFrame(table), csr_array(table)):
+        _assert_refused(partial(_use, clone(estimator), form, data.y))
 
 
 @_check

@@ -1,0 +1,139 @@
+"""The beam search: equal to brute force; a language model of words does no harm to unknown ones."""
+
+import itertools
+import math
+from string import ascii_lowercase
+
+import numpy as np
+import pytest
+
+from hwsk.metrics import word_error_rate
+from hwsk.recognition import CTCDecoder, NgramLanguageModel
+
+ALPHABET = "ab "
+TEXTS = ["ab a", "a ab ab", "b ab"]
+LINES = np.log(np.random.default_rng(0).dirichlet(np.ones(len(ALPHABET) + 1), (6, 6)))
+MODELS = {
+    "none": None,
+    "characters": NgramLanguageModel(3).fit(TEXTS),
+    "words": NgramLanguageModel(2, "word").fit(TEXTS),
+}
+
+
+def log_probs_of_texts(line):
+    """Sum the probabilities of all paths of each text."""
+    found = {}
+    for path in itertools.product(range(line.shape[1]), repeat=len(line)):
+        text = "".join(
+            ALPHABET[i - 1]
+            for i, before in zip(path, (0, *path), strict=False)
+            if i and i != before
+        )
+        found[text] = np.logaddexp(
+            found.get(text, -np.inf), line[np.arange(len(line)), list(path)].sum()
+        )
+    return found
+
+
+def log_prob_of_language(model, text):
+    """As the docstring of `CTCDecoder` has it."""
+    if model is None:
+        return 0.0
+    log_prob = model.log_prob([text])[0]
+    if model.unit == "word":
+        spelling = NgramLanguageModel(5).fit(model.symbols_[3:])
+        for word in set(text.split()) - set(model.symbols_):
+            of_word = math.log(len(model.symbols_) - 1) + spelling.log_prob([word])[0]
+            log_prob += text.split().count(word) * of_word
+    return log_prob
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("lexicon", [None, ["ab", "a"]])
+def test_a_wide_beam_finds_the_best_texts(name, lexicon):
+    model, weight, bonus = MODELS[name], 0.7, 0.3
+    decoder = CTCDecoder(
+        ALPHABET,
+        beam_width=3000,
+        language_model=model,
+        lm_weight=weight,
+        word_bonus=bonus,
+        lexicon=lexicon,
+    ).fit(LINES)
+    for line, readings in zip(LINES, decoder.predict_n_best(LINES, 5), strict=True):
+        scores = {
+            text: log_prob + weight * log_prob_of_language(model, text) + bonus * len(text.split())
+            for text, log_prob in log_probs_of_texts(line).items()
+            if lexicon is None or set(text.split()) <= set(lexicon)
+        }
+        expected = sorted(scores.items(), key=lambda item: -item[1])[:5]
+        assert [text for text, _ in readings] == [text for text, _ in expected]
+        np.testing.assert_allclose([s for _, s in readings], [s for _, s in expected], rtol=1e-5)
+
+
+SEEN = [
+    "the old house stood on the hill above the river",
+    "she wrote a long letter to her brother in the city",
+    "no one had seen the ship since the storm last week",
+    "he opened the door and looked out into the dark garden",
+    "they walked along the road until the sun went down",
+]
+LETTERS = " " + ascii_lowercase
+
+
+def posteriors(texts, confidence, seed=0):
+    """Two time steps a character; what the right class lacks is shared among a few others."""
+    rng, classes = np.random.default_rng(seed), {c: i for i, c in enumerate(LETTERS, 1)}
+    lines = []
+    for text in texts:
+        steps = (1 - confidence) * rng.dirichlet(np.full(len(LETTERS) + 1, 0.1), 2 * len(text))
+        steps[np.arange(0, len(steps), 2), 0] += confidence
+        steps[np.arange(1, len(steps), 2), [classes[c] for c in text]] += confidence
+        lines.append(np.log(steps + 1e-9))
+    return lines
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_made_up_words_stay_apart(order):
+    """Each unknown word at the same cost, whatever its length, would join them: WER 0.9."""
+    made_up = ["wugo plint dast", "snerb fimod aggle trood", "blick toma vek duns", "pelo nari so"]
+    lines = posteriors(made_up * 5, 0.9)
+    model = NgramLanguageModel(order, "word").fit(SEEN)
+    greedy = CTCDecoder(LETTERS, method="greedy").fit(lines)
+    assert word_error_rate(made_up * 5, greedy.predict(lines)) == 0
+    read = CTCDecoder(LETTERS, language_model=model).fit(lines).predict(lines)
+    assert word_error_rate(made_up * 5, read) <= 0.03
+
+
+def test_known_words_gain():
+    lines = posteriors(SEEN * 4, 0.45)
+    model = NgramLanguageModel(2, "word").fit(SEEN)
+    decoder = CTCDecoder(LETTERS, language_model=model).fit(lines)
+    rates = [
+        word_error_rate(SEEN * 4, decoder.set_params(**params).predict(lines))
+        for params in ({}, {"language_model": None})
+    ]
+    assert rates[0] < 0.5 * rates[1]
+
+
+def test_a_model_without_unknown_words_allows_none(tmp_path):
+    (tmp_path / "closed.arpa").write_text(
+        "\\data\\\nngram 1=4\n\n\\1-grams:\n-1 <s>\n-1 </s>\n-1 ab\n-1 a\n\n\\end\\\n"
+    )
+    model = NgramLanguageModel.read_arpa(tmp_path / "closed.arpa", unit="word")
+    read = CTCDecoder(ALPHABET, language_model=model, lm_weight=1.0).fit(LINES).predict(LINES)
+    assert set(" ".join(read).split()) <= {"ab", "a"}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"alphabet": None}, "alphabet=None: pass the characters"),
+        ({"alphabet": "aba"}, "alphabet holds 'a' more than once"),
+        ({"alphabet": "abc", "lexicon": ["xyz"]}, "no word of the lexicon can be written"),
+        ({"alphabet": "abc", "lexicon": ["a", 3]}, r"lexicon\[1\] is 3"),
+    ],
+)
+def test_what_a_decoder_refuses(params, message):
+    with pytest.raises(ValueError, match=message):
+        CTCDecoder(**params).fit(LINES)

@@ -36,7 +36,7 @@ def identify(images: tuple[str, ...], model: str, top: int, pool: bool, as_json:
     bad: list[str] = []
     if pool:
         good = [path for path, _ in for_each_image(lambda paths: paths, images, bad)]
-        rows = classifier.predict_log_proba(good, groups=["one page"] * len(good)) if good else []
+        rows = classifier.predict_log_proba(good, pages=["one page"] * len(good)) if good else []
         found = [(" + ".join(good), rows[0])] if good else []
     else:
         found = list(for_each_image(classifier.predict_log_proba, images, bad))

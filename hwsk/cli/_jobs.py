@@ -242,7 +242,7 @@ def _fit_pairs(model: Any, samples: Samples) -> Any:
 
 
 def _fit_writers(model: Any, samples: Samples) -> Any:
-    return model.fit(samples.X, samples.writer, groups=samples.page)
+    return model.fit(samples.X, samples.writer, pages=samples.page)
 
 
 JOBS = {

@@ -40,14 +40,18 @@ def _command(command: click.Command, path: str) -> list[str]:
     parts.append(f".. code-block:: text\n\n   {path} {usage}\n")
     for parameter in command.params:
         if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
-            parts.append(f"``{record[0]}``\n   {record[1]}\n")
+            parts.append(f"``{record[0]}``\n   {_literal(record[1])}\n")
     return parts
 
 
 def _prose(text: str | None) -> str:
     """Return the help of a command with its backquotes doubled: they are literals."""
     lines = (line.strip() for line in (text or "").splitlines())
-    return "\n".join(lines).replace("`", "``") + "\n"
+    return _literal("\n".join(lines)) + "\n"
+
+
+def _literal(text: str) -> str:
+    return text.replace("`", "``")
 
 
 def _heading(text: str, underline: str) -> str:

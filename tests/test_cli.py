@@ -253,15 +253,17 @@ def test_odd_names():
     {"PYTHONIOENCODING": "latin-1"},
 ])  # fmt: skip
 def test_names_that_are_not_utf8(environment, tmp_path):
-    """`data check` says what is wrong without torch, so quickly; the name comes out anyhow."""
-    name = os.fsencode(tmp_path) + b"/\xff\xc3\xa9.csv"
-    Path(os.fsdecode(name)).write_bytes(b"")
+    folder = os.fsencode(tmp_path) + b"/\xff\xc3\xa9"
     result = subprocess.run(
-        [sys.executable, "-m", "hwsk", "data", "check", "table", name],
+        [sys.executable, "-m", "hwsk", "models", "get", "emnist-characters", "-o", folder],
         capture_output=True, check=False, cwd=ROOT, env={**os.environ, **environment},
     )  # fmt: skip
-    assert result.returncode == 1 and b"Traceback" not in result.stderr
-    assert result.stderr.startswith(b"Error: ") and b".csv is empty" in result.stderr
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert os.listdir(folder) == [b"emnist-characters.hwsk"]
+    if "LC_ALL" in environment:  # in UTF-8 a name comes out byte by byte
+        assert result.stdout == folder + b"/emnist-characters.hwsk\n"
+    else:
+        assert result.stdout.endswith(b"/emnist-characters.hwsk\n")
 
 
 def test_a_broken_pipe_is_silent():

@@ -121,7 +121,7 @@ def test_identify():
         assert record["writers"][0]["writer"] == classifier.classes_[proba.argmax()]
         assert record["writers"][0]["probability"] == pytest.approx(proba.max(), rel=1e-4)
         assert len(record["writers"]) == 2
-    pooled = classifier.predict_proba(names, groups=["one page"] * 2)[0]
+    pooled = classifier.predict_proba(names, pages=["one page"] * 2)[0]
     (record,) = json.loads(run("identify", *names, "--pool", "--json").stdout)
     assert record["writers"][0]["probability"] == pytest.approx(pooled.max(), rel=1e-4)
     row = run("identify", names[0], "--top", 1).stdout

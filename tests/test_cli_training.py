@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from skorch.callbacks import Callback
 
 import hwsk
-from hwsk.cli import _training, main
+from hwsk.cli import _jobs, _training, main
 from hwsk.cli._jobs import JOBS
 from hwsk.cli._layouts import LAYOUTS
 from hwsk.datasets import load_lines, make_handwriting
@@ -28,6 +27,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def inside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_jobs, "N_RESAMPLES", 20)
 
 
 def run(*arguments):
@@ -98,10 +98,6 @@ def test_two_trainings_with_one_seed_are_equal_and_resume_goes_on(monkeypatch):
     assert run(*command, "-o", "whole.hwsk").exit_code == 0
     assert "Not evaluated" in Path("whole.md").read_text()
 
-    class Stop(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         checkpoint = hwsk.callbacks.Checkpoint.on_epoch_end
 
@@ -147,7 +143,7 @@ def test_start_goes_on_from_a_model():
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--layout", "x"], 2, "the layouts: lines,"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--layout", "lines:a"], 2, "has no parts"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "rate=1"], 2,
-         "CTCRecognizer has no parameter 'rate'; it has alpha"),
+         "CTCRecognizer has no parameter 'rate'; it has augment"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "lr"], 2, "is not NAME=VALUE"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "lr=fast"], 1, "'lr' param"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--config", "data.csv"], 1, "is not TOML"),

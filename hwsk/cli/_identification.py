@@ -34,13 +34,14 @@ def identify(images: tuple[str, ...], model: str, top: int, pool: bool, as_json:
     classifier = load_model(model, "identify")
     classes = last_step(classifier).classes_
     bad: list[str] = []
-    found = dict(for_each_image(classifier.predict_log_proba, images, bad))
-    if pool and found:
-        # As predict_log_proba(X, groups) has it: the mean over the images, scaled to sum to 1.
-        mean = np.mean(list(found.values()), axis=0)
-        found = {" + ".join(found): mean - np.logaddexp.reduce(mean)}
+    if pool:
+        good = [path for path, _ in for_each_image(lambda paths: paths, images, bad)]
+        rows = classifier.predict_log_proba(good, pages=["one page"] * len(good)) if good else []
+        found = [(" + ".join(good), rows[0])] if good else []
+    else:
+        found = list(for_each_image(classifier.predict_log_proba, images, bad))
     records: list[dict[str, Any]] = []
-    for path, log_proba in found.items():
+    for path, log_proba in found:
         best = np.argsort(-log_proba, kind="stable")[:top]
         writers = [{"writer": classes[i], "probability": np.exp(log_proba[i])} for i in best]
         records.append({"path": path, "writers": writers})

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hwsk.cli._layouts import Samples
 
+N_RESAMPLES = 1000  # of the bootstrap
 _MOST_PAIRS = 100_000
 
 
@@ -82,7 +83,9 @@ def _interval(metric: Any, y_true: Any, y_pred: Any, samples: Samples, name: str
     groups = samples.writer if samples.writer is not None else samples.page
     if groups is not None and len(set(groups)) < 2:
         groups = None
-    low, high = bootstrap_interval(metric, y_true, y_pred, groups=groups, random_state=0)
+    low, high = bootstrap_interval(
+        metric, y_true, y_pred, groups=groups, n_resamples=N_RESAMPLES, random_state=0
+    )
     return Score(name, float(metric(y_true, y_pred)), low, high)
 
 
@@ -135,11 +138,15 @@ def _score_pairs(model: Any, samples: Samples) -> list[Score]:
         "equal error rate": equal_error_rate,
         "area under the ROC curve": roc_auc_score,
     }
+    draws: dict[str, Any] = {"n_resamples": N_RESAMPLES, "random_state": 0}
     return [
-        Score(name, float(metric(same, scores)),
-              *pair_bootstrap_interval(metric, same, scores, writers, random_state=0))
+        Score(
+            name,
+            float(metric(same, scores)),
+            *pair_bootstrap_interval(metric, same, scores, writers, **draws),
+        )
         for name, metric in metrics.items()
-    ]  # fmt: skip
+    ]
 
 
 def _score_features(model: Any, samples: Samples) -> list[Score]:
@@ -235,7 +242,7 @@ def _fit_pairs(model: Any, samples: Samples) -> Any:
 
 
 def _fit_writers(model: Any, samples: Samples) -> Any:
-    return model.fit(samples.X, samples.writer, groups=samples.page)
+    return model.fit(samples.X, samples.writer, pages=samples.page)
 
 
 JOBS = {

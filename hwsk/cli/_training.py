@@ -53,6 +53,7 @@ layout_option = click.option(
 )
 @click.option("--seed", default=0, show_default=True, help="Decides the split and the training.")
 @click.option("--device", default="auto", show_default=True, help="Such as cpu, cuda, mps.")
+@click.option("--n-jobs", type=int, help="Worker processes that prepare samples; -1 for all cores.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
 @force_option
 @json_option
@@ -69,6 +70,7 @@ def train(
     test_size: float,
     seed: int,
     device: str,
+    n_jobs: int | None,
     resume: bool,
     force: bool,
     as_json: bool,
@@ -105,7 +107,11 @@ def train(
         chosen.check(held_out, test_layout or layout)
     elif test_size:
         samples, held_out = split(job, samples, test_size, seed)
-    _fit(chosen, model, samples, checkpoint, seed, device)
+    training: dict[str, Any] = {"random_state": seed, "device": device}
+    if n_jobs is not None:
+        training["n_jobs"] = n_jobs
+    last_step(model).set_params(**training)
+    _fit(chosen, model, samples, checkpoint)
     scores = [] if held_out is None else chosen.score(model, held_out)
     hwsk.save(model, output)
     card.write_text(
@@ -195,18 +201,13 @@ def _set_parameters(model: Any, settings: dict[str, Any]) -> None:
     last._validate_params()
 
 
-def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path, seed: int, device: str) -> None:
+def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
     """Fit a model, its state kept in a checkpoint; leave if the fit ends early."""
     from hwsk.callbacks import Checkpoint
 
     last = last_step(model)
-    terminal = sys.stderr.isatty()
-    last.set_params(
-        callbacks=[Checkpoint(checkpoint)],
-        random_state=seed,
-        device=device,
-        verbose=1 if terminal else 2,
-    )
+    verbose = 1 if sys.stderr.isatty() else 2
+    last.set_params(callbacks=[Checkpoint(checkpoint)], verbose=verbose)
     with contextlib.redirect_stdout(sys.stderr):  # a line an epoch is no result
         job.fit(model, samples)
     last.set_params(callbacks=None, verbose=0)

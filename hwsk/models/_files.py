@@ -146,7 +146,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
 def find_card(name: str) -> Path | None:
     """Return the card of a model where the file's place has it."""
-    card = get_model(name).with_suffix(".md")
+    card = get_model(name, download_if_missing=False).with_suffix(".md")
     return card if card.is_file() else None
 
 

@@ -106,17 +106,6 @@ def test_mixtures_are_the_density_that_is_scored(synthesizer, predictor, words):
             assert total == pytest.approx(score, rel=1e-4)
 
 
-def test_mixtures_of_numbers_have_one_channel():
-    X = np.random.default_rng(0).normal(size=(8, 5))
-    mixtures = StrokePredictor(**SMALL).fit(X).predict_mixture(X)
-    assert len(mixtures) == 8
-    assert mixtures[0].means.shape == mixtures[0].scales.shape == (5, 3, 1)
-    assert mixtures[0].correlations is None and mixtures[0].lift is None
-    with pytest.raises(ValueError, match=r"correlations of shape \(\)"):
-        MixtureDisplay.from_predictions(LINE, {**mixtures[0], "means": np.zeros((5, 3, 2)),
-                                               "scales": np.ones((5, 3, 2))})  # fmt: skip
-
-
 def test_mixtures_of_unfitted_and_of_bad_strokes(predictor, synthesizer, words):
     with pytest.raises(NotFittedError):
         StrokePredictor().predict_mixture([LINE])

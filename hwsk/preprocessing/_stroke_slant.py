@@ -145,8 +145,6 @@ class StrokeDeslanter(_Straightener):
     `inverse_transform`. A shear keeps areas, and a density of offsets in one unit for both axes
     stays a density in that unit; but that of the slant is not in it.
 
-    The rows of a 2-D `X` are sequences of one channel: they have no slant, and stay as they are.
-
     References
     ----------
     .. [1] M. Liwicki and H. Bunke, "HMM-based on-line recognition of handwritten whiteboard notes",

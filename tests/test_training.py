@@ -22,7 +22,7 @@ from small_words import draw_words, small_recognizer, weights
 import hwsk
 from hwsk._data.images import LazyImages
 from hwsk._data.levels import to_ink
-from hwsk._training import estimator
+from hwsk._training import prediction
 from hwsk._training.batches import WIDTH_STEP, RasterDataset, WidthBatches, collate_rasters
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
 from hwsk.callbacks import Checkpoint, OneCycle
@@ -628,7 +628,7 @@ def test_a_line_an_epoch(capfd, verbose):
 
 
 def test_predicting_decodes_a_chunk_at_a_time(reader, monkeypatch):
-    monkeypatch.setattr(estimator, "CHUNK", 2)
+    monkeypatch.setattr(prediction, "CHUNK", 2)
     recognizer = copy.deepcopy(reader).set_params(batch_size=4)
     decoded, read, most = 0, 0, 0
 

@@ -7,87 +7,38 @@ net and keeps it as `net_`. Networks know nothing of this file; this file knows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
-from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from hwsk._data.images import Image, some_rows
-from hwsk._data.levels import FAINTEST, inverted_message
-from hwsk._data.scan import Run, walk
-from hwsk._training.batches import Batched, RasterDataset
+from hwsk._training.batches import Batched
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
-from hwsk._training.layout import fit_weights, limit_size
 from hwsk._training.net import (
     BatchScore,
     BestEpoch,
     Net,
     NonFiniteLoss,
-    PredictingNet,
     StopAtNonFiniteLoss,
 )
-from hwsk._training.workers import map_rows
+from hwsk._training.prediction import NetworkPredictor
 from hwsk._warn import warn_caller
 from hwsk.callbacks import FitEnded, OneCycle, Progress, WeightAverage, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 
-CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
 
-
-class Ink(NamedTuple):
-    """Hold mean, largest absolute and largest value of the ink of an image."""
-
-    mean: float
-    extreme: float
-    most: float
-
-
-def measure_ink(ink: NDArray[np.float32]) -> Ink:
-    """Measure the ink of an image as the network gets it."""
-    return Ink(float(ink.mean()), float(abs(ink).max()), float(ink.max()))
-
-
-class Unlike:
-    """Rows of images whose amount of ink shows that they are not what `fit` was given."""
-
-    def __init__(self, ink: str = "dark") -> None:
-        self.ink = ink
-        self.inverted: list[int] = []
-        self.beyond: list[int] = []
-        self.blank: list[int] = []
-
-    def look(self, row: int, ink: Ink) -> None:
-        """Enter an image."""
-        if ink.mean > 0.6:
-            self.inverted.append(row)
-        if ink.extreme > 1.5:
-            self.beyond.append(row)
-        elif ink.most <= FAINTEST:
-            self.blank.append(row)
-
-
-def _prepare(dataset: RasterDataset, row: int, image: Image) -> tuple[tuple[Any, Any], Ink]:
-    sample = dataset.prepare(row, image)
-    return sample, measure_ink(sample[0])
-
-
-class NetworkEstimator(BaseEstimator):
-    """Train a network, batch its outputs, pickle it; base of every estimator with a network.
+class NetworkEstimator(NetworkPredictor):
+    """Train a network; base of every estimator with a network.
 
     A subclass has the parameters of `TRAINING_CONSTRAINTS`, and says
 
@@ -96,17 +47,11 @@ class NetworkEstimator(BaseEstimator):
     - `_score_batch(output, target)`: errors and their possible number, for early stopping.
     """
 
-    net_: Net
-    levels_: tuple[float, float]
-
     _net_class: type[Net] = Net
     _gradient_norm = 5.0  # a step's gradient is shortened to this length
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "net_")
 
     def _make_net(
         self, module: nn.Module, callbacks: Sequence[Callback] = (), device: str | None = None
@@ -280,110 +225,6 @@ class NetworkEstimator(BaseEstimator):
         self.n_iter_ = len(self.history_)
         self.net_ = self._make_net(net.module_)
         _hand_over_optimizer(net, self.net_)
-
-    def _outputs(
-        self,
-        dataset: RasterDataset,
-        *,
-        batch_size: int | None = None,
-        warn: bool = True,
-        run: Run | None = None,
-    ) -> Iterator[tuple[list[int], Any]]:
-        """Yield (rows, output of the network) batch by batch, similar widths together.
-
-        A chunk of rows is decoded at a time, so memory does not grow with their number. In the
-        end, images without ink and images that are clearly unlike those of `fit` are named in
-        warnings, and so is what `walk` remarks on.
-        """
-        check_is_fitted(self)
-        size = batch_size or self.batch_size
-        unlike = Unlike(dataset.ink)
-        prepare = partial(_prepare, dataset)
-        samples = walk(dataset.images, prepare, remark=warn, run=run or self._map_rows)
-        with closing(samples):  # it may have worker processes
-            while chunk := list(islice(samples, CHUNK * size)):
-                start, items = chunk[0][0], [item for _, (item, _) in chunk]
-                for row, (_, ink) in chunk:
-                    unlike.look(row, ink)
-                order = np.argsort([item[0].shape[1] for item in items], kind="stable")
-                for i in range(0, len(items), size):
-                    chosen = order[i : i + size]
-                    batch = dataset.collate([items[j] for j in chosen])
-                    yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
-        if warn:
-            self._warn_unlike(unlike, len(dataset))
-
-    def _map_rows(self, function: Callable[[int], Any], n: int) -> Iterator[Any]:
-        """Call a function with 0 to n - 1, in as many processes as `n_jobs` says."""
-        return map_rows(function, n, self.n_jobs)
-
-    def _warn_unlike(self, unlike: Unlike, n: int) -> None:
-        """Warn of images whose ink, on average or somewhere, is more than can be, or nothing."""
-        if hasattr(self, "n_features_in_"):  # the values of tables are free
-            return
-        if unlike.beyond:
-            warn_caller(
-                f"{len(unlike.beyond)} of {n} images hold values far from those of `fit`, where "
-                f"paper was {self.levels_[0]:g} and ink {self.levels_[1]:g}, rows "
-                f"{some_rows(unlike.beyond)}; floats are 0 to 1, and 0 to 255 is for uint8"
-            )
-        elif unlike.inverted:
-            warn_caller(inverted_message(unlike.inverted, n, unlike.ink))
-        self._warn_blank(unlike.blank, n)
-
-    def _warn_blank(self, rows: Any, n: int) -> None:
-        if len(rows) and not hasattr(self, "n_features_in_"):
-            warn_caller(
-                f"{len(rows)} of {n} images have no ink, rows {some_rows(rows)}: they are blank, "
-                "or their ink is less than a tenth of the scale darker than their paper; what "
-                f"{type(self).__name__} makes of them means nothing"
-            )
-
-    def _get_network_state(self) -> dict[str, NDArray[Any]]:
-        """The network's weights as arrays, whatever device they are on."""
-        return {k: v.detach().cpu().numpy() for k, v in self.net_.module_.state_dict().items()}
-
-    def _set_network_state(self, weights: dict[str, NDArray[Any]]) -> None:
-        """Rebuild the network from its weights, on a device that this machine has.
-
-        The module is laid out without memory, as the parameters say, and takes the weights only if
-        each has the shape that the layout asks for: nothing is drawn, and a file whose parameters
-        and weights don't fit asks for no memory. What is rebuilt predicts; a net that trains is
-        made when training goes on.
-        """
-        with torch.device("meta"), limit_size(weights):
-            module = self._make_module()
-        if self.precision == "float64":
-            module.double()
-        module.load_state_dict(fit_weights(module, weights), assign=True)
-        device = self.device
-        try:
-            resolved = resolve_device(device)
-        except ValueError as error:
-            warn_caller(
-                f"{error}; the estimator predicts on another device",
-            )
-            resolved = resolve_device("auto")
-        dtype = resolve_precision(self.precision, resolved)
-        self.net_ = PredictingNet(
-            module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-            batch_size=self.batch_size,
-            device=str(resolved),
-            dtype=dtype,
-        ).initialize()
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "net_" in state:
-            del state["net_"]
-            state["_weights"] = self._get_network_state()
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = state.pop("_weights", None)
-        super().__setstate__(state)
-        if weights is not None:
-            self._set_network_state(weights)
 
 
 def _hand_over_optimizer(old: Net, new: Net) -> None:

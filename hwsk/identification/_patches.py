@@ -19,7 +19,8 @@ from hwsk._data.images import Image, LazyImages, check_images, some_rows
 from hwsk._data.levels import Levels, find_ink, to_ink
 from hwsk._data.scan import run_here, scan_images, walk
 from hwsk._training.batches import Augmentation, RasterDataset
-from hwsk._training.estimator import Ink, NetworkEstimator, Unlike, measure_ink
+from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.prediction import Ink, Unlike, measure_ink
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
 from hwsk.networks.patches import PatchNetwork, stages

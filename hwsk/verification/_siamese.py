@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import nn
 
-from hwsk._data.pairs import Kind, Pairs, all_pairs, check_pairs, check_same, holds_pairs
+from hwsk._data.pairs import all_pairs, check_pairs, check_same, holds_pairs
 from hwsk._data.tasks import Tasks, count_classes, encode_tasks, learn_tasks
 from hwsk._training.batches import Augmentation
-from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canvas
+from hwsk._training.canvas import CanvasDataset, document_canvas
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._training.writer_batches import nearest_errors, unit
 from hwsk._warn import warn_caller
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
-from hwsk.networks.matching import LocalDescriptors, MatchingLoss
-from hwsk.networks.siamese import SiameseLoss, SiameseNetwork, enlarged, reach_mask_on
-from hwsk.verification._comparators import (
-    Comparison,
-    DescriptorComparison,
-    EmbeddingComparison,
-    LocalDescriptorMatching,
-    Outputs,
-    mean_embeddings,
-)
+from hwsk.networks.matching import MatchingLoss
+from hwsk.networks.siamese import SiameseLoss, SiameseNetwork, reach_mask_on
+from hwsk.verification._comparators import LocalDescriptorMatching
+from hwsk.verification._comparing import ComparingEncoder
 from hwsk.verification._metric import PairMetric
 from hwsk.verification._multitask import MultiTaskClassifier
-from hwsk.verification._pair_classifier import PairClassifierMixin
-from hwsk.verification._samples import PairDataset, SampleDataset, collate_resized
+from hwsk.verification._samples import PairDataset, SampleDataset
 
 __all__ = ["SiameseVerifier"]
 
@@ -52,9 +45,7 @@ Scores = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 @document_canvas
 @document_training
-class SiameseVerifier(
-    PairClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EncoderEstimator
-):
+class SiameseVerifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ComparingEncoder):
     """Verify whether both samples of a pair are by the same writer.
 
     The Siamese network [1]_: both images go through one network, and the distance of their
@@ -475,10 +466,6 @@ class SiameseVerifier(
             return self._embed(entries)[index]
         return self._embed(X)
 
-    def _embed(self, X: Any) -> NDArray[np.float32]:
-        images = self._images(X, reset=False)
-        return mean_embeddings(self._encode_views(images, self.test_augmentations))
-
     def feature_classifier(self) -> MultiTaskClassifier:
         """Make an estimator of the features that were learnt along, with this network.
 
@@ -534,113 +521,3 @@ class SiameseVerifier(
         """
         check_is_fitted(self)
         return PairMetric(self)
-
-    # Comparison
-
-    def _n_views(self) -> int:
-        """Count the augmented copies of each image that pairs are compared by."""
-        n_duplicates = 0 if self.comparator is None else self.comparator.n_duplicates
-        return max(self.test_augmentations, n_duplicates)
-
-    def _comparison(self) -> Comparison:
-        """Make what describes and compares images, by the parameters as they are now."""
-        if self.comparator is None:
-            return EmbeddingComparison(self.test_augmentations)
-        self.comparator._validate_params()
-        if self.net_.module_.descriptors is None:
-            raise ValueError(
-                f"comparator={self.comparator} needs local descriptors, and the network was fitted "
-                "without: fit again with this comparator, or set comparator=None"
-            )
-
-        def evaluate(images: Tensor) -> LocalDescriptors:
-            X = {"images": images, "resized": torch.tensor(images.shape[2:])}
-            descriptors, weights, *_ = self.net_.evaluation_step((X, None))[0]
-            return LocalDescriptors(descriptors.cpu(), weights.cpu())
-
-        return DescriptorComparison(
-            self.comparator, self.image_size_, self.test_augmentations, evaluate
-        )
-
-    def _comparison_parameters(self) -> dict[str, str]:
-        found = {"comparator": type(self.comparator).__name__}
-        if self.comparator is None:
-            found["comparator"] = "None"
-        else:
-            for name, value in self.comparator.get_params().items():
-                found[f"comparator__{name}"] = str(value)
-        found["test_augmentations"] = str(self.test_augmentations)
-        if self._n_views():
-            name = getattr(self.augment, "__qualname__", None)  # of a function; else an object
-            found["augment"] = name or " ".join(repr(self.augment).split())
-        return found
-
-    def _score_pairs(self, pairs: Pairs) -> NDArray[np.float64]:
-        return self._score_samples(pairs.entries, pairs.rows)
-
-    def _score_samples(self, X: Any, index: NDArray[np.intp]) -> NDArray[np.float64]:
-        described = self._describe_images(self._images(X, reset=False))
-        return -self._comparison().distances(described, index)
-
-    def _describe_images(self, images: Any) -> list[Any]:
-        """Take what pairs are compared by from images, view by view."""
-        comparison = self._comparison()
-        views = self._encode_views(
-            images,
-            comparison.n_views,
-            keep=comparison.scale is not None,
-            collate=self._collate_for(comparison),
-        )
-        return comparison.describe(views)
-
-    def _score_canvases(
-        self, canvases: NDArray[Any], index: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """Score pairs of rows of canvases, in training."""
-        comparison = self._comparison()
-
-        def outputs_of(version: int | None) -> Outputs:
-            dataset = CanvasDataset(canvases, None)
-            dataset.collate = self._collate_for(comparison) or dataset.collate
-            if version is not None:
-                dataset.augment, dataset.view = self.augment, version
-            return self._outputs(dataset, warn=False)
-
-        views: Iterator[Outputs] = map(outputs_of, [None, *range(comparison.n_views)])
-        return -comparison.distances(comparison.describe(views), index)
-
-    def _collate_for(self, comparison: Comparison) -> Any:
-        """Make the collate function that asks for local descriptors alone, where these compare."""
-        if comparison.scale is None:
-            return None
-        return collate_resized(enlarged(self.image_size_, comparison.scale))
-
-    # Entries of X
-
-    def _pair_kind(self) -> Kind:
-        names = self.preprocessor is not None and not hasattr(self.preprocessor, "transform")
-        return "ids" if names else "images"
-
-    def _images(self, X: Any, *, reset: bool) -> Any:
-        """Make images of the entries of X, by the preprocessor."""
-        if self.preprocessor is None:
-            return X
-        if hasattr(self.preprocessor, "transform"):
-            if reset:
-                self.preprocessor_ = clone(self.preprocessor).fit(X)
-            return self.preprocessor_.transform(X)
-        if callable(self.preprocessor):
-            return self.preprocessor(list(X))
-        ids, n = np.asarray(X), len(self.preprocessor)
-        if ids.ndim != 1 or ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"X holds row numbers of preprocessor, an array of {n} images, and is of shape "
-                f"{ids.shape} and dtype {ids.dtype}; give integers"
-            )
-        unknown = np.flatnonzero((ids < 0) | (ids >= n))
-        if len(unknown):
-            raise ValueError(
-                f"{len(unknown)} ids in X are none of the {n} rows of preprocessor, such as "
-                f"{ids[unknown[0]]}"
-            )
-        return [self.preprocessor[i] for i in ids]

@@ -55,9 +55,9 @@ def put_table(name="data.csv", n=24, ink=False):
 
 SMALL = {
     "vae": ["latent_dim=2", "channels=(4,4,4,4)", "image_size=(16,16)"],
-    "siamese": ["channels=(4,4,4,4)", "image_size=(16,16)", "hidden_units=8", "embedding_dim=4"],
-    "multitask": ["channels=(4,4,4,4)", "image_size=(16,16)", "hidden_units=8", "embedding_dim=4"],
-    "writers": ["n_patches=1", "image_size=32"],
+    "siamese": ["channels=(4,4,4,4)", "image_size=(16,16)", "dense_units=8", "embedding_dim=4"],
+    "multitask": ["channels=(4,4,4,4)", "image_size=(16,16)", "dense_units=8", "embedding_dim=4"],
+    "writers": ["n_patches=1", "patch_size=32"],
     "characters": ["channels=(4,4,4)"],
     "lines": ["channels=(4,8,8)", "dense_units=8", "hidden_units=8", "num_layers=1"],
     "strokes": ["hidden_units=4", "num_layers=1"],

@@ -282,7 +282,6 @@ class StrokePredictor(StrokeDensity):
         -------
         strokes : object array of ndarray of shape (n_points + 1, 3)
             Float32, in the units of `fit`, of which the first point is where the line starts.
-
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)

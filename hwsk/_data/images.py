@@ -203,7 +203,7 @@ def _refuse_one_image(X: Any, estimator: Any, reset: bool, image_shape: Any) -> 
     if estimator is not None and not get_tags(estimator).input_tags.two_d_array:
         raise ValueError(
             f"{type(estimator).__name__} takes images, and X is a table of shape {np.shape(X)}; "
-            "pass images (n, height, width), and one image in a list: [X]"
+            "pass images (n, height, width); if X is one image, put it in a list: [X]"
         )
     if hasattr(X, "toarray") or hasattr(X, "columns"):
         return

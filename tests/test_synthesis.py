@@ -300,9 +300,11 @@ def test_a_prime_is_not_in_the_result(synthesizer):
 
 def test_lines_are_primed_together_as_alone():
     torch.manual_seed(0)
-    network = StrokeNetwork(3, 8, 2, 4, n_context=5).eval()
+    network = StrokeNetwork(hidden_units=8, n_context=5).eval()
     starts = [torch.randn(length, 3) for length in (4, 1, 9, 4, 6)]
-    context = torch.rand(5, 7, 5)
+    starts += [starts[0].clone(), starts[2]]  # the first with the same text, the other with another
+    context = torch.rand(7, 7, 5)
+    context[5] = context[0]
     with torch.inference_mode():
         together = _prime(network, starts, context)
         for row, start in enumerate(starts):

@@ -159,10 +159,14 @@ def _prime(
     states = network.initial_states(len(starts), context)
     if all(len(start) == 1 for start in starts):
         return states
+    texts = [b""] * len(starts) if context is None else [row.tobytes() for row in _numpy(context)]
+    keys = [(_numpy(start).tobytes(), text) for start, text in zip(starts, texts, strict=True)]
+    firsts = {key: row for row, key in reversed(list(enumerate(keys)))}  # equal ones are run once
     lengths = torch.tensor([len(start) - 1 for start in starts])
     points = pad_sequence([start[:-1] for start in starts], batch_first=True)
-    done: list[list[LSTMState]] = [[]] * len(starts)
-    rows, begin = torch.arange(len(starts)), 0
+    done: dict[int, list[LSTMState]] = {}
+    rows, begin = torch.tensor(sorted(firsts.values())), 0
+    states = [state.rows(rows) for state in states]
     for end in lengths.unique().tolist():  # all together up to the shortest one's end, and so on
         if end > begin:
             text = None if context is None else context[rows]
@@ -172,7 +176,12 @@ def _prime(
         going_on = lengths[rows] > end
         rows, begin = rows[going_on], end
         states = [state.rows(going_on) for state in states]
-    return [LSTMState.join(of_layer) for of_layer in zip(*done, strict=True)]
+    of_rows = [done[firsts[key]] for key in keys]
+    return [LSTMState.join(of_layer) for of_layer in zip(*of_rows, strict=True)]
+
+
+def _numpy(tensor: Tensor) -> NDArray[Any]:
+    return tensor.cpu().numpy()
 
 
 def _chances(rng: np.random.Generator) -> NDArray[np.float64]:

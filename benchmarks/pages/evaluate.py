@@ -2,10 +2,14 @@
 
     python -m benchmarks.pages.evaluate --pool /root/pages/pool --model models/page-lines.hwsk
     python -m benchmarks.pages.evaluate --pool /root/pages/pool --model ... --turned
+    python -m benchmarks.pages.evaluate --pool /root/pages/pool --model models/english-pages.hwsk
 
 prints the F1 of lines (boxes that overlap by half of their union) with an interval over pages, for
 IAM and for Copiste, of the segmenter and of projection profiles. Of IAM the area of the handwriting
 counts: found lines whose centre lies elsewhere (print, signatures) are left out.
+
+Of a PageReader it prints the character error rate of the handwriting of IAM pages, beside that of
+the same lines cut by their official boxes.
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 import hwsk
 from benchmarks.pages.data import load_part
 from hwsk._data.decoding import read_image
-from hwsk.documents import Line, Page
+from hwsk.documents import Line, Page, cut_lines
 from hwsk.documents._matching import box_of, match_lines
 
 Find = Callable[[NDArray[np.uint8]], list[Line]]
@@ -90,23 +95,57 @@ def interval(rows: NDArray[np.int64], seed: int = 0) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def read_iam(reader: Any, pages: Any) -> None:
+    """Print the character error rate of pages, and of their lines in the official boxes."""
+    recognizer = reader.recognizer
+    true, read, known, seconds = [], [], [], 0.0
+    for path, page in zip(pages.images, pages.pages, strict=True):
+        image = read_image(path)
+        start = time.perf_counter()
+        [found] = reader.read(image)
+        seconds += time.perf_counter() - start
+        true.append(page.to_text())
+        read.append("\n".join(line.text for line in found.lines if in_region(line, page)))
+        cut = cut_lines(image, page.lines)
+        known.append("\n".join(map(str, recognizer.predict(cut))))
+    n = np.array([len(text) for text in true])
+    edits = [
+        [Levenshtein.distance(a, b) for a, b in zip(true, c, strict=True)] for c in (read, known)
+    ]
+    difference = (np.array(edits[0]) - np.array(edits[1])) / n.mean()
+    rng = np.random.default_rng(0)
+    rows = rng.integers(len(n), size=(1000, len(n)))
+    low, high = np.percentile(difference[rows].mean(axis=1), [2.5, 97.5])
+    print(
+        f"iam: CER of pages {sum(edits[0]) / n.sum():.3%}, of official boxes "
+        f"{sum(edits[1]) / n.sum():.3%}, difference {difference.mean():.3%} "
+        f"[{low:.3%}, {high:.3%}], {len(n)} pages, {seconds / len(n):.2f} s a page, found and read",
+        flush=True,
+    )
+
+
 @click.command()
 @click.option("--pool", type=click.Path(path_type=Path), required=True)
 @click.option("--model", required=True)
 @click.option("--turned", is_flag=True, help="Also pages turned by 90, 180, 270 and 5 degrees.")
+@click.option("--every", default=1, help="Take every nth page of each set.")
 @click.option("--profiles/--no-profiles", default=True, help="Also projection profiles.")
-def main(pool: Path, model: str, turned: bool, profiles: bool) -> None:
+def main(pool: Path, model: str, turned: bool, every: int, profiles: bool) -> None:
     """Evaluate MODEL on POOL/validation."""
+    warnings.simplefilter("ignore")
     segmenter = hwsk.load(model)
     pages = load_part(pool, "validation")
+    if hasattr(segmenter, "read"):
+        chosen = np.flatnonzero(pages.kind == "iam")[::every]
+        read_iam(segmenter, type(pages)(images=pages.images[chosen], pages=pages.pages[chosen]))
+        return
     finders: dict[str, Find] = {"network": lambda image: list(segmenter.predict([image])[0])}
     if profiles:
         from hwsk.documents import find_lines_by_profile
 
         finders["profiles"] = find_lines_by_profile
-    warnings.simplefilter("ignore")
     for kind in ("iam", "copiste"):
-        chosen = pages.kind == kind
+        chosen = np.flatnonzero(pages.kind == kind)[::every]
         part = type(pages)(images=pages.images[chosen], pages=pages.pages[chosen])
         for name, find in finders.items():
             rows, seconds = counts(part, find)

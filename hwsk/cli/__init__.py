@@ -5,6 +5,7 @@ from hwsk.cli._data import data
 from hwsk.cli._identification import identify
 from hwsk.cli._models import info, models
 from hwsk.cli._preprocessing import preprocess
+from hwsk.cli._reading import read
 from hwsk.cli._recognition import demo, recognize
 from hwsk.cli._training import evaluate, train
 from hwsk.cli._verification import compare, verify
@@ -14,6 +15,7 @@ __all__ = ["main"]
 
 for _command in (
     demo,
+    read,
     recognize,
     write,
     verify,

@@ -13,7 +13,7 @@ import hwsk
 
 SECTIONS = {
     "Get started": ["demo", "info"],
-    "Recognize text": ["recognize", "preprocess"],
+    "Recognize text": ["read", "recognize", "preprocess"],
     "Compare and identify writers": ["verify", "compare", "identify"],
     "Write": ["write"],
     "Train and evaluate": ["train", "evaluate"],

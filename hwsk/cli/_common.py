@@ -15,6 +15,8 @@ from hwsk.cli._app import error_line, show_name
 BATCH = 256  # images in memory at a time
 
 ABILITIES = {
+    "PageReader": ("read", "finds and recognizes the text of pages"),
+    "LineSegmenter": ("segment", "finds the text lines of pages"),
     "CTCRecognizer": ("recognize", "recognizes words or lines of text"),
     "SpellingCorrector": ("recognize", "recognizes words or lines of text"),
     "CharacterClassifier": ("recognize", "recognizes single characters"),

@@ -112,15 +112,9 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
         raise ValueError(f"dpi={dpi}; expected a number of pixels per inch above 0")
     failures: list[str] = []
     count = 0
-    for item, name in _items(source):
-        try:
-            for page in _read_item(item, name, dpi, failures):
-                count += 1
-                yield page
-        except (ValueError, OSError) as error:
-            if isinstance(error, FileNotFoundError) and item is source:
-                raise
-            failures.append(str(error))
+    for page in iterate_pages(source, dpi, failures):
+        count += 1
+        yield page
     if not count:
         if failures:
             more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
@@ -133,6 +127,17 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
             f"{len(failures)} {pages} could not be read and {count} could: {first}",
             UserWarning,
         )
+
+
+def iterate_pages(source: Any, dpi: float, failures: list[str]) -> Iterator[PageImage]:
+    """Yield pages as `read_pages` does; what can't be read is entered in `failures`."""
+    for item, name in _items(source):
+        try:
+            yield from _read_item(item, name, dpi, failures)
+        except (ValueError, OSError) as error:
+            if isinstance(error, FileNotFoundError) and item is source:
+                raise
+            failures.append(str(error))
 
 
 def _items(source: Any) -> Iterator[tuple[Any, str]]:

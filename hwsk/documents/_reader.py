@@ -6,13 +6,14 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import HasMethods
@@ -105,7 +106,9 @@ class PageReader(BaseEstimator):
         return segmenter, recognizer
 
     def fit(self, X: Any, y: Any) -> PageReader:
-        """Train the segmenter and the recognizer, those of them that are not frozen.
+        """Train copies of the segmenter and the recognizer; those that are frozen stay.
+
+        Parts with ``warm_start=True`` go on from the weights that they have: that is fine-tuning.
 
         Parameters
         ----------
@@ -138,7 +141,7 @@ class PageReader(BaseEstimator):
             if not isinstance(page, Page):
                 raise TypeError(f"y[{row}] is {page!r:.60}; expected a Page")
         with restored_on_failure(self):
-            segmenter = clone(self.segmenter).fit(X, pages)
+            segmenter = deepcopy(self.segmenter).fit(X, pages)
             parts, texts, n_lines = [], [], 0
             for image, page in zip(images, pages, strict=True):
                 lines = [line for line in page.lines if line.text.strip()]
@@ -152,7 +155,7 @@ class PageReader(BaseEstimator):
                     f"{n_lines - len(texts)} of {n_lines} lines have no text: the recognizer "
                     "learns from the others"
                 )
-            recognizer = clone(self.recognizer).fit(parts, texts)
+            recognizer = deepcopy(self.recognizer).fit(parts, texts)
             self.segmenter_, self.recognizer_ = segmenter, recognizer
         return self
 

@@ -31,6 +31,7 @@ from hwsk.documents._tracing import Maps, trace_lines
 from hwsk.networks.segmentation import ABOVE, BASELINE, LineLoss, LineNetwork
 from hwsk.preprocessing._paper import MOST, find_orientation, page_scale, scale_ink
 
+_UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0])  # logits of the orientation before looking
 _UNLIKE = 1.8  # times as high as those of `fit`: such lines are segmented at another scale
 _FEW = 3  # lines from where on their median height is one of the page
 
@@ -279,7 +280,9 @@ class LineSegmenter(NetworkEstimator):
         """Map a page, upright and at the scale of the lines that `fit` has seen."""
         ink, scale = self._prepare(image)
         maps, votes = self._run(ink)
-        turned = int((votes + find_orientation(ink)).argmax()) if self.orient else 0
+        turned = 0
+        if self.orient:
+            turned = int((votes + find_orientation(ink) + _UPRIGHT).argmax())
         if turned:
             ink = np.ascontiguousarray(np.rot90(ink, -turned))
             maps, _ = self._run(ink)

@@ -7,6 +7,7 @@ from hwsk._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_page": ["PageDisplay"],
         "_reading": ["ReadingDisplay"],
         "_risk": ["RiskCoverageDisplay"],
         "_confusion": ["ConfusionDisplay", "ConfusedPairsDisplay"],
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.plotting._comparison import ComparisonDisplay as ComparisonDisplay
     from hwsk.plotting._confusion import ConfusedPairsDisplay as ConfusedPairsDisplay
     from hwsk.plotting._confusion import ConfusionDisplay as ConfusionDisplay
+    from hwsk.plotting._page import PageDisplay as PageDisplay
     from hwsk.plotting._pairs import PairDisplay as PairDisplay
     from hwsk.plotting._reading import ReadingDisplay as ReadingDisplay
     from hwsk.plotting._reconstruction import LatentTraversalDisplay as LatentTraversalDisplay

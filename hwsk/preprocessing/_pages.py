@@ -16,7 +16,7 @@ from hwsk.preprocessing._images import _ImageTransformer
 from hwsk.preprocessing._paper import estimate_paper, find_orientation, page_scale, scale_ink
 
 _RESOLUTION = 1000  # at which the orientation is found
-_RULE = 1 / 25  # of the width of the page: runs from this length on are parts of ruled lines
+_RULE = 1 / 10  # of the width of the page: runs from this length on are parts of ruled lines
 _DARK = 0.35  # share by which a scan edge is darker than the paper of most of the page
 _BROAD = 1 / 120  # of the longer side: what is dark and narrower is ink, not an edge
 
@@ -64,7 +64,7 @@ class IlluminationNormalizer(_ImageTransformer):
         gray = to_bytes(image)
         darkness = np.clip(1 - gray / estimate_paper(gray), 0, 1)
         strong = darkness[darkness > 0.1]
-        ink = float(np.median(strong)) if strong.size else 1.0
+        ink = float(np.percentile(strong, 80)) if strong.size else 1.0
         floor = self.bleed_through * ink
         # From the floor on darkness rises linearly, and full black stays full black.
         level = np.clip((darkness - floor) / (1 - floor), 0, 1)
@@ -113,7 +113,7 @@ class PageOrienter(_ImageTransformer):
     """
 
     def _transform_one(self, image: Image) -> Image:
-        ink = scale_ink(image, page_scale(image.shape, _RESOLUTION))
+        ink = scale_ink(image, min(1.0, page_scale(image.shape, _RESOLUTION)))
         quarters = int(find_orientation(ink).argmax())
         return np.ascontiguousarray(np.rot90(image, -quarters))
 

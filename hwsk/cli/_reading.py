@@ -1,0 +1,153 @@
+"""Define `hwsk read`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwsk.cli._app import error_line, show_name
+from hwsk.cli._common import force_option, load_model, make_folder, model_option
+
+_SUFFIXES = {
+    "txt": ".txt",
+    "json": ".json",
+    "hocr": ".hocr",
+    "alto": ".alto.xml",
+    "page": ".page.xml",
+    "pdf": ".pdf",
+}
+
+
+@click.command()
+@click.argument("pages", nargs=-1, required=True, metavar="PAGE...")
+@click.option(
+    "-f",
+    "--format",
+    "layout",
+    type=click.Choice(list(_SUFFIXES)),
+    default="txt",
+    show_default=True,
+    help="Plain text, JSON, hOCR, ALTO, PAGE XML, or a searchable PDF.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for a file for each page. Default: print.",
+)
+@model_option("read", "english-pages")
+@click.option(
+    "--doubtful",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="In plain text, mark words that hold a character of a lower probability: word[?].",
+)
+@click.option(
+    "--dpi",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Pixels per inch at which pages of a PDF are drawn.",
+)
+@force_option
+def read(
+    pages: tuple[str, ...],
+    layout: str,
+    output: Path | None,
+    model: str,
+    doubtful: float | None,
+    dpi: float,
+    force: bool,
+) -> None:
+    """Read whole pages: find their lines and recognize them.
+
+    PAGE is an image, a TIFF or PDF with any number of pages, or a folder of those.
+
+    A page that can't be read does not keep the others from it: it is named at the end, on standard
+    error, and the exit code is 1. Pages without a handwritten line are named there, too.
+    """
+    if layout == "pdf" and output is None:
+        raise click.UsageError("a PDF is not printed: name a folder for it (-o)")
+    if doubtful is not None and layout != "txt":
+        raise click.UsageError(
+            f"--doubtful marks plain text; {layout} holds the probabilities themselves"
+        )
+    reader = load_model(model, "read")
+    if output is not None:
+        make_folder(output)
+    bad: list[str] = []
+    written: set[Path] = set()
+    hidden = output is None or not sys.stderr.isatty()
+    bar: Any = nullcontext(pages) if hidden else click.progressbar(pages, file=sys.stderr)
+    with bar as sources:
+        for source in sources:
+            try:
+                for page, image in _read_source(reader, source, dpi, bad):
+                    if output is None:
+                        click.echo(_as_text(page, layout, doubtful))
+                        continue
+                    number = f"-{image.number:03}" if image.count > 1 else ""
+                    target = output / (Path(image.path).stem + number + _SUFFIXES[layout])
+                    if target in written or (target.exists() and not force):
+                        raise ValueError(
+                            f"{show_name(target)} is there already; --force overwrites files of "
+                            "former runs, and pages of one name need folders of their own"
+                        )
+                    written.add(target)
+                    _write(target, page, image, layout, doubtful)
+            except (OSError, ValueError) as error:
+                bad.append(error_line(error))
+    for message in bad:
+        click.echo(f"Error: {message}", err=True)
+    if bad:
+        click.echo(f"{len(bad)} files or pages could not be read or written", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _read_source(reader: Any, source: str, dpi: float, bad: list[str]) -> Iterator[tuple[Any, Any]]:
+    """Yield each page with its image; what can't be read is entered in `bad`."""
+    from hwsk.documents._images import iterate_pages
+
+    held: list[Any] = []
+
+    def images() -> Iterator[Any]:
+        for image in iterate_pages(source, dpi, bad):
+            held.append(image)
+            yield image
+
+    for page in reader._read(images()):
+        yield page, held.pop(0)
+
+
+def _as_text(page: Any, layout: str, doubtful: float | None) -> str:
+    """Return the content of a file of a page."""
+    if layout == "txt":
+        return page.to_text() if doubtful is None else _marked(page, doubtful)
+    made: str = getattr(page, {"page": "to_page_xml"}.get(layout, f"to_{layout}"))()
+    return made
+
+
+def _marked(page: Any, doubtful: float) -> str:
+    """Return the text of a page with doubtful words marked."""
+    rows = []
+    for line in page.lines:
+        words = []
+        for word in line.words:
+            least = min((c.confidence for c in word.characters), default=word.confidence)
+            words.append(word.text + "[?]" * (least < doubtful))
+        rows.append(" ".join(words))
+    return "\n".join(rows)
+
+
+def _write(target: Path, page: Any, image: Any, layout: str, doubtful: float | None) -> None:
+    if layout == "pdf":
+        from hwsk.documents import save_pdf
+
+        save_pdf(target, [page], [image])
+        return
+    target.write_text(_as_text(page, layout, doubtful) + "\n", "utf-8", newline="\n")

@@ -1,0 +1,105 @@
+"""`hwsk read`: pages to text and files; a bad one does not stop the others."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from lines_of_pages import draw_page
+from PIL import Image
+
+import hwsk
+from hwsk.cli import main
+from hwsk.documents import LineSegmenter, Page, PageReader
+from hwsk.recognition import CTCRecognizer
+
+TEXTS = ["no one", "on one", "none on", "noon"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("read")
+    drawn = [draw_page(TEXTS, seed=seed, size=(300, 400)) for seed in range(3)]
+    images, truth = zip(*drawn, strict=True)
+    segmenter = LineSegmenter(
+        resolution=300, channels=(8, 16), crop_size=192, batch_size=4, max_epochs=25, lr=0.01,
+        orient=False, random_state=0,  # such words have no ascenders
+    )  # fmt: skip
+    recognizer = CTCRecognizer(
+        height=16, channels=(8, 16, 16), dense_units=32, hidden_units=32, num_layers=1,
+        max_epochs=40, batch_size=8, lr=0.01, random_state=0,
+    )  # fmt: skip
+    hwsk.save(PageReader(segmenter, recognizer).fit(images, truth), folder / "reader.hwsk")
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"page{i}.png")
+    frames = [Image.fromarray(image) for image in images[:2]]
+    frames[0].save(folder / "two.tif", save_all=True, append_images=frames[1:])
+    (folder / "bad.png").write_bytes(b"no image")
+    return folder
+
+
+def run(folder, *arguments):
+    names = [str(folder / each) if (folder / each).exists() else each for each in arguments]
+    return CliRunner().invoke(main, ["read", "--model", str(folder / "reader.hwsk"), *names])
+
+
+def test_text_is_printed(folder):
+    result = run(folder, "page0.png")
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) >= 2
+
+
+def test_doubtful_words_are_marked(folder):
+    result = run(folder, "page0.png", "--doubtful", "1")
+    words = result.stdout.split()
+    assert words, result.output
+    assert all(word.endswith("[?]") for word in words)
+
+
+def test_a_bad_page_does_not_stop_the_others(folder, tmp_path):
+    out = tmp_path / "out"
+    result = run(folder, "page0.png", "bad.png", "two.tif", "-f", "page", "-o", str(out))
+    assert result.exit_code == 1
+    assert "bad.png" in result.stderr and "1 files or pages could not be read" in result.stderr
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["page0.page.xml", "two-001.page.xml", "two-002.page.xml"]
+    assert Page.load(out / "page0.page.xml").lines
+
+
+@pytest.mark.parametrize("layout", ["json", "hocr", "alto", "txt"])
+def test_formats(folder, tmp_path, layout):
+    result = run(folder, "page1.png", "-f", layout, "-o", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    [path] = (tmp_path / "out").iterdir()
+    content = path.read_text()
+    if layout == "json":
+        assert json.loads(content)["width"] == 400
+    assert content.startswith({"json": "{", "hocr": "<", "alto": "<", "txt": ""}[layout])
+
+
+def test_a_searchable_pdf(folder, tmp_path):
+    pdfium = pytest.importorskip("pypdfium2")
+    result = run(folder, "page1.png", "-f", "pdf", "-o", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    with pdfium.PdfDocument(tmp_path / "out" / "page1.pdf") as pdf:
+        assert len(pdf) == 1
+
+
+def test_files_are_not_overwritten_unasked(folder, tmp_path):
+    out = tmp_path / "out"
+    assert run(folder, "page0.png", "-o", str(out)).exit_code == 0
+    again = run(folder, "page0.png", "-o", str(out))
+    assert again.exit_code == 1 and "--force overwrites" in again.stderr
+    assert run(folder, "page0.png", "-o", str(out), "--force").exit_code == 0
+
+
+def test_a_blank_page_is_named(folder, tmp_path):
+    Image.fromarray(np.full((200, 300), 255, np.uint8)).save(tmp_path / "blank.png")
+    result = run(folder, str(tmp_path / "blank.png"))
+    assert "no handwritten line was found" in result.stderr
+
+
+def test_what_does_not_go_together_is_refused(folder):
+    assert run(folder, "page0.png", "-f", "pdf").exit_code == 2
+    result = run(folder, "page0.png", "-f", "alto", "--doubtful", "0.5")
+    assert result.exit_code == 2 and "plain text" in result.stderr

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from hwsk._training.batches import Augmentation, WidthBatches
-from hwsk.documents._elements import Line, Points
+from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.networks.segmentation import (
     ABOVE,
     BASELINE,
@@ -64,7 +64,8 @@ def shape_line(line: Line, name: str) -> LineShape:
     if line.polygon is None and line.baseline is None:
         raise ValueError(f"{name} has neither baseline nor polygon: there is nothing to learn")
     if line.baseline is None:
-        left, top, right, bottom = line.box
+        assert line.polygon is not None  # or the line was refused above
+        left, top, right, bottom = bounding_box(line.polygon)
         y = bottom - (bottom - top) / 4
         return LineShape(
             np.array([[left, y], [right, y]]), line.polygon, 0.75 * (bottom - top), bottom - y
@@ -182,7 +183,7 @@ class PageInks:
         return ink
 
 
-class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
+class PageCrops(Dataset[tuple[Ink, Any]]):
     """Hold pages and lines; each sample is a random part of a page at a random scale and skew.
 
     Parameters
@@ -203,7 +204,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
         Decides, with the epoch, order and crops.
     """
 
-    widths = None
+    widths: NDArray[np.int64] | None = None
 
     def __init__(
         self,
@@ -298,7 +299,7 @@ class PageCrops(Dataset[tuple[NDArray[np.float32], Any]]):
 def _degrade(image: Ink, rng: np.random.Generator) -> Ink:
     """Vary strength and sharpness of the ink; add ruling, dark edges and noise."""
     chances = rng.random(6)
-    ink = image.astype(np.float32) * float(rng.uniform(0.45, 1.2))
+    ink: NDArray[Any] = image.astype(np.float32) * float(rng.uniform(0.45, 1.2))
     if chances[0] < 0.2:
         ink = np.maximum(ink, _ruling(image.shape[0], rng) * float(rng.uniform(30, 200)))
     if chances[1] < 0.3:
@@ -306,7 +307,7 @@ def _degrade(image: Ink, rng: np.random.Generator) -> Ink:
     if chances[2] < 0.1:
         ink = cv2.dilate(ink, np.ones((2, 2), np.uint8))
     if chances[3] < 0.12:
-        edge = np.rot90(ink, rng.integers(4))[: int(rng.integers(4, 30))]  # a view of one side
+        edge = np.rot90(ink, int(rng.integers(4)))[: int(rng.integers(4, 30))]  # a view of one side
         edge[:] = float(rng.uniform(120, 255))
     if chances[4] < 0.5:
         ink += rng.normal(0, float(rng.uniform(2, 25)), ink.shape).astype(np.float32)

@@ -34,7 +34,8 @@ def outline_lines(ink: NDArray[np.uint8], traces: Sequence[Trace]) -> list[Point
         In pixels of the network.
     """
     height, width = ink.shape
-    half = cv2.resize(ink, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    smaller = max(1, width // 2), max(1, height // 2)
+    half = np.asarray(cv2.resize(ink, smaller, interpolation=cv2.INTER_AREA), np.uint8)
     x = np.arange(half.shape[1]) * 2 + 1.0
     levels = [trace.at(x) for trace in traces]
     tops = [level - _TALLEST * t.above for level, t in zip(levels, traces, strict=True)]

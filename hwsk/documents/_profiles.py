@@ -109,13 +109,14 @@ def _profiles(is_ink: NDArray[np.bool_]) -> list[tuple[int, int, NDArray[np.floa
 
 def _line_distance(profiles: list[tuple[int, int, NDArray[np.float64]]]) -> float:
     """Estimate the distance of lines: the first peak of the autocorrelation of the profiles."""
-    total = 0.0
+    total = np.zeros(0)
     for _, _, profile in profiles:
         centered = profile - profile.mean()
         power = np.abs(np.fft.rfft(centered, 2 * len(centered))) ** 2
-        total = total + np.fft.irfft(power)[: len(centered)]
+        correlation = np.fft.irfft(power)[: len(centered)]
+        total = total + correlation if len(total) else correlation
     low, high = (int(value) for value in _LINE_HEIGHTS)
-    part = np.asarray(total)[low : high + 1]
+    part = total[low : high + 1]
     peaks = find_peaks(part)[0]
     if not len(peaks):
         return 40.0

@@ -291,7 +291,7 @@ def _enter_text(line: Line, record: dict[str, Any]) -> None:
     line.words = []
     characters = iter(record["characters"])
     for word in record["words"]:
-        letters = []
+        letters: list[Character] = []
         while len(letters) < len(word["text"]):
             found = next(characters)
             if not found["text"].isspace():

@@ -123,7 +123,7 @@ class PageDisplay:
                 color="tab:blue", fontsize=7,
             )  # fmt: skip
             if show_text and line.text:
-                above = top if line.polygon is None else line.box[1]
+                above = top if line.polygon is None else bounding_box(line.polygon)[1]
                 ax.annotate(
                     line.text, (left, above), color="tab:blue", fontsize=7, va="center",
                     parse_math=False,

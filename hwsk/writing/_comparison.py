@@ -9,8 +9,8 @@ from itertools import accumulate
 from rapidfuzz.distance import Levenshtein
 
 # Characters that are the same mark of the pen, whatever the font has. Capitals that differ from
-# their small letter in size alone can't be told in a word of its own, nor can 0 from O or 1 from l:
-# the context decides there, and the reader may know less of it than a person.
+# their small letter in size alone are ambiguous in a word, and so are 0 and O, 1 and l: a person
+# goes by the context, of which the reader may know less.
 _SAME = {
     **{capital: capital.lower() for capital in "CKOPSUVWXZ"},
     **dict.fromkeys("0", "o"),

@@ -64,7 +64,7 @@ def write_lines(
     reader : estimator, str, path or None, default="iam-lines"
         Recognizes images of lines: its `predict` takes grey images with dark ink and returns
         strings. A string is the name or the file of a model, for :func:`hwsk.load`. None writes
-        each line once and checks nothing: text may be lost, and nobody is told.
+        each line once and checks nothing: text may be lost without a word.
     prime : (strokes, text), or list of such, default=None
         The hand to write in, or one for each text. None: another hand for each.
     bias : float, default=None

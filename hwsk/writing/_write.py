@@ -91,7 +91,7 @@ def write(
         A fitted synthesizer.
     reader : estimator, str, path or None, default="iam-lines"
         Recognizes images of lines, so that every word is legible: see :func:`write_lines`. None
-        writes each line once and checks nothing: text may be lost, and nobody is told.
+        writes each line once and checks nothing: text may be lost without a word.
     prime : (strokes, text), or list of such, default=None
         The hand to write in: a line of it, as an array (T, 3), and what it says. Of several hands
         each writes what stands between two blank lines, in turn. None: a hand that the synthesizer

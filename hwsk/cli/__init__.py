@@ -11,8 +11,6 @@ from hwsk.cli._training import evaluate, train
 from hwsk.cli._verification import compare, verify
 from hwsk.cli._writing import write
 
-__all__ = ["main"]
-
 for _command in (
     demo,
     read,

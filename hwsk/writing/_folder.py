@@ -62,12 +62,29 @@ def write_folder(
         A line each.
     folder : str or path
         Where to; it must be new or empty.
-    synthesizer, reader, prime, bias, tolerance, tries, unsupported, random_state
-        As in :func:`write_lines`.
+    synthesizer : HandwritingSynthesizer
+        A fitted synthesizer.
+    reader : estimator, str, path or None, default="iam-lines"
+        Recognizes images of lines: see :func:`write_lines`. None checks nothing.
+    prime : (strokes, text), or list of such, default=None
+        The hand to write in, or one for each text. None: another hand for each.
     height : int, default=96
         Height of the images in pixels.
+    bias : float, default=None
+        How neatly to write at first, from 0 upwards; None leaves it to the synthesizer.
+    tolerance : float, default=0.0
+        Share of a word's characters that may be misread, in [0, 1). Larger values take fewer
+        tries.
+    tries : int, default=4
+        How often a whole line is sampled at most, as long as more than half of its words are
+        missing. Larger values leave fewer words to be written alone.
     on_failure : {"error", "warn", "ignore"}, default="error"
         What happens, once all lines are done, if some were left out.
+    unsupported : {"error", "replace"}, default="error"
+        What happens to characters that the synthesizer has never seen: an error names them, or
+        they are replaced, with one warning; see :func:`write_lines`.
+    random_state : int, RandomState instance or None, default=None
+        Decides the writing.
     verbose : bool, default=False
         Whether to show a progress bar.
 

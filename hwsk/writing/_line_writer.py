@@ -29,9 +29,26 @@ _BIAS_STEP, _MOST_BIAS = 0.25, 2.0  # each round writes more neatly
 
 
 class WrittenLines(NamedTuple):
-    """Lines as strokes, what they say, how they are read, and the `Legibility` of all.
+    """Hold lines as strokes, with what was read of them.
 
-    Without a reader, `readings` and `legibility` are None.
+    Parameters
+    ----------
+    strokes : list of ndarray of shape (T, 3)
+        The lines, float32.
+    texts : list of str
+        What they say.
+    readings : list of str or None
+        What was recognized of each; None without a reader.
+    legibility : Legibility or None
+        How many words were recognized; None without a reader.
+
+    Examples
+    --------
+    >>> import hwsk
+    >>> from hwsk.writing import write_lines
+    >>> synthesizer = hwsk.load("synthesizer")  # doctest: +SKIP
+    >>> write_lines(["one line"], synthesizer).readings  # doctest: +SKIP
+    ['one line']
     """
 
     strokes: list[Strokes]

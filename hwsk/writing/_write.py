@@ -120,8 +120,18 @@ def write(
         Colour of the ink: a name or ``#rrggbb``, as in CSS.
     paper : str, default="white"
         Colour of the paper.
-    tolerance, tries, on_failure, unsupported
-        How words are checked, and what happens if they can't be written: see :func:`write_lines`.
+    tolerance : float, default=0.0
+        Share of a word's characters that may be misread, in [0, 1). Larger values take fewer
+        tries.
+    tries : int, default=4
+        How often a whole line is sampled at most, as long as more than half of its words are
+        missing. Larger values leave fewer words to be written alone.
+    on_failure : {"error", "warn", "ignore"}, default="error"
+        What happens when words were not recognized in the end. With "warn" and "ignore" the best
+        sample is taken; all such words are in `legibility.unread` of the result.
+    unsupported : {"error", "replace"}, default="error"
+        What happens to characters that the synthesizer has never seen: an error names them, or
+        they are replaced, with one warning; see :func:`write_lines`.
     random_state : int, RandomState instance or None, default=None
         Decides the writing and its place.
     verbose : bool, default=False

@@ -20,7 +20,7 @@ from small_words import draw_words, small_recognizer
 import hwsk
 from hwsk.metrics import expected_calibration_error, read_right
 from hwsk.preprocessing import HeightNormalizer
-from hwsk.recognition import NgramLanguageModel, predict_details
+from hwsk.recognition import CTCDecoder, NgramLanguageModel, predict_details
 from hwsk.recognition._details import Found, describe, find_characters
 from hwsk.recognition._lines import _tilt
 
@@ -187,11 +187,11 @@ def test_before_fit():
 
 def test_details_of_other_decoders(reader):
     model = NgramLanguageModel(order=2).fit(["cb", "bc"])
-    for params in (
-        {"decoder": "beam", "language_model": model, "lm_weight": 3.0},
-        {"decoder": "lexicon", "lexicon": ["ab", "bca"]},
+    for decoder in (
+        CTCDecoder(language_model=model, lm_weight=3.0),
+        CTCDecoder(lexicon=["ab", "bca"]),
     ):
-        decoding = copy.copy(reader).set_params(**params)
+        decoding = copy.copy(reader).set_params(decoder=decoder)
         records = decoding.predict_details(UNSEEN)
         assert [record["text"] for record in records] == decoding.predict(UNSEEN).tolist()
     # what the lexicon has made of a word is not what the network saw

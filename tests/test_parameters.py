@@ -8,13 +8,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 ROOT = Path(__file__).parents[1]
 
-OF_THE_DECODER = "CTCRecognizer passes it on to its CTCDecoder"
 OTHER_MEANING = {
-    "beam_width": OF_THE_DECODER,
-    "decoder": OF_THE_DECODER,
-    "language_model": OF_THE_DECODER,
-    "lexicon": OF_THE_DECODER,
-    "word_bonus": OF_THE_DECODER,
+    "method": "each class has its own",
     "random_state": "each class says what is drawn",
     "test_augmentations": "CTCRecognizer tilts lines by itself, the others use `augment`",
 }

@@ -173,19 +173,31 @@ def test_without_a_reader_each_line_is_written_once():
     assert len(synthesizer.calls) == 1
 
 
-def test_words_alone_are_in_the_hand_of_their_line():
+def test_words_alone_are_in_the_hand_of_their_line_and_in_any_hand_at_last():
+    def write(prime):
+        synthesizer.calls.clear()
+        write_lines(
+            ["Zoe was"],
+            synthesizer,
+            CountPoints(),
+            prime=prime,
+            on_failure="ignore",
+            random_state=0,
+        )
+        whole = [primes for texts, primes, _ in synthesizer.calls if texts == ["Zoe was"]]
+        alone = [primes for texts, primes, _ in synthesizer.calls if texts == ["Zoe"] * 4]
+        assert len(whole) + len(alone) == len(synthesizer.calls) and len(alone) == 6
+        assert alone[3:] == [None] * 3
+        return whole, alone[:3]
+
     synthesizer = Bars(0, ["Zoe"])
     hand = synthesizer._line("dark", np.random.default_rng(0)), "dark"
-    write_lines(
-        ["Zoe was"], synthesizer, CountPoints(), prime=hand, on_failure="ignore", random_state=0
-    )
-    assert synthesizer.calls[-1][0] == ["Zoe"] * 4
-    for _, primes, _ in synthesizer.calls:
+    whole, alone = write(hand)
+    for primes in [*whole, *alone]:
         assert all(said == "dark" and strokes is hand[0] for strokes, said in primes)
-    synthesizer.calls.clear()
-    write_lines(["Zoe was"], synthesizer, CountPoints(), on_failure="ignore", random_state=0)
-    assert synthesizer.calls[0][1] is None
-    assert {said for _, primes, _ in synthesizer.calls[1:] for _, said in primes} == {"Zoe was"}
+    whole, alone = write(None)
+    assert whole[0] is None
+    assert {said for primes in [*whole[1:], *alone] for _, said in primes} == {"Zoe was"}
 
 
 def test_random_state_decides_lines():

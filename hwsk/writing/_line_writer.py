@@ -24,7 +24,8 @@ HEIGHT = 96  # pixels of the images that the reader is given
 _BATCH = 64  # lines that are sampled at once
 _FEW = 0.5  # of a line's words: so many are written alone, rather than with the line
 _ALONE = 4  # samples of a word that are drawn at once
-_ALONE_ROUNDS = 3
+_ALONE_ROUNDS = 6
+_IN_HAND = 3  # of these rounds write in the line's hand, the others in any: that is more legible
 _BIAS_STEP, _MOST_BIAS = 0.25, 2.0  # each round writes more neatly
 
 
@@ -198,7 +199,7 @@ class LineWriter:
         for attempt in range(_ALONE_ROUNDS):
             missing = [(line, i) for line in lines for i in line.missing()]
             for start in range(0, len(missing), _BATCH // _ALONE):
-                self._write_alone(missing[start : start + _BATCH // _ALONE], attempt + 1)
+                self._write_alone(missing[start : start + _BATCH // _ALONE], attempt)
                 bar.n = _count_right(all_lines)
                 bar.refresh()
         for start in range(0, len(lines), _BATCH):
@@ -207,7 +208,8 @@ class LineWriter:
     def _write_alone(self, missing: list[tuple[_Line, int]], attempt: int) -> None:
         repeated = [(line, i) for line, i in missing for _ in range(_ALONE)]
         texts = [line.words[i] for line, i in repeated]
-        samples = self.sample(texts, [line.hand for line, _ in repeated], attempt)
+        hands = [line.hand if attempt < _IN_HAND else None for line, _ in repeated]
+        samples = self.sample(texts, hands, attempt % _IN_HAND + 1)
         for (line, i), text, strokes, reading in zip(
             repeated, texts, samples, self.read(samples), strict=True
         ):

@@ -52,8 +52,9 @@ def write_lines(
     """Write lines so that a reader recognizes every word.
 
     Each line is sampled, drawn and read. A line with many misread words is sampled again as a
-    whole; few words are sampled alone, up to 12 times, more neatly each time. The line is put
-    together from the words that were read right. A word that never is counts as unread.
+    whole; few words are sampled alone, up to 24 times, more neatly each time, and half of the
+    times in any hand, which is more legible than a given one. The line is put together from the
+    words that were read right. A word that never is counts as unread.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ Points = NDArray[np.float64]
 
 _USUAL_GAP = 0.9  # x-heights between two words
 _WIDEST = 6.0  # x-heights; a wider gap is a slip of the pen
+_RESIZED = 0.8, 1.25  # how far a word is brought to the size of the others: few letters say little
 _UNEVEN = 4.0  # times the usual width of a character: such a word was cut in a wrong place
 
 
@@ -82,10 +83,11 @@ def join_words(words: Sequence[Word]) -> NDArray[np.float32]:
     placed: list[Points] = []
     right = 0.0
     for number, word in enumerate(words):
+        scale = float(np.clip(size / word.x_height, *_RESIZED)) if word.x_height > 0 else 1.0
         if number:
             right += word.gap if 0 < word.gap < 2 * usual else usual
-        placed += [stroke + [right, 0] for stroke in word.strokes]
-        right += word.width
+        placed += [stroke * scale + [right, 0] for stroke in word.strokes]
+        right += word.width * scale
     points = np.concatenate(placed)
     lifted = np.zeros(len(points))
     lifted[np.cumsum([len(stroke) for stroke in placed]) - 1] = 1

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from lines_of_pages import draw_page
 from PIL import Image
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 import hwsk
 from hwsk.documents import Line, LineSegmenter, Page, PageReader, Region, cut_lines
+from hwsk.metrics import character_error_rate
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import CTCRecognizer
 
@@ -47,17 +49,31 @@ def reader():
     return reader
 
 
+class KnownLines(BaseEstimator):
+    """A segmenter that knows the lines: reading is tested without what a network has learnt."""
+
+    def __init__(self, truth=()):
+        self.truth = truth
+
+    def fit(self, X, y):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def segment(self, image):
+        lines = [Line("", line.baseline, line.polygon) for line in self.truth[0].lines]
+        return [Region(lines)]
+
+
 def test_text_and_places(reader):
-    images, truth = pages(2, first=20)
-    # As good as where the lines are known: this recognizer has hardly learnt to read.
-    cut = [
-        line
-        for image, page in zip(images, truth, strict=True)
-        for line in cut_lines(image, page.lines)
-    ]
-    known = reader.recognizer_.score(cut, [line.text for page in truth for line in page.lines])
-    assert reader.score(images, truth) > known - 0.3
-    assert reader.score(images, [page.to_text() for page in truth]) == reader.score(images, truth)
+    images, truth = pages(1, first=20)
+    cut = cut_lines(images[0], truth[0].lines)
+    known = [" ".join(text.split()) for text in reader.recognizer_.predict(cut)]
+    reader = PageReader(KnownLines(truth), reader.recognizer_)
+    assert list(reader.predict(images)) == ["\n".join(known)]
+    right = 1 - character_error_rate([truth[0].to_text()], ["\n".join(known)])
+    assert reader.score(images, truth) == reader.score(images, [truth[0].to_text()]) == right
     [page] = reader.read(images[0])
     assert (page.width, page.height) == (500, 420)
     line = next(line for line in page.lines if len(line.words) > 1)

@@ -286,7 +286,7 @@ class LineSegmenter(NetworkEstimator):
         if turned:
             ink = np.ascontiguousarray(np.rot90(ink, -turned))
             maps, _ = self._run(ink)
-        traces = trace_lines(maps, self.threshold)
+        traces = trace_lines(maps, self.threshold) if ink.any() else []
         if len(traces) >= _FEW:
             found = float(np.median([trace.above + trace.below for trace in traces]))
             factor = self.line_height_ / found

@@ -116,8 +116,11 @@ def read_iam(reader: Any, pages: Any) -> None:
     rng = np.random.default_rng(0)
     rows = rng.integers(len(n), size=(1000, len(n)))
     low, high = np.percentile(difference[rows].mean(axis=1), [2.5, 97.5])
+    of_pages = np.array(edits[0])[rows].sum(axis=1) / n[rows].sum(axis=1)
+    lowest, highest = np.percentile(of_pages, [2.5, 97.5])
     print(
-        f"iam: CER of pages {sum(edits[0]) / n.sum():.3%}, of official boxes "
+        f"iam: CER of pages {sum(edits[0]) / n.sum():.3%} [{lowest:.3%}, {highest:.3%}], "
+        f"of official boxes "
         f"{sum(edits[1]) / n.sum():.3%}, difference {difference.mean():.3%} "
         f"[{low:.3%}, {high:.3%}], {len(n)} pages, {seconds / len(n):.2f} s a page, found and read",
         flush=True,

@@ -94,7 +94,7 @@ def test_strokes_rasterize_to_the_image():
     for i, strokes in enumerate(data.strokes):
         style = data.style.iloc[i]
         drawn = StrokeRasterizer(
-            height=48, margin=3, pen_width=style["pen_width"], ink=int(style["ink"])
+            height=48, margin=3, pen_width=style["pen_width"], ink_level=int(style["ink"])
         ).fit_transform([strokes])[0]
         np.testing.assert_array_equal(drawn, data.images[i])
 

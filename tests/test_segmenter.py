@@ -171,6 +171,14 @@ def test_nothing_has_no_order():
     assert order_lines([]) == []
 
 
+def test_the_rest_of_a_line_that_was_cut_is_no_marginal_note():
+    lines = boxes(
+        (46, 177, 768, 223), (46, 237, 169, 271), (63, 298, 521, 336), (546, 299, 715, 342),
+        (43, 420, 201, 452),
+    )  # fmt: skip
+    assert order_lines(lines) == [("paragraph", [0, 1, 2, 3, 4])]
+
+
 # Matching
 
 

@@ -64,10 +64,10 @@ def test_pen_width_ink_and_antialiasing():
     upright = from_points([[0, 0], [0, 50]])
     widths = []
     for width in (1, 2, 3.5, 6):
-        row = draw(upright, height=64, pen_width=width, ink=40)[32].astype(float)
+        row = draw(upright, height=64, pen_width=width, ink_level=40)[32].astype(float)
         widths.append(((255 - row) / 215).sum())
     np.testing.assert_allclose(widths, [1, 2, 3.5, 6], atol=0.3)
-    assert draw(upright, ink=40).min() == 40
+    assert draw(upright, ink_level=40).min() == 40
     assert len(np.unique(draw(CROSS))) > 8
 
 

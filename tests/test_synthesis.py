@@ -447,7 +447,7 @@ def test_other_bad_input(synthesizer, predictor):
         tiny(HandwritingSynthesizer).fit(TEXTS[:3], STROKES[:2])
     with pytest.raises(ValueError, match="y is None; pass the strokes"):
         tiny(HandwritingSynthesizer).fit(TEXTS[:3], None)
-    with pytest.raises(ValueError, match="texts are written by strokes"):
+    with pytest.raises(ValueError, match="strokes in row 0 have shape"):
         tiny(HandwritingSynthesizer).fit(TEXTS[:3], np.ones(3))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hwsk.documents._elements import Box
 
 _GUTTER = 0.3  # heights of a line: the least width of what separates columns
+_GAP = 1.5  # the same beside a single row: what is nearer is the rest of a line that was cut
 _OVERLAP = 0.3  # of the height of the text beside it, that a column shares with it
 _NOTE = 0.45  # of the width of the text: a narrower column is a marginal note
 _FEWER = 0.7  # of the lines of the text that a marginal note may have
@@ -82,6 +83,8 @@ def _find_gutter(boxes: Boxes, lines: list[int]) -> tuple[list[int], list[int]] 
             return None
         left = [lines[i] for i in order[: k + 1]]
         right = [lines[i] for i in order[k + 1 :]]
+        if gaps[k] < _GAP * height and min(len(_rows(boxes, side)) for side in (left, right)) == 1:
+            continue
         if max(len(left), len(right)) > 1 and _stand_beside(boxes, left, right):
             return left, right
     return None

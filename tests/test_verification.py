@@ -434,11 +434,11 @@ def test_metric_takes_embeddings(words, fitted):
 
 def test_search_over_samples_and_over_pairs(words, pairs):
     base = SiameseVerifier(**{**SMALL, "max_epochs": 1})
-    search = GridSearchCV(base, {"margin": [0.5, 1.0]}, cv=GroupKFold(2), error_score="raise")
+    search = GridSearchCV(base, {"loss_margin": [0.5, 1.0]}, cv=GroupKFold(2), error_score="raise")
     search.fit(words.images, words.writer, groups=words.writer)
     assert search.cv_results_["mean_test_score"].min() > 0.5
     rows, same = pairs
-    by_name = GridSearchCV(base, {"margin": [0.5]}, cv=2, scoring="roc_auc", error_score="raise")
+    by_name = GridSearchCV(base, {"loss_margin": [0.5]}, cv=2, scoring="roc_auc", error_score="raise")
     assert by_name.fit(words.images[rows], same).best_score_ > 0.5
 
 

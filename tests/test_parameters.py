@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 OTHER_MEANING = {
     "method": "each class has its own",
+    "n_jobs": "PageReader reads whole pages in processes, networks prepare samples in them",
     "random_state": "each class says what is drawn",
     "test_augmentations": "CTCRecognizer tilts lines by itself, the others use `augment`",
 }
@@ -17,6 +18,7 @@ OTHER_KIND = {
     "class_weight": "MultiTaskClassifier has one for each column of y",
     "margin": "an int counts pixels, a float is a fraction of the height",
     "method": "each class has its own",
+    "recognizer": "PageReader clones and fits it, SpellingCorrector takes it as it is",
     "size": "a character is as high as wide, a signature is not",
 }
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 OTHER_MEANING = {
     "method": "each class has its own",
     "n_jobs": "PageReader reads whole pages in processes, networks prepare samples in them",
+    "recognizer": "SpellingCorrector also takes a decoder, or None for texts",
     "random_state": "each class says what is drawn",
     "test_augmentations": "CTCRecognizer tilts lines by itself, the others use `augment`",
 }

@@ -1,11 +1,11 @@
-"""Train a recognizer on generated handwriting in some minutes: `hwsk demo`."""
+"""Learn to read generated handwriting from scratch, in some minutes."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 import sys
-import time
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from sklearn.neighbors import NearestNeighbors
 
 import hwsk
+from hwsk._demo.html import Section, code, figure, table
 from hwsk.datasets import make_handwriting
 from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate
 from hwsk.recognition import CTCRecognizer
@@ -28,27 +29,15 @@ through years where much your way well down should because each just those
 """
 YOUR_OWN = """\
     import hwsk
-    model = hwsk.CTCRecognizer(verbose=1).fit(*hwsk.datasets.load_lines("LINES", return_X_y=True))
+    X, y = hwsk.datasets.load_lines("LINES", return_X_y=True)
+    model = hwsk.CTCRecognizer(verbose=1).fit(X, y)
     print(model.predict(["another_line.png"]))
 
 LINES is a folder of a1.png with its transcript in a1.gt.txt, and so on, or a CSV of path,text."""
 
 
-def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print) -> None:
-    """Run the demo.
-
-    Parameters
-    ----------
-    output : path
-        Folder for `reading.png`, `line.png` and `model.hwsk`; made if need be.
-    quick : bool, default=False
-        Take a tenth of the data and of the training.
-    echo : callable, default=print
-        Where the report goes, line by line.
-    """
-    start = time.perf_counter()
-    output.mkdir(parents=True, exist_ok=True)
-
+def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
+    """Train a recognizer, judge it on writers whom it never saw, save it and say how to go on."""
     n_samples, n_writers = (150, 15) if quick else (3000, 300)
     echo(f"Making {n_samples} pieces of handwriting by {n_writers} writers ...")
     rng = np.random.default_rng(0)
@@ -79,6 +68,7 @@ def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print
     }
 
     echo("\nOn the unseen writers       characters wrong (95% interval)   words wrong")
+    rows = []
     for name, read in readings.items():
         cer = character_error_rate(y_unseen, read)
         low, high = bootstrap_interval(
@@ -86,6 +76,7 @@ def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print
         )
         wer = word_error_rate(y_unseen, read)
         echo(f"  {name:24}  {cer:8.1%}  ({low:.1%} to {high:.1%}) {wer:20.1%}")
+        rows.append([name, f"{cer:.1%} ({low:.1%} to {high:.1%})", f"{wer:.1%}"])
 
     echo("\nSome of their lines, and how they were read:")
     shown = slice(0, 8)
@@ -95,24 +86,41 @@ def run(output: Path, *, quick: bool = False, echo: Callable[[str], Any] = print
     hwsk.save(model, output / "model.hwsk")
     (output / "line.png").write_bytes(cv2.imencode(".png", X_unseen[0])[1].tobytes())
     echo(f"\nThe model:    {output / 'model.hwsk'}")
-    _draw(model, X_unseen[shown], y_unseen[shown], output / "reading.png", echo)
+    drawn = _draw(model, X_unseen[shown], y_unseen[shown], output / "reading.png", echo)
     program = ["hwsk"] if shutil.which("hwsk") else [sys.executable, "-m", "hwsk"]
     files = [(output / name).as_posix() for name in ("model.hwsk", "line.png")]
     echo(f"\nRead one unseen line with it:\n\n    {shlex.join([*program, 'recognize', *files])}")
     echo(f"\nThe same with lines of your own (minutes to hours):\n\n{YOUR_OWN}")
-    echo(f"\nDone in {time.perf_counter() - start:.0f} seconds.")
+    shown_html = (
+        figure(
+            output / "reading.png",
+            "lines and how they were read",
+            "Lines of writers whom the recognizer never saw, and how it read them.",
+        )
+        if drawn
+        else ""
+    )
+    return Section(
+        "It learns from scratch",
+        "",
+        f"<p>From {len(X)} generated lines, tested on {len(set(writers))} other writers:</p>"
+        + table(rows, ("", "characters wrong (95% interval)", "words wrong"))
+        + shown_html
+        + code(textwrap.dedent(YOUR_OWN)),
+    )
 
 
-def _draw(model: Any, X: Any, y: Any, path: Path, echo: Callable[[str], Any]) -> None:
+def _draw(model: Any, X: Any, y: Any, path: Path, echo: Callable[[str], Any]) -> bool:
     from hwsk.plotting import ReadingDisplay
 
     try:
         display = ReadingDisplay.from_estimator(model, X, y)
     except ImportError as error:
         echo(f"No picture:   {error}")
-        return
+        return False
     display.figure_.savefig(path, dpi=150)
     echo(f"The picture:  {path}")
+    return True
 
 
 def _thumbnails(images: Any) -> NDArray[np.uint8]:

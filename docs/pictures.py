@@ -21,7 +21,13 @@ import hwsk
 from hwsk.datasets import make_handwriting, make_signatures
 
 STATIC = Path(__file__).parent / "_static"
-LETTER = "Dear Ada,\nthe machine came this morning.\nIt has read your letter, and\nwrote this answer.\nYours, Charles"
+LETTER = """\
+Dear Ada,
+the machine came this morning.
+It has read your letter, and
+wrote this answer.
+Yours, Charles
+"""
 CARD = (4.0, 2.2)  # inches
 BLUE, ORANGE, GREY = "#1f5fa8", "#c96a1b", "#5b6168"
 SENTENCES = ["there is some more time", "people would like another day", "the first letter came"]
@@ -57,7 +63,7 @@ def draw_reading(ax: Any, image: Any, page: Any, size: float) -> None:
 
 def draw_signatures(axes: Any, size: float) -> None:
     """Draw one reference beside two signatures, with the verdicts."""
-    made = make_signatures(2, n_genuine=2, n_forgeries=0, random_state=4)
+    made = make_signatures(2, n_genuine=2, n_forged=0, random_state=4)
     verifier = hwsk.load("signature-verifier")
     pairs = [[made.images[0], made.images[1]], [made.images[0], made.images[2]]]
     for (left, right), pair, p in zip(

@@ -73,7 +73,7 @@ print(reader.predict(["letter.png"])[0])"""
 
 def compare_signatures(output: Path) -> Section:
     """Compare signatures by two writers."""
-    made = make_signatures(2, n_genuine=2, n_forgeries=0, random_state=4)
+    made = make_signatures(2, n_genuine=2, n_forged=0, random_state=4)
     first, again, other = (made.images[i] for i in (0, 1, 2))
     verifier = hwsk.load("signature-verifier")
     probability = verifier.predict_proba([[first, again], [first, other]])[:, 1]

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import hwsk
-from hwsk._demo import _draw
+from hwsk._demo.learning import _draw
 from hwsk.cli import main
 from hwsk.cli._app import SECTIONS
 from hwsk.datasets import load_lines, make_handwriting
@@ -310,9 +310,15 @@ def test_help_comes_without_torch():
 def test_quick_demo(tmp_path):
     result = run("demo", "--quick", "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    for part in ("nearest training image", "CTCRecognizer", "interval", "load_lines", "Done in"):
+    for part in (
+        "writes a letter", "reads the page", "same writer, p =", "different writers, p =",
+        "6 of 6 lines", "nearest training image", "CTCRecognizer", "interval", "load_lines", "Done in",
+    ):  # fmt: skip
         assert part in result.stdout
-    assert cv2.imread(str(tmp_path / "out" / "reading.png")) is not None
+    for name in ("reading.png", "letter.png"):
+        assert cv2.imread(str(tmp_path / "out" / name)) is not None
+    page = (tmp_path / "out" / "demo.html").read_text(encoding="utf-8")
+    assert page.count("<section>") == 5 and page.count("data:image/png;base64,") >= 10
     assert run("info", tmp_path / "out" / "model.hwsk").exit_code == 0
     (command,) = (line for line in result.stdout.splitlines() if " recognize " in line)
     program, found = command.split(" recognize ")

@@ -23,10 +23,9 @@ from hwsk.datasets import make_handwriting, make_signatures
 STATIC = Path(__file__).parent / "_static"
 LETTER = """\
 Dear Ada,
-the machine came this morning.
-It has read your letter, and
-wrote this answer.
-Yours, Charles
+the machine has read your letter.
+This is its answer to you.
+Charles
 """
 CARD = (4.0, 2.2)  # inches
 BLUE, ORANGE, GREY = "#1f5fa8", "#c96a1b", "#5b6168"
@@ -42,7 +41,7 @@ def show(ax: Any, image: Any) -> None:
 def letter() -> Any:
     """Write the letter and give its image."""
     page = hwsk.writing.write(
-        LETTER, hwsk.load("synthesizer"), random_state=3, size=(120.0, 62.0), margin=7.0
+        LETTER, hwsk.load("synthesizer"), random_state=3, size=(120.0, 56.0), margin=7.0
     )
     with tempfile.TemporaryDirectory() as folder:
         page.save(Path(folder) / "letter.png", dpi=200)

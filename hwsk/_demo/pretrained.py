@@ -16,9 +16,10 @@ from hwsk.metrics import character_error_rate
 LETTER = """\
 Dear Ada,
 
-the machine came this morning in three boxes. It has read your letter and wrote this answer.
+the machine has read your letter.
+This is its answer to you.
 
-Yours, Charles
+Charles
 """
 DOUBTFUL = 0.8  # words less sure than this are marked
 SENTENCES = [
@@ -31,7 +32,7 @@ SENTENCES = [
 def write_letter(output: Path) -> Section:
     """Write a letter."""
     synthesizer = hwsk.load("synthesizer")
-    page = hwsk.writing.write(LETTER, synthesizer, random_state=3, size=(170.0, 75.0), margin=10.0)
+    page = hwsk.writing.write(LETTER, synthesizer, random_state=3, size=(120.0, 80.0), margin=9.0)
     page.save(output / "letter.svg")
     page.save(output / "letter.png")
     source = """

@@ -41,7 +41,7 @@ def show(ax: Any, image: Any) -> None:
 def letter() -> Any:
     """Write the letter and give its image."""
     page = hwsk.writing.write(
-        LETTER, hwsk.load("synthesizer"), random_state=3, size=(120.0, 56.0), margin=7.0
+        LETTER, hwsk.load("synthesizer"), random_state=3, size=(130.0, 64.0), margin=7.0
     )
     with tempfile.TemporaryDirectory() as folder:
         page.save(Path(folder) / "letter.png", dpi=200)

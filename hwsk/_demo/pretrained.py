@@ -32,7 +32,7 @@ SENTENCES = [
 def write_letter(output: Path) -> Section:
     """Write a letter."""
     synthesizer = hwsk.load("synthesizer")
-    page = hwsk.writing.write(LETTER, synthesizer, random_state=3, size=(120.0, 80.0), margin=9.0)
+    page = hwsk.writing.write(LETTER, synthesizer, random_state=3, size=(150.0, 98.0), margin=9.0)
     page.save(output / "letter.svg")
     page.save(output / "letter.png")
     source = """

@@ -23,10 +23,13 @@ from hwsk.datasets import make_handwriting, make_signatures
 STATIC = Path(__file__).parent / "_static"
 LETTER = """\
 Dear Ada,
-the machine has read your letter.
-This is its answer to you.
+
+the machine came this morning, and it has read your
+letter. This answer is in its own hand.
+
 Charles
 """
+TOP = 0.31  # of the page, which is all that is written on
 CARD = (4.0, 2.2)  # inches
 BLUE, ORANGE, GREY = "#1f5fa8", "#c96a1b", "#5b6168"
 SENTENCES = ["there is some more time", "people would like another day", "the first letter came"]
@@ -40,22 +43,20 @@ def show(ax: Any, image: Any) -> None:
 
 def letter() -> Any:
     """Write the letter and give its image."""
-    page = hwsk.writing.write(
-        LETTER, hwsk.load("synthesizer"), random_state=3, size=(130.0, 64.0), margin=7.0
-    )
+    page = hwsk.writing.write(LETTER, hwsk.load("synthesizer"), random_state=3)
     with tempfile.TemporaryDirectory() as folder:
-        page.save(Path(folder) / "letter.png", dpi=200)
+        page.save(Path(folder) / "letter.png", dpi=150)
         return cv2.imread(str(Path(folder) / "letter.png"), cv2.IMREAD_GRAYSCALE)
 
 
 def draw_reading(ax: Any, image: Any, page: Any, size: float) -> None:
     """Draw the baselines found, and under each line what was read."""
-    show(ax, image)
+    show(ax, image[: int(TOP * len(image))])
     for line in page.lines:
         baseline = np.asarray(line.baseline)
         ax.plot(*baseline.T, color=BLUE, linewidth=1)
         ax.text(
-            *baseline[0] + (0, 0.035 * image.shape[0]), line.text, color=BLUE, fontsize=size,
+            *baseline[0] + (0, 0.008 * image.shape[0]), line.text, color=BLUE, fontsize=size,
             va="top",
         )  # fmt: skip
 
@@ -138,7 +139,7 @@ def main() -> None:
     draw_reading(ax, image, page, 6)
     save(figure, "read.png")
     figure, ax = plt.subplots(figsize=CARD)
-    show(ax, image)
+    show(ax, image[: int(TOP * len(image))])
     save(figure, "write.png")
     figure, axes = plt.subplots(2, 2, figsize=CARD)
     draw_signatures(axes, 8)

@@ -16,8 +16,8 @@ from hwsk.metrics import character_error_rate
 LETTER = """\
 Dear Ada,
 
-the machine has read your letter.
-This is its answer to you.
+the machine came this morning, and it has read your
+letter. This answer is in its own hand.
 
 Charles
 """
@@ -32,7 +32,7 @@ SENTENCES = [
 def write_letter(output: Path) -> Section:
     """Write a letter."""
     synthesizer = hwsk.load("synthesizer")
-    page = hwsk.writing.write(LETTER, synthesizer, random_state=3, size=(150.0, 98.0), margin=9.0)
+    page = hwsk.writing.write(LETTER, synthesizer, random_state=3)
     page.save(output / "letter.svg")
     page.save(output / "letter.png")
     source = """

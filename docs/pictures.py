@@ -29,7 +29,7 @@ letter. This answer is in its own hand.
 
 Charles
 """
-TOP = 0.31  # of the page, which is all that is written on
+TOP = 0.36  # of the page, which is all that is written on
 CARD = (4.0, 2.2)  # inches
 BLUE, ORANGE, GREY = "#1f5fa8", "#c96a1b", "#5b6168"
 SENTENCES = ["there is some more time", "people would like another day", "the first letter came"]
@@ -43,7 +43,7 @@ def show(ax: Any, image: Any) -> None:
 
 def letter() -> Any:
     """Write the letter and give its image."""
-    page = hwsk.writing.write(LETTER, hwsk.load("synthesizer"), random_state=3)
+    page = hwsk.writing.write(LETTER, hwsk.load("synthesizer"), random_state=3, line_height=13.0)
     with tempfile.TemporaryDirectory() as folder:
         page.save(Path(folder) / "letter.png", dpi=150)
         return cv2.imread(str(Path(folder) / "letter.png"), cv2.IMREAD_GRAYSCALE)

@@ -438,7 +438,9 @@ def test_search_over_samples_and_over_pairs(words, pairs):
     search.fit(words.images, words.writer, groups=words.writer)
     assert search.cv_results_["mean_test_score"].min() > 0.5
     rows, same = pairs
-    by_name = GridSearchCV(base, {"loss_margin": [0.5]}, cv=2, scoring="roc_auc", error_score="raise")
+    by_name = GridSearchCV(
+        base, {"loss_margin": [0.5]}, cv=2, scoring="roc_auc", error_score="raise"
+    )
     assert by_name.fit(words.images[rows], same).best_score_ > 0.5
 
 

@@ -312,7 +312,8 @@ def test_quick_demo(tmp_path):
     assert result.exit_code == 0, result.output
     for part in (
         "writes a letter", "reads the page", "same writer, p =", "different writers, p =",
-        "6 of 6 lines", "nearest training image", "CTCRecognizer", "interval", "load_lines", "Done in",
+        "6 of 6 lines", "nearest training image", "CTCRecognizer", "interval", "load_lines",
+        "Done in",
     ):  # fmt: skip
         assert part in result.stdout
     for name in ("reading.png", "letter.png"):

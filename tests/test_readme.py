@@ -24,7 +24,6 @@ SMALLER = {
         "(X[:1000], y[:1000])": "(X[:200], y[:200])",
     },
     "docs/index.rst": {
-        "batch_size=16, lr=5e-3)": "batch_size=100, max_epochs=1)",
         "CTCRecognizer(verbose=1)": "CTCRecognizer(verbose=1, max_epochs=1)",
     },
 }
@@ -61,6 +60,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for i, (image, text) in enumerate(zip(made.images, made.text, strict=True)):
         save(f"my_lines/a{i}.png", image)
         (tmp_path / f"my_lines/a{i}.gt.txt").write_text(text + "\n", encoding="utf-8")
+    page = np.full((1754, 1240), 255, np.uint8)
+    for i, image in enumerate(make_handwriting(4, level="line", height=48, random_state=0).images):
+        page[200 + 90 * i : 248 + 90 * i, 100 : 100 + image.shape[1]] = image[:, :1100]
+    save("page.png", page)
     signatures = make_signatures(2, random_state=0)
     save("reference.png", signatures.images[0])
     save("questioned.png", signatures.images[1])

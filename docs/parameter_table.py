@@ -61,7 +61,8 @@ def collect() -> dict[str, list[Use]]:
             default = "" if parameter.default is parameter.empty else repr(parameter.default)
             meaning = re.match(r"(.*?(?<!e\.g)[.:;])( |$)", text)
             assert meaning is not None, f"{cls.__name__}.{name} has no sentence: {text!r}"
-            said = meaning[1].rstrip(":;.") + "."
+            said = re.sub(r"( \[\d+\]_)+", "", meaning[1])  # papers are listed with the class
+            said = said.rstrip(":;.") + "."
             uses[name].append(Use(cls, kind, default, said, constraints.get(name)))
     return dict(sorted(uses.items()))
 

@@ -49,7 +49,8 @@ def test_the_models_are_there():
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_model_is_small_and_has_a_card(path):
-    assert path.stat().st_size <= 8_000_000
+    segmenter = 5_000_000 if path.stem == "english-pages" else 0  # it holds another network
+    assert path.stat().st_size <= 8_000_000 + segmenter
     card = path.with_suffix(".md").read_text()
     assert "hwsk.load" in card
     assert "Research use" in card or "public" in card  # what the terms of the data are

@@ -1,8 +1,9 @@
-"""The Python of the README and of the landing page of the documentation runs as it is written."""
+"""The Python and the commands of README and landing page run as they are written."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from hwsk.cli import main
 from hwsk.datasets import make_handwriting, make_signatures
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +76,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     save("letter2.png", letter)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
+
+
+def test_commands_run_as_written(folder: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ hwsk (.*)$", text, flags=re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        result = CliRunner().invoke(main, shlex.split(command))
+        assert result.exit_code == 0, f"{command}: {result.output}"
+    assert (folder / "letter.svg").stat().st_size > 1000
+    assert list((folder / "out").iterdir())
 
 
 @pytest.mark.parametrize("name", SMALLER)

@@ -112,7 +112,7 @@ class HandwritingSynthesizer(StrokeDensity):
     One that has learnt it:
 
     >>> import hwsk
-    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> synthesizer = hwsk.load("synthesizer")  # doctest: +SKIP
     >>> synthesizer.predict(["Hello"])[0].shape  # doctest: +SKIP
     (146, 3)
     """

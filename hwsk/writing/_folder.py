@@ -111,7 +111,7 @@ def write_folder(
     >>> import hwsk
     >>> from hwsk.datasets import load_lines
     >>> from hwsk.writing import write_folder
-    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> synthesizer = hwsk.load("synthesizer")  # doctest: +SKIP
     >>> write_folder(["one line", "two lines"], "made", synthesizer)  # doctest: +SKIP
     >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
     """

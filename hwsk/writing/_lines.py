@@ -122,7 +122,7 @@ def write_lines(
     --------
     >>> import hwsk
     >>> from hwsk.writing import write_lines
-    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> synthesizer = hwsk.load("synthesizer")  # doctest: +SKIP
     >>> written = write_lines(["Dear Ada,"], synthesizer)  # doctest: +SKIP
     >>> written.legibility.first  # doctest: +SKIP
     1.0

@@ -177,7 +177,7 @@ def write(
     --------
     >>> import hwsk
     >>> from hwsk.writing import write
-    >>> synthesizer = hwsk.load("models/synthesizer.hwsk")  # doctest: +SKIP
+    >>> synthesizer = hwsk.load("synthesizer")  # doctest: +SKIP
     >>> sheets = write("Dear Ada,\\n\\nthank you.", synthesizer)  # doctest: +SKIP
     >>> sheets.save("letter.svg")  # doctest: +SKIP
     [PosixPath('letter.svg')]

@@ -53,7 +53,7 @@ def paper_tones(image: np.ndarray) -> np.ndarray:
 
 
 def measure(image: np.ndarray) -> dict[str, float]:
-    """What is no shape of the writing, of a cleaned image."""
+    """What is not a shape of the writing, of a cleaned image."""
     ink = (image < 128).astype(np.uint8)
     _, _, width, height = cv2.boundingRect(ink)
     depth = cv2.distanceTransform(np.pad(ink, 1), cv2.DIST_L2, 5)

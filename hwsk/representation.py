@@ -94,7 +94,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Notes
     -----
     Grey values have no Bernoulli distribution: "bernoulli" is cross-entropy, whose lower bounds
-    can be compared with each other, but are no likelihoods of grey images. A Gaussian's density
+    can be compared with each other, but are not likelihoods of grey images. A Gaussian's density
     may be above 1, so that a lower bound above 0 is right.
 
     References

@@ -134,12 +134,12 @@ def test_an_image_that_the_model_refuses_does_not_stop_the_others(folder):
     ("model", "message"),
     [
         ("missing.hwsk", "no such file: missing.hwsk"),
-        ("notes.txt", "notes.txt (8 bytes) is no file written by hwsk.save"),
+        ("notes.txt", "notes.txt (8 bytes) is not a file written by hwsk.save"),
         (".", "is a folder"),
         ("unfitted.hwsk", "not fitted yet"),
         (
             "scaler.hwsk",
-            "holds a StandardScaler, which is no estimator of handwriting",
+            "holds a StandardScaler, which is not an estimator of handwriting",
         ),
         ("iam-writers", "holds a Pipeline ending in WriterClassifier, which identifies the writer"),
         (

@@ -169,7 +169,7 @@ def test_sizes_end_where_writers_have_no_more_images():
 
 
 def test_pages_are_compared_with_pages():
-    """What all samples of a page share is no sign of the hand."""
+    """What all samples of a page share is not a sign of the hand."""
     vectors, writers = make_vectors(n_writers=80, n_each=8)
     pages = 2 * writers + np.tile([0, 0, 0, 0, 1, 1, 1, 1], 80)
     vectors[:, 0] = 10 * np.random.default_rng(1).normal(size=160)[pages]

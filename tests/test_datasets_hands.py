@@ -154,7 +154,7 @@ def test_words_from_archives(words, tmp_path):
         ("15features.csv", "0001aa", "0001a", "line 4: 0001a_num1.png has a row already"),
         ("15features.csv", "slantness", "slant", "no column slantness"),
         ("15features.csv", "2,3,1", "2,3", "line 2 has 3 fields"),
-        ("15FeatureClassValueInformation.csv", "Value", "Wert", "is no table of values"),
+        ("15FeatureClassValueInformation.csv", "Value", "Wert", "is not a table of values"),
         ("15FeatureClassValueInformation.csv", "3,,left", "x,,left", "line 5: expected a value"),
         ("15FeatureClassValueInformation.csv", "left", "normal", "line 5: slantness has"),
         ("15FeatureClassValueInformation.csv", "Slantness", "Pen Pressure", "line 2: a feature"),

@@ -81,7 +81,7 @@ def test_streams_contents_arrays_and_lists(tmp_path):
     assert pages[1].name == "<stream> (item 1)"
     assert shapes(picture()) == [(40, 60)]
     assert shapes(np.dstack([picture()] * 3)) == [(40, 60)]
-    with pytest.raises(TypeError, match="int is no source of pages"):
+    with pytest.raises(TypeError, match="int is not a source of pages"):
         list(read_pages(3))
     with pytest.raises(TypeError, match="opened as binary"):
         list(read_pages(io.StringIO("x")))

@@ -389,8 +389,8 @@ def cut(text, line):
         ),
         (TINY_ARPA.replace("<s> e	", "<s> f	"), "line 30: 'f' is not among the 1-grams"),
         (TINY_ARPA.replace("<s> e	", "<s> c	"), "line 30: the 2-gram stands in line 26, too"),
-        (TINY_ARPA.replace("-0.8209644", "-0.82.09"), "line 30: '-0.82.09' is no number"),
-        (TINY_ARPA.replace("-0.8209644", "nan"), "line 30: 'nan' is no finite number"),
+        (TINY_ARPA.replace("-0.8209644", "-0.82.09"), "line 30: '-0.82.09' is not a number"),
+        (TINY_ARPA.replace("-0.8209644", "nan"), "line 30: 'nan' is not a finite number"),
         (TINY_ARPA.replace("-0.8209644", "0.8"), "line 30: the log-probability 0.8 is above 0"),
         (TINY_ARPA.replace("a c d", "e c d"), "line 46: the first 2 symbols of the 3-gram are no"),
         (TINY_ARPA.replace("</s>", "f"), "has no 1-gram </s>"),
@@ -405,13 +405,13 @@ def test_bad_files(text, message, tmp_path):
 
 def test_words_read_as_characters(tmp_path):
     NgramLanguageModel(order=2, unit="word").fit(["one two"]).write_arpa(tmp_path / "a.arpa")
-    with pytest.raises(ValueError, match=r"line 9: 'one' is no single character.*unit='word'"):
+    with pytest.raises(ValueError, match=r"line 9: 'one' is not a single character.*unit='word'"):
         NgramLanguageModel.read_arpa(tmp_path / "a.arpa")
 
 
 def test_a_binary_file(tmp_path):
     (tmp_path / "a.bin").write_bytes(b"mmap lm \xff\xfe\x00")
-    with pytest.raises(ValueError, match="is no text in UTF-8"):
+    with pytest.raises(ValueError, match="is not text in UTF-8"):
         NgramLanguageModel.read_arpa(tmp_path / "a.bin")
 
 

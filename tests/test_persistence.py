@@ -237,9 +237,9 @@ def test_what_cannot_be_saved_is_named(tmp_path):
         (hwsk.CTCRecognizer(augment=print), "CTCRecognizer.augment is <built-in function print>"),
         (mlp, "MLPClassifier is none of the .* scikit-learn classes"),
         (masked, "StandardScaler.mean_ is masked_array"),
-        (Holder(), "test_persistence.Holder is no estimator of hwsk or scikit-learn"),
-        (StandardScaler, "is no estimator"),
-        ({"a": 1}, "is no estimator"),
+        (Holder(), "test_persistence.Holder is not an estimator of hwsk or scikit-learn"),
+        (StandardScaler, "is not an estimator"),
+        ({"a": 1}, "is not an estimator"),
         (OneHotEncoder(categories=[np.zeros(2, complex)]), "array of complex128"),
     ]
     for estimator, message in cases:
@@ -297,7 +297,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_foreign_files_are_refused(content, tmp_path):
     path = tmp_path / "foreign.hwsk"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"foreign\.hwsk \(\d+ bytes\) is no file written by hwsk"):
+    refused = r"foreign\.hwsk \(\d+ bytes\) is not a file written by hwsk"
+    with pytest.raises(ValueError, match=refused):
         hwsk.load(path)
 
 

@@ -154,7 +154,7 @@ def test_any_finite_strokes_make_an_image_of_the_height(offsets, height, seed):
         ([[0, 0, 0], [1, np.nan, 0]], "row 1 hold NaN or infinity, first at point 1"),
         ([[np.inf, 0, 0]], "row 1 hold NaN or infinity, first at point 0"),
         ([[0, 0, 0], [0, 0, 0.5]], "row 1 have pen_up = 0.5 at point 1"),
-        ([["a", "b", "c"]], "row 1 are no array of numbers"),
+        ([["a", "b", "c"]], "row 1 are not an array of numbers"),
     ],
 )
 def test_bad_strokes_are_named(estimator, bad, message):

@@ -183,7 +183,7 @@ def test_augmentation_and_early_stopping():
     assert model.history_[0]["valid_score"] == pytest.approx(
         -model.history_[0]["valid_loss"], rel=0.05
     )
-    with pytest.raises(ValueError, match="augment returned what are no strokes"):
+    with pytest.raises(ValueError, match="augment returned something that is not strokes"):
         tiny(augment=lambda strokes, rng: strokes[:, :2]).fit(STROKES)
 
 

@@ -614,7 +614,7 @@ def test_progress_bar(capfd, monkeypatch):
     assert "epoch 2 train_loss" in shown
 
 
-@pytest.mark.parametrize("verbose", [1, 2])  # what pytest captures is no terminal
+@pytest.mark.parametrize("verbose", [1, 2])  # what pytest captures is not a terminal
 def test_a_line_an_epoch(capfd, verbose):
     small_recognizer(max_epochs=2, verbose=verbose, early_stopping=True).fit(X[:16], Y[:16])
     printed, shown = capfd.readouterr()

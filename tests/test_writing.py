@@ -216,7 +216,7 @@ def test_all_unknown_characters_are_named_before_work(synthesizer):
     ("prime", "message"),
     [
         ([], "empty list"),
-        ([("a", "b", "c")], "prime 0 is no pair"),
+        ([("a", "b", "c")], "prime 0 is not a pair"),
         ((np.zeros((2, 2)), "a"), r"strokes of prime have shape \(2, 2\)"),
         ((np.full((2, 3), np.nan), "a"), "strokes of prime hold NaN"),
         ((np.zeros((2, 3)), " "), "text of prime is blank"),

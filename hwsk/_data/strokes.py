@@ -43,7 +43,7 @@ def check_sample(sample: Any, name: str) -> NDArray[np.float32]:
     try:
         array = np.asarray(sample, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} are no array of numbers: {error}") from None
+        raise ValueError(f"{name} are not an array of numbers: {error}") from None
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(
             f"{name} have shape {array.shape}; they are (T, 3): dx, dy, pen_up, and one sample is "

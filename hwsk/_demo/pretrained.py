@@ -6,7 +6,9 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import Bunch
 
 import hwsk
 from hwsk._demo.html import Section, code, figure, picture, table
@@ -21,6 +23,7 @@ letter. This answer is in its own hand.
 
 Charles
 """
+N_WRITERS = 6
 DOUBTFUL = 0.8  # words less sure than this are marked
 SENTENCES = [
     "there is some more time to write",
@@ -72,6 +75,12 @@ print(reader.predict(["letter.png"])[0])"""
     )
 
 
+def verdict(probability: float) -> str:
+    """Put the probability of one writer into words."""
+    kind = "same writer" if probability > 0.5 else "different writers"
+    return f"{kind}, p = {probability:.3f}"
+
+
 def compare_signatures(output: Path) -> Section:
     """Compare signatures by two writers."""
     made = make_signatures(2, n_genuine=2, n_forged=0, random_state=4)
@@ -80,9 +89,8 @@ def compare_signatures(output: Path) -> Section:
     probability = verifier.predict_proba([[first, again], [first, other]])[:, 1]
     rows, lines = [], []
     for image, p, hand in zip((again, other), probability, ("same", "another"), strict=True):
-        verdict = f"{'same writer' if p > 0.5 else 'different writers'}, p = {p:.3f}"
-        lines.append(f"  a signature by {hand} writer: {verdict}")
-        rows.append([picture(first, "reference"), picture(image, f"by {hand} writer"), verdict])
+        lines.append(f"  a signature by {hand} writer: {verdict(p)}")
+        rows.append([picture(first, "reference"), picture(image, f"by {hand} writer"), verdict(p)])
     source = """
 verifier = hwsk.load("signature-verifier")
 verifier.predict_proba([["reference.png", "questioned.png"]])"""
@@ -93,17 +101,20 @@ verifier.predict_proba([["reference.png", "questioned.png"]])"""
     )
 
 
+def find_nearest_lines(sentences: list[str]) -> tuple[Bunch, NDArray[np.intp], NDArray[np.intp]]:
+    """Generate lines of writers, and find the nearest known line of each questioned one."""
+    texts = list(np.resize(sentences, 3 * N_WRITERS))
+    made = make_handwriting(len(texts), n_writers=N_WRITERS, texts=texts, random_state=5)
+    known = np.arange(2 * N_WRITERS)  # two lines of each writer; the third is questioned
+    questioned = np.arange(2 * N_WRITERS, 3 * N_WRITERS)
+    vectors = hwsk.load("iam-writers").transform(made.images)
+    nearest = NearestNeighbors(n_neighbors=1, metric="cosine").fit(vectors[known])
+    return made, questioned, known[nearest.kneighbors(vectors[questioned])[1].ravel()]
+
+
 def identify_writer(output: Path) -> Section:
     """Find the writer of a line among six that the model has never seen."""
-    n_writers = 6
-    texts = list(np.resize(SENTENCES, 3 * n_writers))
-    made = make_handwriting(len(texts), n_writers=n_writers, texts=texts, random_state=5)
-    known = np.arange(2 * n_writers)  # two lines of each writer; the third is questioned
-    questioned = np.arange(2 * n_writers, 3 * n_writers)
-    model = hwsk.load("iam-writers")
-    vectors = model.transform(made.images)
-    nearest = NearestNeighbors(n_neighbors=1, metric="cosine").fit(vectors[known])
-    found = known[nearest.kneighbors(vectors[questioned])[1].ravel()]
+    made, questioned, found = find_nearest_lines(SENTENCES)
     right = int((made.writer[found] == made.writer[questioned]).sum())
     rows = [
         [
@@ -116,9 +127,9 @@ def identify_writer(output: Path) -> Section:
     source = """
 vectors = hwsk.load("iam-writers").transform(lines)
 KNeighborsClassifier(1, metric="cosine").fit(vectors, writers)"""
-    text = f"{right} of {len(questioned)} lines are given to the right writer of {n_writers}"
+    text = f"{right} of {len(questioned)} lines are given to the right writer of {N_WRITERS}"
     return Section(
-        "It tells whose hand a line is in",
+        "It identifies the writer of a line",
         f"  {text} that the model never saw.",
         f"<p>{text} that the model never saw; three of them:</p>"
         + table(rows, ("questioned", "nearest known line", ""))

@@ -162,6 +162,7 @@ class NetworkPredictor(BaseEstimator):
             resolved = resolve_device("auto")
         dtype = resolve_precision(self.precision, resolved)
         self.net_ = PredictingNet(
+            # torch documents this form of `to`, and its type stubs lack it
             module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
             batch_size=self.batch_size,
             device=str(resolved),

@@ -120,6 +120,7 @@ class _Numbered(Sampler[Any]):
         self.dataset = dataset
 
     def __len__(self) -> int:
+        # torch's base class has no length, since a sampler may be endless: ours are not
         return len(self.batches)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:

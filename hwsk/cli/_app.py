@@ -26,7 +26,7 @@ class Commands(click.Group):
     """A group whose commands report what went wrong in one line, not in a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; names that the encoding of the output lacks are no error."""
+        """Run a command; names that the encoding of the output lacks are not an error."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 is_utf8 = codecs.lookup(stream.encoding).name == "utf-8"
@@ -45,6 +45,7 @@ class Commands(click.Group):
         with warnings.catch_warnings():
             if not sys.warnoptions:  # python -W and PYTHONWARNINGS decide otherwise
                 warnings.simplefilter("always", UserWarning)
+            # `catch_warnings` puts the former function back
             warnings.showwarning = show  # type: ignore[assignment]
             try:
                 result = super().invoke(ctx)

@@ -51,7 +51,7 @@ def load_model(model: str, task: str) -> Any:
 
     estimator = hwsk.load(model)
     kind = type(last_step(estimator)).__name__
-    found, does = ABILITIES.get(kind, ("", "is no estimator of handwriting"))
+    found, does = ABILITIES.get(kind, ("", "is not an estimator of handwriting"))
     if found != task:
         shown = show_name(model)
         kind = f"a {kind}" if kind == type(estimator).__name__ else f"a Pipeline ending in {kind}"

@@ -198,7 +198,9 @@ def load_table(path: str) -> dict[str, Any]:
 
     table = find_written(Path(path).expanduser().absolute())
     if not table.is_file():
-        raise FileNotFoundError(f"{show_name(table)} is no file; expected a CSV with a column path")
+        raise FileNotFoundError(
+            f"{show_name(table)} is not a file; expected a CSV with a column path"
+        )
     known = ["path", "text", "writer", "page"]
     numbered = read_table(table, ["path"], optional=known[1:], paths=["path"])
     if not numbered:

@@ -97,7 +97,7 @@ def get(names: tuple[str, ...], everything: bool, output: Path | None, force: bo
 def verify_(names: tuple[str, ...], as_json: bool) -> None:
     """Compare the files of models with the registry's checksums; the exit code is 1 if one differs.
 
-    A model that is not on this machine is named and is no error.
+    A model that is not on this machine is named and is not an error.
     """
     from hwsk.models import verify_models
 

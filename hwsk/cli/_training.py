@@ -158,7 +158,7 @@ def _make_model(job: Job, layout: str, start: str | None) -> Any:
 def _check_kind(model: Any, name: str, job: Job) -> None:
     kind = type(last_step(model)).__name__
     if kind != job.kind:
-        does = ABILITIES.get(kind, ("", "is no estimator of handwriting"))[1]
+        does = ABILITIES.get(kind, ("", "is not an estimator of handwriting"))[1]
         raise ValueError(
             f"{show_name(name)} holds a {kind}, which {does}; this job is for a {job.kind}"
         )
@@ -208,7 +208,7 @@ def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
     last = last_step(model)
     verbose = 1 if sys.stderr.isatty() else 2
     last.set_params(callbacks=[Checkpoint(checkpoint)], verbose=verbose)
-    with contextlib.redirect_stdout(sys.stderr):  # a line an epoch is no result
+    with contextlib.redirect_stdout(sys.stderr):  # a line an epoch is not a result
         job.fit(model, samples)
     last.set_params(callbacks=None, verbose=0)
     if last.n_iter_ < last.max_epochs and not last.early_stopping:

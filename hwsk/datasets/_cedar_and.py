@@ -244,7 +244,7 @@ def _read_meanings(file: Path) -> dict[str, dict[int, str]]:
     rows = list(csv.reader(f"{line}\n" for line in read_text_lines(file)))
     if len(rows) < 3 or rows[0][:1] != ["Value"] or not any(rows[1][1:]):
         raise ValueError(
-            f"{file} is no table of values; expected a line 'Value,Features', a line with the "
+            f"{file} is not a table of values; expected a line 'Value,Features', a line with the "
             "names of the features, then a line for each value"
         )
     # 'Entry stroke "A"' here is entry_stroke_a in the other file.

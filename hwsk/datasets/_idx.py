@@ -116,7 +116,7 @@ def read_idx(file: Path, ndim: int) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        If it is no such file or its length is not what its header says; the message names it.
+        If it is not such a file or its length is not what its header says; the message names it.
     """
     data = read_bytes(file)
     start = 4 + 4 * ndim

@@ -150,7 +150,7 @@ def _read_writers(file: Path, subset: str, n_images: int) -> NDArray[np.object_]
     try:
         table = pd.read_csv(io.BytesIO(read_bytes(file)), dtype=str, skip_blank_lines=False)
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is no csv with the columns {_COLUMNS}: {error}") from None
+        raise ValueError(f"{file} is not a csv with the columns {_COLUMNS}: {error}") from None
     if missing := [name for name in _COLUMNS if name not in table]:
         raise ValueError(
             f"{file}, line 1: no column {', '.join(missing)}; the header is "
@@ -162,7 +162,7 @@ def _read_writers(file: Path, subset: str, n_images: int) -> NDArray[np.object_]
     wrong = {
         "has no value in one of its columns": table.isna().any(axis=1),
         "has a split other than train or test": ~table["split"].isin(list(_PREFIX)),
-        "has an index that is no whole number from 0": ~(index >= 0) | (index % 1 != 0),
+        "has an index that is not a whole number from 0": ~(index >= 0) | (index % 1 != 0),
         f"has an index beyond the {n_images} images": own & (index >= n_images),
         "repeats an index": own & table.duplicated(["split", "index"]),
     }

@@ -131,9 +131,10 @@ def load_sketches(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a file is damaged, has no such subset, or holds what is no drawing; the message names the
-        file and the drawing or line. Also if an npz file names anything but numpy's arrays: it is
-        read by a reader of its own, that calls nothing that the file asks for.
+        If a file is damaged, has no such subset, or holds something that is not a
+        drawing; the message names the file and the drawing or line. Also if an npz file names
+        anything but numpy's arrays: it is read by a reader of its own, that calls nothing that the
+        file asks for.
 
     Warns
     -----
@@ -225,7 +226,7 @@ def _read_npz(file: Path, name: str, subset: str, limit: int | None) -> Iterator
             if sum(member.file_size for member in parts.values()) > most:
                 raise ValueError(f"{file} unpacks to more than {most >> 20} MB")
             data = {part: archive.read(member) for part, member in parts.items()}
-    except Exception as error:  # zipfile raises nearly anything over bytes that are no archive
+    except Exception as error:  # zipfile raises nearly anything over bytes that are not an archive
         raise ValueError(f"{file} is damaged, cut short or no npz file ({error})") from error
     if not data:
         raise ValueError(f"{file} has no array {' or '.join(wanted)}; it holds {sorted(held)}")

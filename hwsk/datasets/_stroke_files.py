@@ -70,7 +70,7 @@ def load_strokes(
     ImportError
         If what reads SVG is not installed: ``pip install 'hwsk[write]'``.
     ValueError
-        If the file is no such file, is damaged, declares entities of its own (which can be made
+        If the file is not such a file, is damaged, declares entities of its own (which can be made
         to fill the memory), holds no ink, has too many points, mixes units that can't be converted,
         or has nothing from which to tell the size of letters. File, line and element are named.
 

@@ -164,7 +164,7 @@ def _items(source: Any) -> Iterator[tuple[Any, str]]:
             for part, name in _items(item):
                 yield part, f"{name} (item {i})" if name.startswith("<") else name
     else:
-        raise TypeError(f"{type(source).__name__} is no source of pages; pass paths or arrays")
+        raise TypeError(f"{type(source).__name__} is not a source of pages; pass paths or arrays")
 
 
 def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
@@ -231,7 +231,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If the file is no image or too large.
+        If the file is not an image or too large.
     """
     with _open(path, os.fspath(path)) as opened:
         width, height = opened.size

@@ -23,7 +23,7 @@ _STRIPS = 100  # pixels that a strip is wide
 _INK = 100  # from this on a pixel is ink
 _LEAST = 0.02  # of the pixels of a row of a strip, that are ink in a line
 _RULE = 0.6  # of the pixels of a row of a strip, from where on it is a ruled line
-_PERIOD = 0.6  # of the highest peak of the autocorrelation: a lower one is no distance of lines
+_PERIOD = 0.6  # of the highest peak of the autocorrelation: a lower one is not a distance of lines
 _LINE_HEIGHTS = 10.0, 80.0  # pixels between two lines, the least and the most
 
 

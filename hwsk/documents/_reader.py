@@ -256,7 +256,7 @@ class PageReader(BaseEstimator):
 def _is_fitted(part: Any) -> bool:
     try:
         check_is_fitted(part)
-    except Exception:  # also of what is no estimator: fit or predict will say so
+    except Exception:  # also of an object that is not an estimator: fit or predict will say so
         return False
     return True
 

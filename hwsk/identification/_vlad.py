@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -516,8 +516,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             )
         if reset:
             self.n_features_in_ = np.shape(X[0])[1]
-        samples: Sequence[Floats] = X  # type: ignore[assignment]
-        return samples
+        return cast(Sequence[Floats], X)
 
     def _get(self, samples: Sequence[Floats], row: int) -> Floats:
         """The descriptors of one sample, checked."""
@@ -528,7 +527,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"(n_descriptors, {self.n_features_in_}) here"
             )
         if found.dtype.kind not in "biuf" or not np.isfinite(found).all():
-            raise ValueError(f"sample {row} of X holds NaN, infinity or what is no number")
+            raise ValueError(f"sample {row} of X holds NaN, infinity or something not a number")
         return found.astype(np.float32, copy=False)
 
     def __sklearn_tags__(self) -> Any:

@@ -30,7 +30,7 @@ def read_weights(weights: str | os.PathLike[str], backbone: Any) -> tuple[str, d
     OSError
         If it can't be downloaded, or is not what it should be; nothing is left behind.
     ValueError
-        If the file is no checkpoint, or there is none of this backbone.
+        If the file is not a checkpoint, or there is none of this backbone.
     """
     if weights == "imagenet":
         if backbone not in OFFICIAL:
@@ -70,8 +70,8 @@ def _read(path: Path) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything over bytes that it did not write
         raise ValueError(
-            f"{path} ({path.stat().st_size} bytes) is no checkpoint, or it is damaged or only half "
-            f"downloaded: remove it and get it again ({str(error).splitlines()[0]})"
+            f"{path} ({path.stat().st_size} bytes) is not a checkpoint, or it is damaged or only "
+            f"half downloaded: remove it and get it again ({str(error).splitlines()[0]})"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"{path} holds no state dict (names and tensors) but {type(state)}")

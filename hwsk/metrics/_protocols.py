@@ -260,7 +260,7 @@ def writer_dependent_report(
         kernel with `C=1` and a `gamma` of one over the number of features (2 to the power of -11
         for the 2,048 there), references weighed so that both classes weigh the same.
     background : array-like of shape (n_background, n_features), default=None
-        Genuine signatures of writers that are no users (the field's development set), as random
+        Genuine signatures of writers that are not users (the field's development set), as random
         forgeries to train on. None takes the other users' references.
     threshold : float or None, default=0.0
         The lowest score that is accepted, for `frr` and `far`; 0 is the decision of a support

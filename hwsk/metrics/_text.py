@@ -8,9 +8,9 @@ it makes of the sums; weights, the micro average and the bootstrap are written o
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -363,7 +363,7 @@ def bootstrap_interval(
         raise ValueError(f"n_resamples is {n_resamples}; it must be at least 1")
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level is {confidence_level}; it must lie between 0 and 1")
-    truth, guess = list(y_true), list(y_pred)  # type: ignore[arg-type]
+    truth, guess = list(cast(Iterable[Any], y_true)), list(cast(Iterable[Any], y_pred))
     labels = np.arange(len(truth)) if groups is None else np.asarray(groups)
     check_consistent_length(truth, guess, labels)
     names, member = np.unique(labels, return_inverse=True)

@@ -46,6 +46,7 @@ class LSTMState(NamedTuple):
     def join(states: Sequence[LSTMState]) -> LSTMState:
         """The states of several batches as those of one."""
         parts = zip(*states, strict=True)
+        # of hidden and cell, which no state lacks, mypy can't know that they are not None
         return LSTMState(*(None if part[0] is None else torch.cat(part) for part in parts))  # type: ignore[arg-type]
 
 

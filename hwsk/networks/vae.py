@@ -13,7 +13,7 @@ from hwsk.networks.encoder import ConvEncoder
 
 _LEAST_PLACES = 4  # of the last feature map, each way, where there are stages to choose from
 _MEMORY = 0.9  # of the running mean of the residual variance, at each step
-_LEAST_VARIANCE = 1e-5  # about a grey level of 8 bits: finer than that is no likelihood of an image
+_LEAST_VARIANCE = 1e-5  # about a grey level of 8 bits; images say nothing of a finer one
 _FIRST_LOG_VARIANCE = -4.0  # of the posterior, before training
 _LOG_VARIANCES = (-12.0, 12.0)  # of the posterior: beyond, exp() is of no use
 

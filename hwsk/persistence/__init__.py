@@ -96,7 +96,9 @@ def save(
     >>> folder.cleanup()
     """
     if not isinstance(estimator, BaseEstimator):
-        raise TypeError(f"{estimator!r} is no estimator: hwsk.save takes a scikit-learn estimator")
+        raise TypeError(
+            f"{estimator!r} is not an estimator: hwsk.save takes a scikit-learn estimator"
+        )
     writer = Writer(encode_estimator)
     try:
         encoded = writer.write(estimator, type(estimator).__name__)
@@ -201,8 +203,8 @@ def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
     except (SafetensorError, KeyError, ValueError, TypeError, struct.error) as error:
         dumped = data.startswith(b"\x80") or path.suffix in _DUMPS
         raise ValueError(
-            f"{path} ({len(data)} bytes) is no file written by hwsk.save, or it is damaged or cut "
-            "short" + _HINT * dumped
+            f"{path} ({len(data)} bytes) is not a file written by hwsk.save, or it is damaged or "
+            "cut short" + _HINT * dumped
         ) from error
     if newer:
         raise ValueError(

@@ -199,7 +199,7 @@ def upgrade(
     """Bring parameters, attributes and weights of an older version to the present one, in place."""
     now = CLASSES.get(name, Declaration()).version
     if not isinstance(version, int) or version < 1:
-        raise ValueError(f"{name} is of version {version!r}, which is no version")
+        raise ValueError(f"{name} is of version {version!r}, which is not a version")
     if version > now:
         raise ValueError(
             f"{name} is of version {version}, written by a newer hwsk, and here it is {now}: pip "

@@ -149,7 +149,7 @@ class Reader:
             return _BUILTINS[content] if content in _BUILTINS else _plain_dtype(content).type
         if kind == "$random_state":
             return self._read_random_state(content)
-        raise ValueError(f"{kind!r} means nothing here")
+        raise ValueError(f"{kind!r} is not a kind of content")
 
     def _read_array(self, name: str, order: Any) -> NDArray[Any]:
         if name not in self._arrays:
@@ -163,7 +163,7 @@ class Reader:
             items[i] = self.read(item)
         if kind == "U":
             if not all(isinstance(item, str) for item in items):
-                raise ValueError("an array of strings holds something else")
+                raise ValueError("an array of strings holds items that are not strings")
             self._string_bytes -= 4 * len(items) * max(map(len, items), default=0)
             if self._string_bytes < 0:
                 raise ValueError(
@@ -185,5 +185,5 @@ class Reader:
 def _plain_dtype(name: str) -> np.dtype[Any]:
     dtype = np.dtype(str(name))
     if dtype.kind not in "biufcOUS" or dtype.itemsize > 32:
-        raise ValueError(f"{name!r} is no plain type of number")
+        raise ValueError(f"{name!r} is not a plain type of number")
     return dtype

@@ -147,7 +147,7 @@ def find_class(name: Any) -> type[BaseEstimator]:
         or not _NAME.fullmatch(name)
         or not _NO_HOME.isdisjoint(module.split("."))
     ):
-        raise ValueError(f"{str(name)[:80]} is no estimator of hwsk or scikit-learn")
+        raise ValueError(f"{str(name)[:80]} is not an estimator of hwsk or scikit-learn")
     if name.startswith("sklearn.") and name not in SKLEARN:
         raise ValueError(
             f"{name[:80]} is none of the {len(SKLEARN)} scikit-learn classes that a file may hold: "
@@ -158,7 +158,7 @@ def find_class(name: Any) -> type[BaseEstimator]:
     except (ImportError, AttributeError) as error:
         raise ValueError(f"there is no {name} in the versions installed here") from error
     if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
-        raise ValueError(f"{name} is no estimator")
+        raise ValueError(f"{name} is not an estimator")
     if cls.__module__.partition(".")[0] not in ("hwsk", "sklearn"):
-        raise ValueError(f"{name} is no estimator of hwsk or scikit-learn")
+        raise ValueError(f"{name} is not an estimator of hwsk or scikit-learn")
     return cls

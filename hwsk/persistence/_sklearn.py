@@ -73,7 +73,7 @@ def _check_categories(state: State, params: dict[str, Any]) -> None:
     if not isinstance(categories, list) or not all(
         isinstance(c, np.ndarray) and c.ndim == 1 for c in categories
     ):
-        raise ValueError("categories_ is no list of 1-D arrays")
+        raise ValueError("categories_ is not a list of 1-D arrays")
     if state and len(categories) != state.get("n_features_in_"):
         raise ValueError("there are not as many categories_ as columns")
     if state.get("_infrequent_enabled"):
@@ -96,7 +96,7 @@ def _check_steps(state: State, params: dict[str, Any]) -> None:
     length = 3 if key == "transformers" else 2
     steps = params[key]
     if not isinstance(steps, (list, tuple)) or not steps:
-        raise ValueError(f"{key} is no list of steps")
+        raise ValueError(f"{key} is not a list of steps")
     for step in steps:
         sound = (
             isinstance(step, (list, tuple))

@@ -66,7 +66,7 @@ class LineNormalizer(_ImageTransformer):
 
     Notes
     -----
-    Dark edges of a scan are removed. Ruled lines stay in the image, but are no ink for the
+    Dark edges of a scan are removed. Ruled lines stay in the image, but are not ink for the
     estimates as long as they are level. The output of an image without ink is blank; an image
     less than 4 pixels high is only scaled.
 

@@ -17,7 +17,7 @@ from hwsk._data.strokes import check_strokes
 from hwsk.preprocessing._strokes import near_the_rest
 
 _SUPERSAMPLING = 4  # lines are drawn this many times larger, so pen widths come in quarter pixels
-_MAX_ASPECT = 100  # ink flatter than 1 to 100 is no line of text, and isn't blown up to the height
+_MAX_ASPECT = 100  # ink flatter than 1 to 100 isn't a line of text, nor enlarged to the height
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV is given
 
 

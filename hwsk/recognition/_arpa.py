@@ -64,7 +64,7 @@ class _Lines:
                         yield line.strip(_BLANKS)
             except UnicodeDecodeError:
                 raise ValueError(
-                    f"{self.path} is no text in UTF-8 behind line {self.number}: is it an ARPA "
+                    f"{self.path} is not text in UTF-8 after line {self.number}: is it an ARPA "
                     "file? (KenLM's binary files are not)"
                 ) from None
         self.number += 1
@@ -167,7 +167,7 @@ def _symbol(name: str, unit: str, lines: _Lines) -> str:
     if name == BLANK_NAME:
         return " "
     if len(name) > 1:
-        lines.fail(f"{name!r} is no single character; models of words are read with unit='word'")
+        lines.fail(f"{name!r} is not a single character; models of words are read with unit='word'")
     return name
 
 
@@ -178,9 +178,9 @@ def _numbers(fields: list[str], length: int, lines: _Lines) -> list[float]:
         try:
             numbers.append(float(field))
         except ValueError:
-            lines.fail(f"{field!r} is no number")
+            lines.fail(f"{field!r} is not a number")
         if not np.isfinite(numbers[-1]):
-            lines.fail(f"{field!r} is no finite number")
+            lines.fail(f"{field!r} is not a finite number")
     if numbers[0] > 0:
         lines.fail(f"the log-probability {fields[0]} is above 0")
     return numbers
@@ -211,7 +211,7 @@ def _join(
         parent = find(ids[:, :-1])
         if (parent < 0).any():
             lines.number = where[int(np.argmax(parent < 0))]
-            lines.fail(f"the first {length - 1} symbols of the {length}-gram are no n-gram")
+            lines.fail(f"the first {length - 1} symbols of the {length}-gram are not an n-gram")
         order = np.lexsort((ids[:, -1], parent))
         ids, values, parent = ids[order], values[order], parent[order]
         suffix = np.zeros(len(ids), np.int64)

@@ -84,8 +84,8 @@ class CTCDecoder(BaseEstimator):
         Added for each word, that is, what stands between blanks; above 0 it counters a language
         model's liking for few words.
     lexicon : array-like of str, default=None
-        Words that may be written. None allows all. A character that is no letter and occurs in none
-        of them (punctuation, digits, the blank) may stand between words.
+        Words that may be written. None allows all. A character that is not a letter and occurs in
+        none of them (punctuation, digits, the blank) may stand between words.
 
     Attributes
     ----------

@@ -226,7 +226,7 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
     Cropping, scaling, deslanting and deskewing move all ink alike, as seen from above. So positions
     are carried over by the scale and the shift that bring the ink of the image that the recognizer
     is given to where it stands in the image that the Pipeline is given. Where much of what is dark
-    is no writing (ruled lines, a black border), they can be off by as much.
+    is not writing (ruled lines, a black border), they can be off by as much.
 
     Examples
     --------

@@ -120,6 +120,7 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
             text = _FULL_STOP.sub(r" \g<0>", _MARK.sub(r" \g<0> ", text))
         elif self.punctuation == "attached":
             text = _attach(text.split())
+        # one of four literals, as `_parameter_constraints` has checked
         return unicodedata.normalize(self.form, " ".join(text.split()))  # type: ignore[arg-type]
 
 

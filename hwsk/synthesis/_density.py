@@ -167,7 +167,7 @@ def _check_augmented(points: Any, row: int) -> Strokes:
     try:
         points = check_sample(points, f"strokes in row {row}")
     except ValueError as error:
-        raise ValueError(f"augment returned what are no strokes: {error}") from None
+        raise ValueError(f"augment returned something that is not strokes: {error}") from None
     if len(points) < 2:
         raise ValueError(f"augment left one point of the strokes in row {row}; it takes two")
     return points

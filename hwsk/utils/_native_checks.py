@@ -515,7 +515,7 @@ def check_wrong_kind_of_input(estimator: Any, data: NativeData) -> None:
 
 @_check
 def check_tables_are_refused(estimator: Any, data: NativeData) -> None:
-    """Rows of numbers are no images, strokes, texts or pairs, whatever holds them."""
+    """Rows of numbers are not images, strokes, texts or pairs, whatever holds them."""
     if get_tags(estimator).input_tags.two_d_array:
         raise SkipCheck("it takes tables")
     table = np.random.default_rng(0).random((len(data.X), 9))
@@ -560,7 +560,7 @@ def check_transformer_get_feature_names_out(estimator: Any, data: NativeData) ->
     _fit(estimator, data)
     output = estimator.transform(data.X)
     if not isinstance(output, np.ndarray) or output.dtype == object or output.ndim != 2:
-        raise SkipCheck("what it gives is no table")
+        raise SkipCheck("its output is not a table")
     names = estimator.get_feature_names_out()
     assert len(names) == output.shape[1] == len(set(names))
     assert all(isinstance(name, str) for name in names)
@@ -573,7 +573,7 @@ def check_set_output_transform_pandas(estimator: Any, data: NativeData) -> None:
     _fit(estimator, data)
     output = estimator.transform(data.X)
     if not isinstance(output, np.ndarray) or output.dtype == object or output.ndim != 2:
-        raise SkipCheck("what it gives is no table")
+        raise SkipCheck("its output is not a table")
     frame = estimator.set_output(transform="pandas").transform(data.X)
     assert list(frame.columns) == list(estimator.get_feature_names_out())
     assert_allclose(frame.to_numpy(), output, rtol=1e-6)

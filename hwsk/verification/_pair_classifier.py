@@ -44,6 +44,7 @@ class PairClassifierMixin(ABC):
     _calibrates_probabilities = True  # not what has probabilities from `fit`
 
     def __sklearn_tags__(self) -> Tags:
+        # a mixin: the estimator that it is mixed into has the tags
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True

@@ -177,7 +177,7 @@ def check_synthesizer(synthesizer: Any) -> str:
 def check_hand(hand: Any, known: str, name: str) -> Hand:
     """Return a line of a hand and what it says, in the synthesizer's characters."""
     if not isinstance(hand, (tuple, list)) or len(hand) != 2 or not isinstance(hand[1], str):
-        raise ValueError(f"{name} is no pair (strokes, text)")
+        raise ValueError(f"{name} is not a pair (strokes, text)")
     strokes, said = check_sample(hand[0], f"strokes of {name}"), " ".join(hand[1].split())
     if not said:
         raise ValueError(f"the text of {name} is blank: give what its strokes say")

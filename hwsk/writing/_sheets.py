@@ -51,8 +51,8 @@ class Sheets:
     ImportError
         If what draws is not installed: ``pip install 'hwsk[write]'``.
     ValueError
-        If a stroke is no array of finite positions (sheet, line and stroke are named), or a colour
-        or a size is none.
+        If a stroke is not an array of finite positions (sheet, line and stroke are named), or a
+        colour or a size is invalid.
 
     See Also
     --------
@@ -243,7 +243,7 @@ def draw(
     ImportError
         If what draws is not installed: ``pip install 'hwsk[write]'``.
     ValueError
-        If the strokes are no array (T, 3), are empty, or hold NaN.
+        If the strokes are not an array (T, 3), are empty, or hold NaN.
 
     See Also
     --------

@@ -150,7 +150,7 @@ def write(
     ValueError
         If words can't be written so that the reader recognizes them (all are quoted); if the text
         is blank, or has characters that the synthesizer does not know (all are named, with line and
-        column); if a prime is no pair, or not even one line fits on a sheet; if what the
+        column); if a prime is not a pair, or not even one line fits on a sheet; if what the
         synthesizer gives can't be drawn.
 
     Warns

@@ -15,20 +15,12 @@ import cv2
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 import hwsk
+from hwsk._demo.pretrained import LETTER, find_nearest_lines, verdict
 from hwsk.datasets import make_handwriting, make_signatures
 
 STATIC = Path(__file__).parent / "_static"
-LETTER = """\
-Dear Ada,
-
-the machine came this morning, and it has read your
-letter. This answer is in its own hand.
-
-Charles
-"""
 TOP = 0.36  # of the page, which is all that is written on
 CARD = (4.0, 2.2)  # inches
 BLUE, ORANGE, GREY = "#1f5fa8", "#c96a1b", "#5b6168"
@@ -71,18 +63,13 @@ def draw_signatures(axes: Any, size: float) -> None:
     ):
         show(left, pair[0])
         show(right, pair[1])
-        verdict = "same writer" if p > 0.5 else "different writers"
-        right.set_title(f"{verdict}, p = {p:.3f}", fontsize=size, color=BLUE if p > 0.5 else ORANGE)
+        right.set_title(verdict(p), fontsize=size, color=BLUE if p > 0.5 else ORANGE)
 
 
 def draw_writers(axes: Any, size: float) -> None:
     """Draw questioned lines beside the nearest lines of known writers."""
-    texts = list(np.resize(SENTENCES, 18))
-    made = make_handwriting(18, n_writers=6, texts=texts, random_state=5)
-    vectors = hwsk.load("iam-writers").transform(made.images)
-    nearest = NearestNeighbors(n_neighbors=1, metric="cosine").fit(vectors[:12])
-    found = nearest.kneighbors(vectors[12:])[1].ravel()
-    for (left, right), i, j in zip(axes, range(12, 18), found, strict=False):
+    made, questioned, found = find_nearest_lines(SENTENCES)
+    for (left, right), i, j in zip(axes, questioned, found, strict=False):
         show(left, made.images[i])
         show(right, made.images[j])
         same = made.writer[i] == made.writer[j]

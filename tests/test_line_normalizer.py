@@ -4,7 +4,7 @@ import pytest
 from sklearn.base import clone
 
 from hwsk.datasets import make_handwriting
-from hwsk.preprocessing import LineNormalizer
+from hwsk.preprocessing import LineCleaner, LineNormalizer
 
 HEIGHT = 40
 
@@ -92,6 +92,49 @@ def as_floats(image):
 def test_paper_light_and_resolution_do_not_matter(lines, change):
     for image in lines:
         assert_alike(normalize(image), normalize(change(image)))
+
+
+@pytest.mark.parametrize(
+    "change", [uneven_light, shadow, faint_ink, dark_edges, inverted, ruled, as_floats]
+)
+def test_cleaner_gives_ink_on_white_paper(lines, change):
+    for image in lines:
+        known = LineCleaner().fit_transform([image])[0]
+        clean = LineCleaner().fit_transform([change(image)])[0]
+        assert clean.shape == image.shape and clean.dtype == np.uint8
+        assert (clean[known == 255] > 200).mean() > 0.985
+        ink = known < 100
+        assert np.median(clean[ink]) < (220 if change is faint_ink else 100)
+
+
+def test_cleaner_keeps_strokes_on_ruled_lines(lines):
+    image = lines[0].copy()
+    row = int((image < 128).sum(axis=1).argmax())  # through the words
+    band = lines[0][row - 4 : row + 6]
+    strokes, paper = (band < 100).all(axis=0), (band > 240).all(axis=0)
+    assert strokes.sum() > 20 and paper.sum() > 200
+    image[row : row + 2] = np.minimum(image[row : row + 2], 120)
+    clean = LineCleaner().fit_transform([image])[0]
+    assert (clean[row, strokes] < 150).all()
+    assert (clean[row, paper] > 240).mean() > 0.95
+
+
+def test_cleaner_keeps_what_is_short(lines):
+    """A dash, and the bar of a t, are shorter than 1.5 heights."""
+    image = np.full((60, 300), 255, np.uint8)
+    image[30:33, 100:180] = 0
+    assert np.array_equal(LineCleaner().fit_transform([image])[0] < 128, image < 128)
+    tight = lines[0][:, :90]
+    tight = tight[np.ix_((tight < 128).any(axis=1), (tight < 128).any(axis=0))]
+    clean = LineCleaner().fit_transform([tight])[0]
+    assert ((clean < 128) == (tight < 128)).mean() > 0.98
+
+
+def test_cleaner_bounds():
+    assert (LineCleaner().fit_transform([np.full((60, 200), 128, np.uint8)])[0] == 255).all()
+    for shape in [(1, 50), (3, 3), (50, 1), (4, 4)]:
+        image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+        assert LineCleaner().fit_transform([image])[0].shape == shape
 
 
 @pytest.mark.parametrize("angle", [-5, 4])

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
             "InkCropper",
             "CharacterNormalizer",
         ],
+        "_line_cleaner": ["LineCleaner"],
         "_line_normalizer": ["LineNormalizer"],
         "_pages": [
             "IlluminationNormalizer",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._images import Grayscale as Grayscale
     from hwsk.preprocessing._images import HeightNormalizer as HeightNormalizer
     from hwsk.preprocessing._images import InkCropper as InkCropper
+    from hwsk.preprocessing._line_cleaner import LineCleaner as LineCleaner
     from hwsk.preprocessing._line_normalizer import LineNormalizer as LineNormalizer
     from hwsk.preprocessing._pages import IlluminationNormalizer as IlluminationNormalizer
     from hwsk.preprocessing._pages import PageOrienter as PageOrienter

@@ -19,13 +19,18 @@ from hwsk.preprocessing._images import (
     _moments,
     check_warpable,
 )
+from hwsk.preprocessing._line_paper import (
+    RULE,
+    SMALL,
+    estimate_background,
+    find_dark_edges,
+    has_light_ink,
+    remove_rules,
+    shrink,
+)
 
-_SMALL = 72  # height in pixels at which the line is looked for
-_STROKE = 0.4  # of the height: what is wider is background
 _SPECK = 0.03  # of the height: side of the largest connected ink that is dirt
 _POINTS = 1500  # pixels of ink that slope and slant are estimated from
-_EDGE = 0.15  # of a side: the deepest dark edge of a scan
-_RULE = 1.5  # in heights: no handwriting runs level as far as a ruled line
 _SPREAD = 0.15  # of the height: standard deviation of the ink, from row to row
 
 
@@ -66,9 +71,8 @@ class LineNormalizer(_ImageTransformer):
 
     Notes
     -----
-    Dark edges of a scan are removed. Ruled lines stay in the image, but are not ink for the
-    estimates as long as they are level. The output of an image without ink is blank; an image
-    less than 4 pixels high is only scaled.
+    Dark edges of a scan and ruled lines are removed, as by :class:`LineCleaner`. The output of an
+    image without ink is blank; an image less than 4 pixels high is only scaled.
 
     References
     ----------
@@ -124,12 +128,12 @@ class LineNormalizer(_ImageTransformer):
         gray = to_bytes(image)
         if min(gray.shape) < 4:
             return np.asarray(resize_to_height(gray, int(self.height)), np.uint8)
-        small = _shrink(gray, _SMALL / gray.shape[0])
-        if self.polarity == "invert" or (self.polarity == "auto" and _has_light_ink(small)):
+        small = shrink(gray, SMALL / gray.shape[0])
+        if self.polarity == "invert" or (self.polarity == "auto" and has_light_ink(small)):
             gray, small = 255 - gray, 255 - small
-        background = _estimate_background(small)
+        background = estimate_background(small)
         darkness = np.clip(1 - small / background, 0, 1)
-        top, bottom, left, right = _find_dark_edges(darkness)
+        top, bottom, left, right = find_dark_edges(darkness)
         darkness[:top], darkness[bottom:] = 0, 0
         darkness[:, :left], darkness[:, right:] = 0, 0
         ink, contrast = _find_ink(darkness)
@@ -142,12 +146,12 @@ class LineNormalizer(_ImageTransformer):
         vertical = 1 / np.hypot(
             matrix[1, 0], matrix[1, 1]
         )  # pixels of `small` to one of the output
-        fine = _shrink(gray, 1.5 / vertical * small.shape[0] / gray.shape[0])
+        fine = shrink(gray, 1.5 / vertical * small.shape[0] / gray.shape[0])
         factors = np.array(small.shape[::-1]) / fine.shape[::-1]
         # Beyond the dark edges there is background.
         column_range = np.rint(np.array([left, right]) / factors[0]).astype(int)
         row_range = np.rint(np.array([top, bottom]) / factors[1]).astype(int)
-        level = _flatten(fine, background, contrast)
+        level = remove_rules(_flatten(fine, background, contrast))
         level[: row_range[0]], level[row_range[1] :] = 255, 255
         level[:, : column_range[0]], level[:, column_range[1] :] = 255, 255
         shift = matrix[:, :2] @ (factors / 2 - 0.5)  # pixel 0 has its centre at 0.5
@@ -180,7 +184,7 @@ class LineNormalizer(_ImageTransformer):
         counts = np.bincount(np.rint(y - y.min()).astype(np.intp)).astype(np.float64)
         mean, deviation = _moments(counts)
         # A dash has hardly any height: it stays a dash.
-        band = min(max(deviation / _SPREAD, len(counts) / 2), max(len(counts), _SMALL / 8))
+        band = min(max(deviation / _SPREAD, len(counts) / 2), max(len(counts), SMALL / 8))
         scale = self.height / band
         left, right = x.min(), x.max() + 1
         centre = y.min() + mean + 0.5
@@ -205,48 +209,6 @@ class LineNormalizer(_ImageTransformer):
         return tags
 
 
-def _shrink(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    """Scale an image down by a mean over areas; an image that is small enough is kept."""
-    if scale >= 1:
-        return gray
-    height, width = gray.shape
-    size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _has_light_ink(small: NDArray[np.uint8]) -> bool:
-    """Judge the polarity by the skewness of the tones around their local mean."""
-    tones = small.astype(np.float32)
-    side = 2 * (min(small.shape) // 4) + 1
-    difference = tones - cv2.blur(tones, (side, side))
-    deviation = float(difference.std())
-    if deviation < 1:  # hardly any ink: judge the paper alone
-        return bool(np.median(small) < 128)
-    return float((difference**3).mean()) > 0
-
-
-def _estimate_background(small: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Tone of the paper at each pixel: a closing that no stroke survives, smoothed."""
-    side = 2 * int(_STROKE * min(small.shape) / 2) + 1
-    # Two passes of a smaller mean first: the lightest pixel of noisy paper is lighter than it.
-    smooth = cv2.blur(small, (3, 3))
-    closed = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    return np.maximum(cv2.blur(closed.astype(np.float32), (side, side)), 1)
-
-
-def _find_dark_edges(darkness: NDArray[np.float64]) -> tuple[int, int, int, int]:
-    """First and last row and column (as slices have them) inside the dark edges of a scan."""
-    bounds = []
-    for axis in (1, 0):
-        profile = (darkness > 0.4).mean(axis=axis)
-        depth = max(1, int(_EDGE * len(profile)))
-        for ends in (profile[:depth], profile[::-1][:depth]):
-            dark = np.flatnonzero(ends > 0.7)
-            bounds.append(int(dark[-1]) + 2 if ends[0] > 0.7 else 0)
-    height, width = darkness.shape
-    return bounds[0], height - bounds[1], bounds[2], width - bounds[3]
-
-
 def _find_ink(darkness: NDArray[np.float64]) -> tuple[NDArray[np.uint8], float]:
     """Ink (1) without specks and ruled lines, and its median darkness."""
     tones = np.rint(darkness * 255).astype(np.uint8)
@@ -258,7 +220,7 @@ def _find_ink(darkness: NDArray[np.float64]) -> tuple[NDArray[np.uint8], float]:
     if contrast - float(darkness[~is_ink].mean()) < MIN_CONTRAST:
         return np.zeros_like(tones), 1.0
     ink = is_ink.astype(np.uint8)
-    length = int(_RULE * len(ink))
+    length = int(RULE * len(ink))
     if length < ink.shape[1]:
         ruled = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
         without = np.where(ruled == 0, ink, np.uint8(0))

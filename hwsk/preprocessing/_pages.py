@@ -7,13 +7,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image
 from hwsk._data.levels import to_bytes
 from hwsk.preprocessing._images import _ImageTransformer
-from hwsk.preprocessing._paper import estimate_paper, find_orientation, page_scale, scale_ink
+from hwsk.preprocessing._paper import (
+    estimate_paper,
+    find_orientation,
+    find_rules,
+    page_scale,
+    scale_ink,
+)
 
 _RESOLUTION = 1000  # at which the orientation is found
 _RULE = 1 / 10  # of the width of the page: runs from this length on are parts of ruled lines
@@ -167,7 +172,7 @@ class RuledLineRemover(_ImageTransformer):
         is_ink = (gray < 0.88 * paper).astype(np.uint8)
         thickness = max(2, round(self.max_thickness * gray.shape[1]))
         length = max(20, round(_RULE * gray.shape[1]))
-        rules = _find_rules(is_ink, length, thickness) | _find_rules(is_ink.T, length, thickness).T
+        rules = find_rules(is_ink, length, thickness) | find_rules(is_ink.T, length, thickness).T
         if not rules.any():
             return image
         # The soft rim of a rule is lighter than what counts as ink.
@@ -176,17 +181,6 @@ class RuledLineRemover(_ImageTransformer):
         filled = image.copy()
         filled[soft] = (paper[soft] * (float(image.max()) / max(1, gray.max()))).astype(image.dtype)
         return filled
-
-
-def _find_rules(is_ink: NDArray[np.uint8], length: int, thickness: int) -> NDArray[np.bool_]:
-    """Mask the pixels of level ruled lines that no stroke crosses."""
-    is_ink = np.ascontiguousarray(is_ink)
-    # A rule that is not quite level is a chain of runs, which a row more makes one.
-    thick = cv2.dilate(is_ink, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    # Ink that is higher than a rule is thick is a stroke, with the pixels beside it.
-    tall = cv2.morphologyEx(is_ink, cv2.MORPH_OPEN, np.ones((thickness + 2, 1), np.uint8))
-    return (runs > 0) & (is_ink > 0) & (tall == 0)
 
 
 class ScanEdgeRemover(_ImageTransformer):

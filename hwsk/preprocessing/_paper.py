@@ -117,3 +117,14 @@ def _profile_changes(ink: Ink) -> tuple[float, float]:
     change = np.concatenate(changes).astype(np.float64)
     weight = float((np.abs(change) ** 3).sum())
     return float((change**2).sum()) / n_ink, float((change**3).sum()) / max(weight, 1e-12)
+
+
+def find_rules(is_ink: NDArray[np.uint8], length: int, thickness: int) -> NDArray[np.bool_]:
+    """Mask the pixels of level ruled lines that no stroke crosses."""
+    is_ink = np.ascontiguousarray(is_ink)
+    # A rule that is not quite level is a chain of runs, which a row more makes one.
+    thick = cv2.dilate(is_ink, np.ones((3, 1), np.uint8))
+    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    # Ink that is higher than a rule is thick is a stroke, with the pixels beside it.
+    tall = cv2.morphologyEx(is_ink, cv2.MORPH_OPEN, np.ones((thickness + 2, 1), np.uint8))
+    return (runs > 0) & (is_ink > 0) & (tall == 0)

@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.lines.data import Pool, find_pools, write_packed
-from benchmarks.lines.train import SAMPLE, parse_weights
+from benchmarks.lines.data import WEIGHTS, Pool, find_pools, write_packed
+from benchmarks.lines.train import SAMPLE
+from benchmarks.long_run import parse_shares
 
 BYTES = 3300  # of a line, about
 
@@ -51,7 +52,7 @@ def main(pools: Path, out: Path, megabytes: float, weights: str | None) -> None:
         size += write_packed(out / "validation" / f"{pool.name}.npz", pool, rows, quality=90)
     found = find_pools(pools)
     total = (megabytes * 1e6 - size) / BYTES
-    for number, rows in enumerate(choose_rows(found, parse_weights(weights), total)):
+    for number, rows in enumerate(choose_rows(found, parse_shares(weights, WEIGHTS), total)):
         if len(rows):
             size += write_packed(out / f"{found[number].name}-{number}.npz", found[number], rows)
             n_lines += len(rows)

@@ -12,8 +12,6 @@ leaves the run itself as it is. With --device cuda it trains in bfloat16 on what
 from __future__ import annotations
 
 import copy
-import os
-import signal
 import time
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +36,13 @@ from benchmarks.lines.data import (
     find_pools,
     is_feasible,
     preprocessing,
+)
+from benchmarks.long_run import (
+    last_step,
+    learning_rate,
+    parse_shares,
+    stop_on_signals,
+    write_checkpoint,
 )
 from hwsk._data.images import resize_to_height
 from hwsk.networks.crnn import CRNN, CTCLoss
@@ -136,11 +141,7 @@ class Trainer:
 
     def rate(self, warmup: int) -> float:
         """Compute the learning rate of the next step."""
-        rate = self.lr * min(1.0, (self.step + 1 - self.warm_from) / warmup)
-        if self.decay is not None:
-            start, steps = self.decay
-            rate *= max(0.0, 1 - ((self.step - start) / steps) ** 0.5)
-        return rate
+        return learning_rate(self.lr, self.step, self.warm_from, warmup, self.decay)
 
     def train_batch(self, batch: Batch, warmup: int, ema: float) -> float:
         """Take one step, and return the loss."""
@@ -185,9 +186,7 @@ class Trainer:
         else:
             state["optimizer"] = self.optimizer.state_dict()
             state["warm_from"] = self.warm_from
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        os.replace(part, path)
+        write_checkpoint(state, path)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint; after a slim one the learning rate warms up again."""
@@ -252,13 +251,6 @@ def measure(trainer: Trainer, pools: list[Pool]) -> dict[str, float]:
     return rates
 
 
-def parse_weights(text: str | None) -> dict[str, float]:
-    """Weights of sources from 'iam=0.5,copiste=0.5'; by default those of `data.WEIGHTS`."""
-    if text is None:
-        return dict(WEIGHTS)
-    return {name: float(weight) for name, weight in (part.split("=") for part in text.split(","))}
-
-
 @click.group()
 def main() -> None:
     """Train and export the recognizer of text lines."""
@@ -301,8 +293,8 @@ def run(
         trainer.load(branch)
     if decay is not None and trainer.decay is None:
         trainer.decay = (trainer.step, decay)
-    end = min(steps or 10**9, sum(trainer.decay) if trainer.decay else 10**9)
-    mixture = Mixture(find_pools(pools), parse_weights(weights), batch_size, seed)
+    end = last_step(steps, trainer.decay)
+    mixture = Mixture(find_pools(pools), parse_shares(weights, WEIGHTS), batch_size, seed)
     validation = find_pools(pools / "validation")
     batches = Batches(mixture, augmentation(augment))
     loader = DataLoader(
@@ -323,9 +315,7 @@ def run(
         f"batches of {batch_size}; {names}",
         flush=True,
     )
-    stopped = []
-    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
+    stopped = stop_on_signals()
     if trainer.step == 0 or branch is not None:
         print_rates(trainer, validation)
     losses, clock, first = [], time.time(), trainer.step

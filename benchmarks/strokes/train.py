@@ -17,8 +17,6 @@ weight decay and the paper's adaptive weight noise (--noise).
 from __future__ import annotations
 
 import copy
-import os
-import signal
 import time
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +29,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import hwsk
+from benchmarks.long_run import (
+    last_step,
+    learning_rate,
+    parse_shares,
+    stop_on_signals,
+    write_checkpoint,
+)
 from benchmarks.strokes.data import ALPHABET, LIKE, SHARES, SHIPPED, Lines, Mixture
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise
@@ -71,11 +76,7 @@ class Trainer:
 
     def rate(self, warmup: int) -> float:
         """Compute the learning rate of the next step."""
-        rate = self.lr * min(1.0, (self.step + 1 - self.warm_from) / warmup)
-        if self.decay is not None:
-            start, steps = self.decay
-            rate *= max(0.0, 1 - ((self.step - start) / steps) ** 0.5)
-        return rate
+        return learning_rate(self.lr, self.step, self.warm_from, warmup, self.decay)
 
     def batch(self, samples: list[tuple[NDArray[np.float32], str]]) -> Batch:
         """Points, those that follow, how many, and the texts."""
@@ -143,9 +144,7 @@ class Trainer:
             "noise": None if self.noise is None else self.noise.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        os.replace(part, path)
+        write_checkpoint(state, path)
 
     def load(self, path: Path, n_samples: int) -> None:
         """Go on from a checkpoint."""
@@ -221,8 +220,8 @@ def run(
         trainer.start_noise(len(lines))
     if decay is not None and trainer.decay is None:
         trainer.decay = (trainer.step, decay)
-    end = min(steps or 10**9, sum(trainer.decay) if trainer.decay else 10**9)
-    mixture = Mixture(lines, parse_shares(shares), seed)
+    end = last_step(steps, trainer.decay)
+    mixture = Mixture(lines, parse_shares(shares, SHARES), seed)
     measured = {name: fixed_sample(data, name) for name in ("validation", "train")}
     print(
         f"{datetime.now():%F %T} torch {torch.__version__} on {device}; {kind}, "
@@ -231,9 +230,7 @@ def run(
         f"{dict(zip(mixture.kinds, mixture.shares.round(2).tolist(), strict=True))}",
         flush=True,
     )
-    stopped: list[bool] = []
-    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
+    stopped = stop_on_signals()
     if trainer.step == 0 or (branch is not None and not last.exists()):
         print_scores(trainer, measured)
     losses, points, clock, first = [], 0, time.time(), trainer.step
@@ -276,13 +273,6 @@ def draw_chunk(mixture: Mixture, number: int, batch_size: int) -> list[Any]:
     batches = [samples[i : i + batch_size] for i in range(0, count, batch_size)]
     order = np.random.default_rng([mixture.seed, number]).permutation(CHUNK)
     return [batches[i] for i in order]
-
-
-def parse_shares(text: str | None) -> dict[str, float]:
-    """Shares of kinds from 'line=0.5,pair=0.5'; by default those of `data.SHARES`."""
-    if text is None:
-        return dict(SHARES)
-    return {name: float(share) for name, share in (part.split("=") for part in text.split(","))}
 
 
 def fixed_sample(data: Path, part: str) -> list[tuple[NDArray[np.float32], str]]:

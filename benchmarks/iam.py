@@ -18,6 +18,7 @@ from hwsk.preprocessing import (
     Grayscale,
     HeightNormalizer,
     InkCropper,
+    LineCleaner,
     StrokeRasterizer,
 )
 
@@ -29,6 +30,7 @@ PROLIFIC = 100  # lines; a writer with more is kept for training
 def preprocessing() -> list[tuple[str, object]]:
     """Steps that make bilevel crops, grey scans and drawn strokes look alike."""
     return [
+        ("clean", LineCleaner()),
         ("gray", Grayscale()),
         ("binarize", Binarizer()),
         ("deskew", Deskewer()),

@@ -108,6 +108,33 @@ def test_iam_lines_warns_of_what_is_not_one_upright_line(line_reader, tmp_path):
     assert re.search(r"Warning: 1 of 6 images look upside down.*1\.png", result.stderr)
 
 
+@pytest.fixture(scope="module")
+def plain_lines():
+    return make_handwriting(12, level="line", n_writers=4, random_state=3, height=100)
+
+
+@pytest.mark.parametrize("change", ["edges", "rule", "light", "faint", "negative"])
+def test_iam_lines_reads_any_paper(line_reader, plain_lines, change):
+    def changed(image):
+        image = image.copy()
+        if change == "edges":
+            image[:6], image[-6:], image[:, :6], image[:, -6:] = 20, 20, 20, 20
+        elif change == "rule":
+            image[60:63] = np.minimum(image[60:63], 90)
+        elif change == "light":
+            image = (image * np.linspace(1, 0.45, image.shape[1])).astype(np.uint8)
+        elif change == "faint":
+            image = (140 + image * (40 / 255)).astype(np.uint8)
+        return 255 - image if change == "negative" else image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        known = line_reader.predict(list(plain_lines.images))
+        found = line_reader.predict([changed(image) for image in plain_lines.images])
+    clean = character_error_rate(plain_lines.text, known)
+    assert character_error_rate(plain_lines.text, found) < clean + 0.1
+
+
 @pytest.mark.parametrize("mode", ["1", "P", "PA", "LA", "RGB", "CMYK", "YCbCr", "LAB", "I", "F"])
 def test_iam_lines_reads_pillow_images_of_every_mode(line_reader, mode):
     lines = make_handwriting(1, level="line", random_state=4)

@@ -10,14 +10,14 @@ Preprocessing and network are steps of one :class:`~sklearn.pipeline.Pipeline`, 
 # %%
 # Data
 # ----
-# Digits by 60 generated writers. Twenty writers are held out for the end.
+# Digits by 45 generated writers. Fifteen writers are held out for the end.
 import numpy as np
 
 from hwsk.datasets import make_handwriting
 
-texts = np.random.default_rng(0).permutation(np.resize(list("0123456789"), 600))
-digits = make_handwriting(600, texts=texts, n_writers=60, random_state=0)
-train, test = digits.writer < "w040", digits.writer >= "w040"
+texts = np.random.default_rng(0).permutation(np.resize(list("0123456789"), 450))
+digits = make_handwriting(450, texts=texts, n_writers=45, random_state=0)
+train, test = digits.writer < "w030", digits.writer >= "w030"
 X, y, writers = digits.images[train], digits.text[train], digits.writer[train]
 
 # %%
@@ -57,7 +57,7 @@ search = GridSearchCV(
         "deslant": ["passthrough", Deslanter()],
         "classify__augment": [None, character_augmentation(0.5)],
     },
-    cv=GroupKFold(3),
+    cv=GroupKFold(2),
 )
 search.fit(X, y, groups=writers)
 results = pd.DataFrame(search.cv_results_)
@@ -66,8 +66,8 @@ results["augment"] = results["param_classify__augment"].notna()
 results[["deslant", "augment", "mean_test_score", "std_test_score", "mean_fit_time"]].round(3)
 
 # %%
-# Differences below the standard deviation between folds are no reason to choose. More folds, more
-# seeds and more writers make it smaller.
+# Upright digits are recognized better: what preprocessing makes alike, few images need not teach.
+# Differences that are no larger than those between folds are no reason to choose.
 import matplotlib.pyplot as plt
 
 _, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
@@ -76,12 +76,12 @@ names = [
     for step, augment in zip(results["deslant"], results["augment"], strict=True)
 ]
 ax.errorbar(results["mean_test_score"], names, xerr=results["std_test_score"], fmt="o", capsize=3)
-ax.set(xlabel="accuracy on held-out writers, mean and standard deviation of 3 folds")
+ax.set(xlabel="accuracy, mean and deviation of 2 folds")
 
 # %%
 # The best pipeline
 # -----------------
-# ``refit`` has trained it on all 40 writers. On the twenty others, beside scikit-learn's own
+# ``refit`` has trained it on all 30 writers. On the others, beside scikit-learn's own
 # classifiers on the same normalized pixels:
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier

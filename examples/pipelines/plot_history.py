@@ -59,7 +59,7 @@ history.round(3).tail(3)
 
 # %%
 # Where the loss of held-out writers rises while that of the training set falls, training has gone
-# on for too long. Here it has not.
+# on for too long. Here both level off, and the gap between them is what more writers would close.
 _, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 history[["train_loss", "valid_loss"]].plot(ax=left, ylabel="cross-entropy", ylim=(0, None))
 history[["valid_score"]].plot(ax=right, ylabel="accuracy on held-out writers", ylim=(0, 1))

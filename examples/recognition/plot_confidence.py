@@ -14,6 +14,8 @@ that need a second look are known, and a person can read the few lines of low co
 # "iam-lines" has learnt from scans of IAM. The lines here are generated, and unlike those: it makes
 # mistakes enough to show what confidence is for. The lines of thirty writers serve to calibrate it,
 # those of thirty others test it.
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -21,6 +23,7 @@ import hwsk
 from hwsk.datasets import make_handwriting
 from hwsk.recognition import predict_details
 
+warnings.filterwarnings("ignore", message=".*(mean confidence|upside down)")  # of single lines
 rng = np.random.default_rng(0)
 words = (
     *("a", "an", "at", "eat", "hat", "hen", "nest", "not", "on", "one", "rest"),

@@ -36,11 +36,14 @@ _ = ReadingDisplay.from_estimator(reader, lines, texts)
 # Now words that the synthesizer has nothing to do with: generated from fonts of single strokes, a
 # kind of handwriting that the recognizer has never seen. It reads them less well. The baseline
 # takes the text of the most similar image of 400 others.
+import warnings
+
 import cv2
 from sklearn.neighbors import NearestNeighbors
 
 from hwsk.datasets import make_handwriting
 
+warnings.filterwarnings("ignore", message=".*low mean confidence")  # of one word
 words = make_handwriting(100, n_writers=20, random_state=2)
 others = make_handwriting(400, n_writers=40, random_state=3)
 reader = hwsk.load("iam-words")

@@ -60,13 +60,45 @@ print(f"character error rate {error:.1%}")
 # page; projection profiles, the baseline without a network, do.
 import matplotlib.pyplot as plt
 
-from hwsk.documents import Page, find_lines_by_profile
+from hwsk.documents import Page, Region, find_lines_by_profile
 
-turned = cv2.warpAffine(
-    image,
-    cv2.getRotationMatrix2D((image.shape[1] / 2, image.shape[0] / 2), 8, 0.9),
-    image.shape[::-1],
-    borderValue=255,
-)
+height, width = image.shape
+matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 8, 0.9)
+turned = cv2.warpAffine(image, matrix, (width, height), borderValue=255)
+found = {
+    "LineSegmenter": Page(width, height, reader.segmenter.segment(turned)),
+    "projection profiles": Page(width, height, [Region(find_lines_by_profile(turned))]),
+}
 _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-by_profile = Page(*turned.shape[::-1], find_regions(turned))
+for ax, (name, lines) in zip(axes, found.items(), strict=True):
+    PageDisplay(turned, lines).plot(ax=ax)
+    ax.set_title(f"{name}: {len(lines.lines)} lines", fontsize=9)
+
+# %%
+# PAGE XML, ALTO, and others
+# --------------------------
+# ``save`` takes the format from the name; :meth:`~hwsk.documents.Page.load` finds it out.
+for name in ("letter.page.xml", "letter.alto.xml", "letter.hocr", "letter.json", "letter.txt"):
+    page.save(Path(folder.name, name))
+    print(f"{name:16} {Path(folder.name, name).stat().st_size / 1000:5.1f} kB")
+again = Page.load(Path(folder.name, "letter.page.xml"))
+print(again.to_text() == page.to_text())
+
+# %%
+# A line in PAGE XML, with its outline, baseline and the first word:
+xml = page.to_page_xml().split("<TextLine")[1]
+print("<TextLine" + xml[:700])
+
+# %%
+# Lines for other recognizers
+# ---------------------------
+# :func:`~hwsk.documents.cut_lines` straightens each line along its baseline and fills what lies
+# outside its outline with the tone of the paper.
+from hwsk.documents import cut_lines
+
+lines = cut_lines(image, page.lines)
+_, axes = plt.subplots(len(lines), figsize=(6, 4), layout="constrained")
+for ax, line in zip(axes, lines, strict=True):
+    ax.imshow(line, cmap="gray", vmin=0, vmax=255)
+    ax.axis("off")
+folder.cleanup()

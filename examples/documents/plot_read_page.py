@@ -25,7 +25,7 @@ Charles"""
 folder = tempfile.TemporaryDirectory()
 synthesizer = hwsk.load("synthesizer")
 sheets = hwsk.writing.write(
-    text, synthesizer, None, size=(148, 105), margin=14, line_height=14, random_state=3
+    text, synthesizer, None, size=(180, 250), margin=18, line_height=13, random_state=3
 )
 (scan,) = sheets.save(Path(folder.name, "letter.png"), dpi=150)
 
@@ -44,6 +44,7 @@ print(page.to_text())
 import cv2
 
 image = cv2.imread(str(scan), cv2.IMREAD_GRAYSCALE)
+image = image[: len(image) // 2]  # the rest is blank
 _ = PageDisplay(image, page).plot()
 
 # %%

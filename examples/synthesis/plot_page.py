@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import hwsk
 from hwsk.writing import write
 
-synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
+synthesizer = hwsk.load("synthesizer")
 
 text = """\
 Dear reader,

@@ -37,7 +37,10 @@ parts = {
     "features": hwsk.load("and-features").set_params(transform_kind="probabilities"),
 }
 union = FeatureUnion(
-    [(name, make_pipeline(FrozenEstimator(model), StandardScaler())) for name, model in parts.items()]
+    [
+        (name, make_pipeline(FrozenEstimator(model), StandardScaler()))
+        for name, model in parts.items()
+    ]
     + [
         (
             "VLAD",

@@ -39,7 +39,7 @@ from hwsk.recognition import CharacterClassifier
 classifier = CharacterClassifier(
     architecture="cnn",
     channels=(8, 16, 32),
-    max_epochs=12,
+    max_epochs=10,
     batch_size=32,
     lr=5e-3,
     early_stopping=True,

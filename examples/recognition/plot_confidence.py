@@ -37,7 +37,7 @@ def make_lines(n, n_writers, seed):
     return make_handwriting(n, texts=texts, n_writers=n_writers, random_state=seed)
 
 
-held_out, test = make_lines(120, 30, 1), make_lines(120, 30, 2)
+held_out, test = make_lines(60, 30, 1), make_lines(60, 30, 2)
 reader = hwsk.load("iam-lines")
 recognizer = reader[-1]
 print(f"character error rate: {1 - reader.score(test.images, test.text):.1%}")

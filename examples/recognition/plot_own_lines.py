@@ -23,7 +23,9 @@ from hwsk.datasets import make_handwriting
 rng = np.random.default_rng(0)
 folder = tempfile.TemporaryDirectory()
 names = rng.choice(["Ada", "Eva", "Emil", "Ida", "Lena", "Otto", "Paul", "Tom"], 160)
-texts = [f"{name} ${amount}" for name, amount in zip(names, rng.integers(10, 400, 160), strict=True)]
+texts = [
+    f"{name} ${amount}" for name, amount in zip(names, rng.integers(10, 400, 160), strict=True)
+]
 made = make_handwriting(160, texts=texts, n_writers=40, random_state=0)
 table = ["path,text,writer"]
 for i, text in enumerate(made.text):
@@ -73,7 +75,7 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # reads the files anew, batch by batch, so memory stays flat however many there are. A small learning
 # rate and few epochs keep what was learnt before.
 reader[-1].set_params(
-    warm_start=True, max_epochs=4, lr=1e-3, batch_size=8, augment=None, ema_decay=0.0
+    warm_start=True, max_epochs=3, lr=1e-3, batch_size=8, augment=None, ema_decay=0.0
 )
 reader.fit(X_train, y_train)
 after = reader.score(X_test, y_test)
@@ -86,7 +88,7 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # ---------------
 # A network forgets what it is no longer shown: here, words. Add lines of the old kind to the
 # training set if those are still to be read.
-prose = make_handwriting(30, level="line", n_writers=10, random_state=3)
+prose = make_handwriting(15, level="line", n_writers=10, random_state=3)
 for name, model in {"pretrained": hwsk.load("iam-lines"), "fine-tuned": reader}.items():
     print(f"{name}: score on English prose {model.score(prose.images, prose.text):.2f}")
 

@@ -18,7 +18,12 @@ import numpy as np
 import hwsk
 from hwsk.preprocessing import StrokeRasterizer
 
-texts = ["the weather was fine", "they went out to see", "nobody had warned us", "at the old bridge"]
+texts = [
+    "the weather was fine",
+    "they went out to see",
+    "nobody had warned us",
+    "at the old bridge",
+]
 strokes = hwsk.load("synthesizer").sample(texts=texts, random_state=2)
 lines = StrokeRasterizer(height=96).fit_transform(strokes)
 
@@ -35,7 +40,7 @@ _ = ReadingDisplay.from_estimator(reader, lines, texts)
 # -----
 # Now words that the synthesizer has nothing to do with: generated from fonts of single strokes, a
 # kind of handwriting that the recognizer has never seen. It reads them less well. The baseline
-# takes the text of the most similar image of 400 others.
+# takes the text of the most similar image of 200 others.
 import warnings
 
 import cv2
@@ -45,14 +50,16 @@ from hwsk.datasets import make_handwriting
 
 warnings.filterwarnings("ignore", message=".*low mean confidence")  # of one word
 words = make_handwriting(100, n_writers=20, random_state=2)
-others = make_handwriting(400, n_writers=40, random_state=3)
+others = make_handwriting(200, n_writers=40, random_state=3)
 reader = hwsk.load("iam-words")
 predicted = reader.predict(words.images)
 
 
 def thumbnails(images):
     """The prepared images as rows of pixels, all of one size."""
-    return np.array([cv2.resize(image, (48, 16)).ravel() for image in reader[:-1].transform(images)])
+    return np.array(
+        [cv2.resize(image, (48, 16)).ravel() for image in reader[:-1].transform(images)]
+    )
 
 
 nearest = NearestNeighbors(n_neighbors=1).fit(thumbnails(others.images))

@@ -54,13 +54,13 @@ for column, (hand, lines) in enumerate(zip(hands, written, strict=True)):
 from hwsk.preprocessing import StrokeDeslanter
 
 slant = StrokeDeslanter()
-many = synthesizer.sample(texts=[said] * 12, random_state=5)
+many = synthesizer.sample(texts=[said] * 8, random_state=5)
 again = synthesizer.sample(
-    texts=["in this hand"] * 12,
+    texts=["in this hand"] * 8,
     prime=[(hand, said) for hand in many],
     random_state=6,
 )
-free = synthesizer.sample(texts=["in this hand"] * 12, random_state=7)
+free = synthesizer.sample(texts=["in this hand"] * 8, random_state=7)
 
 figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
 for ax, lines, title in zip(axes, [again, free], ["primed", "not primed"], strict=True):
@@ -70,4 +70,4 @@ for ax, lines, title in zip(axes, [again, free], ["primed", "not primed"], stric
     ax.set(title=f"{title}: correlation {np.corrcoef(x, y)[0, 1]:.2f}")
     ax.set(xlabel="slant of the given line")
 axes[0].set_ylabel("slant of the line written")
-figure.suptitle("12 hands")
+figure.suptitle("8 hands: few, and a correlation of few varies much")

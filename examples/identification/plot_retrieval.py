@@ -107,8 +107,8 @@ _ = RetrievalDisplay.from_predictions(
 # %%
 # Known writers
 # -------------
-# Where some pages are sorted, a nearest neighbour, or any other classifier of scikit-learn, predicts
-# the writer of the others:
+# Where some pages are sorted, a nearest neighbour, or any other classifier of scikit-learn,
+# predicts the writer of the others:
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 

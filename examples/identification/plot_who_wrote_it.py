@@ -100,6 +100,6 @@ _ = ConfusionDisplay.from_predictions(y, predicted)
 # A split that misleads
 # ---------------------
 # Lines of a page share more than the writer: a pen, a paper, a scanner. Where lines are split at
-# random, the same page is on both sides, and the score is too good. A WriterClassifier remembers the
-# pages that it was fitted on (``fit(..., pages=pages)``), and warns of such a test by a
+# random, the same page is on both sides, and the score is too good. A WriterClassifier remembers
+# the pages that it was fitted on (``fit(..., pages=pages)``), and warns of such a test by a
 # :class:`~hwsk.identification.LeakageWarning`.

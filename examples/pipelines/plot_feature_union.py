@@ -82,8 +82,8 @@ table = pd.DataFrame(
 table
 
 # %%
-# A union is worth it if it beats its best part. Here it does not: the embedding was trained for this
-# question, and alone it is as good as all. Two parts that were not trained for it, latents and
+# A union is worth it if it beats its best part. Here it does not: the embedding was trained for
+# this question, and alone it is as good as all. Two parts that were not trained for it, latents and
 # features, are hardly better together than latents alone.
 import matplotlib.pyplot as plt
 

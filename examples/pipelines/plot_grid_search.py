@@ -43,9 +43,9 @@ pipeline = Pipeline(
 # %%
 # Search
 # ------
-# A whole step is a parameter, too: ``"passthrough"`` leaves it out. Folds are made of whole writers,
-# or the score would be one on writers that training has seen. ``n_jobs`` runs fits in parallel, with
-# the same result.
+# A whole step is a parameter, too: ``"passthrough"`` leaves it out. Folds are made of whole
+# writers, or the score would be one on writers that training has seen. ``n_jobs`` runs fits in
+# parallel, with the same result.
 import pandas as pd
 from sklearn.model_selection import GridSearchCV, GroupKFold
 

@@ -48,8 +48,8 @@ scores = {
 pd.DataFrame(scores).agg(["mean", "std"]).T.round(2)
 
 # %%
-# The latents are ahead on average; the folds differ by as much. Two latent dimensions that depend most on the slant,
-# in which the classes overlap; the SVM has all 32:
+# The latents are ahead on average; the folds differ by as much. Two latent dimensions that depend
+# most on the slant, in which the classes overlap; the SVM has all 32:
 import matplotlib.pyplot as plt
 from sklearn.feature_selection import f_classif
 

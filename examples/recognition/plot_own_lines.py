@@ -71,9 +71,9 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # %%
 # Fine-tune
 # ---------
-# With ``warm_start``, ``fit`` begins with the pretrained weights, and the alphabet grows. Each epoch
-# reads the files anew, batch by batch, so memory stays flat however many there are. A small learning
-# rate and few epochs keep what was learnt before.
+# With ``warm_start``, ``fit`` begins with the pretrained weights, and the alphabet grows. Each
+# epoch reads the files anew, batch by batch, so memory stays flat however many there are. A small
+# learning rate and few epochs keep what was learnt before.
 reader[-1].set_params(
     warm_start=True, max_epochs=3, lr=1e-3, batch_size=8, augment=None, ema_decay=0.0
 )

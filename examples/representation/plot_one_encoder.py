@@ -3,8 +3,8 @@
 Words, signatures and sketches in one encoder
 ==================================================
 
-One :class:`~hwsk.representation.VariationalAutoencoder` learns all that is drawn by a pen. Images of
-any size are fitted to one canvas. See :ref:`representation`.
+One :class:`~hwsk.representation.VariationalAutoencoder` learns all that is drawn by a pen. Images
+of any size are fitted to one canvas. See :ref:`representation`.
 """
 
 # %%
@@ -73,9 +73,9 @@ vae.fit(images[train])
 # %%
 # Reconstruct
 # -----------
-# Held-out drawings above their reconstructions. Ink that is missing there is red, ink that is not in
-# the image blue. After so short a training
-# they are blurred. The error above each is a mean over pixels: little ink has a small one.
+# Held-out drawings above their reconstructions. Ink that is missing there is red, ink that is not
+# in the image blue. After so short a training they are blurred. The error above each is a mean over
+# pixels: little ink has a small one.
 from hwsk.plotting import ReconstructionDisplay
 
 shown = np.concatenate([np.flatnonzero(~train & (kind == name))[:3] for name in strokes])

@@ -56,8 +56,8 @@ for ax, image in zip(axes, path, strict=True):
 # %%
 # Sample
 # ------
-# Latent vectors of all words together follow nearly a standard normal distribution, so that a vector
-# drawn from that should be a word, too. Some of these are; many are not clear.
+# Latent vectors of all words together follow nearly a standard normal distribution, so that a
+# vector drawn from that should be a word, too. Some of these are; many are not clear.
 _, axes = plt.subplots(2, 8, figsize=(10, 2.8), layout="constrained")
 for ax, image in zip(axes.flat, vae.sample(16, random_state=0), strict=True):
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)

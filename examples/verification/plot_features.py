@@ -4,7 +4,8 @@ Handwriting features: multi-task classification
 ===============================================
 
 Document examiners describe a hand by named features: its slant, its pressure, its proportions. A
-:class:`~hwsk.verification.MultiTaskClassifier` predicts all of them at once, by one network. See :ref:`verification`.
+:class:`~hwsk.verification.MultiTaskClassifier` predicts all of them at once, by one network. See
+:ref:`verification`.
 """
 
 # %%

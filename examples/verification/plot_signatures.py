@@ -69,7 +69,8 @@ trials["mean of 3"] = scores.reshape(-1, 3).mean(axis=1)
 # Error rates
 # -----------
 # Random forgeries are no difficulty. Skilled ones are, for generated signatures more than for
-# CEDAR's (11.6%, :ref:`pretrained_models`): the forgeries of ``make_signatures`` are made to be hard.
+# CEDAR's (11.6%, :ref:`pretrained_models`): the forgeries of ``make_signatures`` are made to be
+# hard.
 from hwsk.metrics import equal_error_rate
 
 

@@ -1,7 +1,7 @@
 """
-============================================
+=============================================
 Search over preprocessing and network at once
-============================================
+=============================================
 
 Preprocessing and network are steps of one :class:`~sklearn.pipeline.Pipeline`, and
 :class:`~sklearn.model_selection.GridSearchCV` varies both. See :ref:`training`.
@@ -67,7 +67,9 @@ results[["deslant", "augment", "mean_test_score", "std_test_score", "mean_fit_ti
 
 # %%
 # Upright digits are recognized better: what preprocessing makes alike, few images need not teach.
-# Differences that are no larger than those between folds are no reason to choose.
+# In four epochs on ten writers the distortions of ``augment`` cost more than they gain. The fits
+# are short for the sake of this page, so all are below what the refitted pipeline reaches on twice
+# as many digits. Differences that are no larger than those between folds are no reason to choose.
 import matplotlib.pyplot as plt
 
 _, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")

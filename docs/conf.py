@@ -46,12 +46,14 @@ sphinx_gallery_conf = {
     "subsection_order": [
         f"../examples/{name}"
         for name in (
-            "characters",
+            "documents",
             "recognition",
-            "identification",
-            "representation",
             "verification",
+            "identification",
+            "characters",
+            "representation",
             "synthesis",
+            "pipelines",
             "datasets",
             "preprocessing",
         )

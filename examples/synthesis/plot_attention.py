@@ -12,16 +12,14 @@ the window moves at each point: the training data don't say which strokes make w
 # ------------------------
 # Time runs to the right: one column for each point of the pen. The darker, the more the window sees
 # of that character.
-from pathlib import Path
-
 import numpy as np
 
 import hwsk
 from hwsk.plotting import AttentionDisplay
 
-synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
+synthesizer = hwsk.load("synthesizer")
 
-text = "reading while it writes"
+text = "it writes and reads"
 (strokes,) = synthesizer.sample(texts=[text], random_state=0)
 display = AttentionDisplay.from_estimator(synthesizer, text, strokes)
 
@@ -42,6 +40,6 @@ for place in range(8):
 # Likelihood of the right text
 # ----------------------------
 # A line is more likely given its own text than given another one.
-texts = [text, "reading while he writes", "writing while it reads", "nothing of that kind at all"]
+texts = [text, "he writes and reads", "it reads and writes", "nothing of that kind"]
 for other in texts:
     print(f"{synthesizer.score([other], [strokes]):7.1f} nats given {other!r}")

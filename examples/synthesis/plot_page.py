@@ -10,6 +10,8 @@ paper: level baselines, even letters, margins. The page is saved as SVG, PNG, GI
 # %%
 # A letter
 # --------
+# By default each line is read by "iam-lines", and written again until no word is misread. ``None``
+# in its place writes each line once, in a fraction of the time, and mistakes stay.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,35 +21,18 @@ import matplotlib.pyplot as plt
 import hwsk
 from hwsk.writing import write
 
-synthesizer = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "synthesizer.hwsk")
+synthesizer = hwsk.load("synthesizer")
 
 text = """\
 Dear reader,
 
-this page has not been written by anybody. A network drew it, a point of the pen at a time, \
-and looked along the text while it did.
-
-It wrote each line in the hand of the first one, and all that was done afterwards was to make \
-the baselines level, and the letters of one size.
+nobody has written this page. A network drew it,
+a point of the pen at a time.
 
 Yours, the machine"""
 
-page = write(text, synthesizer, size=(148, 210), margin=14, random_state=1)
+page = write(text, synthesizer, None, size=(148, 105), margin=14, random_state=1)
 page
-
-# %%
-# Two hands
-# ---------
-# Hands given as ``prime`` take turns at each blank line. Here they are made up as well; ``size`` is
-# in millimetres, ``align`` centres.
-said = "a line to know them by"
-hands = [(synthesizer.sample(texts=[said], random_state=seed)[0], said) for seed in (11, 12)]
-dialogue = "Who wrote this, you or me?\n\nI did, but you may sign it.\n\nThen let us both."
-both = write(
-    dialogue, synthesizer, prime=hands, size=(120, 70), margin=10,
-    align="center", ink="black", paper="#fdf6e3", random_state=0,
-)  # fmt: skip
-both
 
 # %%
 # Files
@@ -64,7 +49,7 @@ for name, options in {
     if files[0].suffix == ".png":
         image = cv2.imread(str(files[0]))
 
-plt.figure(figsize=(6, 8.5), layout="constrained")
+plt.figure(figsize=(7, 5), layout="constrained")
 plt.imshow(image[..., ::-1])
 _ = plt.axis("off")
 folder.cleanup()

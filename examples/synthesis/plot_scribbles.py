@@ -11,23 +11,21 @@ points so far. It knows no text: sampled point by point, it scribbles.
 # Sample
 # ------
 # Letters come out right here and there, and so do the gaps between words; sense does not.
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 
 import hwsk
 from hwsk.preprocessing import StrokeRasterizer
 
-predictor = hwsk.load(Path(hwsk.__file__).parents[1] / "models" / "stroke-predictor.hwsk")
+predictor = hwsk.load("stroke-predictor")
 
-biases = [0, 0, 0.5, 0.5, 1, 1]
+biases = [0, 0.5, 0.5, 1]
 lines = [
-    predictor.sample(1, n_points=500, bias=bias, random_state=seed)[0]
+    predictor.sample(1, n_points=350, bias=bias, random_state=seed)[0]
     for seed, bias in enumerate(biases)
 ]
 images = StrokeRasterizer(height=64).fit_transform(lines)
 
-figure, axes = plt.subplots(len(images), figsize=(8, 5), layout="constrained")
+figure, axes = plt.subplots(len(images), figsize=(8, 3.4), layout="constrained")
 for ax, image, bias in zip(axes, images, biases, strict=True):
     ax.imshow(image, cmap="gray", vmin=0, vmax=255)
     ax.set(xlim=(0, max(image.shape[1] for image in images)), xticks=[], yticks=[], anchor="W")
@@ -56,4 +54,4 @@ for name, strokes in {"as drawn": lines, "turned": turned, "shuffled": shuffled}
 # probability of each component of the mixture, and of lifting the pen.
 from hwsk.plotting import MixtureDisplay
 
-display = MixtureDisplay.from_estimator(predictor, lines[4][:180])
+display = MixtureDisplay.from_estimator(predictor, lines[3][:180])

@@ -4,21 +4,30 @@ Handwriting features: multi-task classification
 ===============================================
 
 Document examiners describe a hand by named features: its slant, its pressure, its proportions. A
-:class:`~hwsk.verification.MultiTaskClassifier` predicts all of them at once, by one network.
+:class:`~hwsk.verification.MultiTaskClassifier` predicts all of them at once, by one network. See
+:ref:`verification`.
 """
 
 # %%
-# Words with features
-# -------------------
+# Pretrained: the features of CEDAR's examiners
+# ---------------------------------------------
+# "and-features" predicts 15 features of the word "and".
+import hwsk
+from hwsk.datasets import make_handwriting
+
+two = make_handwriting(2, texts=["and"], n_writers=2, random_state=4)
+hwsk.load("and-features").predict(two.images).T
+
+# %%
+# Features of your own
+# --------------------
 # Writers of :func:`~hwsk.datasets.make_handwriting` have a style, whose values are cut into classes
 # here, as an examiner would do by eye. Real sets, such as that of
 # :func:`~hwsk.datasets.load_cedar_and`, have a table like this one.
 import numpy as np
 import pandas as pd
 
-from hwsk.datasets import make_handwriting
-
-words = make_handwriting(1200, texts=["and"], n_writers=240, height=32, random_state=0)
+words = make_handwriting(800, texts=["and"], n_writers=160, height=32, random_state=0)
 style = words.style
 features = pd.DataFrame(
     {
@@ -47,12 +56,12 @@ print(known.notna().mean().round(2))
 from hwsk.verification import MultiTaskClassifier
 
 number = np.unique(words.writer, return_inverse=True)[1]
-train, test = np.flatnonzero(number < 180), np.flatnonzero(number >= 180)
+train, test = np.flatnonzero(number < 120), np.flatnonzero(number >= 120)
 classifier = MultiTaskClassifier(
     dropout=0.3,
     image_size=(32, 64),
     channels=(16, 32, 64, 64),
-    max_epochs=16,
+    max_epochs=12,
     lr=3e-3,
     random_state=0,
 )
@@ -64,7 +73,8 @@ print(predicted.head(3))
 # A table by feature
 # ------------------
 # ``score`` is the mean of the balanced accuracies. Accuracy alone is misleading where a class is
-# frequent: the share of the commonest class stands beside it.
+# frequent: the share of the commonest class stands beside it. With so few words slant and width are
+# hardly learnt: "and-features" has learnt from 9,699.
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 asked = features.iloc[test].astype(object).reset_index(drop=True)
@@ -106,20 +116,4 @@ for i, row in enumerate(chosen):
     axes[1, i].invert_yaxis()
     axes[1, i].set(xlim=(0, 1), xlabel="probability")
     axes[1, i].tick_params(labelsize=7, labelleft=i == 0)
-_ = axes[0, 0].set_title("green: what is right", loc="left", fontsize=9)
-
-# %%
-# Search over parameters
-# ----------------------
-# ``GridSearchCV`` tunes it like any classifier, here the weights of the features. The writers are
-# the groups.
-from sklearn.model_selection import GridSearchCV, GroupKFold
-
-search = GridSearchCV(
-    classifier.set_params(max_epochs=8),
-    {"loss_weights": ["uniform", "uncertainty"]},
-    cv=GroupKFold(2),
-    refit=False,
-)
-search.fit(words.images[train], known.iloc[train], groups=words.writer[train])
-pd.DataFrame(search.cv_results_)[["param_loss_weights", "mean_test_score", "std_test_score"]]
+_ = axes[0, 0].set_title("green: true class", loc="left", fontsize=9)

@@ -332,6 +332,21 @@ def _wait(descriptor: int, seconds: float) -> bool:
     return bool(select.select([descriptor], [], [], seconds)[0])
 
 
+def warm_up(reader: Reader) -> None:
+    """Read the valid files once: numba compiles for 20 s, and keeps that on the disk."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                for seed in reader.seeds:
+                    path = Path(folder) / f"valid{reader.suffix}"
+                    path.write_bytes(seed)
+                    read_one(reader, path, None)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
 def make_cases(
     name: str, reader: Reader, n: int, rng: np.random.Generator, folder: Path
 ) -> list[tuple[bytes, bytes | None]]:
@@ -372,6 +387,7 @@ def main(files: int, quick: bool, only: str | None, seed: int, keep: Path | None
             cases = make_cases(
                 name, reader, round(files * reader.weight / total), rng, Path(folder)
             )
+        warm_up(reader)
         found: Counter[str] = Counter()
         for start in range(0, len(cases), BATCH):
             batch = cases[start : start + BATCH]

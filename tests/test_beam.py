@@ -2,13 +2,14 @@
 
 import itertools
 import math
+import sys
 from string import ascii_lowercase
 
 import numpy as np
 import pytest
 
 from hwsk.metrics import word_error_rate
-from hwsk.recognition import CTCDecoder, NgramLanguageModel
+from hwsk.recognition import CTCDecoder, NgramLanguageModel, _beam, _decoding
 
 ALPHABET = "ab "
 TEXTS = ["ab a", "a ab ab", "b ab"]
@@ -55,6 +56,7 @@ def test_a_wide_beam_finds_the_best_texts(name, lexicon):
     decoder = CTCDecoder(
         ALPHABET,
         beam_width=3000,
+        min_probability=0,
         language_model=model,
         lm_weight=weight,
         word_bonus=bonus,
@@ -137,3 +139,42 @@ def test_a_model_without_unknown_words_allows_none(tmp_path):
 def test_what_a_decoder_refuses(params, message):
     with pytest.raises(ValueError, match=message):
         CTCDecoder(**params).fit(LINES)
+
+
+@pytest.mark.parametrize("name", ["none", "characters"])
+@pytest.mark.parametrize("beam_width", [1, 3, 20])
+def test_the_plain_search_agrees_with_the_compiled_one(name, beam_width):
+    params = {"beam_width": beam_width, "language_model": MODELS[name], "word_bonus": 0.3}
+    decoder = CTCDecoder(ALPHABET, **params).fit(LINES)
+    language = decoder._language(ALPHABET)
+    plain = _decoding._searcher(language, beam_width)
+    for line in [*LINES, np.where(np.log(0.1) > LINES[0], -np.inf, LINES[0]), LINES[0][:0]]:
+        parent, last, beam, scores = plain(line)
+        expected = _beam.search(line, language, beam_width)
+        np.testing.assert_allclose(scores, expected[3], rtol=1e-6)
+        texts = []
+        for tree, ancestors, nodes in ((last, parent, beam), (expected[1], *expected[::2][:2])):
+            texts.append([])
+            for node in nodes:
+                texts[-1].append("")
+                while node:
+                    texts[-1][-1] = ALPHABET[tree[node] - 1] + texts[-1][-1]
+                    node = ancestors[node]
+        assert texts[0] == texts[1]
+
+
+def test_characters_need_no_numba(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hwsk.recognition._beam", None)
+    monkeypatch.delattr("hwsk.recognition._beam", raising=False)
+    decoder = CTCDecoder(ALPHABET, language_model=MODELS["characters"]).fit(LINES)
+    assert len(decoder.predict(LINES)) == len(LINES)
+    with pytest.raises(ImportError, match=r"lexicon or a language model of words needs numba"):
+        decoder.set_params(lexicon=["ab"]).predict(LINES)
+
+
+def test_improbable_classes_are_not_read():
+    line = np.log([[0.5, 0.3, 0.15, 0.05]] * 3)
+    decoder = CTCDecoder(ALPHABET, min_probability=0.1).fit([line])
+    assert not any(" " in text for text, _ in decoder.predict_n_best([line], 100)[0])
+    decoder.set_params(min_probability=0.9)  # the best class of each time step is always read
+    assert decoder.predict([line]).tolist() == [""]

@@ -21,17 +21,18 @@ from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import Details, describe, find_characters
+from hwsk.recognition._language import BLANK, CHARACTERS, NO_MODEL, WORDS, Language
 from hwsk.recognition._language_model import NgramLanguageModel, symbols_of
 from hwsk.recognition._ngrams import START, UNKNOWN, Ngrams
+from hwsk.recognition._plain_beam import Factors
+from hwsk.recognition._plain_beam import search as search_plainly
 from hwsk.recognition._trie import Trie, build_trie
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hwsk.recognition._beam import Language
-
-BLANK = 0
 Reading = tuple[str, float]
+Found = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[float]]
 
 
 def greedy_decode(log_probs: Tensor, lengths: Tensor) -> list[NDArray[np.int64]]:
@@ -72,8 +73,9 @@ class CTCDecoder(BaseEstimator):
     method : {"beam", "greedy"}, default="beam"
         "beam" looks for the most probable text, all its alignments together, by prefix beam search
         [1]_ [2]_, with the language model if there is one, and among texts whose words are in the
-        lexicon if there is one [3]_. It needs numba: ``pip install 'hwsk[decode]'``. "greedy" reads
-        the best class of each time step, and uses no other parameter.
+        lexicon if there is one [3]_. With a lexicon, or a language model of words, it needs numba:
+        ``pip install 'hwsk[decode]'``. "greedy" reads the best class of each time step, and uses no
+        other parameter.
     beam_width : int, default=25
         Prefixes kept after each time step. More take longer, and miss the best text less often.
     language_model : NgramLanguageModel, default=None
@@ -86,6 +88,9 @@ class CTCDecoder(BaseEstimator):
     lexicon : array-like of str, default=None
         Words that may be written. None allows all. A character that is not a letter and occurs in
         none of them (punctuation, digits, the blank) may stand between words.
+    min_probability : float, default=1e-4
+        Classes less probable than this at a time step are not read there. Larger values are faster,
+        and miss the best text more often. 0 reads all.
 
     Attributes
     ----------
@@ -104,7 +109,7 @@ class CTCDecoder(BaseEstimator):
         log p(text | line) + lm_weight * log p_lm(text) + word_bonus * words
 
     with natural logarithms, and the end of the text being part of it for the language model. A
-    beam as wide as there are prefixes finds the best text for certain.
+    beam as wide as there are prefixes finds the best text for certain, with `min_probability=0`.
 
     A character that the model does not know has the probability of "<unk>". An unknown word has
     that of its spelling, too, so that two words are not less likely than the same letters in one:
@@ -155,6 +160,7 @@ class CTCDecoder(BaseEstimator):
         "lm_weight": [Interval(Real, 0, None, closed="left")],
         "word_bonus": [Interval(Real, None, None, closed="neither")],
         "lexicon": ["array-like", None],
+        "min_probability": [Interval(Real, 0, 1, closed="left")],
     }
 
     def __init__(
@@ -167,6 +173,7 @@ class CTCDecoder(BaseEstimator):
         lm_weight: float = 0.6,
         word_bonus: float = 0.0,
         lexicon: Sequence[str] | None = None,
+        min_probability: float = 1e-4,
     ) -> None:
         self.alphabet = alphabet
         self.method = method
@@ -175,6 +182,7 @@ class CTCDecoder(BaseEstimator):
         self.lm_weight = lm_weight
         self.word_bonus = word_bonus
         self.lexicon = lexicon
+        self.min_probability = min_probability
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -323,21 +331,17 @@ class CTCDecoder(BaseEstimator):
             raise ValueError(f"alphabet holds {min(twice)!r} more than once")
         if self.method == "greedy":
             return lambda line, n_best: [_read_greedily(line, alphabet)]
-        try:
-            from hwsk.recognition import _beam
-        except ImportError as error:
-            raise ImportError(
-                f"the beam search of CTCDecoder needs numba ({error}): pip install 'hwsk[decode]' "
-                "(method='greedy' does without)"
-            ) from error
         language = self._language(alphabet)
+        search = _searcher(language, self.beam_width)
+        least = math.log(self.min_probability) if self.min_probability else -math.inf
 
         def read(line: NDArray[np.float64], n_best: int) -> list[Reading]:
             if np.isnan(line).any():
                 raise ValueError("the log-probabilities of a line hold NaN")
-            parent, last, beam, scores = _beam.search(line, language, self.beam_width)
+            likely = (line >= least) | (line == line.max(axis=1, keepdims=True))
+            parent, last, beam, scores = search(np.where(likely, line, -np.inf))
             readings = []
-            for prefix, score in zip(beam[:n_best], scores.tolist(), strict=False):
+            for prefix, score in zip(beam[:n_best], scores, strict=False):
                 text = ""
                 while prefix:
                     text = alphabet[last[prefix] - 1] + text
@@ -349,17 +353,15 @@ class CTCDecoder(BaseEstimator):
 
     def _language(self, alphabet: str) -> Language:
         """Express the language model in terms of the network's classes, for the search."""
-        from hwsk.recognition import _beam
-
         classes = {character: i for i, character in enumerate(alphabet, 1)}
         symbols = np.zeros(len(alphabet) + 1, np.int32)
-        vocabulary, unit, n_unknown = _EMPTY, _beam.NO_MODEL, 0.0
+        vocabulary, unit, n_unknown = _EMPTY, NO_MODEL, 0.0
         ngrams = spelling = _NO_NGRAMS
         model = self.language_model
         if model is not None:
             ngrams, of_characters = model._checked_ngrams(), model
             if model.unit == "word":
-                unit = _beam.WORDS
+                unit = WORDS
                 words = model.symbols_[3:]
                 vocabulary = _words(words, classes, 3, "language model")
                 of_characters = NgramLanguageModel(_SPELLING_ORDER).fit(words)
@@ -369,7 +371,7 @@ class CTCDecoder(BaseEstimator):
             numbers = {symbol: i for i, symbol in enumerate(of_characters.symbols_)}
             symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
             if model.unit == "char":
-                unit = _beam.CHARACTERS
+                unit = CHARACTERS
                 if not symbols.any():
                     raise ValueError(
                         f"the language model knows none of the alphabet's characters {alphabet!r}; "
@@ -378,7 +380,7 @@ class CTCDecoder(BaseEstimator):
         lexicon, free = _EMPTY, np.ones(len(alphabet) + 1, bool)
         if self.lexicon is not None:
             lexicon, free = _check_lexicon(self.lexicon, classes)
-        return _beam.Language(
+        return Language(
             unit,
             ngrams,
             START + 1,
@@ -393,6 +395,28 @@ class CTCDecoder(BaseEstimator):
             lexicon,
             free,
         )
+
+
+def _searcher(language: Language, beam_width: int) -> Callable[[NDArray[np.float64]], Found]:
+    """A function that searches the best texts of one line."""
+    if language.unit != WORDS and not language.constrained:
+        factors = None
+        if language.unit == CHARACTERS:
+            factors = Factors(language.ngrams, language.lm_weight)
+        return lambda line: search_plainly(line, language, factors, beam_width)
+    try:
+        from hwsk.recognition import _beam
+    except ImportError as error:
+        raise ImportError(
+            "the beam search of CTCDecoder with a lexicon or a language model of words needs numba "
+            f"({error}): pip install 'hwsk[decode]' (a language model of characters does without)"
+        ) from error
+
+    def search(line: NDArray[np.float64]) -> Found:
+        parent, last, beam, scores = _beam.search(line, language, beam_width)
+        return parent, last, beam, scores.tolist()
+
+    return search
 
 
 _EMPTY = build_trie([], [])

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 
 import hwsk
 from hwsk.recognition import NgramLanguageModel
-from hwsk.recognition._ngrams import START, Ngrams, _discounts, log10_probs
+from hwsk.recognition._ngrams import START, Ngrams, _discounts, log10_probs, pack, unpack
 
 TINY = ["a b c a", "a b a", "b a c d", "c a b", "e"]
 # What lmplz (KenLM 0.3.0) -o 3 --discount_fallback makes of TINY.
@@ -436,3 +436,52 @@ def test_counts_beyond_the_file_are_refused_at_once(tmp_path):
     path = write(tmp_path / "a.arpa", "\\data\\\nngram 1=500000000\n\n\\1-grams:\n-1\ta\n")
     with pytest.raises(ValueError, match=r"line 2: 500000000 n-grams are counted, and the file of"):
         NgramLanguageModel.read_arpa(path, "word")
+
+
+TEXTS = [f"{a} {b} {c}" for a in ("the", "a", "one") for b in ("cat", "hat", "rat") for c in "xyz"]
+
+
+def test_a_pruned_model_is_smaller_and_sums_to_one():
+    whole = NgramLanguageModel(4).fit(TEXTS)
+    pruned = NgramLanguageModel(4, least_gain=12.0).fit(TEXTS)
+    assert sum(pruned.n_ngrams_) < 0.8 * sum(whole.n_ngrams_)
+    assert pruned.n_ngrams_[0] == whole.n_ngrams_[0] == len(whole.symbols_)
+    assert whole.perplexity(TEXTS) < pruned.perplexity(TEXTS) < 1.3 * whole.perplexity(TEXTS)
+    ngrams = pruned._checked_ngrams()
+    n_symbols = len(pruned.symbols_)
+    symbols = np.arange(n_symbols)
+    for history in ("the c", "a ", "", "one hat", "zz"):
+        ids = [1, *(pruned.symbols_.index(c) for c in history)]
+        tokens = np.concatenate([[*ids, s] for s in symbols if s != 1])
+        values = log10_probs(
+            ngrams, n_symbols, 4, tokens, np.repeat(np.arange(n_symbols - 1), len(ids) + 1)
+        )
+        assert (10 ** values[len(ids) :: len(ids) + 1]).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_few_levels_change_little_and_make_a_small_file(tmp_path):
+    whole = NgramLanguageModel(5).fit(TEXTS)
+    coarse = NgramLanguageModel(5, n_levels=16).fit(TEXTS)
+    for name in ("log10_prob", "log10_backoff"):
+        assert len(np.unique(coarse.ngrams_[name])) <= 16 < len(np.unique(whole.ngrams_[name])) + 16
+    np.testing.assert_allclose(coarse.log_prob(TEXTS), whole.log_prob(TEXTS), rtol=0.2)
+    hwsk.save(coarse, tmp_path / "model.hwsk")
+    loaded = hwsk.load(tmp_path / "model.hwsk")
+    for name, array in coarse.ngrams_.items():
+        np.testing.assert_array_equal(loaded.ngrams_[name], array)
+        assert loaded.ngrams_[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize("params", [{}, {"least_gain": 12.0}])
+def test_packing_loses_nothing(params):
+    ngrams = NgramLanguageModel(5, **params).fit(TEXTS)._checked_ngrams()
+    packed = pack(ngrams)
+    assert packed["symbol"].dtype == np.uint8 and "suffix" not in packed
+    for name, array in unpack(packed).items():
+        np.testing.assert_array_equal(getattr(ngrams, name), array)
+    packed["n_children"] = packed["n_children"][:-1]
+    with pytest.raises(ValueError, match="numbers of children"):
+        unpack(packed)
+    del packed["symbol"]
+    with pytest.raises(ValueError, match="damaged: 'symbol'"):
+        unpack(packed)

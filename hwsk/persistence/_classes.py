@@ -65,7 +65,7 @@ CLASSES = {
     "hwsk.preprocessing.StrokeRasterizer": Declaration(version=2),
     "hwsk.preprocessing.StrokeResampler": Declaration("spacing_"),
     "hwsk.recognition.CTCDecoder": Declaration("alphabet_", version=2),
-    "hwsk.recognition.NgramLanguageModel": Declaration("symbols_* n_ngrams_* ngrams_*"),
+    "hwsk.recognition.NgramLanguageModel": Declaration("symbols_* n_ngrams_* ngrams_*", version=2),
     "hwsk.recognition.SpellingCorrector": Declaration(
         "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_*", version=3
     ),
@@ -160,6 +160,10 @@ def _move_decoding(params: dict[str, Any], state: State, weights: Weights) -> No
     params["decoder"] = None if plain_greedy else CTCDecoder(**given)
 
 
+def _keep(params: dict[str, Any], state: State, weights: Weights) -> None:
+    """Version 1 had the arrays of n-grams as they are used, which are still read."""
+
+
 def _rename_method(params: dict[str, Any], state: State, weights: Weights) -> None:
     """Version 1 had "lexicon" as a method of its own."""
     _drop_numbers(params, state, weights)
@@ -187,6 +191,7 @@ UPGRADES: dict[tuple[str, int], Step] = {
     ("hwsk.preprocessing.SignatureNormalizer", 1): _rename(speck_widths="speck"),
     ("hwsk.preprocessing.StrokeRasterizer", 1): _rename(ink_level="ink"),
     ("hwsk.recognition.CTCDecoder", 1): _rename_method,
+    ("hwsk.recognition.NgramLanguageModel", 1): _keep,
     ("hwsk.recognition.SpellingCorrector", 1): _rename(min_gain="margin"),
     ("hwsk.recognition.SpellingCorrector", 2): _drop_numbers,
 }

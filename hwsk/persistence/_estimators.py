@@ -54,7 +54,8 @@ def encode_estimator(estimator: BaseEstimator, where: str, writer: Writer) -> di
         )
     is_fitted = any(key.endswith("_") for key in state) or "weights" in node
     node["params"] = _encode_params(params, where, writer, declaration, is_fitted)
-    node["state"] = {key: writer.write(value, f"{where}.{key}") for key, value in state.items()}
+    packed = estimator._pack_state(state) if hasattr(estimator, "_pack_state") else state
+    node["state"] = {key: writer.write(value, f"{where}.{key}") for key, value in packed.items()}
     try:
         check_state(cls, declaration, dict(state), params)
     except ValueError as error:
@@ -109,6 +110,8 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
         raise ValueError(f"the parameters or attributes of {name} are none")
     if name.startswith("hwsk."):
         upgrade(name, node.get("version", 1), params, state, weights or {})
+    if hasattr(cls, "_unpack_state"):
+        state = cls._unpack_state(state)
     declaration = declared(name)
     for key, value in params.items():
         if declaration.names_file(key, value):

@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import unicodedata
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.texts import check_texts
 from hwsk.recognition import _arpa
-from hwsk.recognition._ngrams import END, SPECIAL, START, UNKNOWN, Ngrams, estimate, log10_probs
+from hwsk.recognition._ngrams import (
+    END,
+    SPECIAL,
+    START,
+    UNKNOWN,
+    Ngrams,
+    estimate,
+    log10_probs,
+    pack,
+    prune,
+    quantize,
+    unpack,
+)
 
 
 class NgramLanguageModel(BaseEstimator):
@@ -35,6 +47,13 @@ class NgramLanguageModel(BaseEstimator):
     unit : {"char", "word"}, default="char"
         What a symbol is: a character (white space of any kind is a blank), or what stands between
         white space.
+    least_gain : float, default=0.0
+        N-grams that raise the log-likelihood of the training texts by less than this, in nats, are
+        dropped [3]_. 0 keeps all; 4 leaves about a third of the n-grams of a million words.
+    n_levels : int, default=None
+        Number of different probabilities that are kept, and of different weights for backing off:
+        each is replaced by the mean of its group. 256 makes a file four times smaller. None keeps
+        all.
 
     Attributes
     ----------
@@ -65,6 +84,7 @@ class NgramLanguageModel(BaseEstimator):
        modeling", Harvard University, TR-10-98, 1998.
     .. [2] K. Heafield, I. Pouzyrevsky, J. H. Clark, P. Koehn, "Scalable modified Kneser-Ney
        language model estimation", ACL 2013.
+    .. [3] K. Seymore, R. Rosenfeld, "Scalable backoff language models", ICSLP 1996.
 
     Examples
     --------
@@ -81,11 +101,22 @@ class NgramLanguageModel(BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {
         "order": [Interval(Integral, 1, None, closed="left")],
         "unit": [StrOptions({"char", "word"})],
+        "least_gain": [Interval(Real, 0, None, closed="left")],
+        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
     }
 
-    def __init__(self, order: int = 6, unit: str = "char") -> None:
+    def __init__(
+        self,
+        order: int = 6,
+        unit: str = "char",
+        *,
+        least_gain: float = 0.0,
+        n_levels: int | None = None,
+    ) -> None:
         self.order = order
         self.unit = unit
+        self.least_gain = least_gain
+        self.n_levels = n_levels
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -132,6 +163,15 @@ class NgramLanguageModel(BaseEstimator):
         self.symbols_ = [*SPECIAL, *sorted(seen - set(SPECIAL))]
         tokens, sentences = self._number(texts)
         ngrams, self.n_ngrams_ = estimate(tokens, sentences, len(self.symbols_), self.order)
+        if self.least_gain > 0:
+            ngrams, self.n_ngrams_ = prune(
+                ngrams, self.n_ngrams_, tokens, sentences, self.least_gain
+            )
+        if self.n_levels is not None:
+            ngrams = ngrams._replace(
+                log10_prob=quantize(ngrams.log10_prob, self.n_levels),
+                log10_backoff=quantize(ngrams.log10_backoff, self.n_levels),
+            )
         self.ngrams_ = ngrams._asdict()
         return self
 
@@ -222,6 +262,19 @@ class NgramLanguageModel(BaseEstimator):
         ngrams, model.symbols_, model.n_ngrams_ = _arpa.read(path, unit)
         model.ngrams_ = ngrams._asdict()
         return model.set_params(order=len(model.n_ngrams_))
+
+    def _pack_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The attributes as a file holds them."""
+        if "ngrams_" not in state:
+            return state
+        return {**state, "ngrams_": pack(self._checked_ngrams())}
+
+    @staticmethod
+    def _unpack_state(state: dict[str, Any]) -> dict[str, Any]:
+        """The attributes of what a file holds; files of before they were packed have them."""
+        if "n_children" not in state.get("ngrams_", ()):
+            return state
+        return {**state, "ngrams_": unpack(state["ngrams_"])}
 
     def _split(self, X: Any) -> list[list[str]]:
         """The symbols of each text."""

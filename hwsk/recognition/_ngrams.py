@@ -8,6 +8,7 @@ stand together, sorted, and the unigram of symbol s is node s + 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 UNKNOWN, START, END = range(3)
 SPECIAL = ("<unk>", "<s>", "</s>")
+_TINY = 1e-12  # a probability in place of 0
 _FALLBACK = (0.5, 1.0, 1.5)  # discounts where counts give none, as KenLM's --discount_fallback
 
 Ids = NDArray[np.int64]
@@ -171,6 +173,78 @@ def estimate(tokens: Ids, sentences: Ids, n_symbols: int, order: int) -> tuple[N
     return assemble(parents, symbols, nodes, log10_prob, log10_backoff), n_ngrams
 
 
+def prune(
+    ngrams: Ngrams, n_ngrams: list[int], tokens: Ids, sentences: Ids, least_gain: float
+) -> tuple[Ngrams, list[int]]:
+    """Drop n-grams that hardly change the probability of the training texts.
+
+    The gain of an n-gram is by how much it raises their log-likelihood over backing off [1]_. The
+    weights for backing off are derived anew, so that probabilities sum to 1.
+
+    Parameters
+    ----------
+    ngrams, n_ngrams
+        As `estimate` gives them, of the same `tokens` and `sentences`.
+    tokens, sentences : ndarray of int64
+        As in `estimate`.
+    least_gain : float
+        In nats. N-grams of a lower gain are dropped, unless a longer one that is kept begins with
+        them; characters alone are kept.
+
+    References
+    ----------
+    .. [1] K. Seymore, R. Rosenfeld, "Scalable backoff language models", ICSLP 1996.
+    """
+    parent, n_symbols = ngrams.parents(), n_ngrams[0]
+    levels = np.cumsum([0, 1, *n_ngrams])
+    prob = np.log(10) * ngrams.log10_prob.astype(float)
+    backoff = np.log(10) * ngrams.log10_backoff.astype(float)
+    nodes = _nodes(ngrams, n_symbols, len(n_ngrams), tokens, sentences)
+    counts = sum(np.bincount(found[found >= 0], minlength=levels[-1]) for found in nodes[1:])
+    gain = counts * (prob - backoff[parent] - prob[ngrams.suffix])
+    kept = np.zeros(levels[-1], bool)
+    kept[: levels[2]] = True
+    for length in range(len(n_ngrams), 1, -1):
+        level = np.arange(levels[length], levels[length + 1])
+        kept[level] |= gain[level] >= least_gain
+        kept[parent[level[kept[level]]]] = True
+    for length in range(2, len(n_ngrams) + 1):
+        histories = slice(levels[length - 1], levels[length])
+        level = np.arange(levels[length], levels[length + 1])
+        below = prob[ngrams.suffix[level]]
+        mass = []
+        for p in (prob[level], below):
+            p = np.where(kept[level], np.exp(p), 0.0)
+            mass.append(1 - np.bincount(parent[level], p, levels[length])[histories])
+        backoff[histories] = np.log(np.maximum(mass[0], _TINY) / np.maximum(mass[1], _TINY))
+        prob[level] = np.where(kept[level], prob[level], backoff[parent[level]] + below)
+    place = np.cumsum(kept) - 1
+    suffix = ngrams.suffix
+    while not kept[suffix].all():
+        suffix = np.where(kept[suffix], suffix, suffix[suffix])
+    n_left = [int(kept[start:stop].sum()) for start, stop in pairwise(levels[1:])]
+    return Ngrams(
+        np.searchsorted(place[parent[1:]][kept[1:]], np.arange(sum(n_left) + 2)).astype(np.int32)
+        + 1,
+        ngrams.symbol[kept],
+        place[suffix[kept]].astype(np.int32),
+        (prob[kept] / np.log(10)).astype(np.float32),
+        (backoff[kept] / np.log(10)).astype(np.float32),
+    ), [n for n in n_left if n]
+
+
+def quantize(values: NDArray[np.float32], n_levels: int) -> NDArray[np.float32]:
+    """Replace numbers by `n_levels` different ones: the means of groups of equal size."""
+    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(distinct) <= n_levels:
+        return values
+    ranks = np.cumsum(counts) - counts / 2
+    group = (ranks * n_levels / len(values)).astype(int)
+    total = np.bincount(group, counts, n_levels)
+    mean = np.bincount(group, counts * distinct, n_levels) / np.maximum(total, 1)
+    return mean[group][inverse].astype(np.float32)
+
+
 def _discounts(counts: Ids) -> tuple[float, ...]:
     """Compute the discounts of counts 1, 2, and more: [1]_ of `estimate`, equation 26."""
     seen = np.bincount(counts[counts < 5], minlength=5).astype(float)
@@ -180,6 +254,73 @@ def _discounts(counts: Ids) -> tuple[float, ...]:
     discounts = tuple(j - (j + 1) * y * seen[j + 1] / seen[j] for j in (1, 2, 3))
     sound = all(0 < discount <= j for j, discount in enumerate(discounts, 1))
     return discounts if sound else _FALLBACK
+
+
+def pack(ngrams: Ngrams) -> dict[str, NDArray[Any]]:
+    """Express a model by smaller arrays, for a file; nothing is lost.
+
+    Numbers that are few are stored as codes, and suffixes, which follow from the rest, not at all.
+    """
+    packed = {"n_children": np.diff(ngrams.children), "symbol": ngrams.symbol}
+    packed = {name: array.astype(np.min_scalar_type(array.max())) for name, array in packed.items()}
+    for name in ("log10_prob", "log10_backoff"):
+        values, codes = np.unique(getattr(ngrams, name), return_inverse=True)
+        if len(values) <= 256:
+            packed[name], packed[f"{name}_values"] = codes.astype(np.uint8), values
+        else:
+            packed[name] = getattr(ngrams, name)
+    if not np.array_equal(_suffixes(ngrams.children, ngrams.symbol), ngrams.suffix):
+        packed["suffix"] = ngrams.suffix
+    return packed
+
+
+def unpack(packed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Undo `pack`.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, or doesn't fit the others.
+    """
+    try:
+        n_children, symbol = packed["n_children"], packed["symbol"].astype(np.int32)
+        children = np.r_[1, 1 + np.cumsum(n_children, dtype=np.int64)]
+        if symbol.ndim != 1 or children.shape != (len(symbol) + 1,) or children[-1] != len(symbol):
+            raise ValueError("the numbers of children don't fit the n-grams")
+        numbers = {
+            name: packed[f"{name}_values"][packed[name]]
+            if f"{name}_values" in packed
+            else packed[name]
+            for name in ("log10_prob", "log10_backoff")
+        }
+        children = children.astype(np.int32)
+        suffix = packed["suffix"] if "suffix" in packed else _suffixes(children, symbol)
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"the language model is damaged: {error}") from error
+    return {"children": children, "symbol": symbol, "suffix": suffix, **numbers}
+
+
+def _suffixes(children: NDArray[np.int32], symbol: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The longest n-gram that each n-gram ends in."""
+    parent = np.r_[-1, np.repeat(np.arange(len(symbol)), np.diff(children))]
+    n_symbols = int(symbol.max()) + 1
+    keys = parent[1:] * n_symbols + symbol[1:]
+    suffix = np.zeros(len(symbol), np.int64)
+    start, stop = children[1], children[children[1]]
+    while start < stop:  # length by length
+        level = np.arange(start, stop)
+        found, history = np.zeros(len(level), np.int64), suffix[parent[level]]
+        missing = np.arange(len(level))
+        while len(missing):
+            wanted = history[missing] * n_symbols + symbol[level[missing]]
+            place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            right = keys[place] == wanted
+            found[missing[right]] = place[right] + 1
+            missing = missing[~right & (history[missing] > 0)]
+            history[missing] = suffix[history[missing]]
+        suffix[level] = found
+        start, stop = stop, children[stop]
+    return suffix.astype(np.int32)
 
 
 def assemble(
@@ -211,16 +352,8 @@ def log10_probs(ngrams: Ngrams, n_symbols: int, order: int, tokens: Ids, sentenc
 
     `tokens` and `sentences` are as in `estimate`.
     """
-    keys = _keys(ngrams, n_symbols)
     n = len(tokens)
-    nodes = [np.zeros(n, np.int64)]  # for each length, the n-gram that starts there; -1 if none
-    for length in range(1, order + 1):
-        starts = _starting(tokens, sentences, length)
-        starts = starts[nodes[-1][starts] >= 0]
-        wanted = nodes[-1][starts] * n_symbols + tokens[starts + length - 1]
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        nodes.append(np.full(n, -1))
-        nodes[-1][starts] = np.where(keys[place] == wanted, place + 1, -1)
+    nodes = _nodes(ngrams, n_symbols, order, tokens, sentences)
     result = np.zeros(n)
     open_ = tokens != START
     for length in range(order, 0, -1):  # the longest n-gram that there is, and what led down to it
@@ -234,3 +367,18 @@ def log10_probs(ngrams: Ngrams, n_symbols: int, order: int, tokens: Ids, sentenc
         result[ends[backed]] += ngrams.log10_backoff[history[backed]]
         open_[ends[found]] = False
     return result
+
+
+def _nodes(ngrams: Ngrams, n_symbols: int, order: int, tokens: Ids, sentences: Ids) -> list[Ids]:
+    """For each length from 0, the n-gram that starts at each token; -1 where there is none."""
+    keys = _keys(ngrams, n_symbols)
+    n = len(tokens)
+    nodes = [np.zeros(n, np.int64)]
+    for length in range(1, order + 1):
+        starts = _starting(tokens, sentences, length)
+        starts = starts[nodes[-1][starts] >= 0]
+        wanted = nodes[-1][starts] * n_symbols + tokens[starts + length - 1]
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        nodes.append(np.full(n, -1))
+        nodes[-1][starts] = np.where(keys[place] == wanted, place + 1, -1)
+    return nodes

@@ -2,6 +2,7 @@
 
     python benchmarks/decoding.py                                    time alone
     python benchmarks/decoding.py --model models/iam-lines.hwsk --data ../shared/data   IAM as well
+    python benchmarks/decoding.py --model ... --data ... --shipped      the shipped decoder alone
 
 Language models and lexicon are made of the training transcripts alone, without the prompts that any
 validation line has. A weight is chosen on half of the validation writers for the other half.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import statistics
 import time
 from datetime import date
@@ -22,8 +24,11 @@ import joblib
 import numba
 import numpy as np
 from iam import load_split, prompt
+from rapidfuzz.distance import Levenshtein
 from scipy.special import log_softmax
+from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, ParameterGrid
+from train_english_lm import brown_lines
 
 import hwsk
 from hwsk.datasets import get_data_home
@@ -131,14 +136,84 @@ def speed(n_lines: int = 20) -> None:
 
 
 def posteriors(model: Path, images: np.ndarray, folder: Path) -> tuple[str, np.ndarray]:
-    """Alphabet and log-probabilities of the lines; computed once for a model."""
-    file = folder / f"posteriors-{hashlib.sha256(model.read_bytes()).hexdigest()[:16]}.joblib"
+    """Alphabet and log-probabilities of the lines; computed once for steps and weights."""
+    reader = hwsk.load(model)
+    digest = hashlib.sha256(repr(reader[:-1]).encode())
+    for array in reader[-1]._get_network_state().values():
+        digest.update(array.tobytes())
+    file = folder / f"posteriors-{digest.hexdigest()[:16]}.joblib"
     if not file.exists():
-        reader = hwsk.load(model)
         log_probs = reader[-1].predict_log_proba(reader[:-1].transform(images))
         folder.mkdir(parents=True, exist_ok=True)
         joblib.dump((reader[-1].alphabet_, log_probs), file)
     return joblib.load(file)
+
+
+def shipped(model: Path, data: str, folder: Path) -> None:
+    """Print what the decoder of a model gains over greedy decoding on the validation writers.
+
+    The difference is paired: both read the same resampled writers. Tokens with a digit, and words
+    that the Brown corpus lacks, are aligned in the readings, and counted apart.
+    """
+    decoder = hwsk.load(model)[-1].decoder
+    bunch, _, valid = load_split(data)
+    alphabet, X = posteriors(model, bunch.images[valid], folder)
+    y, writers = bunch.text[valid], bunch.writer[valid]
+    brown = brown_lines(Path(data) / "text" / "brown_sentences.tsv.gz")
+    known = {word.lower() for line in brown for word in line.split()}
+    groups = {
+        "tokens with a digit": lambda word: any(c.isdigit() for c in word),
+        "words not in Brown": lambda word: word.isalpha() and word.lower() not in known,
+    }
+    read = {}
+    for name, chosen in (("greedy", CTCDecoder(method="greedy")), ("shipped", decoder)):
+        chosen = clone(chosen).set_params(alphabet=alphabet).fit(X[:1])
+        start = time.process_time()
+        read[name] = chosen.predict(X)
+        milliseconds = 1000 * (time.process_time() - start) / len(X)
+        figures = []
+        for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
+            low, high = bootstrap_interval(metric, y, read[name], groups=writers, random_state=0)
+            figures.append(f"{label} {metric(y, read[name]):.4f} [{low:.4f}, {high:.4f}]")
+        print(f"{name}: {', '.join(figures)}, {milliseconds:.1f} ms a line", flush=True)
+        for label, belongs in groups.items():
+            wrong = length = right = count = 0
+            for text, found in zip(y, read[name], strict=True):
+                for word, token in aligned_words(text, found):
+                    if belongs(word):
+                        wrong += Levenshtein.distance(word, token)
+                        length, count, right = (
+                            length + len(word),
+                            count + 1,
+                            right + (word == token),
+                        )
+            print(f"    {label}: {count}, CER {wrong / length:.3f}, right {right / count:.3f}")
+    for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
+
+        def difference(rows, _, metric=metric):
+            rows = np.asarray(rows, int)
+            return metric(y[rows], read["shipped"][rows]) - metric(y[rows], read["greedy"][rows])
+
+        rows = np.arange(len(y))
+        low, high = bootstrap_interval(difference, rows, rows, groups=writers, random_state=0)
+        print(f"{label}, shipped - greedy: {difference(rows, rows):.4f} [{low:.4f}, {high:.4f}]")
+
+
+def aligned_words(text: str, read: str) -> list[tuple[str, str]]:
+    """Each word of a text with the characters of the reading that are aligned with it."""
+    edits = Levenshtein.opcodes(text, read)
+    pairs = []
+    for match in re.finditer(r"\S+", text):
+        found = ""
+        for edit in edits:
+            start, stop = max(edit.src_start, match.start()), min(edit.src_end, match.end())
+            if edit.tag == "insert" and match.start() < edit.src_start < match.end():
+                found += read[edit.dest_start : edit.dest_end]
+            elif start < stop and edit.tag != "delete":
+                shift = edit.dest_start - edit.src_start
+                found += read[start + shift : stop + shift]
+        pairs.append((match[0], found))
+    return pairs
 
 
 def on_iam(model: Path, data: str, folder: Path) -> None:
@@ -220,15 +295,18 @@ def on_iam(model: Path, data: str, folder: Path) -> None:
 @click.command()
 @click.option("--model", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", type=click.Path(exists=True))
+@click.option("--shipped", "alone", is_flag=True, help="Evaluate the model's own decoder alone.")
 @click.option(
     "--cache", "folder", type=click.Path(path_type=Path), help="Where posteriors are kept."
 )
-def main(model: Path | None, data: str | None, folder: Path | None) -> None:
+def main(model: Path | None, data: str | None, alone: bool, folder: Path | None) -> None:
     """Print times and, given a model and data, error rates."""
     print(f"{date.today()} numba {numba.__version__}, one thread, processor time")
-    speed()
+    if not alone:
+        speed()
     if model is not None and data is not None:
-        on_iam(model, data, folder or get_data_home() / "cache")
+        evaluate = shipped if alone else on_iam
+        evaluate(model, data, folder or get_data_home() / "cache")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def put_images(images):
 def test_models_list_and_info():
     lines = run("models", "list").stdout.splitlines()
     assert [line.split()[0] for line in lines] == sorted(registry())
-    assert "character error rate 0.064 (0.047 to 0.088), IAM, 632 lines" in "\n".join(lines)
+    assert "character error rate 0.043 (0.031 to 0.062), IAM, 632 lines" in "\n".join(lines)
     records = json.loads(run("models", "list", "--json", "--task", "verify").stdout)
     assert [record["name"] for record in records] == ["and-verifier", "signature-verifier"]
     assert records[0]["low"] == registry()["and-verifier"]["low"]
@@ -44,7 +44,7 @@ def test_models_list_and_info():
 
     shown = run("models", "info", "iam-lines").stdout
     assert "license: research use" in shown and "## Know before use" in shown
-    assert json.loads(run("models", "info", "iam-lines", "--json").stdout)["size"] == 7803792
+    assert json.loads(run("models", "info", "iam-lines", "--json").stdout)["size"] == 10207632
     result = run("models", "info", "iam-line")
     assert result.exit_code == 1 and "did you mean 'iam-lines'" in result.stderr
 

@@ -43,7 +43,7 @@ def list_models(task: str | None = None) -> pd.DataFrame:
     ----------
     task : str, default=None
         Only models of this task: "recognize", "verify", "identify", "describe", "represent",
-        "predict strokes" or "write". None lists all.
+        "predict strokes", "write" or "model language". None lists all.
 
     Returns
     -------

@@ -9,7 +9,10 @@ from sklearn.pipeline import Pipeline
 
 
 def load_reader(reader: Any) -> Any:
-    """Return a reader; one that is given by the name or the file of a model is loaded."""
+    """Return a reader; one that is given by the name or the file of a model is loaded.
+
+    It decodes without a language model, which would guess words that are not legible.
+    """
     if not isinstance(reader, (str, os.PathLike)):
         return reader
     from hwsk.persistence import load
@@ -19,4 +22,6 @@ def load_reader(reader: Any) -> Any:
     if not hasattr(last, "predict_details"):
         kind = type(last).__name__
         raise ValueError(f"{os.fspath(reader)} holds a {kind}, which recognizes no lines")
+    if getattr(getattr(last, "decoder", None), "language_model", None) is not None:
+        last.set_params(decoder__language_model=None)
     return loaded

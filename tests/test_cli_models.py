@@ -44,7 +44,10 @@ def test_models_list_and_info():
 
     shown = run("models", "info", "iam-lines").stdout
     assert "license: research use" in shown and "## Know before use" in shown
-    assert json.loads(run("models", "info", "iam-lines", "--json").stdout)["size"] == 10207632
+    assert (
+        json.loads(run("models", "info", "iam-lines", "--json").stdout)["size"]
+        == registry()["iam-lines"]["size"]
+    )
     result = run("models", "info", "iam-line")
     assert result.exit_code == 1 and "did you mean 'iam-lines'" in result.stderr
 

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 from sklearn.exceptions import NotFittedError
 
+import hwsk
 from hwsk._data.images import object_array
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 from hwsk.writing import Sheets, draw, write
+from hwsk.writing._reader import load_reader
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ0123456789.,-'"
 
@@ -437,3 +439,10 @@ def test_missing_library_is_named(page, monkeypatch, tmp_path, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"{module}.*pip install 'hwsk\[write\]'"):
         Sheets(page.sheets, page.size).save(tmp_path / "x.svg")
+
+
+def test_a_reader_by_name_checks_without_a_language_model():
+    assert hwsk.load("iam-lines")[-1].decoder.language_model is not None
+    assert load_reader("iam-lines")[-1].decoder.language_model is None
+    reader = hwsk.load("iam-lines")
+    assert load_reader(reader) is reader and reader[-1].decoder.language_model is not None

@@ -441,3 +441,12 @@ def test_damaged_files_load_or_are_refused(load, suffix, changes):
         assert "own" in str(error)
     else:
         assert np.isfinite(strokes).all()
+
+
+@pytest.mark.parametrize("far", ["1e5", "1e6", "1e12"])
+def test_one_far_coordinate_is_named_with_the_file(far, tmp_path):
+    path = tmp_path / "far.inkml"
+    traces = f"<trace>0 0, {far} 5, 3 3</trace><trace>1 1, 2 3</trace>"
+    path.write_text(f'<ink xmlns="http://www.w3.org/2003/InkML">{traces}</ink>')
+    with pytest.raises(ValueError, match=r"far\.inkml: .* points would be needed"):
+        load_strokes(path)

@@ -294,3 +294,9 @@ def test_pack_images():
         packed = pack_images(images, **kwargs)
         assert packed.dtype == object
         assert packed.shape == (2,)
+
+
+def test_a_string_too_long_for_a_path_is_cut_in_the_message():
+    with pytest.raises(ValueError, match="is not a file path: File name too long") as raised:
+        read_image("x" * 300_000)
+    assert len(str(raised.value)) < 300

@@ -485,3 +485,9 @@ def test_packing_loses_nothing(params):
     del packed["symbol"]
     with pytest.raises(ValueError, match="damaged: 'symbol'"):
         unpack(packed)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/"])
+def test_what_is_not_a_regular_file_is_not_read(path):
+    with pytest.raises(ValueError, match="is not a regular file"):
+        NgramLanguageModel.read_arpa(path)

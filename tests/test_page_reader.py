@@ -114,6 +114,13 @@ def test_a_bad_page_is_named_by_predict(reader, tmp_path):
         reader.predict([tmp_path / "bad.png"])
 
 
+def test_a_file_of_several_pages_is_named_by_predict(reader, tmp_path):
+    first, second = (Image.fromarray(image) for image in pages(2)[0])
+    first.save(tmp_path / "two.tif", save_all=True, append_images=[second])
+    with pytest.warns(UserWarning, match="1 of 1 images hold several pages"):
+        reader.predict([tmp_path / "two.tif"])
+
+
 def test_pages_are_asked_for_one_at_a_time(reader):
     asked = []
 

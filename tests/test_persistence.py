@@ -381,6 +381,21 @@ def test_what_takes_more_memory_than_the_file_is_refused(tmp_path):
         hwsk.load(path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_attributes_that_are_not_finite_are_refused(value, tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), path)
+
+    def spoil(node, arrays):
+        name = node["state"]["coef_"]["$array"]
+        arrays[name] = np.full_like(arrays[name], value)
+        return arrays
+
+    rewrite(path, spoil)
+    with pytest.raises(ValueError, match=r"LogisticRegression has coef_ with NaN or infinity"):
+        hwsk.load(path)
+
+
 def test_weights_that_are_not_finite_are_refused(recognizer, tmp_path):
     path = tmp_path / "model.hwsk"
     reader = pickle.loads(pickle.dumps(recognizer[0][-1]))

@@ -6,6 +6,7 @@ given, as a predicate for "2 of 5 images ...". `hwsk._data.scan` gathers those o
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -139,6 +140,10 @@ def _decode_file(name: str) -> Decoded:
         mode = os.stat(name).st_mode
     except ValueError as error:  # a null character
         raise ValueError(f"{cut_value(name)} is not a file path: {error}") from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ValueError(f"{cut_value(name)} is not a file path: {error.strerror}") from None
     if stat.S_ISDIR(mode):
         raise ValueError(f"{name} is a folder, not an image file")
     if not stat.S_ISREG(mode):

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import check_images, object_array
 from hwsk._data.levels import to_bytes
+from hwsk._data.scan import walk
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.documents._cutting import cut_lines, map_line
@@ -228,7 +229,7 @@ class PageReader(BaseEstimator):
                 "X is a 2-D array; expected a list of pages, each a path or an array of pixels: "
                 "[page] for a single one"
             )
-        pages = (PageImage(to_bytes(image), images.name(i)) for i, image in enumerate(images))
+        pages = (PageImage(to_bytes(image), images.name(row)) for row, image in walk(images))
         return object_array([page.to_text() for page in self._read(pages)])
 
     def score(self, X: Any, y: Any) -> float:

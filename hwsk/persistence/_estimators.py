@@ -117,6 +117,9 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
         if declaration.names_file(key, value):
             raise ValueError(f"{name} has {key}={str(value)[:80]!r}: it would open files")
     check_state(cls, declaration, state, params)
+    for key, value in state.items():
+        if key != "history_" and _is_float(value) and not np.isfinite(value).all():
+            raise ValueError(f"{name} has {key} with NaN or infinity: it predicts nothing")
     estimator = cls(**params)
     vars(estimator).update(state)
     if weights is not None:
@@ -125,6 +128,10 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
         check_finite(weights, name)
         estimator._set_network_state(weights)
     return estimator
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
 
 
 def declared(name: str) -> Declaration:

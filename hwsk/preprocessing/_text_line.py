@@ -110,7 +110,9 @@ def _mode(values: Points, weights: Points, reach: float) -> tuple[float, float]:
     They are counted in bins of half a reach, so that many values cost no more than a few. What is
     thousands of letters away from most is not counted.
     """
-    near = np.abs(values - np.median(values)) < _MOST_BINS * reach / 4
+    # One of the values: between two that are far apart there may be none.
+    middle = np.quantile(values, 0.5, method="lower")
+    near = np.abs(values - middle) < _MOST_BINS * reach / 4
     values, weights = values[near], weights[near]
     bins = np.floor((values - values.min()) / (reach / 2)).astype(np.int64)
     counts = np.convolve(np.bincount(bins, weights), _KERNEL)[len(_KERNEL) // 2 :]

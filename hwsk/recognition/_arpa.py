@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -54,7 +55,10 @@ class _Lines:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.number = os.fspath(path), 0
-        self.size = os.path.getsize(path)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{self.path} is not a regular file (a folder, a device or a pipe)")
+        self.size = status.st_size
 
     def __iter__(self) -> Iterator[str]:
         with open(self.path, encoding="utf-8") as file:

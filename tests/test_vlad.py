@@ -352,7 +352,7 @@ def test_equal_samples_are_no_trouble():
         ([np.eye(4), np.eye(5), np.eye(4)], r"sample 1 of X has shape \(5, 5\); .* 4\) here"),
         ([np.eye(4), np.ones(4), np.eye(4)], r"sample 1 of X has shape \(4,\)"),
         ([np.eye(4), np.full((3, 4), np.nan), np.eye(4)], "sample 1 of X holds NaN"),
-        ([np.eye(4), np.full((3, 4), "a"), np.eye(4)], "sample 1 of X holds .* no number"),
+        ([np.eye(4), np.full((3, 4), "a"), np.eye(4)], "sample 1 of X holds .* not a number"),
         ([np.random.default_rng(0).random((9, 4))], "PCA needs 2 samples .* n_samples=1"),
         ([], "holds no sample"),
     ],

@@ -36,7 +36,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	    "$$($(PYTHON) --version 2>&1). Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || { \
 	  echo "'$(PYTHON)' has no venv module (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "== Making the virtual environment $(VENV) (1 to 5 minutes, no output until done)"
+	@echo "== Making the virtual environment $(VENV) (about 3 minutes, no output until done)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) -e '.[all]'
 	@touch $@

@@ -178,3 +178,16 @@ def test_improbable_classes_are_not_read():
     assert not any(" " in text for text, _ in decoder.predict_n_best([line], 100)[0])
     decoder.set_params(min_probability=0.9)  # the best class of each time step is always read
     assert decoder.predict([line]).tolist() == [""]
+
+
+@pytest.mark.parametrize("weight", [0.0, 50.0, 1e3, 1e5])
+def test_large_weights_leave_texts_and_finite_scores(weight):
+    """Products of probabilities of the language model are then too small for a float."""
+    alphabet = "abcdeghmnost "
+    probs = np.random.default_rng(0).dirichlet(np.full(len(alphabet) + 1, 0.05), size=(5, 40))
+    X = list(np.log(np.maximum(probs, 1e-30)))
+    model = NgramLanguageModel(3).fit(["the cat sat on the mat", "a dog"])
+    decoder = CTCDecoder(alphabet, language_model=model, lm_weight=weight).fit(X)
+    assert all(decoder.predict(X))
+    scores = [score for line in decoder.predict_n_best(X, 3) for _, score in line]
+    assert np.isfinite(scores).all()

@@ -48,6 +48,7 @@ from hwsk.persistence._encoding import Reader, Writer
 from hwsk.persistence._estimators import decode_estimator, encode_estimator
 from hwsk.preprocessing import InkCropper
 from hwsk.preprocessing.augmentation import default_augmentation
+from hwsk.recognition import NgramLanguageModel
 from hwsk.verification import SiameseVerifier
 
 rng = np.random.default_rng(0)
@@ -393,6 +394,20 @@ def test_attributes_that_are_not_finite_are_refused(value, tmp_path):
 
     rewrite(path, spoil)
     with pytest.raises(ValueError, match=r"LogisticRegression has coef_ with NaN or infinity"):
+        hwsk.load(path)
+
+
+def test_numbers_inside_attributes_that_are_not_finite_are_refused(tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(NgramLanguageModel(2).fit(["one two", "two"]), path)
+
+    def spoil(node, arrays):
+        name = node["state"]["ngrams_"]["log10_prob_values"]["$array"]
+        arrays[name] = np.full_like(arrays[name], np.nan)
+        return arrays
+
+    rewrite(path, spoil)
+    with pytest.raises(ValueError, match=r"NgramLanguageModel has ngrams_ with NaN or infinity"):
         hwsk.load(path)
 
 

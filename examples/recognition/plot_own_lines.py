@@ -86,7 +86,7 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # %%
 # What it forgets
 # ---------------
-# A network forgets what it is no longer shown: here, words. Add lines of the old kind to the
+# Fine-tuning forgets old material that it does not see again: here, words. Add such lines to the
 # training set if those are still to be read.
 prose = make_handwriting(15, level="line", n_writers=10, random_state=3)
 for name, model in {"pretrained": hwsk.load("iam-lines"), "fine-tuned": reader}.items():

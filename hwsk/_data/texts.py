@@ -27,7 +27,7 @@ def check_texts(texts: Any, name: str = "X", *, allow_empty: bool = True) -> lis
     Raises
     ------
     ValueError
-        If there is no text, or a row holds a value that is not a str; the message names the row.
+        If there is no text, or a row is not a string; the message names the row.
     """
     if isinstance(texts, (str, bytes)):
         raise ValueError(f"{name} is one string ({cut_value(texts)}); pass a list of texts")

@@ -118,7 +118,7 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
             raise ValueError(f"{name} has {key}={str(value)[:80]!r}: it would open files")
     check_state(cls, declaration, state, params)
     for key, value in state.items():
-        if key != "history_" and _is_float(value) and not np.isfinite(value).all():
+        if key != "history_" and not _is_finite(value):
             raise ValueError(f"{name} has {key} with NaN or infinity: it predicts nothing")
     estimator = cls(**params)
     vars(estimator).update(state)
@@ -130,8 +130,15 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
     return estimator
 
 
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+def _is_finite(value: Any) -> bool:
+    """Indicate a value without NaN and infinity, in lists and dicts too."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    if isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
+        return bool(np.isfinite(value).all())
+    return True
 
 
 def declared(name: str) -> Declaration:

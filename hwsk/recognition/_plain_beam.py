@@ -22,7 +22,7 @@ _LEAST = 1e-300  # a weight in place of those that are too small for a float
 
 
 class Factors:
-    """Look up by what a symbol multiplies the weight of a prefix, and the n-gram after it.
+    """Look up the factor of a symbol in the weight of a prefix, and the n-gram after it.
 
     Parameters
     ----------
@@ -142,11 +142,11 @@ def search(
         scale = heap[0][0]
         log_scale += math.log(scale)
         beam = [(w / scale, node, b / scale, o / scale) for w, node, b, o in heap if w]
-    if factors is not None:
-        beam = [(w * factors(state[node], END)[0], node, b, o) for w, node, b, o in beam]
-        beam.sort(reverse=True)
-    nodes = [node for _, node, _, _ in beam]
-    return parent, last, nodes, [math.log(weight) + log_scale for weight, _, _, _ in beam]
+    scored = [(math.log(weight) + log_scale, node) for weight, node, _, _ in beam]
+    if factors is not None:  # a product of weights might be too small for a float
+        scored = [(s + math.log(factors(state[node], END)[0]), node) for s, node in scored]
+        scored.sort(reverse=True)
+    return parent, last, [node for _, node in scored], [score for score, _ in scored]
 
 
 def _possible(log_probs: NDArray[np.float64]) -> Iterator[dict[int, float]]:

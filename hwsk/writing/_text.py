@@ -21,7 +21,7 @@ _TYPOGRAPHIC = {
     "\u200b": "",  # zero width space
     "\ufeff": "",
 }
-# Letters that are not a letter with an accent, and have a usual spelling.
+# Letters without an accent to drop that have a usual spelling.
 _SPELLINGS = {
     "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
     "đ": "d", "Đ": "D", "þ": "th", "Þ": "Th", "ð": "d", "«": '"', "»": '"', "‹": "'", "›": "'",

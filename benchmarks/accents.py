@@ -14,10 +14,9 @@ from datetime import date
 
 import click
 import numpy as np
-from iam import SPLIT_SEED, load_split
+from iam import SPLIT_SEED, load_greedy, load_split
 from sklearn.pipeline import Pipeline
 
-import hwsk
 from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting
 from hwsk.metrics import bootstrap_interval, character_error_rate
@@ -58,7 +57,7 @@ def main(model: str, data: str, n_lines: int, epochs: int, lr: float, seed: int)
         flush=True,
     )
     for kind in ("before", "accents alone", "with English"):
-        reader = hwsk.load(model)
+        reader = load_greedy(model)
         prepare, recognizer = Pipeline(reader.steps[:-1]), reader[-1]
         if kind != "before":
             images = list(prepare.transform(learnt.images))

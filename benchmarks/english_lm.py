@@ -4,8 +4,8 @@
 
 prints the perplexity of the transcripts of IAM for several ways to prune; character error rates of
 generated lines of made-up words, names, numbers and codes by weight, with paired differences to
-greedy decoding (intervals over lines); and the calibration on the validation lines of IAM. The
-figures of IAM's validation lines themselves: `decoding.py --shipped`.
+greedy decoding (intervals over lines); and, on the validation lines of IAM, error rates by weight
+and the calibration. Intervals for these lines: `decoding.py --shipped`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ from train_english_lm import LEAST_GAIN, N_LEVELS, ORDER, brown_lines
 
 import hwsk
 from hwsk.datasets import get_data_home, make_handwriting
-from hwsk.metrics import bootstrap_interval, character_error_rate, expected_calibration_error
+from hwsk.metrics import (
+    bootstrap_interval,
+    character_error_rate,
+    expected_calibration_error,
+    word_error_rate,
+)
 from hwsk.recognition import CTCDecoder, NgramLanguageModel
 from hwsk.recognition._details import find_characters
 from hwsk.recognition._lines import read_right
@@ -44,8 +49,8 @@ def print_pruning(data: str) -> None:
         levels = N_LEVELS if least_gain else None
         model = NgramLanguageModel(order, least_gain=least_gain, n_levels=levels).fit(lines)
         print(
-            f"order {order}, least gain {least_gain:g}: {sum(model.n_ngrams_):,} n-grams, perplexity of IAM's "
-            f"training transcripts {model.perplexity(list(bunch.text[train])):.2f}",
+            f"order {order}, least gain {least_gain:g}: {sum(model.n_ngrams_):,} n-grams, "
+            f"perplexity of IAM's training texts {model.perplexity(list(bunch.text[train])):.2f}",
             flush=True,
         )
         if (order, least_gain) == (ORDER, LEAST_GAIN):
@@ -91,14 +96,21 @@ def print_generated(reader: Any) -> None:
             )
 
 
-def print_calibration(model: Path, data: str, folder: Path) -> None:
-    """Print how well the probabilities of characters agree with what is right."""
+def print_validation(model: Path, data: str, folder: Path) -> None:
+    """Print error rates by weight, and how well probabilities of characters agree with truth."""
     bunch, _, valid = load_split(data)
     alphabet, X = posteriors(model, bunch.images[valid], folder)
     recognizer = hwsk.load(model)[-1]
+    y = bunch.text[valid]
+    for weight in WEIGHTS:
+        read = _decode(clone(recognizer.decoder).set_params(lm_weight=weight), alphabet, X)
+        print(
+            f"IAM, weight {weight}: CER {character_error_rate(y, read):.2%}, "
+            f"WER {word_error_rate(y, read):.2%}"
+        )
     for name, decoder in (("greedy", CTCDecoder(method="greedy")), ("shipped", recognizer.decoder)):
         read = list(_decode(decoder, alphabet, X))
-        right = np.concatenate(read_right(list(bunch.text[valid]), read))
+        right = np.concatenate(read_right(list(y), read))
         sure = np.concatenate(
             [
                 find_characters(np.asarray(x, float), text, alphabet).probabilities(
@@ -125,7 +137,7 @@ def _decode(decoder: CTCDecoder, alphabet: str, X: Any) -> NDArray[np.object_]:
 def main(model: Path, data: str, folder: Path | None) -> None:
     """Print all that."""
     print(f"{date.today()} {model}")
-    print_calibration(model, data, folder or get_data_home() / "cache")
+    print_validation(model, data, folder or get_data_home() / "cache")
     print_generated(hwsk.load(model))
     print_pruning(data)
 

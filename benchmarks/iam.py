@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+import hwsk
 from hwsk.datasets import load_iam, load_iam_online
 from hwsk.preprocessing import (
     Binarizer,
@@ -38,6 +40,13 @@ def preprocessing() -> list[tuple[str, object]]:
         ("deslant", Deslanter()),
         ("height", HeightNormalizer(HEIGHT, method="moments", stroke_spacing=13.0)),
     ]
+
+
+def load_greedy(path: str | Path) -> Pipeline:
+    """Load a reader of lines without its language model: for training, and for greedy figures."""
+    reader = hwsk.load(path)
+    reader[-1].set_params(decoder=None)
+    return reader
 
 
 def prompt(form: str) -> str:

@@ -19,11 +19,10 @@ from typing import Any
 
 import click
 import torch
-from iam import SPLIT_SEED
+from iam import SPLIT_SEED, load_greedy
 from train_iam_lines import feasible
 from train_iam_words import load_words
 
-import hwsk
 from hwsk.metrics import bootstrap_interval, character_error_rate
 from hwsk.networks.crnn import CRNN
 from hwsk.preprocessing.augmentation import Compose, RandomMask, default_augmentation
@@ -65,7 +64,7 @@ def make(change: str, start: str, parameters: dict[str, Any]) -> CTCRecognizer:
         return CTCRecognizer(**parameters)
     if change.endswith("mean-pooling of columns"):
         return MeanPooledRecognizer(**parameters)
-    return hwsk.load(start)[-1].set_params(warm_start=True, **parameters)
+    return load_greedy(start)[-1].set_params(warm_start=True, **parameters)
 
 
 @click.command()

@@ -20,11 +20,10 @@ from pathlib import Path
 import click
 import joblib
 import numpy as np
-from iam import SPLIT_SEED, load_split, prompt, spaced_punctuation
+from iam import SPLIT_SEED, load_greedy, load_split, prompt, spaced_punctuation
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
-import hwsk
 from hwsk.datasets import get_data_home, load_iam_online
 from hwsk.metrics import (
     bootstrap_interval,
@@ -219,7 +218,7 @@ def main(model: Path, data: str, cache: Path | None) -> None:
         f"{len(set(writers))} writers (split seed {SPLIT_SEED}); {len(texts)} training transcripts "
         f"of other prompts, {len(words)} words, {len(set(words))} different"
     )
-    reader = hwsk.load(model)
+    reader = load_greedy(model)
     recognizer = reader[-1]
     prepared = reader[:-1].transform(bunch.images[valid])
     plain, seconds = posteriors(recognizer, prepared, 0, key, folder)

@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 import numpy as np
-from iam import spaced_punctuation
+from iam import load_greedy, spaced_punctuation
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from train_strokes import load
@@ -62,7 +62,7 @@ def report_legibility(name: str, truth: list[str], recognized: Any, writers: Any
 @click.option("--stability", default=1000, help="Samples that are looked at for NaN.")
 def main(model: Path, reader: str, data: str, data_home: str, n_lines: int, stability: int) -> None:
     """Print the figures."""
-    synthesizer, reading = hwsk.load(model), hwsk.load(reader)
+    synthesizer, reading = hwsk.load(model), load_greedy(reader)
     lines = load(data, data_home, "test_t")
     known = [set(text) <= set(synthesizer.alphabet_) for text in lines.text]
     rng = np.random.default_rng(SEED)

@@ -103,6 +103,7 @@ def main(
     if start is not None:
         recognizer = hwsk.load(start)
         recognizer = recognizer[-1] if isinstance(recognizer, Pipeline) else recognizer
+        recognizer.set_params(decoder=None)
     recognizer.set_params(warm_start=True, ema_decay=ema, random_state=seed, verbose=2)
     if pretrain != "none":
         if pretrain == "online":

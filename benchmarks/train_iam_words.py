@@ -16,7 +16,7 @@ import click
 import joblib
 import numpy as np
 import torch
-from iam import HEIGHT, SPLIT_SEED, load_split, prepare, preprocessing
+from iam import HEIGHT, SPLIT_SEED, load_greedy, load_split, prepare, preprocessing
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
@@ -70,7 +70,7 @@ def main(data, out, start, epochs, lr, augment, seed) -> None:
         f"from {start}",
         flush=True,
     )
-    recognizer = CTCRecognizer() if start is None else hwsk.load(start)[-1]
+    recognizer = CTCRecognizer() if start is None else load_greedy(start)[-1]
     recognizer.set_params(
         warm_start=True,
         max_epochs=epochs,

@@ -26,6 +26,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 import hwsk
+from benchmarks.iam import load_greedy
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing import WrittenLines, write_lines
 from hwsk.writing._comparison import count_misread, marks
@@ -145,7 +146,7 @@ def main(
     rapidocr: str | None, pages: Path | None,
 ) -> None:  # fmt: skip
     """Print the figures."""
-    synthesizer, judge = hwsk.load(model), hwsk.load(reader)
+    synthesizer, judge = hwsk.load(model), load_greedy(reader)
     readers = {"iam-lines": judge.predict}
     if rapidocr is not None:
         readers["RapidOCR"] = load_rapidocr(rapidocr)

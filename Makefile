@@ -18,11 +18,12 @@ OLD_PROCESSOR := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_C
   OMP_NUM_THREADS=2
 SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -b html
 
-.PHONY: help demo test test-arithmetic lint docs docs-text bench clean
+.PHONY: help demo test test-slow test-arithmetic lint docs docs-text bench clean
 
 help:
 	@echo "make demo             generate handwriting, train a small recognizer, recognize lines"
 	@echo "make test             lint, types, layers, text of the docs, tests with coverage"
+	@echo "make test-slow        the tests that take 20 seconds or more each (CI runs them, too)"
 	@echo "make test-arithmetic  the numerical tests as an old processor computes, with two threads"
 	@echo "make lint             the first three parts of make test alone"
 	@echo "make docs             the documentation with its gallery, in docs/_build/html"
@@ -62,7 +63,11 @@ docs-text: $(READY)
 
 test: lint docs-text
 	@echo "== Tests, doctests, docstrings, coverage"
-	@$(BIN)/python -m pytest --cov -n auto --dist worksteal
+	@$(BIN)/python -m pytest -m "not slow" --cov -n auto --dist worksteal
+
+test-slow: $(READY)
+	@echo "== Tests that take 20 seconds or more each"
+	@$(BIN)/python -m pytest -q -m slow -n auto --dist worksteal tests
 
 test-arithmetic: $(READY)
 	@echo "== Numerical tests without vector units, with two threads"

@@ -125,6 +125,7 @@ def test_new_characters_begin_like_others(strokes, model):
     np.testing.assert_allclose(after.score_samples(["$=", "a €"], made.strokes), known, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [False, True])
 def test_a_run_is_resumed_where_it_was(strokes, lines, model, tmp_path, noise):
     from click.testing import CliRunner

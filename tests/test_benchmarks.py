@@ -113,6 +113,7 @@ def test_report_by_hand(writers, capsys):
     assert "form-level top-1 1.000 [1.000, 1.000] of 2" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 @pytest.mark.parametrize("name", ["and_words", "signatures"])
 def test_no_writer_is_on_two_sides(name, monkeypatch, tmp_path):
@@ -151,6 +152,7 @@ def test_genuine_parts_are_joined_with_genuine_ones(monkeypatch):
     assert np.equal(out.hands, out.contexts).sum() == 24
 
 
+@pytest.mark.slow
 def test_signature_verifiers_are_judged(monkeypatch, tmp_path, capsys):
     """The script from trained folds to printed results, on generated signatures."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")

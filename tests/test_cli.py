@@ -306,6 +306,7 @@ def test_help_comes_without_torch():
     assert (result.returncode, result.stderr) == (1, "Error: no such file: missing.hwsk\n")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*reads nothing at all:UserWarning")
 def test_quick_demo(tmp_path):
     result = run("demo", "--quick", "--output", tmp_path / "out")

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="files are read in forked processes")
 def test_nothing_is_accepted_in_silence_hangs_or_crashes(tmp_path):

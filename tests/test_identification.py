@@ -474,6 +474,7 @@ def test_partial_fit(lines):
         classifier.set_params(class_weight="balanced").partial_fit(lines.images, lines.writer)
 
 
+@pytest.mark.slow
 def test_early_stopping_holds_out_pages_of_writers_with_another(lines):
     classifier = WriterClassifier(
         **SMALL, early_stopping=True, validation_fraction=0.3, lr_schedule="plateau"

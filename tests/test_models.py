@@ -172,6 +172,7 @@ def test_iam_words_reads_words_and_stops():
     assert list(reader.predict([stop])) == ["."]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_iam_lines_learns_accents_and_forgets_little(tmp_path, monkeypatch):
     """As docs/recognition.rst advises: old lines beside the new ones."""
@@ -205,6 +206,7 @@ def test_emnist_characters_reads_characters_it_was_not_trained_on():
     assert reader.score(letters.images, letters.text) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_emnist_characters_is_as_good_as_its_card_says():
     test = load_emnist(DATA / "emnist", split="balanced", subset="train")
@@ -220,6 +222,7 @@ def test_iam_writers_takes_any_line():
     assert proba.shape == (2, 50)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_iam_writers_knows_them_by_forms_it_was_not_trained_on(tmp_path):
     model = hwsk.load(FOLDER / "iam-writers.hwsk")
@@ -238,6 +241,7 @@ def test_and_verifier_takes_raw_images_of_any_size():
     assert set(verifier.predict([[words.images[0], words.images[15]]])) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_signature_verifier_takes_raw_images_of_any_size():
     verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
     made = make_signatures(8, 4, 4, random_state=0)
@@ -317,6 +321,7 @@ def test_and_features_name_what_is_seen():
     assert np.corrcoef(words.style["slant"], likely)[0, 1] > 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_and_models_are_as_good_as_their_cards_say(tmp_path):
     words = load_cedar_and(DATA / "and", data_home=tmp_path)
@@ -356,6 +361,7 @@ def test_predictor_knows_writing():
     assert predictor.score(lines) > predictor.score(turned) + 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_stroke_models_are_as_good_as_their_cards_say(tmp_path):
     lines = load_iam_online(DATA / "iamondb", subset="test_t", data_home=tmp_path)

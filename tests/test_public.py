@@ -75,6 +75,7 @@ SMALL = {
         "precision": "float64",
     },
     "MultiTaskClassifier": {
+        "image_size": (16, 16),
         "channels": (4, 8, 8, 8),
         "dense_units": 32,
         "max_epochs": 12,
@@ -231,6 +232,11 @@ NATIVE = {
     "VariationalAutoencoder": "characters",
     "VLADEncoder": "descriptors",
 }
+SLOW = {"PageReader"}  # it fits two networks for each check
+MARKED = [
+    pytest.param(n, marks=[pytest.mark.slow] if n.rpartition(".")[2] in SLOW else [])
+    for n in ESTIMATORS
+]
 SMALL_LINES = {"resolution": 96, "channels": (4, 8), "crop_size": 64, "max_epochs": 1}
 # Rasters of one size are also tables, for which there is scikit-learn's own suite.
 RASTERS = {"CharacterClassifier", "MultiTaskClassifier", "VariationalAutoencoder"}
@@ -279,7 +285,7 @@ def make_native(name: str) -> BaseEstimator:
     return ESTIMATORS[name](**parameters)
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", MARKED)
 @pytest.mark.filterwarnings("ignore")
 def test_contract_on_native_inputs(name):
     kind = name.rpartition(".")[2]

@@ -51,18 +51,15 @@ classifier.fit(X[train], made.text[train], groups=made.writer[train])
 # %%
 # History
 # -------
-# ``history_`` is a list with a dict for each epoch: a DataFrame plots itself.
-import pandas as pd
+# ``history_`` is a list with a dict for each epoch, and
+# :class:`~hwsk.plotting.TrainingHistoryDisplay` plots it. Where the loss of held-out writers rises
+# while that of the training set falls, training has gone on for too long. Here both level off, and
+# the gap between them is what more writers would close.
+from hwsk.plotting import TrainingHistoryDisplay
 
-history = pd.DataFrame(classifier.history_).set_index("epoch")
-history.round(3).tail(3)
-
-# %%
-# Where the loss of held-out writers rises while that of the training set falls, training has gone
-# on for too long. Here both level off, and the gap between them is what more writers would close.
-_, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-history[["train_loss", "valid_loss"]].plot(ax=left, ylabel="cross-entropy", ylim=(0, None))
-history[["valid_score"]].plot(ax=right, ylabel="accuracy on held-out writers", ylim=(0, 1))
+display = TrainingHistoryDisplay.from_estimator(classifier)
+for ax in display.axes_:
+    ax.set_ylim(bottom=0)
 
 # %%
 # Predictions

@@ -7,6 +7,7 @@ from hwsk._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_history": ["TrainingHistoryDisplay"],
         "_page": ["PageDisplay"],
         "_reading": ["ReadingDisplay"],
         "_risk": ["RiskCoverageDisplay"],
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.plotting._comparison import ComparisonDisplay as ComparisonDisplay
     from hwsk.plotting._confusion import ConfusedPairsDisplay as ConfusedPairsDisplay
     from hwsk.plotting._confusion import ConfusionDisplay as ConfusionDisplay
+    from hwsk.plotting._history import TrainingHistoryDisplay as TrainingHistoryDisplay
     from hwsk.plotting._page import PageDisplay as PageDisplay
     from hwsk.plotting._pairs import PairDisplay as PairDisplay
     from hwsk.plotting._reading import ReadingDisplay as ReadingDisplay

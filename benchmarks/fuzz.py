@@ -247,7 +247,7 @@ def read_one(reader: Reader, path: Path, original: bytes | None) -> Outcome:
 
 
 def _vm_size() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     return pages * resource.getpagesize()
 
 

@@ -66,6 +66,9 @@ def accuracy_of_writers(data: str) -> tuple[Any, ...]:
     return accuracy_score, lines.writer[rows], lines.images[rows], lines.writer[rows]
 
 
+# What has no network of its own to compare, or was trained and evaluated in float32.
+OTHERS = {"english-lm", "english-pages", "page-lines"}
+NAMES = sorted({path.stem for path in MODELS.glob("*.hwsk")} - OTHERS)
 CLASSIFIERS = {
     "iam-lines": error_of_lines,
     "iam-words": error_of_words,
@@ -130,14 +133,14 @@ def figures(name: str, data: str, data_home: str) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--data-home", default="runs/data", type=click.Path())
 def main(names: tuple[str, ...], data: str, data_home: str) -> None:
     """Print the figures of the models of these names, or of all."""
     warnings.simplefilter("ignore")
     print(f"{date.today()} torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
-    for name in names or sorted(path.stem for path in MODELS.glob("*.hwsk")):
+    for name in names or NAMES:
         for line in figures(name, data, data_home):
             print(f"{name} in float32: {line}", flush=True)
 

@@ -40,5 +40,6 @@ def write(path: Path) -> None:
             if callable(value) and value not in listed:
                 listed.append(value)
                 text += f"   {name}\n"
-    if not path.exists() or path.read_text() != text:  # untouched, Sphinx need not read it again
-        path.write_text(text)
+    # Untouched, Sphinx need not read it again.
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

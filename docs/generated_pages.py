@@ -83,5 +83,6 @@ def _row(cells: list[str]) -> str:
 
 def _put(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
-    if not path.exists() or path.read_text() != text:  # untouched, Sphinx need not read it again
-        path.write_text(text)
+    # Untouched, Sphinx need not read it again.
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

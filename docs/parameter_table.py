@@ -85,8 +85,9 @@ def write(path: Path) -> None:
     for row in rows:
         lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(row)]
     text = "\n".join(lines) + "\n"
-    if not path.exists() or path.read_text() != text:  # untouched, Sphinx need not read it again
-        path.write_text(text)
+    # Untouched, Sphinx need not read it again.
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def _code(text: str) -> str:

@@ -17,6 +17,18 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
 
+@pytest.fixture
+def as_script(monkeypatch):
+    """Benchmarks can be imported as scripts import them; afterwards they are forgotten."""
+    monkeypatch.syspath_prepend(ROOT)  # folders are packages
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # other scripts import their neighbours
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -24,16 +36,18 @@ DATA = ROOT.parent / "shared" / "data"
         for path in sorted((ROOT / "benchmarks").rglob("*.py"))
     ],
 )
-def test_names_that_a_benchmark_imports_exist(path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)  # folders are packages
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # other scripts import their neighbours
-    before = set(sys.modules)
-    try:
-        importlib.import_module(path if "/" not in path else f"benchmarks.{path}".replace("/", "."))
-    finally:
-        for name in set(sys.modules) - before:
-            if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
+def test_names_that_a_benchmark_imports_exist(path, as_script):
+    importlib.import_module(path if "/" not in path else f"benchmarks.{path}".replace("/", "."))
+
+
+def test_cards_give_what_float32_gives(as_script):
+    precision = importlib.import_module("precision")
+    shipped = {path.stem for path in (ROOT / "models").glob("*.hwsk")}
+    assert shipped >= precision.OTHERS and len(precision.NAMES) == len(shipped - precision.OTHERS)
+    for name in precision.NAMES:
+        card = (ROOT / "models" / f"{name}.md").read_text(encoding="utf-8")
+        assert "In float32, on a processor without bfloat16" in card, name
+    assert precision.load_in("float32", "and-features").precision == "float32"
 
 
 @pytest.fixture

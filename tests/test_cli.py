@@ -193,7 +193,7 @@ def test_help_of_each_command():
 
 
 def test_recognize_with_a_lexicon_and_a_language_model(folder):
-    Path("words.txt").write_text("on\nno\n")
+    Path("words.txt").write_text("on\nno\n", encoding="utf-8")
     result = run("recognize", "model.hwsk", *LINES, "--lexicon", "words.txt")
     assert result.exit_code == 0
     assert {line.split("\t")[1] for line in result.stdout.splitlines()} <= {"", "on", "no"}
@@ -205,7 +205,7 @@ def test_recognize_with_a_lexicon_and_a_language_model(folder):
     assert outputs[0].stdout == outputs[1].stdout
     result = run("recognize", "model.hwsk", LINES[0], "--lm", "model.hwsk")
     assert result.exit_code == 1 and "holds a Pipeline ending in CTCRecognizer" in result.stderr
-    Path("none.txt").write_text("")
+    Path("none.txt").write_text("", encoding="utf-8")
     result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
     assert result.exit_code == 1 and "none.txt has no words" in result.stderr
 
@@ -356,20 +356,20 @@ def test_write(synthesizer):
     unread = "--unchecked", "-o"
     result = run("write", synthesizer, "on no", *unread, "page.svg", "--seed", 1)
     assert (result.exit_code, result.stdout) == (0, "page.svg\n")
-    first = Path("page.svg").read_text()
+    first = Path("page.svg").read_text(encoding="utf-8")
     assert "on no" in first
     again = run("write", synthesizer, "no", *unread, "page.svg", "--seed", 1)
     assert again.exit_code == 2 and "page.svg is there already; --force overwrites" in again.stderr
-    assert Path("page.svg").read_text() == first
+    assert Path("page.svg").read_text(encoding="utf-8") == first
     run("write", synthesizer, "on no", *unread, "page.svg", "--seed", 1, "--force")
-    assert Path("page.svg").read_text() == first
+    assert Path("page.svg").read_text(encoding="utf-8") == first
     options = ["--hand", "hand.svg", "on no", "--bias", 2]
     assert run("write", synthesizer, "no", *unread, "page.png", *options).exit_code == 0
     assert cv2.imread("page.png") is not None
     read = CliRunner().invoke(
         main, ["write", synthesizer, "-", *unread, "page.svg", "--force"], input="no on"
     )
-    assert read.exit_code == 0 and "no on" in Path("page.svg").read_text()
+    assert read.exit_code == 0 and "no on" in Path("page.svg").read_text(encoding="utf-8")
     nowhere = run("write", synthesizer, "on", "-o", "nodir/b.png")
     assert nowhere.exit_code == 2 and "the folder nodir does not exist" in nowhere.stderr
     assert "is a folder" in run("write", synthesizer, "on", "-o", ".").stderr
@@ -389,7 +389,7 @@ def test_write_checks_what_it_has_written(synthesizer):
 
 @pytest.mark.filterwarnings("ignore:.* lines were cut")
 def test_write_lines_into_a_folder(synthesizer):
-    Path("texts.txt").write_text("on no\n\nno on\n")
+    Path("texts.txt").write_text("on no\n\nno on\n", encoding="utf-8")
     options = ["-o", "made", "--lines", "texts.txt", "--seed", 0]
     result = run("write", synthesizer, *options, "--unchecked")
     assert (result.exit_code, result.stdout) == (0, f"{Path('made', 'lines.csv')}\n")
@@ -401,7 +401,7 @@ def test_write_lines_into_a_folder(synthesizer):
     options[1] = "unread"
     result = run("write", synthesizer, *options, "--reader", "model.hwsk")
     assert result.exit_code == 1 and "their lines are left out" in result.stderr
-    assert Path("unread", "lines.csv").read_text() == "path,text\n"
+    assert Path("unread", "lines.csv").read_text(encoding="utf-8") == "path,text\n"
     for wrong in (["on", *options], ["-o", "made"]):
         result = run("write", synthesizer, *wrong)
         assert result.exit_code == 2 and "either TEXT or --lines" in result.stderr

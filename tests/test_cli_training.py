@@ -38,7 +38,7 @@ def put_table(name="data.csv", n=24, ink=False):
     """A table of words by six writers with two features and pages; images, or pen strokes."""
     made = make_handwriting(n, texts=["on", "no"], n_writers=6, height=32, random_state=0)
     Path("files").mkdir(exist_ok=True)
-    with open(name, "w", newline="") as file:
+    with open(name, "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "text", "writer", "page", "slant", "size"])
         for i in range(n):
@@ -81,7 +81,7 @@ def test_every_job_trains_and_evaluates(job):
     for score in found["scores"]:
         assert score["low"] <= score["value"] <= score["high"]
     assert sorted(path.name for path in Path().glob("model.*")) == ["model.hwsk", "model.md"]
-    card = Path("model.md").read_text()
+    card = Path("model.md").read_text(encoding="utf-8")
     assert JOBS[job].kind in card and "max_epochs=1" in card and found["scores"][0]["name"] in card
     assert "that training has not seen; 95% bootstrap intervals over" in card
 
@@ -96,7 +96,7 @@ def test_two_trainings_with_one_seed_are_equal_and_resume_goes_on(monkeypatch):
     table = put_table()
     command = ["train", "lines", table, *small("lines", "max_epochs=3"), "--test-size", 0]
     assert run(*command, "-o", "whole.hwsk").exit_code == 0
-    assert "Not evaluated" in Path("whole.md").read_text()
+    assert "Not evaluated" in Path("whole.md").read_text(encoding="utf-8")
 
     with monkeypatch.context() as patch:
         checkpoint = hwsk.callbacks.Checkpoint.on_epoch_end
@@ -123,12 +123,12 @@ def test_start_goes_on_from_a_model():
     table = put_table()
     put_table("test.csv", n=12)
     assert run("train", "lines", table, "-o", "first.hwsk", *small("lines")).exit_code == 0
-    Path("more.toml").write_text("max_epochs = 1\nlr = 1e-9\n")
+    Path("more.toml").write_text("max_epochs = 1\nlr = 1e-9\n", encoding="utf-8")
     result = run("train", "lines", table, "-o", "second.hwsk", "--start", "first.hwsk",
                  "--config", "more.toml", "--test", "test.csv")  # fmt: skip
     assert result.exit_code == 0 and "On 12 samples" in result.stdout
     first, second = (hwsk.load(name)[-1] for name in ("first.hwsk", "second.hwsk"))
-    assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text()
+    assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text(encoding="utf-8")
     for a, b in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-6)
 
@@ -157,8 +157,8 @@ def test_start_goes_on_from_a_model():
 )  # fmt: skip
 def test_mistakes_are_one_line(arguments, code, words):
     put_table()
-    Path("bare.csv").write_text("path\nfiles/0.png\n")
-    Path("gone.csv").write_text("path\nx.png\n")
+    Path("bare.csv").write_text("path\nfiles/0.png\n", encoding="utf-8")
+    Path("gone.csv").write_text("path\nx.png\n", encoding="utf-8")
     result = run(*arguments)
     assert result.exit_code == code, result.output
     assert words in " ".join(result.stderr.split()) and not Path("m.hwsk").exists()
@@ -187,7 +187,7 @@ def test_data_convert():
     old, new = load_lines("data.csv", as_arrays=True), load_lines("new/data.csv", as_arrays=True)
     assert old.text.tolist() == new.text.tolist() and old.writer.tolist() == new.writer.tolist()
     assert all(map(np.array_equal, old.images, new.images))
-    rows = list(csv.DictReader(open("new/data.csv")))  # noqa: SIM115
+    rows = list(csv.DictReader(open("new/data.csv", encoding="utf-8")))  # noqa: SIM115
     assert rows[3]["slant"] == "" and rows[4]["slant"] == "left"
     assert run("data", "convert", "table", "data.csv", "-o", "new").exit_code == 2
     put_table("ink.csv", ink=True)

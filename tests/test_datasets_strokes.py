@@ -281,10 +281,10 @@ def test_ink_that_is_not_understood_is_named(load_ink, body, message):
     ],
 )
 def test_files_that_take_too_much_are_refused_at_once(load, text, suffix, options, message):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match=message):
         load(text, suffix, **{"spacing": 0.17, "max_points": 40} | options)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_the_limit_of_points_can_be_raised(load):

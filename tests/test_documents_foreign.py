@@ -341,10 +341,10 @@ BOMBS = {
 def test_entities_are_refused(bomb, encoding):
     content = page_xml(region("a").replace(">a<", ">&l11;<")).decode()
     content = content.replace("?>", f"?>{BOMBS[bomb]}", 1).replace("UTF-8", encoding.upper())
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match=r"declares a document type|amplification"):
         Page.from_page_xml(content.encode(encoding))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_undeclared_entity_and_deep_nesting():

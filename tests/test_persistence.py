@@ -362,10 +362,10 @@ def test_parameters_that_make_another_network_fail_at_once(recognizer, tmp_path,
     path = tmp_path / "model.hwsk"
     hwsk.save(recognizer[0][-1], path)
     rewrite(path, lambda node, arrays: node["params"].update({parameter: value}))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match=r"larger than its|parameters ask for|no weights|lacks"):
         hwsk.load(path)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_what_takes_more_memory_than_the_file_is_refused(tmp_path):

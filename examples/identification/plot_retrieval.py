@@ -17,7 +17,7 @@ import numpy as np
 
 from hwsk.datasets import make_handwriting
 
-unsorted = make_handwriting(120, level="line", n_writers=40, height=40, random_state=1)
+unsorted = make_handwriting(80, level="line", n_writers=40, height=40, random_state=1)
 archive = make_handwriting(120, level="line", n_writers=15, height=40, random_state=2)
 number = np.arange(120) // 15  # of the line; lines go round the writers
 pages = np.array([f"{w}-{i // 2}" for w, i in zip(archive.writer, number, strict=True)])

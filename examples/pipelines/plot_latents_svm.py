@@ -73,10 +73,10 @@ from hwsk.representation import VariationalAutoencoder
 
 X, y = load_digits(return_X_y=True)
 X = 1 - X / 16  # dark ink on light paper, as hwsk has it
-X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=500, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, random_state=0)
 pipeline = Pipeline(
     [
-        ("vae", VariationalAutoencoder(max_epochs=8, batch_size=32, lr=5e-3, random_state=0)),
+        ("vae", VariationalAutoencoder(max_epochs=8, batch_size=16, lr=5e-3, random_state=0)),
         ("scale", StandardScaler()),
         ("svm", SVC()),
     ]

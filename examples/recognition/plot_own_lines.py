@@ -4,7 +4,7 @@ Fine-tune on a folder of your lines
 ===================================
 
 The training data are images in a folder, each with a transcript. A pretrained recognizer learns
-from a hundred of them what is special in them, new characters too. See :ref:`fine-tuning`.
+from eighty of them what is special in them, new characters too. See :ref:`fine-tuning`.
 """
 
 # %%
@@ -22,11 +22,11 @@ from hwsk.datasets import make_handwriting
 
 rng = np.random.default_rng(0)
 folder = tempfile.TemporaryDirectory()
-names = rng.choice(["Ada", "Eva", "Emil", "Ida", "Lena", "Otto", "Paul", "Tom"], 160)
+names = rng.choice(["Ada", "Eva", "Emil", "Ida", "Lena", "Otto", "Paul", "Tom"], 120)
 texts = [
-    f"{name} ${amount}" for name, amount in zip(names, rng.integers(10, 400, 160), strict=True)
+    f"{name} ${amount}" for name, amount in zip(names, rng.integers(10, 400, 120), strict=True)
 ]
-made = make_handwriting(160, texts=texts, n_writers=40, random_state=0)
+made = make_handwriting(120, texts=texts, n_writers=30, random_state=0)
 table = ["path,text,writer"]
 for i, text in enumerate(made.text):
     cv2.imwrite(str(Path(folder.name, f"{i:04}.png")), made.images[i])

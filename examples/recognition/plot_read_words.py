@@ -40,7 +40,7 @@ _ = ReadingDisplay.from_estimator(reader, lines, texts)
 # -----
 # Now words that the synthesizer has nothing to do with: generated from fonts of single strokes, a
 # kind of handwriting that the recognizer has never seen. It reads them less well. The baseline
-# takes the text of the most similar image of 200 others.
+# takes the text of the most similar image of 120 others.
 import warnings
 
 import cv2
@@ -49,8 +49,8 @@ from sklearn.neighbors import NearestNeighbors
 from hwsk.datasets import make_handwriting
 
 warnings.filterwarnings("ignore", message=".*low mean confidence")  # of one word
-words = make_handwriting(100, n_writers=20, random_state=2)
-others = make_handwriting(200, n_writers=40, random_state=3)
+words = make_handwriting(60, n_writers=20, random_state=2)
+others = make_handwriting(120, n_writers=40, random_state=3)
 reader = hwsk.load("iam-words")
 predicted = reader.predict(words.images)
 

@@ -28,6 +28,7 @@ from hwsk._training.net import (
     BestEpoch,
     Net,
     NonFiniteLoss,
+    PredictingNet,
     StopAtNonFiniteLoss,
 )
 from hwsk._training.prediction import NetworkPredictor
@@ -112,6 +113,11 @@ class NetworkEstimator(NetworkPredictor):
                     f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
                     "as hwsk.callbacks.Checkpoint(path)"
                 )
+        if max_epochs is None and not self.warm_start and self._is_pretrained():
+            warn_caller(
+                f"fit discards the pretrained network of this {type(self).__name__} and begins "
+                "with random weights; to go on from it, set warm_start=True first"
+            )
         with seeded(self.random_state, resolve_device(self.device)) as seed:
             train, valid = np.arange(n_samples), None
             finite = StopAtNonFiniteLoss()
@@ -167,6 +173,10 @@ class NetworkEstimator(NetworkPredictor):
                     )
                 raise
             self._end(net, finite, epochs)
+
+    def _is_pretrained(self) -> bool:
+        """Whether the network was loaded from a file, and not trained since."""
+        return isinstance(getattr(self, "net_", None), PredictingNet)
 
     def _end(self, net: Net, finite: StopAtNonFiniteLoss, epochs: int) -> None:
         """Keep the net, and warn of a fit that ended before it should."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -346,7 +347,17 @@ class CTCRecognizer(NetworkEstimator):
                     "take the former parameters"
                 )
             (now[: len(before)] if grows else now).copy_(before)
+            if grows:
+                self._begin_like_base_letters(now, len(before))
         return module
+
+    def _begin_like_base_letters(self, weights: torch.Tensor, n_known: int) -> None:
+        """Let a new "é" begin with the weights of "e": what tells them apart is left to learn."""
+        for row in range(n_known, len(weights)):
+            base = unicodedata.normalize("NFD", self.alphabet_[row - 1])[0]
+            known = self.alphabet_.find(base, 0, n_known - 1)
+            if known >= 0:
+                weights[row] = weights[known + 1]
 
     def _make_criterion(self) -> CTCLoss:
         return CTCLoss(self.shortcut_weight)

@@ -46,8 +46,8 @@ from hwsk.callbacks import Checkpoint
 from hwsk.datasets import make_handwriting
 from hwsk.persistence._encoding import Reader, Writer
 from hwsk.persistence._estimators import decode_estimator, encode_estimator
-from hwsk.preprocessing import InkCropper
-from hwsk.preprocessing.augmentation import default_augmentation
+from hwsk.preprocessing import InkCropper, LineNormalizer, SignatureNormalizer
+from hwsk.preprocessing.augmentation import RandomAffine, default_augmentation
 from hwsk.recognition import NgramLanguageModel
 from hwsk.verification import SiameseVerifier
 
@@ -356,7 +356,7 @@ def test_attributes_of_another_name_are_refused(recognizer, tmp_path):
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("hidden_units", 20_000), ("num_layers", 20_000), ("num_layers", 10**9), ("dense_units", 9)],
+    [("hidden_units", 20_000), ("num_layers", 99), ("dense_units", 9)],
 )
 def test_parameters_that_make_another_network_fail_at_once(recognizer, tmp_path, parameter, value):
     path = tmp_path / "model.hwsk"
@@ -366,6 +366,50 @@ def test_parameters_that_make_another_network_fail_at_once(recognizer, tmp_path,
     with pytest.raises(ValueError, match=r"larger than its|parameters ask for|no weights|lacks"):
         hwsk.load(path)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameter", "value"),
+    [
+        (LineNormalizer(), "height", 10**9),
+        (hwsk.CTCRecognizer(), "num_layers", 10**9),
+        (hwsk.CTCRecognizer(), "test_augmentations", 10**9),
+        (hwsk.CTCRecognizer(), "batch_size", 10**12),
+        (hwsk.CTCRecognizer(), "n_jobs", 10**6),
+        (hwsk.CTCRecognizer(), "augment", "os.system"),
+        (hwsk.CTCRecognizer(), "callbacks", ["os.system"]),
+        (hwsk.SiameseVerifier(), "comparator", "x"),
+        (hwsk.WriterClassifier(), "patch_size", {"$tuple": [10**6, 10**6]}),
+        (hwsk.WriterClassifier(), "patch_scale", 1e-6),
+        (SignatureNormalizer(), "size", {"$tuple": [10**6, 10**6]}),
+        (RandomAffine(), "scale_x", {"$tuple": [1e6, 1e6]}),
+        (KNeighborsClassifier(algorithm="brute"), "metric", "minkowski_x"),
+        (KNeighborsClassifier(algorithm="brute"), "n_jobs", 10**6),
+        (FeatureUnion([("scaler", StandardScaler())]), "n_jobs", 10**6),
+    ],
+)
+def test_parameters_are_checked_as_fit_checks_them(estimator, parameter, value, tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(estimator, path)
+    rewrite(path, lambda node, arrays: node["params"].update({parameter: value}))
+    with pytest.raises(ValueError, match=rf"model\.hwsk can't be loaded: .*{parameter}"):
+        hwsk.load(path)
+    if not isinstance(value, dict):  # what can't be loaded is not written
+        with pytest.raises(TypeError, match=rf"{type(estimator).__name__} can't be saved"):
+            hwsk.save(estimator.set_params(**{parameter: value}), path)
+
+
+def test_a_file_holds_no_more_steps_than_load_in_a_second(tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(Pipeline([("a", StandardScaler())]), path)
+
+    def repeat(node, arrays):
+        step = node["params"]["steps"][0]["$tuple"][1]
+        node["params"]["steps"] = [{"$tuple": [f"s{i}", step]} for i in range(20_000)]
+
+    rewrite(path, repeat)
+    with pytest.raises(ValueError, match=r"holds more than 1000 estimators or steps"):
+        hwsk.load(path)
 
 
 def test_what_takes_more_memory_than_the_file_is_refused(tmp_path):

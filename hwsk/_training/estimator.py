@@ -50,6 +50,15 @@ class NetworkEstimator(NetworkPredictor):
     _net_class: type[Net] = Net
     _gradient_norm = 5.0  # a step's gradient is shortened to this length
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
+            if not isinstance(callback[-1] if isinstance(callback, tuple) else callback, Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
+                    "as hwsk.callbacks.Checkpoint(path)"
+                )
+
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW
 
@@ -106,12 +115,6 @@ class NetworkEstimator(NetworkPredictor):
             stopping; `_split` by default.
         """
         epochs = self.max_epochs if max_epochs is None else max_epochs
-        for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
-            if not isinstance(callback[-1] if isinstance(callback, tuple) else callback, Callback):
-                raise TypeError(
-                    f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
-                    "as hwsk.callbacks.Checkpoint(path)"
-                )
         with seeded(self.random_state, resolve_device(self.device)) as seed:
             train, valid = np.arange(n_samples), None
             finite = StopAtNonFiniteLoss()

@@ -175,8 +175,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         if not isinstance(estimator, BaseEstimator):
             raise ValueError("it holds no estimator")
     except Exception as error:  # a hostile file can provoke any, and none of them is of use
-        trouble = str(error) if type(error) is ValueError else repr(error)
-        raise ValueError(f"{path} can't be loaded: {trouble}") from error
+        trouble = str(error) if isinstance(error, (ValueError, TypeError)) else repr(error)
+        raise ValueError(f"{path} can't be loaded: {trouble:.1000}") from error
     then, now = str(model["versions"].get("scikit-learn")), sklearn.__version__
     borrowed = re.search(r'"\$estimator": "sklearn', json.dumps(model["estimator"]))
     if borrowed and then.split(".")[:2] != now.split(".")[:2]:

@@ -3,10 +3,11 @@
 Only declared attributes are written and restored; an estimator that has others can't be saved, and
 a file that names others is refused. A declaration is a text of names, each followed by what it is:
 
+- `name=kind`: a value of one of `KINDS`, or of several with | between them;
 - `name`: a plain value (None, a bool, a number, a string, a type of numbers);
 - `name[c f]`: an array of numbers of that shape; a letter is the same length wherever it stands in
   an estimator, and `f` is its `n_features_in_`;
-- `name[f|c f|]`: one of several shapes, or (nothing behind the last |) a plain value;
+- `name[f|c f|]`: one of several shapes, or (nothing behind the last |) a number or None;
 - `name:[c]`: such an array of anything, as of the names of classes;
 - `name*`: lists, tuples and dicts of such values, or estimators.
 """
@@ -14,18 +15,95 @@ a file that names others is refused. A declaration is a text of names, each foll
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-_ENTRY = re.compile(r"(\w+)(\*|:?)(?:\[([^\]]*)\])?\s*")
+from hwsk._limits import SIDE
+
+_ENTRY = re.compile(r"(\w+)(?:=([\w|]+)|(\*|:?)(?:\[([^\]]*)\])?)(?:\s+|$)")
 _PLAIN = (bool, int, float, str, np.generic, np.dtype, type, type(None))
 COMMON = "n_features_in_ feature_names_in_:[f] _sklearn_output_config*"
 """Attributes of every estimator: scikit-learn's own."""
 
 State = dict[str, Any]
+
+
+def _is_number(value: Any, least: float = -np.inf) -> bool:
+    kinds = (int, float, np.integer, np.floating)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        return False
+    return bool(least <= value <= sys.float_info.max)
+
+
+def _is_count(value: Any, least: int = 0, most: int = 1 << 63) -> bool:
+    return isinstance(value, (int, np.integer)) and _is_number(value, least) and bool(value <= most)
+
+
+def _is_list(value: Any, of: Callable[[Any], bool]) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(of, value))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+
+
+def _is_classes(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 1
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_dict(value: Any, of: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value)) and all(map(of, value.values()))
+
+
+def _is_tasks(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"names", "classes", "kind"}
+        and _is_list(value["names"], _is_text)
+        and _is_list(value["classes"], _is_classes)
+        and len(value["names"]) == len(value["classes"])
+        and value["kind"] in ("frame", "array", "column")
+    )
+
+
+def _is_estimator(value: Any, method: str) -> bool:
+    return isinstance(value, BaseEstimator) and hasattr(value, method)
+
+
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "none": lambda value: value is None,
+    "bool": lambda value: isinstance(value, (bool, np.bool_)),
+    "count": _is_count,
+    "number": _is_number,
+    "positive": lambda value: _is_number(value, sys.float_info.min),
+    "text": _is_text,
+    "texts": lambda value: _is_list(value, _is_text),
+    "counts": lambda value: _is_list(value, _is_count),
+    "two_numbers": lambda value: _is_list(value, _is_number) and len(value) == 2,
+    "size": lambda value: (
+        _is_list(value, partial(_is_count, least=1, most=SIDE)) and len(value) == 2
+    ),
+    "arrays": lambda value: _is_list(value, _is_array),
+    "named_arrays": lambda value: _is_dict(value, _is_array),
+    "classes_of_tasks": lambda value: _is_list(value, _is_classes) or _is_classes(value),
+    "tasks": _is_tasks,
+    "named_texts": lambda value: _is_dict(value, _is_text),
+    "history": lambda value: _is_list(value, lambda row: _is_dict(row, _is_number)),
+    "predictor": lambda value: _is_estimator(value, "predict"),
+    "transformer": lambda value: _is_estimator(value, "transform"),
+    "segmenter": lambda value: _is_estimator(value, "segment"),
+    "language_model": lambda value: _is_estimator(value, "score"),
+}
+"""What a declared attribute may be."""
 Check = Callable[[State, dict[str, Any]], None]
 
 
@@ -62,6 +140,7 @@ class Declaration(NamedTuple):
 
 
 class _Kind(NamedTuple):
+    kinds: list[str]  # of KINDS
     is_free: bool  # *
     of_anything: bool  # :
     shapes: list[str] | None
@@ -70,9 +149,10 @@ class _Kind(NamedTuple):
 def _parse(text: str) -> Mapping[str, _Kind]:
     return {
         entry[1]: _Kind(
-            is_free=entry[2] == "*",
-            of_anything=entry[2] == ":",
-            shapes=None if entry[3] is None else [shape.strip() for shape in entry[3].split("|")],
+            kinds=entry[2].split("|") if entry[2] else [],
+            is_free=entry[3] == "*",
+            of_anything=entry[3] == ":",
+            shapes=None if entry[4] is None else [shape.strip() for shape in entry[4].split("|")],
         )
         for entry in _ENTRY.finditer(text.strip())
     }
@@ -109,8 +189,12 @@ _CONTAINERS = {"default", "pandas", "polars", "None"}
 
 
 def _fits(value: Any, kind: _Kind, lengths: dict[str, int]) -> bool:
+    if kind.kinds:
+        return any(KINDS[name](value) for name in kind.kinds)
     if not isinstance(value, np.ndarray):
-        return isinstance(value, _PLAIN) and (kind.shapes is None or "" in kind.shapes)
+        if kind.shapes is None:
+            return isinstance(value, _PLAIN)
+        return "" in kind.shapes and (value is None or _is_number(value))
     if kind.shapes is None or not (kind.of_anything or value.dtype.kind in "biuf"):
         return False
     for shape in kind.shapes:
@@ -135,6 +219,8 @@ def _describe(value: Any) -> str:
 
 
 def _wanted(kind: _Kind, lengths: dict[str, int]) -> str:
+    if kind.kinds:
+        return " or ".join(kind.kinds)
     if kind.shapes is None:
         return "a plain value"
     shapes = [

@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import unicodedata
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.texts import check_texts
+from hwsk._limits import LAYERS, UNITS, whole
 from hwsk.recognition import _arpa
 from hwsk.recognition._ngrams import (
     END,
@@ -99,10 +100,10 @@ class NgramLanguageModel(BaseEstimator):
     ngrams_: dict[str, NDArray[Any]]
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "order": [Interval(Integral, 1, None, closed="left")],
+        "order": [whole(1, LAYERS)],
         "unit": [StrOptions({"char", "word"})],
         "least_gain": [Interval(Real, 0, None, closed="left")],
-        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
+        "n_levels": [whole(2, UNITS), None],
     }
 
     def __init__(

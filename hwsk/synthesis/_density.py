@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, Sampler
 
 from hwsk._data.images import some_rows
 from hwsk._data.strokes import check_sample
+from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import WidthBatches
 from hwsk._training.devices import draw_seed
 from hwsk._training.estimator import NetworkEstimator
@@ -35,9 +36,9 @@ MAX_POINTS = 20_000  # of a line of text: more are a page, or a recording that n
 _SAMPLED_AT_ONCE = 64  # lines
 
 DENSITY_CONSTRAINTS: dict[str, list[Any]] = {
-    "hidden_units": [Interval(Integral, 1, None, closed="left")],
-    "num_layers": [Interval(Integral, 1, None, closed="left")],
-    "n_mixtures": [Interval(Integral, 1, None, closed="left")],
+    "hidden_units": [whole(1, UNITS)],
+    "num_layers": [whole(1, LAYERS)],
+    "n_mixtures": [whole(1, UNITS)],
     "bias": [Interval(Real, 0, None, closed="left")],
     "weight_noise": [Interval(Real, 0, None, closed="left"), StrOptions({"adaptive"})],
     "optimizer": [StrOptions({"adamw", "rmsprop"})],

@@ -8,6 +8,7 @@ net and keeps it as `net_`. Networks know nothing of this file; this file knows 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,10 @@ class NetworkEstimator(NetworkPredictor):
         epoch = len(net.history)
         if isinstance(net.ended_by, NonFiniteLoss):
             loss = net.history[-1, "batches", -1, "train_loss"]
-            what = f"the training loss became {loss} in epoch {epoch} of {epochs}"
+            spoilt = "the weights became NaN or infinite"
+            if not np.isfinite(loss):
+                spoilt = f"the training loss became {loss}"
+            what = f"{spoilt} in epoch {epoch} of {epochs}"
             if not finite.go_back(net):
                 raise ValueError(f"{what}: nothing was learnt; lower lr (now {self.lr})")
             warn_caller(
@@ -240,7 +244,7 @@ def _hand_over_optimizer(old: Net, new: Net) -> None:
     learnt = [net.get_all_learnable_params() for net in (old, new)]
     shapes = [[weight.shape for _, weight in weights] for weights in learnt]
     if shapes[0] == shapes[1] and type(old.optimizer_) is type(new.optimizer_):
-        moments = old.optimizer_.state_dict()["state"]
+        moments = deepcopy(old.optimizer_.state_dict()["state"])  # training may fail
         new.optimizer_.load_state_dict({**new.optimizer_.state_dict(), "state": moments})
 
 

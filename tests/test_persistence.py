@@ -394,6 +394,36 @@ def test_parameters_are_checked_as_fit_checks_them(estimator, parameter, value, 
             hwsk.save(estimator.set_params(**{parameter: value}), path)
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("classes_", {"$items": ["a", [1]], "shape": [2], "dtype": "O"}),
+        ("ink_", "blue"),
+        ("levels_", {"$tuple": [1.0, 1.0]}),
+        ("image_shape_", {"$tuple": [10**6, 8]}),
+        ("n_iter_", "x"),
+    ],
+)
+def test_attributes_of_no_sense_are_refused(attribute, value, tmp_path):
+    path = tmp_path / "model.hwsk"
+    images = np.random.default_rng(0).integers(0, 255, (4, 8, 8), np.uint8)
+    model = hwsk.CharacterClassifier(hidden_units=4, num_layers=1, max_epochs=1)
+    hwsk.save(model.fit(images, ["a", "b", "a", "b"]), path)
+    rewrite(path, lambda node, arrays: node["state"].update({attribute: value}))
+    with pytest.raises(ValueError, match=f"CharacterClassifier.{attribute} is"):
+        hwsk.load(path)
+
+
+def test_what_a_fitted_estimator_lacks_is_named(recognizer, tmp_path):
+    path = tmp_path / "model.hwsk"
+    for name in ("levels_", "alphabet_"):
+        hwsk.save(recognizer[0][-1], path)
+        rewrite(path, lambda node, arrays, name=name: node["state"].pop(name) and None)
+        message = f"the fitted CTCRecognizer lacks its attribute {name}"
+        with pytest.raises(ValueError, match=message):
+            hwsk.load(path)
+
+
 def test_a_file_holds_no_more_steps_than_load_in_a_second(tmp_path):
     path = tmp_path / "model.hwsk"
     hwsk.save(Pipeline([("a", StandardScaler())]), path)
@@ -446,7 +476,7 @@ def test_numbers_inside_attributes_that_are_not_finite_are_refused(tmp_path):
         return arrays
 
     rewrite(path, spoil)
-    with pytest.raises(ValueError, match=r"NgramLanguageModel has ngrams_ with NaN or infinity"):
+    with pytest.raises(ValueError, match=r"has n-grams with NaN or infinity"):
         hwsk.load(path)
 
 

@@ -10,6 +10,8 @@ a file that names others is refused. A declaration is a text of names, each foll
 - `name[f|c f|]`: one of several shapes, or (nothing behind the last |) a number or None;
 - `name:[c]`: such an array of anything, as of the names of classes;
 - `name*`: lists, tuples and dicts of such values, or estimators.
+
+A `!` behind any of these: no fitted estimator lacks it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from sklearn.base import BaseEstimator
 
 from hwsk._limits import SIDE
 
-_ENTRY = re.compile(r"(\w+)(?:=([\w|]+)|(\*|:?)(?:\[([^\]]*)\])?)(?:\s+|$)")
+_ENTRY = re.compile(r"(\w+)(?:=([\w|]+)|(\*|:?)(?:\[([^\]]*)\])?)(!?)(?:\s+|$)")
 _PLAIN = (bool, int, float, str, np.generic, np.dtype, type, type(None))
 COMMON = "n_features_in_ feature_names_in_:[f] _sklearn_output_config*"
 """Attributes of every estimator: scikit-learn's own."""
@@ -52,8 +54,14 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
 
 
+def _is_plain_array(value: Any) -> bool:
+    if not isinstance(value, np.ndarray):
+        return False
+    return value.dtype != object or all(isinstance(item, _PLAIN) for item in value.flat)
+
+
 def _is_classes(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.ndim == 1
+    return _is_plain_array(value) and value.ndim == 1
 
 
 def _is_text(value: Any) -> bool:
@@ -89,6 +97,8 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "texts": lambda value: _is_list(value, _is_text),
     "counts": lambda value: _is_list(value, _is_count),
     "two_numbers": lambda value: _is_list(value, _is_number) and len(value) == 2,
+    "levels": lambda value: _is_list(value, _is_number) and len(set(value)) == len(value) == 2,
+    "polarity": lambda value: value in ("dark", "light"),
     "size": lambda value: (
         _is_list(value, partial(_is_count, least=1, most=SIDE)) and len(value) == 2
     ),
@@ -134,9 +144,9 @@ class Declaration(NamedTuple):
         """Return whether the value of a parameter is a place on a machine."""
         return parameter == self.file and not (value is None or value in self.no_file)
 
-    def names(self) -> set[str]:
-        """Names of the attributes, the common ones among them."""
-        return set(_parse(f"{self.attributes} {COMMON}"))
+    def names(self, *, common: bool = True) -> set[str]:
+        """Names of the attributes, as a rule the common ones among them."""
+        return set(_parse(f"{self.attributes} {COMMON if common else ''}"))
 
 
 class _Kind(NamedTuple):
@@ -144,6 +154,7 @@ class _Kind(NamedTuple):
     is_free: bool  # *
     of_anything: bool  # :
     shapes: list[str] | None
+    is_needed: bool  # !
 
 
 def _parse(text: str) -> Mapping[str, _Kind]:
@@ -153,15 +164,24 @@ def _parse(text: str) -> Mapping[str, _Kind]:
             is_free=entry[3] == "*",
             of_anything=entry[3] == ":",
             shapes=None if entry[4] is None else [shape.strip() for shape in entry[4].split("|")],
+            is_needed=bool(entry[5]),
         )
         for entry in _ENTRY.finditer(text.strip())
     }
 
 
 def check_state(
-    cls: type[BaseEstimator], declaration: Declaration, state: State, params: dict[str, Any]
+    cls: type[BaseEstimator],
+    declaration: Declaration,
+    state: State,
+    params: dict[str, Any],
+    *,
+    has_weights: bool = False,
 ) -> None:
-    """Raise ValueError unless attributes are those that are declared, and fit together."""
+    """Raise ValueError unless attributes are those that are declared, and fit together.
+
+    An estimator that has any, or has weights, is fitted, and has all that it needs.
+    """
     kinds = _parse(f"{declaration.attributes} {COMMON}")
     lengths: dict[str, int] = {}
     n_features = state.get("n_features_in_")
@@ -181,6 +201,10 @@ def check_state(
                 f"{cls.__name__}.{name} is {_describe(value)}, which does not fit "
                 f"{_wanted(kind, lengths)}"
             )
+    if has_weights or state.keys() & declaration.names(common=False):
+        lacking = [name for name, kind in kinds.items() if kind.is_needed and name not in state]
+        if lacking:
+            raise ValueError(f"the fitted {cls.__name__} lacks its attribute {lacking[0]}")
     if declaration.check is not None:
         declaration.check(state, params)
 
@@ -195,7 +219,8 @@ def _fits(value: Any, kind: _Kind, lengths: dict[str, int]) -> bool:
         if kind.shapes is None:
             return isinstance(value, _PLAIN)
         return "" in kind.shapes and (value is None or _is_number(value))
-    if kind.shapes is None or not (kind.of_anything or value.dtype.kind in "biuf"):
+    is_right = _is_plain_array(value) if kind.of_anything else _is_array(value)
+    if kind.shapes is None or not is_right:
         return False
     for shape in kind.shapes:
         letters = shape.split()

@@ -60,7 +60,7 @@ def encode_estimator(estimator: BaseEstimator, where: str, writer: Writer) -> di
     node["state"] = {key: writer.write(value, f"{where}.{key}") for key, value in packed.items()}
     try:
         check_params(estimator, name)
-        check_state(cls, declaration, dict(state), params)
+        check_state(cls, declaration, dict(state), params, has_weights="weights" in node)
     except (ValueError, TypeError) as error:
         raise TypeError(f"{where} can't be saved: {error}") from None
     return node
@@ -119,7 +119,7 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
     for key, value in params.items():
         if declaration.names_file(key, value):
             raise ValueError(f"{name} has {key}={str(value)[:80]!r}: it would open files")
-    check_state(cls, declaration, state, params)
+    check_state(cls, declaration, state, params, has_weights=weights is not None)
     for key, value in state.items():
         if key != "history_" and not _is_finite(value):
             raise ValueError(f"{name} has {key} with NaN or infinity: it predicts nothing")

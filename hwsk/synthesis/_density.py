@@ -39,7 +39,7 @@ DENSITY_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_units": [whole(1, UNITS)],
     "num_layers": [whole(1, LAYERS)],
     "n_mixtures": [whole(1, UNITS)],
-    "bias": [Interval(Real, 0, None, closed="left")],
+    "bias": [Interval(Real, 0, 100, closed="both")],  # of an exponent
     "weight_noise": [Interval(Real, 0, None, closed="left"), StrOptions({"adaptive"})],
     "optimizer": [StrOptions({"adamw", "rmsprop"})],
     "output_clip": [Interval(Real, 0, None, closed="neither"), None],
@@ -296,7 +296,7 @@ class StrokeDensity(NetworkEstimator):
     def _bias(self, bias: float | None) -> float:
         """The bias to draw with: the argument, or the parameter."""
         bias = self.bias if bias is None else bias
-        check_scalar(bias, "bias", Real, min_val=0)
+        check_scalar(bias, "bias", Real, min_val=0, max_val=100)
         return float(bias)
 
     def _fit_sequences(

@@ -26,9 +26,10 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     name = os.fspath(path)
     with naming(name):
         mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            raise ValueError(f"{name} is a folder, not a file")
         if not stat.S_ISREG(mode):
-            kind = "folder" if stat.S_ISDIR(mode) else "device, pipe or socket"
-            raise ValueError(f"{name} is not a regular file, but a {kind}")
+            raise ValueError(f"{name} is not a regular file, but a device, a pipe or a socket")
         with open(name, "rb") as file:
             yield file
 

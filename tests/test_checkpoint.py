@@ -158,7 +158,7 @@ def test_damage_is_named(tmp_path):
                 clone(recognizer).fit(X, Y)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ValueError, match=r"fit\.ckpt is not a regular file"):
+    with pytest.raises(ValueError, match=r"fit\.ckpt is a folder, not a file"):
         clone(recognizer).fit(X, Y)
 
 

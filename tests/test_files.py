@@ -80,10 +80,11 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"), [("/dev/zero", "device, pipe or socket"), ("/tmp", "folder")]
+    ("path", "trouble"),
+    [("/dev/zero", "is not a regular file, but a device"), ("/tmp", "is a folder, not a file")],
 )
-def test_only_regular_files_are_read(path, kind):
-    with pytest.raises(ValueError, match=f"{path} is not a regular file, but a {kind}"):
+def test_only_regular_files_are_read(path, trouble):
+    with pytest.raises(ValueError, match=f"{path} {trouble}"):
         _files.read_file(path)
 
 

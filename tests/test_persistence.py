@@ -301,7 +301,7 @@ def test_foreign_files_are_refused(content, tmp_path):
 def test_missing_files_folders_and_dumps(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"missing\.hwsk"):
         hwsk.load(tmp_path / "missing.hwsk")
-    with pytest.raises(ValueError, match="but a folder"):
+    with pytest.raises(ValueError, match="is a folder, not a file"):
         hwsk.load(tmp_path)
     joblib.dump(StandardScaler().fit(X), tmp_path / "dump.joblib")
     with pytest.raises(ValueError, match=r"dump\.joblib.*load it with joblib\.load"):

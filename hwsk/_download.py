@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from hwsk._files import naming
 from hwsk._warn import warn_caller
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def _transfer(url: str, part: Path) -> None:
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         bar = tqdm(desc=part.name, initial=have, total=total, unit="B", unit_scale=True)
-        with bar, open(part, "r+b") as out:
+        with bar, naming(part), open(part, "r+b") as out:
             out.truncate(have)
             out.seek(have)
             while block := response.read(_BLOCK):

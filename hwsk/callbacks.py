@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
@@ -25,6 +24,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from hwsk._data.digest import digest, layout
+from hwsk._files import read_file, write_file
 from hwsk._warn import warn_caller
 
 __all__ = ["Checkpoint"]
@@ -186,7 +186,7 @@ class Progress(Callback):
                 total=self.max_epochs * batches,
                 initial=(len(net.history) - 1) * batches,  # not 0 where a fit was resumed
                 unit="batch",
-                disable=self.verbose != 1 or not _can_move_bars(),
+                disable=self.verbose != 1 or not can_move_bars(),
             )
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
@@ -210,7 +210,7 @@ class Progress(Callback):
         self.bar_ = None
 
 
-def _can_move_bars() -> bool:
+def can_move_bars() -> bool:
     """Whether standard error is a terminal, or a notebook draws the bars."""
     notebook = any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__)
     return notebook or sys.stderr.isatty()
@@ -273,9 +273,7 @@ class Checkpoint(Callback):
             raise FileNotFoundError(f"the folder of the checkpoint {path} does not exist")
         if not path.exists():
             return
-        if not path.is_file():
-            raise ValueError(f"{path} is not a regular file: name another path for the checkpoint")
-        content = path.read_bytes()
+        content = read_file(path)
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as parts:
                 if spoilt := parts.testzip():  # torch compares no checksums
@@ -329,18 +327,13 @@ class Checkpoint(Callback):
             return
         buffer = io.BytesIO()  # so that a full disk is the system's error, not the zip writer's
         torch.save({"fit": self.fit_, **_state(net)}, buffer)
-        partial = self.file_.with_name(f"{self.file_.name}.part")
         try:
-            partial.write_bytes(buffer.getbuffer())
-            os.replace(partial, self.file_)
+            write_file(self.file_, bytes(buffer.getbuffer()))
         except OSError as error:
             warn_caller(
                 f"the checkpoint {self.file_} can't be written after epoch {epoch} ({error}); "
                 "training goes on, and the file is as it was",
             )
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
 
 
 def _damaged(path: Path, error: Exception) -> str:

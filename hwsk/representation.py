@@ -18,6 +18,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from hwsk._data.images import check_images
+from hwsk._limits import UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, EncoderEstimator, collate_canvases
 from hwsk._training.devices import seeded
@@ -123,7 +124,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "latent_dim": [whole(1, UNITS)],
         "beta": [Interval(Real, 0, None, closed="left")],
         "likelihood": [StrOptions({"gaussian", "bernoulli"})],
         "kl_warmup": [

@@ -176,3 +176,29 @@ def test_bytes_and_long_values_are_cut_in_messages():
         assert len(str(caught.value)) < 400
     with pytest.raises(ValueError, match=r"image 0 is bytes of length 400000.*PIL\.Image\.open"):
         Grayscale().transform([b"\x89PNG" * 100_000])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Image.DecompressionBombError("Image size is large."), "is too large: Image size is large"),
+        (OSError("broken data stream"), "mode L that can't be decoded: broken data"),
+        (EOFError("no more frames"), "mode L that can't be decoded: no more"),
+        (struct.error("unpack needs 4 bytes"), "mode L that can't be decoded: unpack"),
+    ],
+)
+def test_errors_of_opened_pillow_images_name_the_row(error, said):
+    class Opened(Image.Image):  # decodes when it is asked for pixels
+        mode = "L"
+
+        def getexif(self):
+            raise error
+
+    with pytest.raises(ValueError, match=f"image 1 .*{said}"):
+        check_images([np.zeros((9, 9)), Opened()])[1]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux alone has it")
+def test_files_that_the_system_cannot_read_are_named():
+    with pytest.raises(OSError, match=r"/proc/self/mem"):
+        read_image("/proc/self/mem")

@@ -9,6 +9,7 @@ import inspect
 import json
 import lzma
 import re
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 from test_public import API, ESTIMATORS
 
 import hwsk
+from hwsk import persistence
 from hwsk.persistence import FORMAT, _classes
 from hwsk.persistence._classes import CLASSES, UPGRADES
 from hwsk.persistence._declared import Declaration
@@ -116,6 +119,38 @@ def test_documented_attributes_are_declared(name):
     documented = re.findall(r"^(\w[\w, ]*) :", section[1], re.M) if section else []
     names = {name.strip() for entry in documented for name in entry.split(",")}
     assert names - {"net_"} <= declared(public_name(cls)).names()
+
+
+# What neither memory nor time of one call depends on.
+UNLIMITED = {"max_epochs", "n_iter_no_change", "kl_warmup", "bptt_steps", "max_samples", "frozen"}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_whole_numbers_are_limited(name):
+    for parameter, allowed in getattr(ESTIMATORS[name], "_parameter_constraints", {}).items():
+        kinds = {getattr(one, "type", one) for one in allowed if allowed != "no_validation"}
+        if parameter in UNLIMITED or Integral not in kinds:
+            continue
+        with pytest.raises(InvalidParameterError):
+            validate_parameter_constraints({parameter: allowed}, {parameter: 10**9}, name)
+
+
+@pytest.mark.parametrize("name", FOLDER)
+@pytest.mark.filterwarnings("ignore")
+def test_attributes_of_another_kind_are_refused(name, tmp_path):
+    path = tmp_path / "model.hwsk"
+    hwsk.save(load_case(name, tmp_path), path)
+    model, arrays = persistence.read_model(path)
+    node = model["estimator"]
+    if not node["$estimator"].startswith("hwsk."):
+        return
+    for attribute, value in node["state"].items():
+        for wrong in ({"$scalar": ["<c8", 1]}, [[["x"]]]):
+            node["state"][attribute] = wrong
+            persistence._write(path, json.dumps(model), arrays)
+            with pytest.raises(ValueError, match=r"model\.hwsk can't be loaded"):
+                hwsk.load(path)
+        node["state"][attribute] = value
 
 
 def test_an_undeclared_attribute_is_named():

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hwsk._limits import COPIES, JOBS, SIDE, UNITS
 from hwsk.persistence import STRING_BYTES
+from hwsk.persistence._encoding import MOST_ESTIMATORS
 from hwsk.persistence._sklearn import SKLEARN
 
 ROOT = Path(__file__).parents[1]
@@ -56,3 +58,5 @@ def test_the_chapter_lists_the_classes_of_scikit_learn():
 def test_the_limits_are_those_of_the_page():
     text = (ROOT / "docs/security.rst").read_text()
     assert f"{STRING_BYTES >> 20} MB and 8 times the file" in text
+    assert f"{SIDE:,} pixels, {UNITS:,} units, {COPIES} copies, {JOBS} processes" in text
+    assert f"     - {MOST_ESTIMATORS}\n" in text

@@ -692,12 +692,42 @@ def test_training_stops_at_the_first_loss_that_is_not_finite(tmp_path):
     path = tmp_path / "fit.ckpt"
     callbacks = [Checkpoint(path), At(2, spoil)]
     recognizer = small_recognizer(max_epochs=5, callbacks=callbacks)
-    message = r"loss became nan in epoch 3 of 5: training stopped, .* those of epoch 2; lower lr"
+    message = r"weights became NaN .* in epoch 2 of 5: training stopped, .* of epoch 1; lower lr"
     with pytest.warns(ConvergenceWarning, match=message):
         recognizer.fit(X, y)
-    assert recognizer.n_iter_ == 2
+    assert recognizer.n_iter_ == 1
+    weights = recognizer._get_network_state().values()
+    assert all(np.isfinite(weight).all() for weight in weights)
     kept = torch.load(path, weights_only=True)["module"]
     assert all(torch.isfinite(value).all() for value in kept.values() if value.is_floating_point())
+
+
+@pytest.mark.parametrize("bad", [{"lr": np.inf}, {"callbacks": [At(1, spoil)]}])
+def test_partial_fit_that_diverges_leaves_what_was_learnt(bad):
+    recognizer = small_recognizer().partial_fit(X[:8], Y[:8])
+    further = small_recognizer().partial_fit(X[:8], Y[:8]).partial_fit(X[:8], Y[:8])
+    untouched = further.net_.module_.state_dict()
+    before = copy.deepcopy(vars(recognizer))
+    weights = copy.deepcopy(recognizer.net_.module_.state_dict())
+    with pytest.raises(
+        ValueError, match=r"became .* in epoch 1 of 1: nothing was learnt; lower lr"
+    ):
+        recognizer.set_params(**bad).partial_fit(X[:8], Y[:8])
+    assert vars(recognizer).keys() == before.keys()
+    assert recognizer.history_ == before["history_"]
+    for name, value in recognizer.net_.module_.state_dict().items():
+        assert torch.equal(value, weights[name])
+    recognizer.set_params(lr=before["lr"], callbacks=None).partial_fit(
+        X[:8], Y[:8]
+    )  # nor are the moments spoilt
+    for name, value in recognizer.net_.module_.state_dict().items():
+        assert torch.equal(value, untouched[name])
+
+
+def test_weights_that_the_last_step_of_a_fit_spoils_are_found():
+    recognizer = small_recognizer(max_epochs=1, callbacks=[At(1, spoil)])
+    with pytest.raises(ValueError, match=r"became .* in epoch 1 of 1: nothing was learnt"):
+        recognizer.fit(X[:8], Y[:8])
 
 
 def test_weights_of_the_last_finite_epoch_are_kept():

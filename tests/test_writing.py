@@ -1,5 +1,6 @@
 """Pages of writing: text wrapped, lines levelled and placed, and the files that pages become."""
 
+import re
 import sys
 import xml.etree.ElementTree as ET
 
@@ -12,7 +13,7 @@ import hwsk
 from hwsk._data.images import object_array
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.preprocessing._text_line import fit_text_line, split_strokes
-from hwsk.writing import Sheets, draw, write
+from hwsk.writing import Sheets, _progress, draw, write
 from hwsk.writing._reader import load_reader
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ0123456789.,-'"
@@ -261,11 +262,19 @@ def test_unfitted_synthesizer_is_refused():
         write("a", Unfitted(), None)
 
 
-def test_progress_is_shown_on_demand(synthesizer, capsys):
+def test_progress_is_shown_on_demand(synthesizer, capsys, monkeypatch):
+    write("a few words", synthesizer, None)
+    write("a few words", synthesizer, None, verbose=True)  # soon done: nothing for a log
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(_progress, "_SECONDS", 0.0)
     write("a few words", synthesizer, None)
     assert not capsys.readouterr().err
     write("a few words", synthesizer, None, verbose=True)
-    assert "writing" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert re.fullmatch(r"(writing: \d+ of \d+ lines in \d+ s\n)+", printed)
+    monkeypatch.setattr(_progress, "can_move_bars", lambda: True)
+    write("a few words", synthesizer, None, verbose=True)
+    assert "writing: 100%" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import hwsk.writing._line_writer as line_writer
 from hwsk._data.images import object_array
 from hwsk.datasets import load_lines, make_handwriting
-from hwsk.writing import Legibility, UnreadWord, write, write_folder, write_lines
+from hwsk.writing import Legibility, UnreadWord, _progress, write, write_folder, write_lines
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._text import prepare_text
 from hwsk.writing._words import cut_words, join_words
@@ -346,3 +346,15 @@ def test_a_line_with_too_few_gaps_is_not_cut():
     strokes = Bars()._line("dark", np.random.default_rng(0))
     assert cut_words(strokes[:30], ["a"] * 9) is None
     assert cut_words(np.array([[0, 0, 0], [5, -5, 0], [5, 5, 1]], np.float32), ["a", "b"]) is None
+
+
+def test_tries_are_limited_and_said_line_by_line(capsys, monkeypatch):
+    monkeypatch.setattr(_progress, "_SECONDS", 0.0)
+    synthesizer = Bars(cursed=("very", "quick"))
+    with pytest.raises(ValueError, match="2 of 2 words could not be written"):
+        write_lines(["very quick"], synthesizer, CountPoints(), tries=3, verbose=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith("s, try 1 of 3 of whole lines")
+    assert lines[-2].startswith("writing: 0 of 2 words in ")
+    assert lines[-2].endswith("s, try 24 of 24 of words alone")
+    assert len(lines) == 3 + 6 + 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import stat
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
+from hwsk._files import read_file
 from hwsk._warn import warn_caller
 
 Image = NDArray[Any]
@@ -74,9 +74,7 @@ def decode(source: Any, where: str = "image") -> Decoded:
         return _decode_file(os.fspath(source))
     remarks: list[str] = []
     if isinstance(source, Pillow.Image):
-        if _holds_more(source):
-            remarks.append(_FIRST_OF_MANY)
-        source = _from_pillow(source, where)
+        source = _from_pillow(source, where, remarks)
     return Decoded(_to_gray(source, where, remarks), remarks)
 
 
@@ -137,19 +135,13 @@ def cut_value(value: Any, most: int = 60) -> str:
 
 def _decode_file(name: str) -> Decoded:
     try:
-        mode = os.stat(name).st_mode
+        content = read_file(name)
     except ValueError as error:  # a null character
         raise ValueError(f"{cut_value(name)} is not a file path: {error}") from None
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
         raise ValueError(f"{cut_value(name)} is not a file path: {error.strerror}") from None
-    if stat.S_ISDIR(mode):
-        raise ValueError(f"{name} is a folder, not an image file")
-    if not stat.S_ISREG(mode):
-        raise ValueError(f"{name} is not a regular file (a device, a pipe or a socket)")
-    with open(name, "rb") as file:
-        content = file.read()
     return _decode_content(content, name)
 
 
@@ -186,10 +178,7 @@ def _read_header(content: bytes, name: str) -> _Header:
             turns = kind == "WEBP" or (kind == "PNG" and b"eXIf" in content)
             orientation = int(image.getexif().get(0x0112, 1)) if turns else 1
     except Pillow.DecompressionBombError as error:
-        raise ValueError(
-            f"{name} is too large: {str(error).rstrip('.')}; raise PIL.Image.MAX_IMAGE_PIXELS if "
-            "you trust the file"
-        ) from None
+        raise _too_large(name, error) from None
     except MemoryError:
         raise
     except Exception as error:  # decoders raise many kinds on damaged files
@@ -220,11 +209,18 @@ def _by_pillow(content: bytes, name: str) -> Image:
     """Decode what OpenCV does not: GIF in its older versions, rare kinds of TIFF."""
     try:
         with Pillow.open(io.BytesIO(content)) as image:
-            return _from_pillow(image, name)
+            return _from_pillow(image, name, [])  # the header was remarked on
     except MemoryError:
         raise
     except Exception as error:
         raise _undecodable(name, error) from None
+
+
+def _too_large(name: str, error: Pillow.DecompressionBombError) -> ValueError:
+    return ValueError(
+        f"{name} is too large: {str(error).rstrip('.')}; raise PIL.Image.MAX_IMAGE_PIXELS if you "
+        "trust the file"
+    )
 
 
 def _undecodable(name: str, error: Exception) -> ValueError:
@@ -252,9 +248,11 @@ def _truncation(content: bytes) -> str | None:
 # --- arrays and Pillow images
 
 
-def _from_pillow(image: Pillow.Image, where: str) -> Image:
+def _from_pillow(image: Pillow.Image, where: str, remarks: list[str]) -> Image:
     """Convert by mode, and turn by the orientation tag, as a file of the same image is taken."""
     try:
+        if _holds_more(image):
+            remarks.append(_FIRST_OF_MANY)
         image = ImageOps.exif_transpose(image)
         if image.mode == "P" and "transparency" not in image.info:
             image = image.convert("RGB")
@@ -262,9 +260,13 @@ def _from_pillow(image: Pillow.Image, where: str) -> Image:
             image = image.convert(_WHOLE_MODES[image.mode])
         if image.mode in _PLAIN_MODES:
             return np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Pillow.DecompressionBombError as error:  # of an opened file, decoded only now
+        raise _too_large(where, error) from None
+    except Exception as error:  # decoders raise many kinds on damaged files
         raise ValueError(
-            f"{where} is a Pillow image of mode {image.mode} that can't be converted: {error}"
+            f"{where} is a Pillow image of mode {image.mode} that can't be decoded: {error!s:.200}"
         ) from None
     raise ValueError(
         f"{where} is a Pillow image of mode {image.mode}; convert it first: image.convert('L')"

@@ -16,6 +16,7 @@ from torch import Tensor
 from hwsk._data.images import Image, check_images, fit_to_canvas
 from hwsk._data.levels import Levels, as_float, find_ink, to_ink
 from hwsk._data.scan import run_here, scan_images, walk
+from hwsk._limits import check_sides
 from hwsk._training.batches import Augmentation, Collate, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import fill_docstring
@@ -84,12 +85,7 @@ class EncoderEstimator(NetworkEstimator):
                     ": give image_size=(height, width), and each is fitted to that"
                 )
             return shapes[0][0], shapes[0][1]
-        size = tuple(self.image_size)
-        if len(size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
-            raise ValueError(
-                f"image_size={self.image_size!r}: it is a height and a width, whole numbers from 1"
-            )
-        return int(size[0]), int(size[1])
+        return check_sides("image_size", self.image_size)
 
     def _canvas_step(self, is_table: bool) -> Callable[[Image], Image]:
         """Make the step that puts an image on the canvas; it does not refer to the estimator."""

@@ -8,6 +8,7 @@ net and keeps it as `net_`. Networks know nothing of this file; this file knows 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,15 @@ class NetworkEstimator(NetworkPredictor):
 
     _net_class: type[Net] = Net
     _gradient_norm = 5.0  # a step's gradient is shortened to this length
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
+            if not isinstance(callback[-1] if isinstance(callback, tuple) else callback, Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
+                    "as hwsk.callbacks.Checkpoint(path)"
+                )
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW
@@ -107,12 +117,6 @@ class NetworkEstimator(NetworkPredictor):
             stopping; `_split` by default.
         """
         epochs = self.max_epochs if max_epochs is None else max_epochs
-        for callback in self.callbacks or []:  # skorch takes pairs of a name and a callback, too
-            if not isinstance(callback[-1] if isinstance(callback, tuple) else callback, Callback):
-                raise TypeError(
-                    f"callbacks holds {callback!r}; each is an instance of a skorch callback, such "
-                    "as hwsk.callbacks.Checkpoint(path)"
-                )
         if max_epochs is None and not self.warm_start and self._is_pretrained():
             warn_caller(
                 f"fit discards the pretrained network of this {type(self).__name__} and begins "
@@ -183,7 +187,10 @@ class NetworkEstimator(NetworkPredictor):
         epoch = len(net.history)
         if isinstance(net.ended_by, NonFiniteLoss):
             loss = net.history[-1, "batches", -1, "train_loss"]
-            what = f"the training loss became {loss} in epoch {epoch} of {epochs}"
+            spoilt = "the weights became NaN or infinite"
+            if not np.isfinite(loss):
+                spoilt = f"the training loss became {loss}"
+            what = f"{spoilt} in epoch {epoch} of {epochs}"
             if not finite.go_back(net):
                 raise ValueError(f"{what}: nothing was learnt; lower lr (now {self.lr})")
             warn_caller(
@@ -247,7 +254,7 @@ def _hand_over_optimizer(old: Net, new: Net) -> None:
     learnt = [net.get_all_learnable_params() for net in (old, new)]
     shapes = [[weight.shape for _, weight in weights] for weights in learnt]
     if shapes[0] == shapes[1] and type(old.optimizer_) is type(new.optimizer_):
-        moments = old.optimizer_.state_dict()["state"]
+        moments = deepcopy(old.optimizer_.state_dict()["state"])  # training may fail
         new.optimizer_.load_state_dict({**new.optimizer_.state_dict(), "state": moments})
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hwsk._training.workers import BatchLoader, count_workers
-from hwsk.callbacks import FitEnded, copy_state
+from hwsk.callbacks import FitEnded, copy_state, is_finite
 
 
 class Net(NeuralNet):
@@ -98,17 +98,19 @@ class PredictingNet(Net):
 
 
 class NonFiniteLoss(KeyboardInterrupt):
-    """The loss of a batch is NaN or infinite: training on would spoil every weight."""
+    """A loss or a weight is NaN or infinite: training on would spoil every weight."""
 
 
 class StopAtNonFiniteLoss(Callback):
-    """End the fit at the first loss that is not finite; keep the weights of the epoch before."""
+    """End the fit at the first loss or weight that is not finite; keep the epoch before."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Tensor] | None = None
         self.n_epochs = 0
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if not is_finite(net):  # after the last step of the epoch
+            raise NonFiniteLoss
         self.kept = copy_state(net)
         self.n_epochs = len(net.history)
 

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from hwsk._limits import BATCH, N_JOBS, whole
+
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [whole(1, BATCH)],
     "lr": [Interval(Real, 0, None, closed="neither")],
     "lr_schedule": [StrOptions({"auto", "one_cycle", "plateau", "constant"})],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -25,7 +27,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "augment": [callable, None],
     "device": [str, torch.device],
     "precision": [StrOptions({"auto", "float32", "bfloat16", "float64"})],
-    "n_jobs": [Integral, None],
+    "n_jobs": N_JOBS,
     "warm_start": ["boolean"],
     "callbacks": [list, None],
     "random_state": ["random_state"],

@@ -59,6 +59,7 @@ def map_rows(function: Callable[[int], Any], n: int, n_jobs: int | None) -> Iter
     if n_workers == 1 or n <= _AT_ONCE:
         return map(function, range(n))
     parts = [range(start, min(start + _AT_ONCE, n)) for start in range(0, n, _AT_ONCE)]
+    n_workers = min(n_workers, len(parts))
     return _flatten(_start_workers(partial(_call_each, function), parts, n_workers))
 
 

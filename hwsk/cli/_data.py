@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import shutil
+import io
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from hwsk._files import read_file, replaced, write_file
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import force_option, json_option, make_folder, to_json
 from hwsk.cli._layouts import LAYOUTS, Samples, read_samples
@@ -97,16 +98,16 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
     }
     features = {} if samples.features is None else dict(samples.features.items())
     (output / "images").mkdir(exist_ok=True)
-    with open(table, "w", encoding="utf-8", newline="") as file:
+    with replaced(table) as binary, io.TextIOWrapper(binary, "utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", *labels, *features])
         for i, image in enumerate(samples.X):
             is_file = isinstance(image, str | Path)
             name = f"images/{i:06}{Path(image).suffix if is_file else '.png'}"
             if is_file:
-                shutil.copyfile(image, output / name)
+                write_file(output / name, read_file(image))
             else:
-                (output / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+                write_file(output / name, cv2.imencode(".png", image)[1].tobytes())
             described = [column.iloc[i] for column in features.values()]
             described = ["" if value != value or value is None else value for value in described]
             rows.writerow([name, *(column[i] for column in labels.values()), *described])

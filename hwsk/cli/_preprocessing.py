@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hwsk._files import write_file
 from hwsk.cli._app import show_name
 from hwsk.cli._common import check_output, for_each_image, force_option, make_folder, report_bad
 
@@ -49,7 +50,7 @@ def preprocess(
     steps = make_steps(kind, height)
     bad: list[str] = []
     for name, image in for_each_image(steps.fit_transform, images, bad):
-        targets[name].write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        write_file(targets[name], cv2.imencode(".png", image)[1].tobytes())
         click.echo(show_name(targets[name]))
     report_bad(bad, len(images))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from hwsk._files import write_file
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import force_option, load_model, make_folder, model_option
 
@@ -150,4 +151,4 @@ def _write(target: Path, page: Any, image: Any, layout: str, doubtful: float | N
 
         save_pdf(target, [page], [image])
         return
-    target.write_text(_as_text(page, layout, doubtful) + "\n", "utf-8", newline="\n")
+    write_file(target, _as_text(page, layout, doubtful) + "\n")

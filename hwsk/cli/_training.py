@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 import hwsk
+from hwsk._files import write_file
 from hwsk.cli._app import one_line, show_name
 from hwsk.cli._common import ABILITIES, check_output, force_option, json_option, last_step, to_json
 from hwsk.cli._data import summarize
@@ -114,9 +115,7 @@ def train(
     _fit(chosen, model, samples, checkpoint)
     scores = [] if held_out is None else chosen.score(model, held_out)
     hwsk.save(model, output)
-    card.write_text(
-        _card(output.stem, job, model, samples, held_out, scores, f"{layout}, {data}"), "utf-8"
-    )
+    write_file(card, _card(output.stem, job, model, samples, held_out, scores, f"{layout}, {data}"))
     checkpoint.unlink(missing_ok=True)
     _print_scores(job, scores, held_out, as_json, {"model": output, "card": card})
 

@@ -51,8 +51,9 @@ def write(
     """Write TEXT by hand, on A4 sheets.
 
     "-" reads the text from standard input. Of several sheets each gets a file of its own:
-    letter-1.svg, letter-2.svg. Each word is written again until the reader recognizes it; if that
-    does not help, nothing is saved, the words are named, and the exit code is 1.
+    letter-1.svg, letter-2.svg. Each word is written again until the reader recognizes it, up to 28
+    times, which takes some seconds a word; if that does not help, nothing is saved, the words are
+    named, and the exit code is 1.
 
     With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
@@ -74,7 +75,7 @@ def write(
         "bias": bias,
         "unsupported": "replace" if replace else "error",
         "random_state": seed,
-        "verbose": sys.stderr.isatty(),
+        "verbose": True,
     }
     if lines is not None:
         texts = [line for line in lines.read_text("utf-8").splitlines() if line.strip()]

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+from hwsk._files import naming, read_file
 from hwsk._warn import warn_caller
 
 logger = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ def _write_file(folder: Path, name: str, content: IO[bytes], made: set[Path]) ->
     if target.parent not in made:
         target.parent.mkdir(parents=True, exist_ok=True)
         made.add(target.parent)
-    with open(target, "wb") as file:
+    with naming(target), open(target, "wb") as file:
         shutil.copyfileobj(content, file)
 
 
@@ -329,7 +330,7 @@ def read_text_lines(file: Path, encoding: str = "utf-8", *, as_written: bool = F
         If a line can't be decoded; the message names file and line.
     """
     lines = []
-    for number, line in enumerate(file.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, line in enumerate(read_file(file).removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:
             text = line.removesuffix(b"\r").decode(encoding)
         except UnicodeDecodeError as error:

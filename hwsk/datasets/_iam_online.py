@@ -18,6 +18,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from hwsk._data.images import object_array
+from hwsk._files import naming, read_file
 from hwsk.datasets._data_home import (
     StrPath,
     find_file,
@@ -239,14 +240,15 @@ def _load_parsed(cache: Path) -> _Parsed | None:
 
 def _parse_files(files: Sequence[Path], cache: Path) -> _Parsed:
     logger.info("parsing %d stroke files, once", len(files))
-    strokes = [_parse_strokes(file.read_bytes(), str(file)) for file in files]
+    strokes = [_parse_strokes(read_file(file), str(file)) for file in files]
     names = [file.stem for file in files]
     lengths = np.array([len(points) for points in strokes], dtype=np.int64)
     points = np.concatenate(strokes)
     cache.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".parsing-", dir=cache.parent) as temporary:
         made = Path(temporary, "parsed.npz")
-        np.savez(made, names=np.array(names), lengths=lengths, points=points)
+        with naming(cache):
+            np.savez(made, names=np.array(names), lengths=lengths, points=points)
         os.replace(made, cache)
     return names, lengths, points
 

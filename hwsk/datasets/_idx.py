@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk._data.images import object_array
+from hwsk._files import read_file
 from hwsk.datasets._data_home import largest_content, walk_files
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -68,7 +69,7 @@ def read_bytes(file: Path) -> bytes:
     ValueError
         If the file is empty or its compression is damaged; the message names it.
     """
-    data = file.read_bytes()
+    data = read_file(file)
     if data.startswith(_GZIP):
         limit = largest_content(len(data))
         try:

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import validate_params
 
 from hwsk._data.decoding import read_image
 from hwsk._data.images import object_array
+from hwsk._files import write_file
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -318,5 +319,5 @@ def _has_area(line: Line) -> bool:
 def _write_line(image: NDArray[np.uint8], path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     _, encoded = cv2.imencode(".png", image)
-    path.write_bytes(encoded.tobytes())
+    write_file(path, encoded.tobytes())
     return str(path)

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from hwsk._files import read_file
+
 LINE = "data-line"  # where an element starts in the file, as an attribute of it
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 def read_xml(file: Path, root: str) -> ET.Element:
     """The elements of a file, as they are named there; each tells its line."""
-    content = file.read_bytes()
+    content = read_file(file)
     if not content.strip():
         raise ValueError(f"{file} is empty")
     builder = ET.TreeBuilder()

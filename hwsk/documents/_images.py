@@ -16,6 +16,7 @@ from PIL import UnidentifiedImageError
 
 from hwsk._data.decoding import decode_image, gray_image
 from hwsk._data.levels import to_bytes
+from hwsk._files import open_file
 from hwsk._warn import warn_caller
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
@@ -172,9 +173,10 @@ def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterato
         yield PageImage(to_gray(item, name), name)
         return
     if isinstance(item, (str, os.PathLike)):
-        with open(item, "rb") as file:
-            is_pdf = _is_pdf(file.read(1024))
-        content = b"" if is_pdf else Path(item).read_bytes()
+        with open_file(item) as file:
+            start = file.read(1024)
+            is_pdf = _is_pdf(start)
+            content = b"" if is_pdf else start + file.read()
     else:
         content = _read_content(item)
         is_pdf = _is_pdf(content)

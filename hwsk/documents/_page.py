@@ -6,12 +6,12 @@ import copy
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 # The formats import `Page` from here, so its methods import them when they are called.
+from hwsk._files import write_file
 from hwsk.documents._elements import Character as Character
 from hwsk.documents._elements import Line as Line
 from hwsk.documents._elements import Points
@@ -237,7 +237,7 @@ class Page:
             "json": self.to_json,
             "text": lambda: self.to_text() + "\n",
         }
-        Path(name).write_text(write[kind](), encoding="utf-8", newline="\n")
+        write_file(name, write[kind]())
 
     @classmethod
     def from_page_xml(cls, source: Any) -> Page:

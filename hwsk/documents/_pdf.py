@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from hwsk._data.decoding import read_image
+from hwsk._files import write_file
 from hwsk._warn import warn_caller
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._formats import word_gaps
@@ -121,7 +122,9 @@ def save_pdf(
             sheet.close()
         if not len(pdf):
             raise ValueError(f"no page to write to {os.fspath(path)}")
-        pdf.save(os.fspath(path))
+        buffer = io.BytesIO()  # what a write of pdfium's own raises is lost
+        pdf.save(buffer)
+    write_file(path, buffer.getvalue())
     if without_place:
         warn_caller(
             f"{os.fspath(path)}: {len(without_place)} lines without polygon and baseline are left "

@@ -7,7 +7,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._data.images import check_images, object_array
 from hwsk._data.levels import to_bytes
 from hwsk._data.scan import walk
+from hwsk._limits import N_JOBS
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.documents._cutting import cut_lines, map_line
@@ -77,9 +77,9 @@ class PageReader(BaseEstimator):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "segmenter": [HasMethods(["fit", "get_params"])],
-        "recognizer": [HasMethods(["fit", "get_params"])],
-        "n_jobs": [Integral, None],
+        "segmenter": [HasMethods(["fit", "segment", "get_params"])],
+        "recognizer": [HasMethods(["fit", "predict", "get_params"])],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(self, segmenter: Any, recognizer: Any, *, n_jobs: int | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import LazyImages, check_images, name_rows
 from hwsk._data.scan import walk
+from hwsk._limits import SIDE, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
@@ -104,9 +105,9 @@ class LineSegmenter(NetworkEstimator):
     line_height_: float
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "resolution": [Interval(Integral, 64, None, closed="left")],
+        "resolution": [whole(64, SIDE)],
         "channels": [tuple, list],
-        "crop_size": [Interval(Integral, 32, None, closed="left")],
+        "crop_size": [whole(32, SIDE)],
         "threshold": [Interval(Real, 0, 1, closed="neither")],
         "orient": ["boolean"],
         **TRAINING_CONSTRAINTS,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from lxml import etree
 
+from hwsk._files import open_file
 from hwsk._warn import warn_caller
 from hwsk.documents._elements import Line, Points, Region, Word, bounding_box
 
@@ -52,7 +53,7 @@ def read_source(source: Any) -> tuple[bytes, str]:
         raise ValueError(
             f"{name[:30]!r}... is the content of a file, and a str is a path; pass text.encode()"
         )
-    with open(name, "rb") as file:
+    with open_file(name) as file:
         return file.read(MOST_BYTES + 1), name
 
 

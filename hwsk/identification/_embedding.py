@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import Sampler
 
 from hwsk._data.images import check_images
+from hwsk._limits import COPIES, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
@@ -114,13 +115,13 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         "backbone": [StrOptions(set(BACKBONES)), callable],
         "backbone_weights": [str, os.PathLike, None],
         "frozen": ["boolean", Interval(Integral, 0, None, closed="left")],
-        "dense_units": [Interval(Integral, 1, None, closed="left"), None],
+        "dense_units": [whole(1, UNITS), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [whole(1, UNITS)],
         "loss_margin": [Interval(Real, 0, 2, closed="right")],
-        "patch_size": [Integral, tuple, list],
+        "patch_size": [whole(1, SIDE), tuple, list],
         "patch_scale": [Interval(Real, 0, None, closed="neither")],
-        "n_patches": [Interval(Integral, 1, None, closed="left")],
+        "n_patches": [whole(1, COPIES)],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
     }

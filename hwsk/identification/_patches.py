@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from hwsk._data.images import Image, LazyImages, check_images, some_rows
 from hwsk._data.levels import Levels, find_ink, to_ink
 from hwsk._data.scan import run_here, scan_images, walk
+from hwsk._limits import check_sides
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.prediction import Ink, Unlike, measure_ink
@@ -60,14 +61,14 @@ class PatchEstimator(NetworkEstimator):
 
     def _size(self) -> PatchSize:
         size = self.patch_size
-        sides = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
-        whole = all(isinstance(side, (int, np.integer)) and side > 0 for side in sides)
-        if len(sides) != 2 or not whole:
-            raise ValueError(
-                f"patch_size={size!r}: a patch has a height and a width, whole numbers from 1"
-            )
-        cut_from = [max(1, round(side / self.patch_scale)) for side in sides]
-        return PatchSize((int(sides[0]), int(sides[1])), (cut_from[0], cut_from[1]))
+        sides = (size, size) if isinstance(size, (int, np.integer)) else size
+        seen = check_sides("patch_size", sides)
+        cut_from = [max(1, round(side / self.patch_scale)) for side in seen]
+        return PatchSize(seen, check_sides("patch_size / patch_scale", cut_from))
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        self._size()
 
     def _scan(self, images: LazyImages, further: bool) -> None:
         """Go over all images before training: values, polarity, ink."""

@@ -26,6 +26,7 @@ from hwsk._data.images import Image, LazyImages, check_images, object_array, som
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
 from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
+from hwsk._limits import BATCH, SIDE, UNITS, whole
 from hwsk._warn import warn_caller
 
 Floats = NDArray[np.float32]
@@ -95,9 +96,9 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "kind": [StrOptions({"sift", "hog"})],
-        "max_descriptors": [Interval(Integral, 1, None, closed="left"), None],
-        "cell_size": [Interval(Integral, 1, None, closed="left")],
-        "step": [Interval(Integral, 1, None, closed="left")],
+        "max_descriptors": [whole(1, BATCH), None],
+        "cell_size": [whole(1, SIDE)],
+        "step": [whole(1, SIDE)],
     }
 
     def __init__(
@@ -312,10 +313,10 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     components_: Floats | None
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "n_vocabularies": [Interval(Integral, 1, None, closed="left")],
+        "n_clusters": [whole(1, UNITS)],
+        "n_vocabularies": [whole(1, UNITS)],
         "power": [Interval(Real, 0, 1, closed="right")],
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "n_components": [whole(1, UNITS), None],
         "whiten": ["boolean"],
         "max_samples": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],

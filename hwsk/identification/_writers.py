@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from hwsk._data.images import check_images, some_rows
+from hwsk._limits import COPIES, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
@@ -150,11 +151,11 @@ class WriterClassifier(
         "backbone": [StrOptions(set(BACKBONES)), callable],
         "backbone_weights": [str, os.PathLike, None],
         "frozen": ["boolean", Interval(Integral, 0, None, closed="left")],
-        "dense_units": [Interval(Integral, 1, None, closed="left"), None],
+        "dense_units": [whole(1, UNITS), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "patch_size": [Integral, tuple, list],
+        "patch_size": [whole(1, SIDE), tuple, list],
         "patch_scale": [Interval(Real, 0, None, closed="neither")],
-        "n_patches": [Interval(Integral, 1, None, closed="left")],
+        "n_patches": [whole(1, COPIES)],
         "image_shape": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],

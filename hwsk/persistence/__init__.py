@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import struct
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +28,7 @@ from safetensors import SafetensorError
 from sklearn.base import BaseEstimator
 
 import hwsk
+from hwsk._files import read_file, write_file
 from hwsk._warn import warn_caller
 from hwsk.models._files import find_model
 from hwsk.persistence._encoding import Arrays, Reader, Writer
@@ -175,8 +175,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         if not isinstance(estimator, BaseEstimator):
             raise ValueError("it holds no estimator")
     except Exception as error:  # a hostile file can provoke any, and none of them is of use
-        trouble = str(error) if type(error) is ValueError else repr(error)
-        raise ValueError(f"{path} can't be loaded: {trouble}") from error
+        trouble = str(error) if isinstance(error, (ValueError, TypeError)) else repr(error)
+        raise ValueError(f"{path} can't be loaded: {trouble:.1000}") from error
     then, now = str(model["versions"].get("scikit-learn")), sklearn.__version__
     borrowed = re.search(r'"\$estimator": "sklearn', json.dumps(model["estimator"]))
     if borrowed and then.split(".")[:2] != now.split(".")[:2]:
@@ -189,11 +189,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
     """The checked content of a file: versions and encoded estimator, and the arrays."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a file written by hwsk.save")
-    if path.exists() and not path.is_file():  # a device may have no end, a pipe no beginning
-        raise ValueError(f"{path} is a device or pipe, not a file written by hwsk.save")
-    data = path.read_bytes()  # FileNotFoundError names the path
+    data = read_file(path)
     try:
         arrays = safetensors.numpy.load(data)
         (length,) = struct.unpack("<Q", data[:8])
@@ -222,16 +218,7 @@ def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 def _write(path: Path, text: str, arrays: Arrays) -> None:
     data = safetensors.numpy.save(arrays, {"hwsk": f"{FORMAT} {_checksum(text, arrays)} {text}"})
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"can't write {path}: the folder {path.parent} does not exist")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_file(path, data)
 
 
 def _halve(array: NDArray[Any], name: str) -> NDArray[np.float16]:

@@ -16,58 +16,69 @@ from numpy.typing import NDArray
 
 from hwsk.persistence._declared import Declaration, State
 
-_NETWORK = "history_* n_iter_ levels_* "
-_CANVAS = _NETWORK + "image_size_* "
-_STROKES = _NETWORK + "mean_[2] scale_[2] "
+_NETWORK = "history_=history! n_iter_=count! levels_=levels! "
+_CANVAS = _NETWORK + "image_size_=size! "
+_STROKES = "history_=history! n_iter_=count! mean_[2]! scale_[2]! "
+_THRESHOLD = "threshold_=number calibration_=two_numbers calibrated_with_=named_texts "
 
 CLASSES = {
     "hwsk.CharacterClassifier": Declaration(
-        _NETWORK + "classes_:[c] image_shape_* ink_", version=2
+        _NETWORK + "classes_:[c]! image_shape_=size ink_=polarity", version=2
     ),
-    "hwsk.CTCRecognizer": Declaration(_NETWORK + "alphabet_ temperature_ confidence_", version=2),
+    "hwsk.CTCRecognizer": Declaration(
+        _NETWORK + "alphabet_=text! temperature_=positive confidence_=number", version=2
+    ),
     "hwsk.HandComparer": Declaration(
-        "representation_* part_names_* feature_names_* feature_ratios_* coef_[s p] intercept_[s] "
-        "typical_distances_[s p 2] limits_[s] calibration_writers_:[w] classes_:[2] _of_table "
-        "threshold_ calibration_* calibrated_with_*",
+        _THRESHOLD + "representation_=transformer|none part_names_=texts! feature_names_=texts "
+        "feature_ratios_=arrays coef_[s p]! intercept_[s]! typical_distances_[s p 2]! limits_[s]! "
+        "calibration_writers_:[w] classes_:[2]! _of_table=bool",
         version=2,
     ),
-    "hwsk.HandwritingSynthesizer": Declaration(_STROKES + "alphabet_ first_step_ seed_", version=2),
+    "hwsk.HandwritingSynthesizer": Declaration(
+        _STROKES + "alphabet_=text! first_step_=positive seed_=count", version=2
+    ),
     "hwsk.MultiTaskClassifier": Declaration(
-        _CANVAS + "classes_* task_names_* tasks_* loss_weights_[t] class_priors_* _class_weights* "
-        "_n_writers",
+        _CANVAS + "classes_=classes_of_tasks! task_names_=texts! tasks_=tasks! loss_weights_[t]! "
+        "class_priors_=arrays _class_weights=arrays _n_writers=count",
         version=2,
     ),
     "hwsk.SiameseVerifier": Declaration(
-        _CANVAS + "classes_:[2] threshold_ calibration_* calibrated_with_* preprocessor_* tasks_* "
-        "feature_names_* _feature_counts* _n_writers",
+        _CANVAS + _THRESHOLD + "classes_:[2]! preprocessor_=transformer|none tasks_=tasks|none! "
+        "feature_names_=texts _feature_counts=arrays _n_writers=count",
         version=3,
     ),
     "hwsk.StrokePredictor": Declaration(_STROKES, version=2),
     "hwsk.VariationalAutoencoder": Declaration(_CANVAS),
     "hwsk.WriterClassifier": Declaration(
-        _NETWORK + "classes_:[c] pages_:[p]",
+        _NETWORK + "classes_:[c]! pages_:[p]",
         version=3,
         file="backbone_weights",
         no_file=("imagenet",),
     ),
-    "hwsk.documents.LineSegmenter": Declaration("history_* n_iter_ line_height_"),
-    "hwsk.documents.PageReader": Declaration("segmenter_* recognizer_*"),
-    "hwsk.verification.DescriptorHistogram": Declaration("codebook_[k d] _n_features_out"),
+    "hwsk.documents.LineSegmenter": Declaration(
+        "history_=history! n_iter_=count! line_height_=positive!"
+    ),
+    "hwsk.documents.PageReader": Declaration("segmenter_=segmenter! recognizer_=predictor"),
+    "hwsk.verification.DescriptorHistogram": Declaration("codebook_[k d]! _n_features_out=count"),
     "hwsk.identification.VLADEncoder": Declaration(
-        "vocabularies_[v k f] mean_[d|] components_[o d|] _n_features_out"
+        "vocabularies_[v k f]! mean_[d|] components_[o d|] _n_features_out=count"
     ),
     "hwsk.identification.WriterEmbedder": Declaration(
         _NETWORK, version=3, file="backbone_weights", no_file=("imagenet",)
     ),
-    "hwsk.preprocessing.JumpCapper": Declaration("limit_"),
+    "hwsk.preprocessing.JumpCapper": Declaration("limit_=positive!"),
     "hwsk.preprocessing.SignatureNormalizer": Declaration(version=2),
-    "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[2] scale_[2]"),
+    "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[2]! scale_[2]!"),
     "hwsk.preprocessing.StrokeRasterizer": Declaration(version=2),
-    "hwsk.preprocessing.StrokeResampler": Declaration("spacing_"),
-    "hwsk.recognition.CTCDecoder": Declaration("alphabet_", version=2),
-    "hwsk.recognition.NgramLanguageModel": Declaration("symbols_* n_ngrams_* ngrams_*", version=2),
+    "hwsk.preprocessing.StrokeResampler": Declaration("spacing_=positive!"),
+    "hwsk.recognition.CTCDecoder": Declaration("alphabet_=text!", version=2),
+    "hwsk.recognition.NgramLanguageModel": Declaration(
+        "symbols_=texts! n_ngrams_=counts! ngrams_=named_arrays!", version=2
+    ),
     "hwsk.recognition.SpellingCorrector": Declaration(
-        "recognizer_* words_* counts_[w] alphabet_ confusions_[a a] spelling_*", version=3
+        "recognizer_=predictor|none words_=texts! counts_[w]! alphabet_=text! confusions_[a a]! "
+        "spelling_=language_model!",
+        version=3,
     ),
 }
 """By public name. A class that is not here has parameters alone, and version 1."""

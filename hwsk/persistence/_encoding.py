@@ -19,6 +19,7 @@ Encode = Callable[[BaseEstimator, str, "Writer"], dict[str, Any]]
 Decode = Callable[[dict[str, Any], "Reader"], BaseEstimator]
 
 _BUILTINS = {cls.__name__: cls for cls in (bool, int, float, str, object)}
+MOST_ESTIMATORS = 1000  # each costs more than the bytes that name it
 _STATE_SIZE = 624  # words of a Mersenne twister
 
 
@@ -113,6 +114,7 @@ class Reader:
         self._arrays = dict(arrays)
         self._string_bytes = string_bytes
         self._decode_estimator = decode_estimator
+        self._n_estimators = 0
 
     def read(self, node: Any) -> Any:
         """The value of a node. Raises any exception for what a `Writer` can't have written."""
@@ -125,6 +127,9 @@ class Reader:
             return {key: self.read(value) for key, value in node.items()}
         content = node[kind]
         if kind == "$estimator":
+            self._n_estimators += 1
+            if self._n_estimators > MOST_ESTIMATORS:
+                raise ValueError(f"it holds more than {MOST_ESTIMATORS} estimators or steps")
             return self._decode_estimator(node, self)
         if kind == "$float":
             return float(content)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
 
+from hwsk._limits import N_JOBS
 from hwsk.persistence._classes import CLASSES, RENAMED, upgrade
 from hwsk.persistence._declared import Declaration, check_state
 from hwsk.persistence._encoding import Reader, Writer
@@ -57,8 +59,9 @@ def encode_estimator(estimator: BaseEstimator, where: str, writer: Writer) -> di
     packed = estimator._pack_state(state) if hasattr(estimator, "_pack_state") else state
     node["state"] = {key: writer.write(value, f"{where}.{key}") for key, value in packed.items()}
     try:
-        check_state(cls, declaration, dict(state), params)
-    except ValueError as error:
+        check_params(estimator, name)
+        check_state(cls, declaration, dict(state), params, has_weights="weights" in node)
+    except (ValueError, TypeError) as error:
         raise TypeError(f"{where} can't be saved: {error}") from None
     return node
 
@@ -116,11 +119,12 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
     for key, value in params.items():
         if declaration.names_file(key, value):
             raise ValueError(f"{name} has {key}={str(value)[:80]!r}: it would open files")
-    check_state(cls, declaration, state, params)
+    check_state(cls, declaration, state, params, has_weights=weights is not None)
     for key, value in state.items():
         if key != "history_" and not _is_finite(value):
             raise ValueError(f"{name} has {key} with NaN or infinity: it predicts nothing")
     estimator = cls(**params)
+    check_params(estimator, name)
     vars(estimator).update(state)
     if weights is not None:
         if not hasattr(estimator, "_set_network_state"):
@@ -128,6 +132,15 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
         check_finite(weights, name)
         estimator._set_network_state(weights)
     return estimator
+
+
+def check_params(estimator: BaseEstimator, name: str) -> None:
+    """Raise an exception, most often ValueError, that names a parameter of no sense or measure."""
+    if hasattr(estimator, "_parameter_constraints"):  # not a FeatureUnion: see _check_steps
+        estimator._validate_params()
+    params = estimator.get_params(deep=False)
+    if "n_jobs" in params:  # scikit-learn has no limit
+        validate_parameter_constraints({"n_jobs": N_JOBS}, {"n_jobs": params["n_jobs"]}, name)
 
 
 def _is_finite(value: Any) -> bool:

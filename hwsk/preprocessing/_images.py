@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import cv2
@@ -32,6 +32,7 @@ from hwsk._data.levels import (
 )
 from hwsk._data.lines import remark_lines
 from hwsk._data.scan import walk
+from hwsk._limits import SIDE, upto, whole
 
 _MOST_WIDENING = 1.6
 _MAX_SIDE = 32766  # OpenCV's warps count pixels in 16 bits
@@ -197,7 +198,7 @@ class Binarizer(_ImageTransformer):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "method": [StrOptions({"otsu", "sauvola"})],
-        "window": [Interval(Integral, 3, None, closed="left")],
+        "window": [whole(3, SIDE)],
         "k": [Interval(Real, 0, 1, closed="neither")],
     }
 
@@ -366,11 +367,11 @@ class HeightNormalizer(_ImageTransformer):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "height": [Interval(Integral, 1, None, closed="left")],
+        "height": [whole(1, SIDE)],
         "method": [StrOptions({"box", "moments"})],
-        "stroke_spacing": [Interval(Real, 0, None, closed="neither"), None],
-        "max_aspect": [Interval(Real, 0, None, closed="neither")],
-        "min_height": [Interval(Integral, 1, None, closed="left"), None],
+        "stroke_spacing": [upto(SIDE), None],
+        "max_aspect": [upto(SIDE)],
+        "min_height": [whole(1, SIDE), None],
     }
 
     def __init__(
@@ -449,7 +450,7 @@ class InkCropper(_ImageTransformer):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "margin": [
-            Interval(Integral, 0, None, closed="left"),
+            whole(0, SIDE),
             Interval(RealNotInt, 0, 1, closed="both"),
         ],
         "speck": [Interval(Real, 0, 1, closed="both")],
@@ -534,11 +535,11 @@ class CharacterNormalizer(_ImageTransformer):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "size": [Interval(Integral, 1, None, closed="left")],
-        "margin": [Interval(Integral, 0, None, closed="left")],
+        "size": [whole(1, SIDE)],
+        "margin": [whole(0, SIDE)],
         "blur": [Interval(Real, 0, _SCANNED / 4, closed="left")],
         "ink": [StrOptions({"light", "dark"})],
-        "stroke_width": [Interval(Real, 0, None, closed="neither"), None],
+        "stroke_width": [upto(SIDE), None],
     }
 
     def __init__(

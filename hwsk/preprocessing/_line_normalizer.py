@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import cv2
@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from hwsk._data.images import Image, resize_to_height
 from hwsk._data.levels import MIN_CONTRAST, to_bytes
 from hwsk._data.lines import remark_lines
+from hwsk._limits import SIDE, upto, whole
 from hwsk.preprocessing._images import (
     _MOST_WIDENING,
     _ImageTransformer,
@@ -91,12 +92,12 @@ class LineNormalizer(_ImageTransformer):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "height": [Interval(Integral, 4, None, closed="left")],
+        "height": [whole(4, SIDE)],
         "max_angle": [Interval(Real, 0, 45, closed="left")],
         "max_shear": [Interval(Real, 0, 3, closed="both")],
-        "stroke_spacing": [Interval(Real, 0, None, closed="neither"), None],
+        "stroke_spacing": [upto(SIDE), None],
         "margin": [Interval(Real, 0, 10, closed="both")],
-        "max_aspect": [Interval(Real, 0, None, closed="neither")],
+        "max_aspect": [upto(SIDE)],
         "polarity": [StrOptions({"auto", "keep", "invert"})],
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import cv2
@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
+from hwsk._limits import SIDE, check_sides, upto, whole
 from hwsk.preprocessing._images import _ImageTransformer, _stroke_width
 
 _SMOOTHING = 0.3  # deviation of the blur that evens out edges, in widths of the pen
@@ -80,9 +81,9 @@ class SignatureNormalizer(_ImageTransformer):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "size": [tuple, list],
-        "pen_width": [Interval(Real, 0, None, closed="neither"), None],
+        "pen_width": [upto(SIDE), None],
         "deskew": ["boolean"],
-        "margin": [Interval(Integral, 0, None, closed="left")],
+        "margin": [whole(0, SIDE)],
         "speck_widths": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -103,9 +104,7 @@ class SignatureNormalizer(_ImageTransformer):
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        whole = all(isinstance(n, (int, np.integer)) and n > 0 for n in self.size)
-        if len(self.size) != 2 or not whole:
-            raise ValueError(f"size={self.size!r}: it is a height and a width, whole numbers")
+        check_sides("size", self.size)
         if self._room(1)[0] < 1 or self._room(1)[1] < 1:
             raise ValueError(f"size={self.size!r} leaves no room within margin={self.margin}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import cv2
@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import object_array
 from hwsk._data.strokes import check_strokes
+from hwsk._limits import SIDE, upto, whole
 from hwsk.preprocessing._strokes import near_the_rest
 
 _SUPERSAMPLING = 4  # lines are drawn this many times larger, so pen widths come in quarter pixels
@@ -56,9 +57,9 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "height": [Interval(Integral, 1, None, closed="left")],
-        "pen_width": [Interval(Real, 0, None, closed="neither")],
-        "margin": [Interval(Integral, 0, None, closed="left")],
+        "height": [whole(1, SIDE)],
+        "pen_width": [upto(SIDE)],
+        "margin": [whole(0, SIDE)],
         "ink_level": [Interval(Integral, 0, 255, closed="both")],
     }
 

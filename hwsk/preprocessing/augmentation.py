@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image, paper_level
+from hwsk._limits import COPIES, SIDE, whole
 from hwsk.preprocessing._images import check_warpable, paper_color, warp_affine
 
 __all__ = [
@@ -38,7 +40,8 @@ __all__ = [
     "writer_augmentation",
 ]
 
-_AMOUNT = [Interval(Real, 0, None, closed="left")]
+_AMOUNT = [Interval(Real, 0, 100, closed="both")]
+_MOST_SCALED = 10  # times the width or height of an image
 # Parameters as they were when last found valid: to check them costs more than most changes.
 _checked: WeakKeyDictionary[_Augmentation, dict[str, Any]] = WeakKeyDictionary()
 _PROBABILITY = [Interval(Real, 0, 1, closed="both")]
@@ -165,11 +168,18 @@ class RandomAffine(_Augmentation):
         matrix = np.column_stack([linear, new_centre - linear @ centre])
         return warp_affine(image, matrix, (new_width, height))
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        for name in ("scale_x", "scale_y"):
+            factors = getattr(self, name)
+            if len(factors) != 2 or not 0 < factors[0] <= factors[1] <= _MOST_SCALED:
+                raise ValueError(
+                    f"{name}={factors!r}: should be (low, high) with 0 < low <= high <= "
+                    f"{_MOST_SCALED}"
+                )
+
     def _scale(self, name: str, rng: np.random.Generator) -> float:
-        factors = getattr(self, name)
-        if len(factors) != 2 or not 0 < factors[0] <= factors[1] < np.inf:
-            raise ValueError(f"{name}={factors!r}: should be (low, high) with 0 < low <= high")
-        low, high = factors
+        low, high = getattr(self, name)
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
@@ -213,7 +223,7 @@ class ElasticDistortion(_Augmentation):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "alpha": _AMOUNT,
-        "sigma": [Interval(Real, 1, None, closed="left")],
+        "sigma": [Interval(Real, 1, SIDE, closed="both")],
     }
 
     def __init__(self, alpha: float = 1.0, sigma: float = 12.0) -> None:
@@ -432,7 +442,7 @@ class RandomMask(_Augmentation):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_strips": [Interval(Integral, 0, None, closed="left")],
+        "n_strips": [whole(0, COPIES)],
         "width": _AMOUNT,
     }
 
@@ -489,8 +499,9 @@ class Compose(_Augmentation):
         self.steps = steps
         self.p = p
 
-    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
-        chances = np.full(len(self.steps), self.p) if np.ndim(self.p) == 0 else np.array(self.p)
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        chances = self._chances()
         if len(chances) != len(self.steps) or not all(0 <= chance <= 1 for chance in chances):
             raise ValueError(
                 f"p={self.p!r}: should be one probability, or one for each of the "
@@ -498,7 +509,12 @@ class Compose(_Augmentation):
             )
         if wrong := [step for step in self.steps if not callable(step)]:
             raise TypeError(f"steps holds {wrong[0]!r}: should be callables (image, rng) -> image")
-        for step, chance in zip(self.steps, chances, strict=True):
+
+    def _chances(self) -> NDArray[np.float64]:
+        return np.full(len(self.steps), self.p) if np.ndim(self.p) == 0 else np.array(self.p)
+
+    def _apply(self, image: Image, rng: np.random.Generator) -> Image:
+        for step, chance in zip(self.steps, self._chances(), strict=True):
             if rng.random() < chance:
                 image = step(image, rng)
         return image

@@ -7,15 +7,16 @@ line an n-gram: log10 probability, tab, the symbols with blanks between, tab, lo
 
 from __future__ import annotations
 
+import io
 import os
 import re
-import stat
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsk._files import open_file, replaced
 from hwsk.recognition._ngrams import SPECIAL, Ids, Ngrams, assemble
 
 # What separates symbols: a no-break space, or another blank of Unicode's, is part of one.
@@ -36,7 +37,7 @@ def write(path: str | os.PathLike[str], ngrams: Ngrams, symbols: list[str]) -> N
         texts.append(f"{texts[parent]} {names[symbol]}" if parent else names[symbol])
         lengths[node] = lengths[parent] + 1
     n_ngrams = np.bincount(lengths)
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    with replaced(path) as binary, io.TextIOWrapper(binary, "utf-8", newline="\n") as file:
         file.write("\\data\\\n")
         file.writelines(f"ngram {k}={n}\n" for k, n in enumerate(n_ngrams) if k)
         for length in range(1, len(n_ngrams)):
@@ -55,13 +56,11 @@ class _Lines:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.number = os.fspath(path), 0
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{self.path} is not a regular file (a folder, a device or a pipe)")
-        self.size = status.st_size
+        with open_file(path) as file:
+            self.size = os.fstat(file.fileno()).st_size
 
     def __iter__(self) -> Iterator[str]:
-        with open(self.path, encoding="utf-8") as file:
+        with open_file(self.path) as binary, io.TextIOWrapper(binary, "utf-8") as file:
             try:
                 for self.number, line in enumerate(file, 1):
                     if line.strip(_BLANKS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 from hwsk._data.images import Image, LazyImages, check_images, some_rows
 from hwsk._data.levels import FAINTEST, Levels, as_float, inverted_message
 from hwsk._data.scan import Scan, run_here, scan_images
+from hwsk._limits import COPIES, LAYERS, UNITS, whole
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
@@ -122,8 +123,8 @@ class CharacterClassifier(NetworkClassifier):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "architecture": [StrOptions({"rows", "cnn", "cnn_rows"})],
-        "hidden_units": [Interval(Integral, 1, None, closed="left")],
-        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "hidden_units": [whole(1, UNITS)],
+        "num_layers": [whole(1, LAYERS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "bidirectional": ["boolean"],
         "cell": [StrOptions({"lstm", "gru"})],
@@ -131,7 +132,7 @@ class CharacterClassifier(NetworkClassifier):
         "image_shape": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
+        "test_augmentations": [whole(0, COPIES)],
         **TRAINING_CONSTRAINTS,
     }
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
+from hwsk._limits import LAYERS, whole
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import predict_details
 from hwsk.recognition._language_model import NgramLanguageModel
@@ -122,7 +123,7 @@ class SpellingCorrector(BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {
         "recognizer": [HasMethods(["fit", "predict"]), None],
         "lexicon": ["array-like", None],
-        "max_edits": [Interval(Integral, 0, None, closed="left")],
+        "max_edits": [whole(0, LAYERS)],
         "max_confidence": [Interval(Real, 0, 1, closed="both")],
         "min_gain": [Interval(Real, 0, None, closed="left")],
         "cv": ["cv_object", StrOptions({"prefit"})],

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
+from hwsk._limits import BATCH, whole
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._details import Details, describe, find_characters
 from hwsk.recognition._language import BLANK, CHARACTERS, NO_MODEL, WORDS, Language
@@ -155,7 +156,7 @@ class CTCDecoder(BaseEstimator):
     _parameter_constraints: dict[str, list[Any]] = {
         "alphabet": [str, None],
         "method": [StrOptions({"beam", "greedy"})],
-        "beam_width": [Interval(Integral, 1, None, closed="left")],
+        "beam_width": [whole(1, BATCH)],
         "language_model": [NgramLanguageModel, None],
         "lm_weight": [Interval(Real, 0, None, closed="left")],
         "word_bonus": [Interval(Real, None, None, closed="neither")],

@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import unicodedata
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.texts import check_texts
+from hwsk._limits import LAYERS, UNITS, whole
 from hwsk.recognition import _arpa
 from hwsk.recognition._ngrams import (
     END,
@@ -99,10 +100,10 @@ class NgramLanguageModel(BaseEstimator):
     ngrams_: dict[str, NDArray[Any]]
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "order": [Interval(Integral, 1, None, closed="left")],
+        "order": [whole(1, LAYERS)],
         "unit": [StrOptions({"char", "word"})],
         "least_gain": [Interval(Real, 0, None, closed="left")],
-        "n_levels": [Interval(Integral, 2, None, closed="left"), None],
+        "n_levels": [whole(2, UNITS), None],
     }
 
     def __init__(
@@ -272,9 +273,12 @@ class NgramLanguageModel(BaseEstimator):
     @staticmethod
     def _unpack_state(state: dict[str, Any]) -> dict[str, Any]:
         """The attributes of what a file holds; files of before they were packed have them."""
-        if "n_children" not in state.get("ngrams_", ()):
+        if "ngrams_" not in state:
             return state
-        return {**state, "ngrams_": unpack(state["ngrams_"])}
+        packed = state["ngrams_"]
+        ngrams = unpack(packed) if "n_children" in packed else packed
+        _check_ngrams(ngrams, state["symbols_"])
+        return {**state, "ngrams_": ngrams}
 
     def _split(self, X: Any) -> list[list[str]]:
         """The symbols of each text."""
@@ -302,12 +306,16 @@ class NgramLanguageModel(BaseEstimator):
 
     def _checked_ngrams(self) -> Ngrams:
         check_is_fitted(self)
-        try:
-            ngrams = Ngrams(**self.ngrams_)
-        except TypeError as error:
-            raise ValueError(f"the language model is damaged: {error}") from error
-        ngrams.check(len(self.symbols_))
-        return ngrams
+        return _check_ngrams(self.ngrams_, self.symbols_)
+
+
+def _check_ngrams(arrays: dict[str, Any], symbols: list[str]) -> Ngrams:
+    try:
+        ngrams = Ngrams(**arrays)
+    except TypeError as error:
+        raise ValueError(f"the language model is damaged: {error}") from error
+    ngrams.check(len(symbols))
+    return ngrams
 
 
 def symbols_of(text: str, unit: str) -> list[str]:

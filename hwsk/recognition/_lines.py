@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import cv2
@@ -34,6 +34,7 @@ from hwsk._data.images import (
 from hwsk._data.lines import remark_lines
 from hwsk._data.scan import scan_images
 from hwsk._data.texts import check_texts
+from hwsk._limits import COPIES, LAYERS, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
@@ -147,15 +148,15 @@ class CTCRecognizer(NetworkEstimator):
     temperature_: float = 1.0  # of a model that was saved before there was one, too
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "height": [Interval(Integral, 8, None, closed="left")],
+        "height": [whole(8, SIDE)],
         "channels": [tuple, list],
-        "dense_units": [Interval(Integral, 1, None, closed="left")],
-        "hidden_units": [Interval(Integral, 1, None, closed="left")],
-        "num_layers": [Interval(Integral, 1, None, closed="left")],
+        "dense_units": [whole(1, UNITS)],
+        "hidden_units": [whole(1, UNITS)],
+        "num_layers": [whole(1, LAYERS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "shortcut_weight": [Interval(Real, 0, None, closed="left")],
         "decoder": [CTCDecoder, None],
-        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
+        "test_augmentations": [whole(0, COPIES)],
         **TRAINING_CONSTRAINTS,
     }
 

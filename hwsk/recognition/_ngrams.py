@@ -56,6 +56,8 @@ class Ngrams(NamedTuple):
             for array, kind, extra in zip(self, kinds, (1, 0, 0, 0, 0), strict=True)
         ):
             raise ValueError("the language model is damaged: its arrays have wrong types or sizes")
+        if not np.isfinite(self.log10_prob).all() or not np.isfinite(self.log10_backoff).all():
+            raise ValueError("the language model is damaged: it has n-grams with NaN or infinity")
         unigrams = slice(1, n_symbols + 1)
         sound = (
             n > n_symbols >= len(SPECIAL)
@@ -69,8 +71,6 @@ class Ngrams(NamedTuple):
             and (self.suffix[unigrams] == 0).all()
             and (self.suffix >= 0).all()
             and (self.suffix[1:] < np.arange(1, n)).all()  # so that backing off comes to an end
-            and np.isfinite(self.log10_prob).all()
-            and np.isfinite(self.log10_backoff).all()
         )
         if not sound:
             raise ValueError("the language model is damaged: its n-grams don't hang together")

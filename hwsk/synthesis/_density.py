@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, Sampler
 
 from hwsk._data.images import some_rows
 from hwsk._data.strokes import check_sample
+from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import WidthBatches
 from hwsk._training.devices import draw_seed
 from hwsk._training.estimator import NetworkEstimator
@@ -35,10 +36,10 @@ MAX_POINTS = 20_000  # of a line of text: more are a page, or a recording that n
 _SAMPLED_AT_ONCE = 64  # lines
 
 DENSITY_CONSTRAINTS: dict[str, list[Any]] = {
-    "hidden_units": [Interval(Integral, 1, None, closed="left")],
-    "num_layers": [Interval(Integral, 1, None, closed="left")],
-    "n_mixtures": [Interval(Integral, 1, None, closed="left")],
-    "bias": [Interval(Real, 0, None, closed="left")],
+    "hidden_units": [whole(1, UNITS)],
+    "num_layers": [whole(1, LAYERS)],
+    "n_mixtures": [whole(1, UNITS)],
+    "bias": [Interval(Real, 0, 100, closed="both")],  # of an exponent
     "weight_noise": [Interval(Real, 0, None, closed="left"), StrOptions({"adaptive"})],
     "optimizer": [StrOptions({"adamw", "rmsprop"})],
     "output_clip": [Interval(Real, 0, None, closed="neither"), None],
@@ -295,7 +296,7 @@ class StrokeDensity(NetworkEstimator):
     def _bias(self, bias: float | None) -> float:
         """The bias to draw with: the argument, or the parameter."""
         bias = self.bias if bias is None else bias
-        check_scalar(bias, "bias", Real, min_val=0)
+        check_scalar(bias, "bias", Real, min_val=0, max_val=100)
         return float(bias)
 
     def _fit_sequences(

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
-from sklearn.utils._param_validation import Interval
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -19,6 +18,7 @@ from torch import Tensor
 from hwsk._data.images import object_array, some_rows
 from hwsk._data.strokes import check_sample, check_strokes
 from hwsk._data.texts import check_texts
+from hwsk._limits import LAYERS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.devices import draw_seed
 from hwsk._training.parameters import document_training
@@ -118,7 +118,7 @@ class HandwritingSynthesizer(StrokeDensity):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_windows": [Interval(Integral, 1, None, closed="left")],
+        "n_windows": [whole(1, LAYERS)],
         **DENSITY_CONSTRAINTS,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from hwsk._limits import COPIES, whole
 from hwsk._training.canvas import in_order
 from hwsk._training.writer_batches import unit
 from hwsk.networks.matching import LocalDescriptors, matched_distance
@@ -74,7 +75,7 @@ class LocalDescriptorMatching(BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "registration": ["boolean"],
-        "n_duplicates": [Interval(Integral, 0, None, closed="left")],
+        "n_duplicates": [whole(0, COPIES)],
         "scale": [Interval(Real, 0.5, 4, closed="both")],
     }
 

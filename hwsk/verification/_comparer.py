@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from hwsk._data.decoding import is_path
 from hwsk._data.images import looks_like_table, object_array
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
 from hwsk._data.seeds import own_generator
+from hwsk._limits import COPIES, whole
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.model_selection import make_pairs
@@ -176,7 +177,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "representation": [HasMethods(["fit", "transform"]), None],
-        "n_images": [Interval(Integral, 1, None, closed="left")],
+        "n_images": [whole(1, COPIES)],
         "calibration_fraction": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -16,10 +15,11 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.cluster import MiniBatchKMeans
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from hwsk._limits import UNITS, whole
 from hwsk._training.devices import draw_seed
 from hwsk._training.writer_batches import unit
 from hwsk.networks.matching import LocalDescriptors, descriptor_histograms
@@ -78,7 +78,7 @@ class DescriptorHistogram(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     _parameter_constraints: dict[str, list[Any]] = {
         "verifier": [HasMethods(["pair_distance", "transform"])],
-        "n_codes": [Interval(Integral, 1, None, closed="left")],
+        "n_codes": [whole(1, UNITS)],
         "random_state": ["random_state"],
     }
 

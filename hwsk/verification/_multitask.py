@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from hwsk._data.tasks import MISSING, Tasks, count_classes, encode_tasks, learn_tasks
+from hwsk._limits import COPIES, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, EncoderEstimator, document_canvas, in_order
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
@@ -145,12 +146,12 @@ class MultiTaskClassifier(
         "logit_adjustment": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "writer_weight": [Interval(Real, 0, None, closed="left")],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [whole(1, UNITS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
+        "test_augmentations": [whole(0, COPIES)],
         "transform_kind": [StrOptions({"features", "probabilities"})],
         "channels": [tuple, list],
-        "dense_units": [Interval(Integral, 1, None, closed="left")],
+        "dense_units": [whole(1, UNITS)],
         "texture": ["boolean"],
         "image_size": [tuple, list, None],
         "image_shape": [tuple, list, None],

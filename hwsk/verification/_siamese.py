@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import nn
 
 from hwsk._data.pairs import all_pairs, check_pairs, check_same, holds_pairs
 from hwsk._data.tasks import Tasks, count_classes, encode_tasks, learn_tasks
+from hwsk._limits import COPIES, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.canvas import CanvasDataset, document_canvas
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
@@ -159,14 +160,14 @@ class SiameseVerifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Compari
         "loss": [StrOptions(set(EMBEDDING_MARGINS))],
         "loss_margin": [Interval(Real, 0, None, closed="neither"), None],
         "cosine_scale": [Interval(Real, 0, None, closed="neither")],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [whole(1, UNITS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "feature_weight": [Interval(Real, 0, None, closed="left")],
         "comparator": [LocalDescriptorMatching, None],
-        "test_augmentations": [Interval(Integral, 0, None, closed="left")],
+        "test_augmentations": [whole(0, COPIES)],
         "preprocessor": "no_validation",
         "channels": [tuple, list],
-        "dense_units": [Interval(Integral, 1, None, closed="left")],
+        "dense_units": [whole(1, UNITS)],
         "texture": ["boolean"],
         "image_size": [tuple, list, None],
         **TRAINING_CONSTRAINTS,

@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from tqdm.auto import tqdm
 
+from hwsk._files import naming, write_file
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._legibility import Legibility, report_unread
 from hwsk.writing._line_writer import Hand, LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
+from hwsk.writing._progress import Progress
 from hwsk.writing._reader import load_reader
 
 TABLE = "lines.csv"
@@ -125,8 +126,9 @@ def write_folder(
     draw = StrokeRasterizer(height=height)
     total: Legibility | None = None
     with (
+        naming(target / TABLE),
         open(target / TABLE, "w", newline="", encoding="utf-8") as file,
-        tqdm(total=len(lines), desc="writing", unit="line", disable=not verbose) as bar,
+        Progress(len(lines), "line", verbose) as progress,
     ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["path", "text"])
@@ -143,9 +145,9 @@ def write_folder(
                     continue
                 name = f"{start + row + 1:06d}.png"
                 _, encoded = cv2.imencode(".png", image)
-                (target / name).write_bytes(encoded.tobytes())
+                write_file(target / name, encoded.tobytes())
                 table.writerow([name, written.texts[row]])
             file.flush()
-            bar.update(len(images))
+            progress.reach(start + len(images))
     report_unread(total, on_failure, "; their lines are left out")
     return total

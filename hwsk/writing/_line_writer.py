@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from hwsk._data.strokes import check_sample
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._comparison import count_misread, marks
 from hwsk.writing._legibility import Legibility, UnreadWord
+from hwsk.writing._progress import Progress
 from hwsk.writing._words import Word, cut_words, join_words
 
 Strokes = NDArray[np.float32]
@@ -115,7 +115,7 @@ class LineWriter:
         lines = [_Line(text, hand) for text, hand in zip(texts, hands, strict=True)]
         n_words = sum(len(line.words) for line in lines)
         n_first = 0
-        with tqdm(total=n_words, desc="writing", unit="word", disable=not verbose) as bar:
+        with Progress(n_words, "word", verbose) as progress:
             for attempt in range(self.tries):
                 waiting = [
                     line
@@ -126,9 +126,9 @@ class LineWriter:
                 for start in range(0, len(waiting), _BATCH):
                     n_right = self._write_whole(waiting[start : start + _BATCH], attempt)
                     n_first += n_right if not attempt else 0
-                    bar.n = _count_right(lines)
-                    bar.refresh()
-            self._write_words([line for line in lines if line.strokes is None], bar, lines)
+                    tried = f"try {attempt + 1} of {self.tries} of whole lines"
+                    progress.reach(_count_right(lines), tried)
+            self._write_words([line for line in lines if line.strokes is None], progress, lines)
         unread = tuple(
             UnreadWord(number, line.words[i], best[1])
             for number, line in enumerate(lines)
@@ -194,14 +194,14 @@ class LineWriter:
         line.strokes, line.reading = strokes, reading
         line.right = [Word([], np.nan, 0.0)] * len(line.words)
 
-    def _write_words(self, lines: list[_Line], bar: Any, all_lines: list[_Line]) -> None:
+    def _write_words(self, lines: list[_Line], progress: Progress, all_lines: list[_Line]) -> None:
         """Write the words that are still missing alone, and put their lines together."""
         for attempt in range(_ALONE_ROUNDS):
             missing = [(line, i) for line in lines for i in line.missing()]
             for start in range(0, len(missing), _BATCH // _ALONE):
                 self._write_alone(missing[start : start + _BATCH // _ALONE], attempt)
-                bar.n = _count_right(all_lines)
-                bar.refresh()
+                tried = f"try {_ALONE * (attempt + 1)} of {_ALONE * _ALONE_ROUNDS} of words alone"
+                progress.reach(_count_right(all_lines), tried)
         for start in range(0, len(lines), _BATCH):
             self._join(lines[start : start + _BATCH], final=True)
 
@@ -280,8 +280,8 @@ def _count_right(lines: Sequence[_Line]) -> int:
 
 
 def _batches(items: list[Any], verbose: bool, unit: str) -> Iterator[list[Any]]:
-    with tqdm(total=len(items), desc="writing", unit=unit, disable=not verbose) as bar:
+    with Progress(len(items), unit, verbose) as progress:
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
             yield batch
-            bar.update(len(batch))
+            progress.reach(start + len(batch))

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from hwsk._data.strokes import check_sample
+from hwsk._files import write_file
 from hwsk.preprocessing._text_line import split_strokes
 from hwsk.writing import _formats
 from hwsk.writing._legibility import Legibility
@@ -183,7 +184,7 @@ class Sheets:
                 content = _formats.as_gif(paper, sheet, dpi, seconds)
             else:
                 content = _formats.as_inkml(sheet)
-            file.write_bytes(content)
+            write_file(file, content)
         return files
 
     @property

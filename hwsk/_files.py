@@ -1,0 +1,91 @@
+"""Read regular files, and write files in one step; errors name the file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a regular file to read: a device may have no end, a pipe no beginning.
+
+    Raises
+    ------
+    OSError
+        If it is not there, or can't be read; the error names it.
+    ValueError
+        If it is a folder, a device, a pipe or a socket.
+    """
+    name = os.fspath(path)
+    with naming(name):
+        mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            raise ValueError(f"{name} is a folder, not a file")
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"{name} is not a regular file, but a device, a pipe or a socket")
+        with open(name, "rb") as file:
+            yield file
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Read a regular file whole, as `open_file` opens it."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
+    """Write a file as `replaced` does; text as UTF-8."""
+    with replaced(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of the former one at the end, or not at all.
+
+    Whoever reads meanwhile sees the former file. If writing fails, that stays, and nothing else is
+    left behind. A link stays a link; devices and pipes are written to as they are.
+
+    Raises
+    ------
+    OSError
+        If the folder is not there, or the file can't be written; the error names the file.
+    """
+    name = os.fspath(path)
+    target = Path(os.path.realpath(name))
+    if target.is_dir():
+        raise IsADirectoryError(f"{name} is a folder; name a file")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"can't write {name}: the folder {target.parent} does not exist")
+    is_regular = target.is_file() or not target.exists()
+    part = target.with_name(f".{secrets.token_hex(8)}.part") if is_regular else target
+    try:
+        with naming(name, str(part)):
+            with open(part, "wb") as file:
+                yield file
+            if is_regular:
+                if target.exists():
+                    shutil.copymode(target, part)
+                os.replace(part, target)
+    finally:
+        if is_regular:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(name: str | os.PathLike[str], part: str | None = None) -> Iterator[None]:
+    """Name the file in errors of the system that name none, or its temporary stand-in."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, part):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(name)) from error

@@ -1,0 +1,66 @@
+"""Show how far writing has come: a bar where it can move, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from tqdm.auto import tqdm
+
+from hwsk.callbacks import can_move_bars
+
+_SECONDS = 10.0  # between two lines of a log
+
+
+class Progress:
+    """Count what is done of a total, as a context manager.
+
+    Parameters
+    ----------
+    total : int
+        All that is to be done.
+    unit : str
+        What is counted: "word" or "line".
+    verbose : bool
+        Whether to show anything.
+    """
+
+    def __init__(self, total: int, unit: str, verbose: bool) -> None:
+        self.total, self.unit = total, unit
+        self.done = 0
+        self._start = self._last = time.monotonic()
+        self._in_log = verbose and not can_move_bars()
+        self._bar = tqdm(
+            total=total, desc="writing", unit=unit, disable=not verbose or self._in_log
+        )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        if self._last > self._start:  # what began to report says when it ends
+            self._print()
+
+    def reach(self, done: int, note: str = "") -> None:
+        """Say how much is done, and what is done next."""
+        self.done = self._bar.n = done
+        self._bar.set_postfix_str(note)
+        if self._in_log and time.monotonic() - self._last >= _SECONDS:
+            self._last = time.monotonic()
+            self._print(note)
+
+    def _print(self, note: str = "") -> None:
+        seconds = time.monotonic() - self._start
+        print(
+            f"writing: {self.done} of {self.total} {self.unit}s in {seconds:.0f} s"
+            + f", {note}" * bool(note),
+            file=sys.stderr,
+            flush=True,
+        )

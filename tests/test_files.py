@@ -1,0 +1,104 @@
+"""Reading regular files and replacing files in one step, in every writer of the package."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from disk import full_disk
+from PIL import Image
+
+from hwsk import _files
+from hwsk.cli import main
+from hwsk.documents import Line, Page, Region, save_pdf
+from hwsk.recognition import NgramLanguageModel
+from hwsk.writing import Sheets
+
+
+def page():
+    lines = [Line(f"word {i}" * 9, polygon=[20, i, 280, i + 5]) for i in range(90)]
+    return Page(300, 100, [Region(lines)])
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 255, (100, 300), np.uint8)
+
+
+def sheets():
+    points = np.random.default_rng(0).uniform(1, 29, size=(400, 2))
+    return Sheets([[("x", [points])]], size=(30, 30))
+
+
+WRITERS = {
+    **{name: lambda path: page().save(path) for name in ("a.xml", "a.alto", "a.hocr", "a.json")},
+    "a.txt": lambda path: page().save(path),
+    "a.pdf": lambda path: save_pdf(path, [page()], [noise()]),
+    "a.arpa": lambda path: (
+        NgramLanguageModel(5).fit(["abcdefghijklmnopqrstuvwxyz"]).write_arpa(path)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_named_and_the_former_file_stays(name, tmp_path):
+    path = tmp_path / name
+    WRITERS[name](path)
+    assert path.stat().st_size > 2000
+    before = path.read_bytes()
+    with full_disk(), pytest.raises(OSError, match="File too large") as caught:
+        WRITERS[name](path)
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == [name]
+
+
+def test_a_file_is_replaced_as_it_was(tmp_path):
+    path, link = tmp_path / ("n" * 250), tmp_path / "link"
+    _files.write_file(path, "one")
+    path.chmod(0o600)
+    link.symlink_to(path)
+    _files.write_file(link, b"two")
+    assert path.read_bytes() == b"two" and link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_devices_stay_devices():
+    _files.write_file("/dev/null", "gone")
+    with pytest.raises(OSError, match=r"No space left on device.*/dev/full"):
+        _files.write_file("/dev/full", "gone")
+    for device in ("/dev/null", "/dev/full"):
+        assert not os.path.isfile(device)
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), _files.replaced(tmp_path / "a") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "trouble"),
+    [("/dev/zero", "is not a regular file, but a device"), ("/tmp", "is a folder, not a file")],
+)
+def test_only_regular_files_are_read(path, trouble):
+    with pytest.raises(ValueError, match=f"{path} {trouble}"):
+        _files.read_file(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux alone has it")
+def test_a_file_that_cannot_be_read_is_named():
+    with pytest.raises(OSError, match=r"Input/output error.*/proc/self/mem"):
+        _files.read_file("/proc/self/mem")
+
+
+def test_the_command_line_names_a_full_disk(tmp_path):
+    image = tmp_path / "a.png"
+    Image.fromarray(noise()).save(image)
+    out = tmp_path / "out"
+    with full_disk():
+        result = CliRunner().invoke(main, ["preprocess", "lines", str(image), "-o", str(out)])
+    assert result.exit_code == 1 and "out/a.png" in result.output
+    assert not os.listdir(out)

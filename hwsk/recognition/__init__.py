@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "_details": ["predict_details"],
         "_correction": ["SpellingCorrector"],
         "_normalization": ["TextNormalizer"],
+        "_spacing": ["detokenize"],
         "_language_model": ["NgramLanguageModel"],
     },
 )
@@ -25,3 +26,4 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.recognition._language_model import NgramLanguageModel as NgramLanguageModel
     from hwsk.recognition._lines import CTCRecognizer as CTCRecognizer
     from hwsk.recognition._normalization import TextNormalizer as TextNormalizer
+    from hwsk.recognition._spacing import detokenize as detokenize

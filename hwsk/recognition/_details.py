@@ -45,6 +45,10 @@ class Found(NamedTuple):
         scaled = log_softmax(np.maximum(self.at_peak, _NEVER) / temperature, axis=1)
         return np.exp(scaled[np.arange(len(self.classes)), self.classes])
 
+    def select(self, places: NDArray[np.int64]) -> Found:
+        """Return some of the characters."""
+        return Found(self.steps[places], self.at_peak[places], self.classes[places])
+
 
 def find_characters(log_probs: NDArray[np.float64], text: str, alphabet: str) -> Found:
     """Align a text with the time steps, the most probable way [1]_.
@@ -114,9 +118,17 @@ def fit_temperature(found: Sequence[Found], right: Sequence[NDArray[np.bool_]]) 
 
 
 def describe(
-    text: str, found: Found, n_steps: int, image: Image | None = None, temperature: float = 1.0
+    text: str,
+    found: Found,
+    n_steps: int,
+    image: Image | None = None,
+    temperature: float = 1.0,
+    places: NDArray[np.int64] | None = None,
 ) -> Details:
-    """A reading as a record; positions in pixels of an image or, without one, in time steps."""
+    """A reading as a record; positions in pixels of an image or, without one, in time steps.
+
+    Character i of the text is that at `places[i]` among those that were found; None: all, in order.
+    """
     probabilities = found.probabilities(temperature)
     ink, scale = None, 1.0
     if image is not None:
@@ -124,6 +136,8 @@ def describe(
         columns = np.flatnonzero(_ink_of_columns(image))
         ink = (columns[0] / scale, (columns[-1] + 1) / scale) if len(columns) else None
     edges = _edges(found.steps, n_steps, ink) * scale
+    if places is not None:
+        probabilities, edges = probabilities[places], edges[places]
     characters = [
         {"text": c, "probability": float(p), "start": start, "stop": stop}
         for c, p, (start, stop) in zip(text, probabilities, edges.tolist(), strict=True)

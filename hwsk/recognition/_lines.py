@@ -51,6 +51,8 @@ from hwsk.recognition._details import (
     with_gaps,
 )
 from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
+from hwsk.recognition._spacing import detokenize as detokenize_text
+from hwsk.recognition._spacing import kept_characters
 
 _TILT, _LIFT = 0.1, 1 / 40  # of versions to test on: shear; shift in heights
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
@@ -93,6 +95,10 @@ class CTCRecognizer(NetworkEstimator):
         Predictions are made from the mean log-probabilities of the image and of as many versions
         of it, which lean and lie a little otherwise, but are as wide. 4 of them take five times as
         long. Needs no new fit.
+    detokenize : bool, default=False
+        Whether :func:`detokenize` is applied to what is read, so that a recognizer of transcripts
+        like IAM's (`presto ! You 're`) gives `presto! You're`. For English alone. `score` then
+        compares both sides without these blanks. It may be changed after `fit`.
     {training}
 
     Attributes
@@ -157,6 +163,7 @@ class CTCRecognizer(NetworkEstimator):
         "shortcut_weight": [Interval(Real, 0, None, closed="left")],
         "decoder": [CTCDecoder, None],
         "test_augmentations": [whole(0, COPIES)],
+        "detokenize": ["boolean"],
         **TRAINING_CONSTRAINTS,
     }
 
@@ -172,6 +179,7 @@ class CTCRecognizer(NetworkEstimator):
         shortcut_weight: float = 0.1,
         decoder: CTCDecoder | None = None,
         test_augmentations: int = 0,
+        detokenize: bool = False,
         max_epochs: int = 50,
         batch_size: int = 16,
         lr: float = 1e-3,
@@ -199,6 +207,7 @@ class CTCRecognizer(NetworkEstimator):
         self.shortcut_weight = shortcut_weight
         self.decoder = decoder
         self.test_augmentations = test_augmentations
+        self.detokenize = detokenize
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -450,7 +459,7 @@ class CTCRecognizer(NetworkEstimator):
         self._validate_params()  # the decoder may be new
         images = self._watch(check_images(X, self))
         if min_confidence is None:
-            texts = self._read(images, _text_alone)
+            texts = self._read(images, self._text_alone)
         else:
             check_scalar(min_confidence, "min_confidence", Real, min_val=0, max_val=1)
             details = self._read(images, self._describer(images))
@@ -537,8 +546,12 @@ class CTCRecognizer(NetworkEstimator):
         texts = check_texts(y, "y")
         check_consistent_length(images, texts)
 
-        def find(row: int, text: str, line: NDArray[np.float64]) -> Any:
-            return text, find_characters(line, text, self.alphabet_)
+        if self.detokenize:
+            texts = [detokenize_text(text) for text in texts]
+
+        def find(row: int, decoded: str, line: NDArray[np.float64]) -> Any:
+            text, places = self._write(decoded)
+            return text, find_characters(line, decoded, self.alphabet_).select(places)
 
         read, found = zip(*self._read(images, find), strict=True)
         right = read_right(texts, read)
@@ -549,11 +562,22 @@ class CTCRecognizer(NetworkEstimator):
         return self
 
     def _describer(self, images: Sequence[Image]) -> Callable[..., Details]:
-        def finish(row: int, text: str, line: NDArray[np.float64]) -> Details:
-            found = find_characters(line, text, self.alphabet_)
-            return describe(text, found, len(line), images[row], self.temperature_)
+        def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:
+            text, places = self._write(decoded)
+            found = find_characters(line, decoded, self.alphabet_)
+            return describe(text, found, len(line), images[row], self.temperature_, places)
 
         return finish
+
+    def _text_alone(self, row: int, decoded: str, line: NDArray[np.float64]) -> str:
+        return self._write(decoded)[0]
+
+    def _write(self, decoded: str) -> tuple[str, NDArray[np.int64]]:
+        """Turn what was decoded into the text to return, and say where its characters stood."""
+        places = np.arange(len(decoded))
+        if self.detokenize:
+            places = places[kept_characters(decoded)]
+        return "".join(decoded[i] for i in places), places
 
     def predict_log_proba(self, X: Any) -> NDArray[np.object_]:
         """Log-probability of each class at each time step.
@@ -597,7 +621,9 @@ class CTCRecognizer(NetworkEstimator):
         images = self._watch(check_images(X, self))
         texts = check_texts(y, "y")
         check_consistent_length(images, texts)
-        return 1 - character_error_rate(texts, self._read(images, _text_alone))
+        if self.detokenize:
+            texts = [detokenize_text(text) for text in texts]
+        return 1 - character_error_rate(texts, self._read(images, self._text_alone))
 
 
 def _remark_lines(image: Image, changed: Image, height: int) -> str | None:
@@ -617,10 +643,6 @@ def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
 
 def _unchanged(image: Image) -> Image:
     return image
-
-
-def _text_alone(row: int, text: str, line: NDArray[np.float64]) -> str:
-    return text
 
 
 def _tilt(image: Image, rng: np.random.Generator, shear: float, shift: float) -> Image:

@@ -13,11 +13,11 @@ from sklearn.utils._tags import Tags
 
 from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
+from hwsk.recognition._spacing import detokenize
 
 # Marks that stand apart wherever they are, but not between digits: 7:45, 1,000.
 _MARK = re.compile(r'(?<!\d)[,;:]|[,;:](?!\d)|[!?()"]')
 _FULL_STOP = re.compile(r"\.+(?=\s|$)")
-_CLOSERS = frozenset(",.;:!?)")
 
 
 class TextNormalizer(TransformerMixin, BaseEstimator):
@@ -33,8 +33,7 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
     punctuation : {"apart", "attached"}, default=None
         "apart" makes a word of each punctuation mark, as the transcripts of IAM have it ("one ,
         two ."), but for full stops within words, apostrophes, hyphens, and commas and colons
-        between digits. "attached" undoes that ("one, two."); straight double quotes are taken as
-        opening and closing in turn, which is wrong in a line that begins within a quotation. None
+        between digits. "attached" undoes that ("one, two."), as :func:`detokenize` does. None
         leaves it.
     case : {"lower", "upper", "casefold"}, default=None
         Whether case goes; None keeps it.
@@ -43,6 +42,7 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
     --------
     hwsk.metrics.character_error_rate : Its `normalize` takes a function of a text.
     SpellingCorrector : Corrects words.
+    detokenize : Attaches punctuation, in a single text.
 
     Notes
     -----
@@ -119,18 +119,6 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
         if self.punctuation == "apart":
             text = _FULL_STOP.sub(r" \g<0>", _MARK.sub(r" \g<0> ", text))
         elif self.punctuation == "attached":
-            text = _attach(text.split())
+            text = detokenize(text)
         # one of four literals, as `_parameter_constraints` has checked
         return unicodedata.normalize(self.form, " ".join(text.split()))  # type: ignore[arg-type]
-
-
-def _attach(words: list[str]) -> str:
-    """Join words and the marks among them as they are printed."""
-    text, quotes, open_ = "", 0, True
-    for i, word in enumerate(words, 1):
-        is_quote = word == '"'
-        quotes += is_quote
-        closes = _CLOSERS.issuperset(word) or (is_quote and (quotes % 2 == 0 or i == len(words)))
-        text += word if open_ or closes else f" {word}"
-        open_ = word == "(" or (is_quote and not closes)
-    return text

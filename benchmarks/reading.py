@@ -24,7 +24,7 @@ from iam import SPLIT_SEED, load_greedy, load_split, prompt, spaced_punctuation
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
-from hwsk.datasets import get_data_home, load_iam_online
+from hwsk.datasets import get_data_home, load_iam, load_iam_online
 from hwsk.metrics import (
     bootstrap_interval,
     character_accuracy,
@@ -38,6 +38,7 @@ from hwsk.metrics import (
     word_error_rate,
 )
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, SpellingCorrector, TextNormalizer
+from hwsk.recognition._spacing import quote_directions
 
 VERSIONS = 4
 WEIGHTS = [0.2, 0.4, 0.6, 0.8, 1.0]
@@ -187,15 +188,39 @@ def print_normalization(texts, data):
     apart = TextNormalizer(punctuation="apart").transform(printed)
     attached = TextNormalizer(punctuation="attached")
     loose = np.array([any(w in set('",.;:!?()') for w in text.split()) for text in same])
-    changed, back = attached.transform(printed) != same, attached.transform(apart) != same
+    once = attached.transform(printed)
+    changed, back = once != same, attached.transform(apart) != once
     quotes = np.array(['"' in text for text in same])
     print(
-        f"attached: of {len(same)} IAM-OnDB transcripts, which are punctuated as in print, "
-        f"{loose.mean():.4f} hold a mark that stands alone; of the others "
+        f"attached: of {len(same)} IAM-OnDB transcripts, which are punctuated as in print but for "
+        f"clitics, {loose.mean():.4f} hold a mark that stands alone; of the others "
         f"{changed[~loose].mean():.4f} changed; apart, then attached: "
         f"{back[~loose & ~quotes].mean():.4f} of those without quotes changed, "
         f"{back[~loose & quotes].mean():.4f} of those with quotes"
     )
+
+
+def print_quotes(data):
+    """Print how many straight quotation marks of IAM `detokenize` attaches to the wrong side.
+
+    In a form, read from its first line, they open and close in turn; forms with an odd number of
+    them are left out.
+    """
+    lines = load_iam(f"{data}/iam", level="line", segmentation="all")
+    forms = {}
+    for form, text in zip(lines.form, lines.text, strict=True):
+        forms.setdefault(form, []).append(text.split())
+    count = wrong = 0
+    for texts in forms.values():
+        if sum(words.count('"') for words in texts) % 2:
+            continue
+        opens = True
+        for words in texts:
+            for is_opening in quote_directions(words, '"').values():
+                wrong += is_opening != opens
+                count += 1
+                opens = not opens
+    print(f"quotation marks of IAM: {count}, {wrong} attached to the wrong side")
 
 
 @click.command()
@@ -275,6 +300,7 @@ def main(model: Path, data: str, cache: Path | None) -> None:
             f"{margin}: {changes(y, right, y)[0]:.4f} of the words changed"
         )
     print_normalization(y, data)
+    print_quotes(data)
     print_confidence(recognizer, prepared, y, writers)
     print_coverage("greedy", y, greedy, plain)
     print_coverage("+ augmentation", y, greedy, several)

@@ -26,7 +26,7 @@ APART_AND_PRINTED = [
     ('said : " I go , " and " you " , too', 'said: "I go," and "you", too'),
     ("said : “ I go ! ” and ‘ no", "said: “I go!” and ‘no"),
     # lines that begin within a quotation
-    ('have no knowledge of this . " The', 'have no knowledge of this." The'),
+    ('no knowledge of this ! " The', 'no knowledge of this!" The'),
     ('show " , he said , " and " we', 'show", he said, "and" we'),
     ('the end . "', 'the end."'),
     ('sight , " said Moscow', 'sight," said Moscow'),
@@ -40,7 +40,7 @@ APART_AND_PRINTED = [
 ]  # fmt: skip
 PROSE = """\
 On the 3rd of May - it was a Tuesday - the "Albatross" left Hull at 7.30 a.m., with 1,204 tons of
-coal, 6 passengers (two of them children), and a dog that didn't like the sea. "She'll roll," said Captain
+coal, 6 passengers (two of them boys), a dog that didn't like the sea. "She'll roll," said Captain
 Ord's brother; "mark my words." He'd been wrong before: in '91, and again in the winter of '93...
 'Is it far?' asked the boy. 'Thirty miles, no more; the ships' boats go there every day.' They paid
 £2 10s., or $12.50, which was 50% more than the Smiths' fare. It isn't much! Isn't it? [Here a page

@@ -95,11 +95,12 @@ def _second_mean(_: Any, values: Any) -> float:
 
 def _score_texts(model: Any, samples: Samples) -> list[Score]:
     from hwsk.metrics import character_error_rate, word_error_rate
+    from hwsk.recognition._details import as_returned
 
-    read = model.predict(samples.X)
+    read, texts = model.predict(samples.X), as_returned(model, list(samples.text))
     return [
-        _interval(character_error_rate, samples.text, read, samples, "character error rate"),
-        _interval(word_error_rate, samples.text, read, samples, "word error rate"),
+        _interval(character_error_rate, texts, read, samples, "character error rate"),
+        _interval(word_error_rate, texts, read, samples, "word error rate"),
     ]
 
 

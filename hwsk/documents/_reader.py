@@ -31,6 +31,7 @@ from hwsk.documents._images import PageImage, read_pages
 from hwsk.documents._page import Page
 from hwsk.metrics import character_error_rate
 from hwsk.recognition import predict_details
+from hwsk.recognition._details import as_returned
 
 _PARTS = ("segmenter", "recognizer")
 
@@ -240,7 +241,7 @@ class PageReader(BaseEstimator):
         X : array-like of pages
             As in `predict`.
         y : array-like of shape (n_samples,)
-            A `Page` or the text of each page.
+            A `Page` or the text of each page. If the recognizer detokenizes, either spacing.
 
         Returns
         -------
@@ -251,6 +252,8 @@ class PageReader(BaseEstimator):
         texts = [page.to_text() if isinstance(page, Page) else str(page) for page in y]
         read = self.predict(X)
         check_consistent_length(read, texts)
+        recognizer = self._parts()[1]
+        texts = ["\n".join(as_returned(recognizer, text.split("\n"))) for text in texts]
         return 1 - character_error_rate(texts, list(read))
 
 

@@ -26,7 +26,9 @@ CLASSES = {
         _NETWORK + "classes_:[c]! image_shape_=size ink_=polarity", version=2
     ),
     "hwsk.CTCRecognizer": Declaration(
-        _NETWORK + "alphabet_=text! temperature_=positive confidence_=number", version=2
+        _NETWORK + "alphabet_=text! text_direction_=direction temperature_=positive "
+        "confidence_=number",
+        version=2,
     ),
     "hwsk.HandComparer": Declaration(
         _THRESHOLD + "representation_=transformer|none part_names_=texts! feature_names_=texts "

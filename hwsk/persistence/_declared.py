@@ -99,6 +99,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "two_numbers": lambda value: _is_list(value, _is_number) and len(value) == 2,
     "levels": lambda value: _is_list(value, _is_number) and len(set(value)) == len(value) == 2,
     "polarity": lambda value: value in ("dark", "light"),
+    "direction": lambda value: value in ("ltr", "rtl", "visual"),
     "size": lambda value: (
         _is_list(value, partial(_is_count, least=1, most=SIDE)) and len(value) == 2
     ),

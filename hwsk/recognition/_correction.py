@@ -25,7 +25,7 @@ from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
 from hwsk._limits import LAYERS, whole
 from hwsk.metrics import character_error_rate
-from hwsk.recognition._details import predict_details
+from hwsk.recognition._details import as_returned, predict_details
 from hwsk.recognition._language_model import NgramLanguageModel
 
 _NOTHING = 0  # row of what is inserted, column of what is missed
@@ -190,7 +190,9 @@ class SpellingCorrector(BaseEstimator):
             raise ValueError("there is no word in y; give a lexicon")
         self._learn_words(words)
         self.alphabet_ = "".join(sorted({c for text in (*words, *truths, *readings) for c in text}))
-        self.confusions_ = _count_edits(truths, readings, self.alphabet_)
+        self.confusions_ = _count_edits(
+            as_returned(getattr(self, "recognizer_", None), truths), readings, self.alphabet_
+        )
         return self
 
     def _read_out_of_fold(self, X: Any, y: Any, groups: Any) -> list[str]:
@@ -247,6 +249,7 @@ class SpellingCorrector(BaseEstimator):
         truths = check_texts(y, "y")
         corrected = self._predict(X)
         check_consistent_length(corrected, truths)
+        truths = as_returned(getattr(self, "recognizer_", None), truths)
         return 1 - character_error_rate(truths, corrected)
 
     def _predict(self, X: Any) -> list[str]:

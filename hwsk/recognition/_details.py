@@ -150,8 +150,8 @@ def describe(
             {
                 "text": word,
                 **_means(probabilities[start:place]),
-                "start": characters[start]["start"],
-                "stop": characters[place - 1]["stop"],
+                "start": float(edges[start:place, 0].min()),
+                "stop": float(edges[start:place, 1].max()),
             }
         )
     details = {"text": text, **_means(probabilities), "words": words, "characters": characters}
@@ -203,6 +203,12 @@ def _edges(
     first = max(0.0, 2 * middle[0] - middle[1])
     last = min(float(n_steps), 2 * middle[-1] - middle[-2])
     return np.array(list(pairwise([first, *between, last])))
+
+
+def as_returned(reader: Any, texts: Sequence[str]) -> list[str]:
+    """Bring true texts into the form in which a reader returns texts, to compare both."""
+    last = reader[-1] if isinstance(reader, Pipeline) else reader
+    return last._as_returned(texts) if hasattr(last, "_as_returned") else list(texts)
 
 
 def with_gaps(details: Details, min_confidence: float) -> str:

@@ -18,7 +18,7 @@ from rapidfuzz.distance import Levenshtein
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length, check_scalar
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -49,6 +49,13 @@ from hwsk.recognition._details import (
     find_characters,
     fit_temperature,
     with_gaps,
+)
+from hwsk.recognition._direction import (
+    drop_marks,
+    find_direction,
+    from_reading_order,
+    mirror,
+    order_texts,
 )
 from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
 from hwsk.recognition._spacing import detokenize as detokenize_text
@@ -99,6 +106,12 @@ class CTCRecognizer(NetworkEstimator):
         Whether :func:`detokenize` is applied to what is read, so that a recognizer of transcripts
         like IAM's (`presto ! You 're`) gives `presto! You're`. For English alone. `score` then
         compares both sides without these blanks. It may be changed after `fit`.
+    text_direction : {"auto", "ltr", "rtl", "visual"}, default="auto"
+        From which side lines are read: from the left, or from the right as Hebrew and Arabic. Texts
+        are given and returned as they are typed (logical order); numbers and words of the other
+        direction are put in their places by Unicode's bidirectional algorithm [3]_. "auto" takes
+        the direction of most letters of `y`. "visual" leaves all texts as they are: they have the
+        characters as the image shows them, from left to right.
     {training}
 
     Attributes
@@ -115,6 +128,9 @@ class CTCRecognizer(NetworkEstimator):
         Epochs trained.
     net_ : skorch.NeuralNet
         The fitted net; `net_.module_` is the torch module.
+    text_direction_ : {"ltr", "rtl", "visual"}
+        The direction of lines, from `text_direction` or learnt by `fit`. In an `alphabet_` of
+        "rtl", "(" is the bracket that opens to the left.
     temperature_ : float
         What log-probabilities are divided by before they count as confidence; 1 until
         `calibrate_temperature`.
@@ -137,6 +153,7 @@ class CTCRecognizer(NetworkEstimator):
        ICML 2006.
     .. [2] B. Shi, X. Bai, C. Yao, "An end-to-end trainable neural network for image-based
        sequence recognition and its application to scene text recognition", TPAMI 2017.
+    .. [3] Unicode Standard Annex #9, "Unicode bidirectional algorithm".
 
     Examples
     --------
@@ -151,7 +168,9 @@ class CTCRecognizer(NetworkEstimator):
     """
 
     alphabet_: str
-    temperature_: float = 1.0  # of a model that was saved before there was one, too
+    # of models that were saved before there were these
+    temperature_: float = 1.0
+    text_direction_: str = "visual"
 
     _parameter_constraints: dict[str, list[Any]] = {
         "height": [whole(8, SIDE)],
@@ -164,6 +183,7 @@ class CTCRecognizer(NetworkEstimator):
         "decoder": [CTCDecoder, None],
         "test_augmentations": [whole(0, COPIES)],
         "detokenize": ["boolean"],
+        "text_direction": [StrOptions({"auto", "ltr", "rtl", "visual"})],
         **TRAINING_CONSTRAINTS,
     }
 
@@ -180,6 +200,7 @@ class CTCRecognizer(NetworkEstimator):
         decoder: CTCDecoder | None = None,
         test_augmentations: int = 0,
         detokenize: bool = False,
+        text_direction: str = "auto",
         max_epochs: int = 50,
         batch_size: int = 16,
         lr: float = 1e-3,
@@ -208,6 +229,7 @@ class CTCRecognizer(NetworkEstimator):
         self.decoder = decoder
         self.test_augmentations = test_augmentations
         self.detokenize = detokenize
+        self.text_direction = text_direction
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -245,7 +267,7 @@ class CTCRecognizer(NetworkEstimator):
             `(n, h, w)` or `(n, h, w, c)` array, list or object array of images of any size, or
             list of file paths; dark ink on light paper, uint8 or float in [0, 1].
         y : array-like of str of shape (n_samples,)
-            What is written.
+            What is written, in logical order: as it is typed.
         groups : array-like of shape (n_samples,), default=None
             Writers: with `early_stopping`, none is on both sides of the split.
 
@@ -260,6 +282,12 @@ class CTCRecognizer(NetworkEstimator):
             If y holds numbers or missing values, if a text is empty or needs more time steps than
             its image gives, if an image can't be used, or if X and y differ in length; the message
             names the rows.
+
+        Warns
+        -----
+        UserWarning
+            Among others, of texts that look in an image like a text in another order, which
+            `predict` will return: in Hebrew, `3 GB` and `GB 3` look the same.
         """
         further = self.warm_start and hasattr(self, "net_")
         self._fit(X, y, groups, further=further, max_epochs=None)
@@ -295,10 +323,15 @@ class CTCRecognizer(NetworkEstimator):
         scan = scan_images(self._watch(images), keep, self._map_rows)
         levels = scan.learn_levels()
         widths = np.array([scaled_width(shape, self.height) for shape in scan.shapes.tolist()])
+        direction = self._choose_direction(texts, further, max_epochs)
+        texts = order_texts(texts, direction)
         least_widths = _check_steps(texts, widths)
         self._warn_blank(scan.blank_rows(levels), len(scan))
         samples: Any = images if images.decodes else object_array(scan.kept)
         with restored_on_failure(self):
+            if further and "rtl" in {direction, self.text_direction_} != {"rtl"}:
+                self.alphabet_ = mirror(self.alphabet_)  # a class stays a shape in the image
+            self.text_direction_ = direction
             characters = sorted({character for text in texts for character in text})
             if further:
                 self.alphabet_ += "".join(c for c in characters if c not in self.alphabet_)
@@ -307,7 +340,9 @@ class CTCRecognizer(NetworkEstimator):
                 self.levels_ = levels
                 self.confidence_ = 0.0  # not known yet
             classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
-            targets = object_array([np.array([classes[c] for c in text]) for text in texts])
+            targets = object_array(
+                [np.array([classes[c] for c in text[:: self._step]]) for text in texts]
+            )
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
                 augment = self.augment if training else None
@@ -322,6 +357,19 @@ class CTCRecognizer(NetworkEstimator):
                 _warn_of_narrowed(make_dataset(np.arange(len(texts)), True, 0))
             self._train(make_dataset, len(texts), groups, make_module, max_epochs)
         return self
+
+    def _choose_direction(self, texts: list[str], further: bool, max_epochs: int | None) -> str:
+        if self.text_direction != "auto":
+            return self.text_direction
+        former = self.text_direction_ if further else None
+        if former is not None and max_epochs is not None:  # partial_fit sees a few texts alone
+            return former
+        return find_direction(texts) or former or "ltr"
+
+    @property
+    def _step(self) -> int:
+        """1 if lines are read from left to right, -1 from right to left."""
+        return -1 if self.text_direction_ == "rtl" else 1
 
     def _watch(self, images: LazyImages) -> LazyImages:
         """The same images, with a remark on those that look like several lines."""
@@ -402,12 +450,16 @@ class CTCRecognizer(NetworkEstimator):
         images: LazyImages,
         finish: Callable[[int, str, NDArray[np.float64]], Any],
     ) -> list[Any]:
-        """Return what `finish` makes of row, text and log-probabilities of each image."""
+        """Return what `finish` makes of row, characters and log-probabilities of each image.
+
+        The characters are those that were decoded, from left to right in the image.
+        """
         read = self._reader()
         results = [None] * len(images)
         found = np.zeros((len(images), 2))
         for row, line in self._log_probs(images):
-            results[row] = finish(row, read(line, 1)[0][0], line)
+            decoded = read(line[:: self._step], 1)[0][0]
+            results[row] = finish(row, decoded[:: self._step], line)
             found[row] = reading_confidence(line, self.temperature_)
         typical = getattr(self, "confidence_", 1.0)  # files of before it was kept have none
         if typical > _TRAINED:
@@ -546,8 +598,7 @@ class CTCRecognizer(NetworkEstimator):
         texts = check_texts(y, "y")
         check_consistent_length(images, texts)
 
-        if self.detokenize:
-            texts = [detokenize_text(text) for text in texts]
+        texts = self._as_returned(texts)
 
         def find(row: int, decoded: str, line: NDArray[np.float64]) -> Any:
             text, places = self._write(decoded)
@@ -574,10 +625,19 @@ class CTCRecognizer(NetworkEstimator):
 
     def _write(self, decoded: str) -> tuple[str, NDArray[np.int64]]:
         """Turn what was decoded into the text to return, and say where its characters stood."""
-        places = np.arange(len(decoded))
+        text, places = from_reading_order(decoded[:: self._step], self.text_direction_)
+        if self.text_direction_ == "rtl":
+            places = len(decoded) - 1 - places
         if self.detokenize:
-            places = places[kept_characters(decoded)]
-        return "".join(decoded[i] for i in places), places
+            kept = kept_characters(text)
+            text, places = "".join(np.array([*text], object)[kept]), places[kept]
+        return text, places
+
+    def _as_returned(self, texts: Sequence[str]) -> list[str]:
+        """Bring given texts into the form in which texts are returned."""
+        if self.text_direction_ != "visual":
+            texts = [drop_marks(text) for text in texts]
+        return [detokenize_text(text) for text in texts] if self.detokenize else list(texts)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.object_]:
         """Log-probability of each class at each time step.
@@ -592,7 +652,8 @@ class CTCRecognizer(NetworkEstimator):
         log_proba : ndarray of shape (n_samples,), dtype object
             Each a float32 array of shape `(time steps, 1 + len(alphabet_))`; column 0 is the blank,
             column i the character `alphabet_[i - 1]`. There are as many steps as quarters of the
-            scaled width. :class:`CTCDecoder` reads them.
+            scaled width, from the left of the image to the right. :class:`CTCDecoder` reads them;
+            where `text_direction_` is "rtl", pass it ``log_proba[::-1]``, in reading order.
         """
         check_is_fitted(self)
         images = self._watch(check_images(X, self))
@@ -609,7 +670,7 @@ class CTCRecognizer(NetworkEstimator):
         X : array-like of images
             As in `fit`.
         y : array-like of str of shape (n_samples,)
-            What is written.
+            What is written. With `detokenize`, in either form: see there.
 
         Returns
         -------
@@ -621,9 +682,8 @@ class CTCRecognizer(NetworkEstimator):
         images = self._watch(check_images(X, self))
         texts = check_texts(y, "y")
         check_consistent_length(images, texts)
-        if self.detokenize:
-            texts = [detokenize_text(text) for text in texts]
-        return 1 - character_error_rate(texts, self._read(images, self._text_alone))
+        read = self._read(images, self._text_alone)
+        return 1 - character_error_rate(self._as_returned(texts), read)
 
 
 def _remark_lines(image: Image, changed: Image, height: int) -> str | None:

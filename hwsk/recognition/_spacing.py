@@ -76,7 +76,7 @@ def _blanks_to_drop(text: str) -> list[int]:
     opens = [_OPENING.issuperset(token) for token in tokens]
     closes = [_CLOSING.issuperset(token) for token in tokens]
     for mark in _STRAIGHT:
-        for i, is_opening in _directions(tokens, mark).items():
+        for i, is_opening in quote_directions(tokens, mark).items():
             opens[i], closes[i] = is_opening, not is_opening
     return [
         place
@@ -90,7 +90,7 @@ def _joins(token: str, following: str) -> bool:
     return token[-1].isalnum() and _CONTRACTION.fullmatch(following) is not None
 
 
-def _directions(tokens: list[str], mark: str) -> dict[int, bool]:
+def quote_directions(tokens: list[str], mark: str) -> dict[int, bool]:
     """Decide which of the marks that stand alone open a quotation; they take turns."""
     places = [i for i, token in enumerate(tokens) if token == mark]
     signs = [(-1) ** k for k in range(len(places))]
@@ -101,7 +101,7 @@ def _directions(tokens: list[str], mark: str) -> dict[int, bool]:
 def _evidence(tokens: list[str], i: int) -> float:
     """How much speaks for a quotation mark that opens; below 0, for one that closes.
 
-    About the logarithms of the odds in the transcripts of IAM and in the Brown corpus.
+    About the logarithms of the odds in the transcripts of IAM and IAM-OnDB.
     """
     before = tokens[i - 1][-1] if i else ""
     after = tokens[i + 1][0] if i + 1 < len(tokens) else ""
@@ -111,8 +111,8 @@ def _evidence(tokens: list[str], i: int) -> float:
         return 4
     if after in _OPENING or after == "-":
         return -2
-    if before in ".!?":
+    if before in "!?":
         return -1
-    if before in ",;":
-        return 2 if after.isupper() else -1
-    return 2 if after.isupper() else 0.1
+    if before in ".,;":
+        return 0.4 if after.isupper() else -0.6
+    return 2.5 if after.isupper() else 0.3

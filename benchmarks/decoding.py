@@ -33,7 +33,7 @@ from train_english_lm import brown_lines
 import hwsk
 from hwsk.datasets import get_data_home
 from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate
-from hwsk.recognition import CTCDecoder, NgramLanguageModel
+from hwsk.recognition import CTCDecoder, NgramLanguageModel, detokenize
 
 STEPS, CLASSES, BEAM, WEIGHT = 256, 80, 25, 0.6
 
@@ -176,6 +176,12 @@ def shipped(model: Path, data: str, folder: Path) -> None:
             low, high = bootstrap_interval(metric, y, read[name], groups=writers, random_state=0)
             figures.append(f"{label} {metric(y, read[name]):.4f} [{low:.4f}, {high:.4f}]")
         print(f"{name}: {', '.join(figures)}, {milliseconds:.1f} ms a line", flush=True)
+        figures = []
+        spaced, found = (list(map(detokenize, texts)) for texts in (y, read[name]))
+        for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
+            low, high = bootstrap_interval(metric, spaced, found, groups=writers, random_state=0)
+            figures.append(f"{label} {metric(spaced, found):.4f} [{low:.4f}, {high:.4f}]")
+        print(f"    spaced as in print: {', '.join(figures)}", flush=True)
         for label, belongs in groups.items():
             wrong = length = right = count = 0
             for text, found in zip(y, read[name], strict=True):

@@ -42,9 +42,16 @@ def preprocessing() -> list[tuple[str, object]]:
     ]
 
 
-def load_greedy(path: str | Path) -> Pipeline:
-    """Load a reader of lines without its language model: for training, and for greedy figures."""
+def load_spaced(path: str | Path) -> Pipeline:
+    """Load a reader that leaves the blanks of IAM's transcripts, for figures to compare."""
     reader = hwsk.load(path)
+    reader[-1].set_params(detokenize=False)
+    return reader
+
+
+def load_greedy(path: str | Path) -> Pipeline:
+    """Load such a reader without its language model: for training, and for greedy figures."""
+    reader = load_spaced(path)
     reader[-1].set_params(decoder=None)
     return reader
 

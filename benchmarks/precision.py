@@ -39,6 +39,8 @@ def load_in(precision: str, name: str) -> Any:
     model = hwsk.load(MODELS / f"{name}.hwsk")
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     last.set_params(precision=precision)
+    if hasattr(last, "detokenize"):
+        last.set_params(detokenize=False)  # errors count as IAM's transcripts are spaced
     last._set_network_state(last._get_network_state())  # the net is made for its precision
     return model
 

@@ -21,7 +21,6 @@ import iam
 import numpy as np
 from numpy.typing import NDArray
 
-import hwsk
 from hwsk._data.decoding import read_image
 from hwsk._data.levels import to_bytes
 from hwsk.metrics import character_error_rate
@@ -161,7 +160,7 @@ def rows_of(messages: list[str]) -> set[int]:
 @click.option("--every", default=5)
 def main(model: str, data: str, every: int) -> None:
     """Print the error rates."""
-    reader = hwsk.load(model)
+    reader = iam.load_spaced(model)
     lines, _, rows = iam.load_split(data)
     rows = rows[::every]
     images = [to_bytes(np.asarray(read_image(lines.images[row]))) for row in rows]

@@ -21,7 +21,7 @@ import click
 import cv2
 import numpy as np
 import torch
-from iam import load_split
+from iam import load_spaced, load_split
 
 import hwsk
 from hwsk._training.batches import RasterDataset, WidthBatches, collate_rasters
@@ -115,7 +115,7 @@ def on_iam(model: str, data: str) -> None:
         shares[name] = 1 - ink / area
     for name, share in shares.items():
         print(f"padding of batches of 16 IAM lines {name}: {share:.1%} of the area")
-    recognizer = hwsk.load(model)
+    recognizer = load_spaced(model)
     for precision in ("float32", "bfloat16"):
         recognizer.set_params(recognize__precision=precision)
         reader = pickle.loads(pickle.dumps(recognizer))  # the precision is resolved on loading

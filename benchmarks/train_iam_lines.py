@@ -19,7 +19,7 @@ import click
 import joblib
 import numpy as np
 import torch
-from iam import SPLIT_SEED, load_online, load_split, prepare, preprocessing, prompt
+from iam import SPLIT_SEED, load_online, load_spaced, load_split, prepare, preprocessing, prompt
 from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
@@ -125,10 +125,10 @@ def main(
         max_epochs=max(1, round(lines / len(train))),
     )
     fit(recognizer, iam_images, iam_texts, watch, out, "train")
-    recognizer.set_params(warm_start=False, verbose=0)
+    recognizer.set_params(warm_start=False, verbose=0, detokenize=True)
     model = Pipeline([*preprocessing(), ("recognize", recognizer)])
     hwsk.save(model, out / "iam-lines.hwsk")
-    report(hwsk.load(out / "iam-lines.hwsk"), data, bunch, valid, out, time.time() - began)
+    report(load_spaced(out / "iam-lines.hwsk"), data, bunch, valid, out, time.time() - began)
 
 
 def report(model, data, bunch, valid, out, seconds):

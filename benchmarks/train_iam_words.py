@@ -16,7 +16,7 @@ import click
 import joblib
 import numpy as np
 import torch
-from iam import HEIGHT, SPLIT_SEED, load_greedy, load_split, prepare, preprocessing
+from iam import HEIGHT, SPLIT_SEED, load_greedy, load_spaced, load_split, prepare, preprocessing
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
@@ -84,10 +84,10 @@ def main(data, out, start, epochs, lr, augment, seed) -> None:
     sample = np.random.default_rng(0).permutation(valid)[:600]
     watch = (images[sample], list(words.text[sample]))
     fit(recognizer, images[train], list(words.text[train]), watch, out, "train")
-    recognizer.set_params(warm_start=False, verbose=0)
+    recognizer.set_params(warm_start=False, verbose=0, detokenize=True)
     model = Pipeline([*word_preprocessing(), ("recognize", recognizer)])
     hwsk.save(model, out / "iam-words.hwsk", half_precision=True)
-    model = hwsk.load(out / "iam-words.hwsk")
+    model = load_spaced(out / "iam-words.hwsk")
     read = model.predict(words.images[valid])
     sound = words.segmentation[valid] == "ok"
     for name, rows in (("all", np.arange(len(valid))), ("segmented well", np.flatnonzero(sound))):

@@ -21,6 +21,7 @@ from iam import load_split
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
 from train_english_lm import LEAST_GAIN, N_LEVELS, ORDER, brown_lines
 
 import hwsk
@@ -32,7 +33,8 @@ from hwsk.metrics import (
     word_error_rate,
 )
 from hwsk.recognition import CTCDecoder, NgramLanguageModel
-from hwsk.recognition._details import find_characters
+from hwsk.recognition._alternatives import make_weigher
+from hwsk.recognition._details import find_characters, fit_temperature
 from hwsk.recognition._lines import read_right
 
 WEIGHTS = (0.4, 0.5, 0.6, 0.8)
@@ -110,19 +112,39 @@ def print_validation(model: Path, data: str, folder: Path) -> None:
         )
     for name, decoder in (("greedy", CTCDecoder(method="greedy")), ("shipped", recognizer.decoder)):
         read = list(_decode(decoder, alphabet, X))
-        right = np.concatenate(read_right(list(y), read))
+        right = read_right(list(y), read)
+        found = [
+            find_characters(np.asarray(x, float), text, alphabet)
+            for x, text in zip(X, read, strict=True)
+        ]
+        weigh = make_weigher(decoder, alphabet)
+        print_calibration(f"{name}, image alone", found, right, bunch.writer[valid])
+        if name != "greedy":
+            print_calibration(name, [weigh(one) for one in found], right, bunch.writer[valid])
+
+
+def print_calibration(name: str, found: list[Any], right: list[Any], writers: Any) -> None:
+    """Print how well probabilities agree with truth: as they are, and calibrated.
+
+    A temperature is fitted to half of the writers for the other half.
+    """
+    temperatures = np.empty(len(found))
+    for rows, others in GroupKFold(2).split(found, groups=writers):
+        half = [found[i] for i in rows], [right[i] for i in rows]
+        temperatures[others] = fit_temperature(*half)
+    truth = np.concatenate(right)
+    for label, of_lines in (("", np.ones(len(found))), (", calibrated", temperatures)):
         sure = np.concatenate(
-            [
-                find_characters(np.asarray(x, float), text, alphabet).probabilities(
-                    recognizer.temperature_
-                )
-                for x, text in zip(X, read, strict=True)
-            ]
+            [one.probabilities(t) for one, t in zip(found, of_lines, strict=True)]
         )
+        doubtful = sure < UNSURE
         print(
-            f"{name}: expected calibration error {expected_calibration_error(right, sure):.4f}, "
-            f"ROC AUC {roc_auc_score(right, sure):.3f}; {np.mean(sure < UNSURE):.1%} of the "
-            f"characters below {UNSURE}, {right[sure < UNSURE].mean():.1%} of them right"
+            f"{name}{label}: expected calibration error "
+            f"{expected_calibration_error(truth, np.minimum(sure, 1)):.4f}, ROC AUC "
+            f"{roc_auc_score(truth, sure):.3f}; {doubtful.mean():.1%} of the characters below "
+            f"{UNSURE}, {truth[doubtful].mean():.1%} of them right; temperatures "
+            f"{sorted({round(float(t), 2) for t in of_lines})}",
+            flush=True,
         )
 
 

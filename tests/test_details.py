@@ -21,6 +21,7 @@ import hwsk
 from hwsk.metrics import expected_calibration_error, read_right
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, predict_details
+from hwsk.recognition._alternatives import make_weigher
 from hwsk.recognition._details import Found, describe, find_characters
 from hwsk.recognition._lines import _tilt
 
@@ -304,3 +305,41 @@ def test_warnings_name_the_caller(reader):
             warnings.simplefilter("always")
             read()
         assert [warning.filename for warning in noted] == [__file__]
+
+
+# --- the language model in the probability
+
+
+def test_a_language_model_takes_part_in_the_probability(reader):
+    """A character that it has put right is surer than the image alone has it, and conversely."""
+    line = np.log(np.array([[0.02, 0.94, 0.02, 0.02], [0.02, 0.01, 0.37, 0.6]]))
+    model = NgramLanguageModel(2).fit(["ab"] * 20 + ["ac"])
+    decoder = CTCDecoder(language_model=model, lm_weight=1.0)
+    image = find_characters(line, "ab", "abc")
+    found = make_weigher(decoder, "abc")(image)
+    assert image.probabilities()[1] == pytest.approx(0.37)
+    assert found.probabilities()[1] > 0.8
+    wrong = make_weigher(decoder, "abc")(find_characters(line, "ac", "abc"))
+    assert wrong.probabilities()[1] == pytest.approx(1 - found.probabilities()[1], abs=0.02)
+    assert_array_equal(found.steps, image.steps)
+    for plain in (None, CTCDecoder(), CTCDecoder(method="greedy", language_model=model),
+                  CTCDecoder(language_model=model, lexicon=["ab"])):  # fmt: skip
+        assert make_weigher(plain, "abc")(image) is image
+    without = make_weigher(CTCDecoder(language_model=model, lm_weight=0.0), "abc")(image)
+    assert_allclose(without.probabilities(), image.probabilities(), rtol=1e-6)
+
+
+def test_weighed_records_and_calibration(reader):
+    model = NgramLanguageModel(3).fit(Y * 3)
+    weighed = copy.deepcopy(reader).set_params(decoder=CTCDecoder(language_model=model))
+    records = weighed.predict_details(UNSEEN)
+    assert [record["text"] for record in records] == weighed.predict(UNSEEN).tolist()
+    sure = np.array([c["probability"] for r in records for c in r["characters"]])
+    assert ((sure > 0) & (sure <= 1)).all()
+    line = reader.predict_log_proba(UNSEEN)[0]
+    text = records[0]["text"]
+    alone = find_characters(line.astype(float), text, weighed.alphabet_).probabilities()
+    assert text and not np.allclose(alone, [c["probability"] for c in records[0]["characters"]])
+    before = weighed.predict(UNSEEN).tolist()
+    weighed.calibrate_temperature(UNSEEN, TRUTH)
+    assert weighed.predict(UNSEEN).tolist() == before and weighed.temperature_ != 1

@@ -21,6 +21,7 @@ from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
 from hwsk._limits import BATCH, whole
 from hwsk.metrics import character_error_rate
+from hwsk.recognition._alternatives import make_weigher
 from hwsk.recognition._details import Details, describe, find_characters
 from hwsk.recognition._language import BLANK, CHARACTERS, NO_MODEL, WORDS, Language
 from hwsk.recognition._language_model import NgramLanguageModel, symbols_of
@@ -280,8 +281,10 @@ class CTCDecoder(BaseEstimator):
             As :meth:`CTCRecognizer.predict_details` gives them, but `start` and `stop` are time
             steps.
         """
+        check_is_fitted(self)
+        weigh = make_weigher(self, self.alphabet_)
         return [
-            describe(text, find_characters(line, text, self.alphabet_), len(line))
+            describe(text, weigh(find_characters(line, text, self.alphabet_)), len(line))
             for line, ((text, _), *_) in self._read_lines(X, 1)
         ]
 

@@ -19,7 +19,7 @@ from hwsk._data.scan import walk
 Details = dict[str, Any]
 
 GAP = "[…]"  # what stands for a word that is too unsure
-_NEVER = -1e4  # a log-probability in place of -inf: a forced path has to go somewhere
+NEVER = -1e4  # a log-probability in place of -inf: a forced path has to go somewhere
 _LEAST = 1e-12  # a probability in place of 0, where its logarithm is taken
 
 
@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
         """Probability of each character at its peak."""
-        scaled = log_softmax(np.maximum(self.at_peak, _NEVER) / temperature, axis=1)
+        scaled = log_softmax(np.maximum(self.at_peak, NEVER) / temperature, axis=1)
         return np.exp(scaled[np.arange(len(self.classes)), self.classes])
 
     def select(self, places: NDArray[np.int64]) -> Found:
@@ -68,7 +68,7 @@ def find_characters(log_probs: NDArray[np.float64], text: str, alphabet: str) ->
        classification", ICML 2006, section 4.1: its graph, with the maximum in place of the sum.
     """
     classes = np.array([alphabet.index(c) + 1 for c in text], np.int64)
-    steps = _align(np.maximum(log_probs, _NEVER), classes)
+    steps = _align(np.maximum(log_probs, NEVER), classes)
     peaks = [
         start + int(log_probs[start:stop, c].argmax())
         for (start, stop), c in zip(steps.tolist(), classes, strict=True)

@@ -42,9 +42,11 @@ from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
+from hwsk.recognition._alternatives import make_weigher
 from hwsk.recognition._decoding import CTCDecoder, Reading, greedy_decode
 from hwsk.recognition._details import (
     Details,
+    Found,
     describe,
     find_characters,
     fit_temperature,
@@ -329,7 +331,7 @@ class CTCRecognizer(NetworkEstimator):
         self._warn_blank(scan.blank_rows(levels), len(scan))
         samples: Any = images if images.decodes else object_array(scan.kept)
         with restored_on_failure(self):
-            if further and "rtl" in {direction, self.text_direction_} != {"rtl"}:
+            if further and (direction == "rtl") != (self.text_direction_ == "rtl"):
                 self.alphabet_ = mirror(self.alphabet_)  # a class stays a shape in the image
             self.text_direction_ = direction
             characters = sorted({character for text in texts for character in text})
@@ -552,8 +554,11 @@ class CTCRecognizer(NetworkEstimator):
         Notes
         -----
         The text, whichever decoder read it, is aligned with the network's output. The probability
-        of a character is that of the time step in which it is highest: of what the image shows,
-        a language model having no part in it. CTC shows a character in a step or two of its width;
+        of a character is that of the time step in which it is highest. Where the decoder has a
+        language model of characters, the character is weighed there against those that the image
+        shows next to it, by image and language model together, as the decoder weights them: one
+        that the language model has put right is not doubtful. A language model of words and a
+        lexicon have no part in it. CTC shows a character in a step or two of its width;
         it is taken to reach half way to its neighbours, less where its ink ends before. How early
         or late the network shows characters is taken from where the ink of the line begins and
         ends.
@@ -600,9 +605,11 @@ class CTCRecognizer(NetworkEstimator):
 
         texts = self._as_returned(texts)
 
+        locate = self._locator()
+
         def find(row: int, decoded: str, line: NDArray[np.float64]) -> Any:
             text, places = self._write(decoded)
-            return text, find_characters(line, decoded, self.alphabet_).select(places)
+            return text, locate(line, decoded).select(places)
 
         read, found = zip(*self._read(images, find), strict=True)
         right = read_right(texts, read)
@@ -612,10 +619,22 @@ class CTCRecognizer(NetworkEstimator):
         self.confidence_ = float(self._confidences(images)[:, 0].mean())
         return self
 
+    def _locator(self) -> Callable[[NDArray[np.float64], str], Found]:
+        """A function that finds decoded characters, from left to right, and weighs them."""
+        weigh = make_weigher(self.decoder, self.alphabet_)
+
+        def locate(line: NDArray[np.float64], decoded: str) -> Found:
+            read = np.arange(len(decoded))[:: self._step]
+            return weigh(find_characters(line, decoded, self.alphabet_).select(read)).select(read)
+
+        return locate
+
     def _describer(self, images: Sequence[Image]) -> Callable[..., Details]:
+        locate = self._locator()
+
         def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:
             text, places = self._write(decoded)
-            found = find_characters(line, decoded, self.alphabet_)
+            found = locate(line, decoded)
             return describe(text, found, len(line), images[row], self.temperature_, places)
 
         return finish

@@ -135,7 +135,16 @@ def cut_value(value: Any, most: int = 60) -> str:
 # --- files
 
 
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raise what `decode` raises of a file whose head or end is wrong; no pixel is decoded."""
+    _check_content(_read_file(os.fspath(path)), os.fspath(path))
+
+
 def _decode_file(name: str) -> Decoded:
+    return _decode_content(_read_file(name), name)
+
+
+def _read_file(name: str) -> bytes:
     try:
         mode = os.stat(name).st_mode
     except ValueError as error:  # a null character
@@ -149,16 +158,19 @@ def _decode_file(name: str) -> Decoded:
     if not stat.S_ISREG(mode):
         raise ValueError(f"{name} is not a regular file (a device, a pipe or a socket)")
     with open(name, "rb") as file:
-        content = file.read()
-    return _decode_content(content, name)
+        return file.read()
 
 
-def _decode_content(content: bytes, name: str) -> Decoded:
+def _check_content(content: bytes, name: str) -> _Header:
     if not content:
         raise ValueError(f"{name} is empty (0 bytes), not an image")
     if (damage := _truncation(content)) is not None:
         raise ValueError(f"{name} is damaged: {damage}")
-    header = _read_header(content, name)
+    return _read_header(content, name)
+
+
+def _decode_content(content: bytes, name: str) -> Decoded:
+    header = _check_content(content, name)
     remarks = [_FIRST_OF_MANY] if header.holds_more else []
     array = None if header.mode in ("LA", "PA") and header.format == "TIFF" else _by_opencv(content)
     if array is None:

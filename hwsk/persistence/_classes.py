@@ -60,6 +60,7 @@ CLASSES = {
         _NETWORK, version=3, file="backbone_weights", no_file=("imagenet",)
     ),
     "hwsk.preprocessing.JumpCapper": Declaration("limit_"),
+    "hwsk.preprocessing.SkipUnusable": Declaration("estimator_*"),
     "hwsk.preprocessing.SignatureNormalizer": Declaration(version=2),
     "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[2] scale_[2]"),
     "hwsk.preprocessing.StrokeRasterizer": Declaration(version=2),

@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image as Pillow
+from PIL import PngImagePlugin, features
 from sklearn.utils import Bunch, _safe_indexing
 
-from hwsk._data.decoding import gray_image, read_image
+from hwsk._data.decoding import decode_image, gray_image, read_image
 from hwsk._data.images import (
     LazyImages,
     check_images,
@@ -300,3 +302,49 @@ def test_a_string_too_long_for_a_path_is_cut_in_the_message():
     with pytest.raises(ValueError, match="is not a file path: File name too long") as raised:
         read_image("x" * 300_000)
     assert len(str(raised.value)) < 300
+
+
+_XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/>'
+    "</rdf:RDF></x:xmpmeta>"
+)
+_FORMATS = ["PNG", "WEBP", "JPEG", "MPO", "TIFF", "AVIF"]
+
+
+@pytest.mark.parametrize("form", _FORMATS)
+@pytest.mark.parametrize("where", ["exif", "xmp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_followed_in_every_format(tmp_path, form, where, orientation):
+    if form == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    if form == "TIFF" and where == "xmp":
+        pytest.skip("a TIFF has a tag of its own")
+    upright = np.full((40, 64), 255, np.uint8)
+    upright[4:12, 4:28] = 0
+    seen = {  # what the tag undoes
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: np.rot90(upright, 2).T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    options = {"compression": "tiff_lzw"} if form == "TIFF" else {}
+    if where == "exif":
+        options["exif"] = Pillow.Exif()
+        options["exif"][274] = orientation
+    elif form == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", _XMP.format(orientation))
+    else:
+        options["xmp"] = _XMP.format(orientation).encode()
+    path = tmp_path / "turned"
+    Pillow.fromarray(np.ascontiguousarray(seen)).save(path, form, **options)
+    with Pillow.open(path) as image:
+        for found in (read_image(path), decode_image(path.read_bytes(), "x"), gray_image(image)):
+            assert found.shape == upright.shape
+            assert np.abs(found.astype(int) - upright).mean() < 4

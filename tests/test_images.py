@@ -1,5 +1,6 @@
 """What counts as an image, decoding, lazy sequences."""
 
+import io
 import pickle
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image as Pillow
 from PIL import PngImagePlugin, features
+from sklearn.compose import ColumnTransformer
 from sklearn.utils import Bunch, _safe_indexing
 
 from hwsk._data.decoding import decode_image, gray_image, read_image
@@ -20,6 +22,7 @@ from hwsk._data.images import (
     paper_level,
     resize_to_height,
 )
+from hwsk.preprocessing import HeightNormalizer
 
 
 def smooth(height: int = 20, width: int = 30) -> np.ndarray:
@@ -348,3 +351,22 @@ def test_orientation_is_followed_in_every_format(tmp_path, form, where, orientat
         for found in (read_image(path), decode_image(path.read_bytes(), "x"), gray_image(image)):
             assert found.shape == upright.shape
             assert np.abs(found.astype(int) - upright).mean() < 4
+
+
+@pytest.mark.parametrize("X", [[io.BytesIO(b"x")], [{}], [object()], [{"a": "b" * 300_000}]])
+def test_what_is_no_image_is_named_by_its_row(X):
+    with pytest.raises(ValueError, match=r"^image 0 is .{2,80}; an image is a 2-D array") as error:
+        list(check_images(X))
+    assert len(str(error.value)) < 200
+
+
+def test_a_column_transformer_takes_a_column_of_paths(tmp_path):
+    paths = [str(tmp_path / f"{i}.png") for i in range(3)]
+    for i, path in enumerate(paths):
+        Pillow.fromarray(smooth(20, 30 + i % 2)).save(path)
+    table = pd.DataFrame({"path": paths, "n": range(3)})
+    changed = ColumnTransformer([("images", HeightNormalizer(10), ["path"])]).fit_transform(table)
+    assert changed.shape == (3, 1)
+    expected = HeightNormalizer(10).fit_transform(paths)
+    for found, image in zip(check_images(changed), expected, strict=True):
+        np.testing.assert_array_equal(found, image)

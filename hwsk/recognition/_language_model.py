@@ -243,9 +243,9 @@ class NgramLanguageModel(BaseEstimator):
         path : str or path-like
             The file, in UTF-8.
         unit : {"char", "word"}, default="char"
-            What its symbols are; among characters, "<space>" is read as the blank, and so is another
-            white space character of Unicode's where there is no "<space>". Symbols are brought into
-            NFC, as texts are, unless the file has the same symbol in NFC, too.
+            What its symbols are. Among characters, "<space>" is read as the blank, and so is
+            another white space character of Unicode's where there is no "<space>". Symbols are
+            brought into NFC, as texts are, unless the file has the same symbol in NFC, too.
 
         Returns
         -------

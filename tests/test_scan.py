@@ -100,11 +100,11 @@ def test_loaders_leave_out_and_count(tmp_path, paths):
         Path(path).with_suffix(".gt.txt").write_text(text)
     Path(paths[1]).write_bytes(b"")
     Path(paths[4]).write_bytes(Path(paths[4]).read_bytes()[:-20])
-    for as_arrays, n in ((False, 1), (True, 2)):
-        with pytest.warns(UserWarning, match=f"{n} images? that can't be used") as shown:
+    for as_arrays in (False, True):
+        with pytest.warns(UserWarning, match="2 images that can't be used") as shown:
             lines = load_lines(tmp_path, as_arrays=as_arrays)
         assert shown[0].filename == __file__
-        assert len(lines.images) == len(lines.text) == 8 - n
+        assert len(lines.images) == len(lines.text) == 6
     with pytest.raises(ValueError, match=r"2 of 8 images can't be used.*1\.png.*4\.png"):
         load_lines(tmp_path, as_arrays=True, on_error="raise")
 
@@ -267,9 +267,9 @@ def test_good_images_are_not_warned_of(reader):
 def test_readings_in_doubt_are_said():
     """Confidence and number of characters: good, upside down, turned in vain, nothing, few."""
     found = np.array(
-        [[0.9, 20], [0.7, 20], [0.6, 20], [0, 0], [0.6, 2], [0.2, 2], [0, 0], [0.7, 9]]
+        [[0.9, 20], [0.7, 20], [0.6, 20], [0, 0], [0.6, 2], [0.2, 2], [0, 0], [0.6, 9]]
     )
-    turned = [[0.95, 20], [0.6, 20], [0.7, 9]], [[0.8, 20], [0.5, 20], [0.9, 9]]
+    turned = [[0.95, 20], [0.6, 20], [0.7, 9]], [[0.8, 20], [0.5, 20], [0.95, 9]]
     blank = np.full((16, 30), 255, np.uint8)
     asked = []
 

@@ -22,6 +22,7 @@ _LOW_OF_FEW = 0.4  # the same of a few: there confidence varies
 _FEW = 5
 _DOUBTFUL = 0.9  # below it, the image is read upside down and mirrored, too
 _BETTER = 0.08  # by how much that has to be better
+_BETTER_OF_WORD = 0.3  # the same where fewer characters than in a line were read
 _LONGEST_WORD = 20  # letters; longer ones without a blank among them are several words
 
 _OTHER_WAYS: dict[str, Callable[[Image], Image]] = {
@@ -65,7 +66,8 @@ def warn_of_doubt(
     if len(doubtful):
         others = [read(images[doubtful].map(way))[:, 0] / typical for way in _OTHER_WAYS.values()]
         best = np.argmax(others, axis=0)
-        better = np.max(others, axis=0) > confidence[doubtful] + _BETTER
+        gain = np.max(others, axis=0) - confidence[doubtful]
+        better = gain > np.where(count[doubtful] < _WORD, _BETTER_OF_WORD, _BETTER)
         turned[doubtful] = better
         for i, way in enumerate(_OTHER_WAYS):
             which = np.zeros(len(images), bool)

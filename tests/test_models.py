@@ -125,6 +125,29 @@ def test_iam_lines_warns_of_what_is_not_one_upright_line(line_reader, tmp_path):
     assert re.search(r"Warning: 1 of 6 images look upside down.*1\.png", result.stderr)
 
 
+def test_iam_lines_warns_of_mirrored_lines(line_reader):
+    lines = list(make_handwriting(8, level="line", n_writers=8, random_state=1).images)
+    mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in lines]
+    with pytest.warns(UserWarning) as caught:
+        line_reader.predict(lines[:4] + mirrored)
+    (message,) = [str(w.message) for w in caught if "look mirrored" in str(w.message)]
+    assert not re.search(r"rows [0-3],", message) and int(message.split()[0]) >= 6
+
+
+def test_iam_words_warns_of_lines(tmp_path):
+    text = ["the old house stood on the hill above"]
+    lines = list(make_handwriting(4, level="line", texts=text, n_writers=4, random_state=1).images)
+    words = list(make_handwriting(4, n_writers=4, random_state=1).images)
+    paths = [str(tmp_path / f"{i}.png") for i in range(8)]
+    for path, image in zip(paths, [*words, *lines], strict=True):
+        cv2.imwrite(path, image)
+    result = CliRunner().invoke(main, ["recognize", str(FOLDER / "iam-words.hwsk"), *paths])
+    assert result.exit_code == 0
+    (said,) = re.findall(r"Warning: (\d) of 8 images look like a line of several.*", result.stderr)
+    assert int(said) >= 3
+    assert not re.search(r"several words, .* rows [0-3],", result.stderr)
+
+
 @pytest.fixture(scope="module")
 def plain_lines():
     return make_handwriting(12, level="line", n_writers=4, random_state=3, height=100)

@@ -220,6 +220,7 @@ NATIVE = {
     "NgramLanguageModel": "texts",
     "PageReader": "pages",
     "SiameseVerifier": "pairs",
+    "SkipUnusable": "lines",
     "SpellingCorrector": "readings",
     "StrokeDenoiser": "strokes",
     "StrokeDeskewer": "strokes",
@@ -269,6 +270,8 @@ def make_native(name: str) -> BaseEstimator:
         )
         verifier.fit(words.images, words.writer)
         return ESTIMATORS[name](FrozenEstimator(verifier), n_codes=8)
+    if kind == "SkipUnusable":
+        return ESTIMATORS[name](CTCRecognizer(**SMALL_NATIVE["CTCRecognizer"], random_state=0))
     if kind == "PageReader":
         recognizer = CTCRecognizer(
             height=8,

@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = attach(
         "_stroke_drawing": ["StrokeRasterizer"],
         "_stroke_slant": ["StrokeDeskewer", "StrokeDeslanter", "rotate_strokes", "shear_strokes"],
         "_strokes": ["StrokeNormalizer", "StrokeDenoiser", "StrokeResampler", "JumpCapper"],
+        "_unusable": ["SkipUnusable"],
     },
     ["augmentation"],
 )
@@ -57,3 +58,4 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from hwsk.preprocessing._strokes import StrokeDenoiser as StrokeDenoiser
     from hwsk.preprocessing._strokes import StrokeNormalizer as StrokeNormalizer
     from hwsk.preprocessing._strokes import StrokeResampler as StrokeResampler
+    from hwsk.preprocessing._unusable import SkipUnusable as SkipUnusable

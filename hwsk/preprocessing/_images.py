@@ -16,6 +16,8 @@ from hwsk._data.images import (
     Image,
     LazyImages,
     check_images,
+    is_one_column,
+    object_array,
     pack_images,
     paper_level,
     resize_to_height,
@@ -83,13 +85,17 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
         -------
         images : ndarray or LazyImages
             An object array of 2-D arrays; an array `(n, h, w)` or `(n, pixels)` if X was one and
-            the sizes still agree. Of file paths, images that are decoded when asked for.
+            the sizes still agree. Of file paths, images that are decoded when asked for; of a table
+            of one column of paths or images, as a `ColumnTransformer` gives it, the images in such
+            a column.
         """
         self._validate_params()
         images = check_images(X, self)
         # A copy: what is decoded later must not follow a later set_params.
         copy = clone(self)
         changed = images.map(copy._transform_one, copy._remark)
+        if is_one_column(X):
+            return object_array([image for _, image in walk(changed)]).reshape(-1, 1)
         if images is X or images.decodes:
             return changed
         stack = hasattr(X, "ndim") and X.ndim > 1

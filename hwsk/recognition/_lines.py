@@ -50,7 +50,7 @@ from hwsk.recognition._details import (
     fit_temperature,
     with_gaps,
 )
-from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
+from hwsk.recognition._doubt import reading_confidence, warn_of_doubt, warn_of_long_words
 
 _TILT, _LIFT = 0.1, 1 / 40  # of versions to test on: shear; shift in heights
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
@@ -396,13 +396,16 @@ class CTCRecognizer(NetworkEstimator):
         """Return what `finish` makes of row, text and log-probabilities of each image."""
         read = self._reader()
         results = [None] * len(images)
+        texts = [""] * len(images)
         found = np.zeros((len(images), 2))
         for row, line in self._log_probs(images):
-            results[row] = finish(row, read(line, 1)[0][0], line)
+            texts[row] = read(line, 1)[0][0]
+            results[row] = finish(row, texts[row], line)
             found[row] = reading_confidence(line, self.temperature_)
         typical = getattr(self, "confidence_", 1.0)  # files of before it was kept have none
         if typical > _TRAINED:
             warn_of_doubt(images, found, typical, self._confidences)
+            warn_of_long_words(images, texts)
         return results
 
     def _confidences(self, images: LazyImages) -> NDArray[np.float64]:

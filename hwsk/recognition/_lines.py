@@ -416,16 +416,15 @@ class CTCRecognizer(NetworkEstimator):
         self, images: LazyImages, *, warn: bool = True
     ) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """Row and log-probabilities of each image, in any order."""
-        versions = [self._outputs(self._dataset(images), warn=warn)]
+        versions = [self._dataset(images)]
         for i in range(self.test_augmentations):
             angle = 2 * math.pi * i / self.test_augmentations
             change = partial(_tilt, shear=_TILT * math.cos(angle), shift=_LIFT * math.sin(angle))
-            dataset = self._dataset(images, augment=change)
-            versions.append(self._outputs(dataset, warn=False))
-        for batches in zip(*versions, strict=True):  # of the same rows: widths are kept
-            rows, (_, lengths, _) = batches[0]
-            mean = sum(log_probs.double() for _, (log_probs, _, _) in batches) / len(batches)
-            if len(batches) > 1:
+            versions.append(self._dataset(images, augment=change))
+        for rows, outputs in self._outputs_of_versions(versions, warn=warn):
+            lengths = outputs[0][1]  # those of all versions: `_tilt` keeps widths
+            mean = sum(log_probs.double() for log_probs, _, _ in outputs) / len(outputs)
+            if len(outputs) > 1:
                 mean = mean.log_softmax(dim=2)
             for i, row in enumerate(rows):
                 yield row, mean[: lengths[i], i].cpu().numpy()

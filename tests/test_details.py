@@ -24,7 +24,7 @@ from hwsk.metrics import expected_calibration_error, read_right
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, predict_details
 from hwsk.recognition._details import Found, describe, find_characters
-from hwsk.recognition._lines import _tilt
+from hwsk.recognition._line_prediction import _tilt
 
 pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
 CELL = 8  # pixels of a letter of `draw_words`

@@ -29,11 +29,11 @@ from hwsk.metrics import (
     bootstrap_interval,
     character_error_rate,
     expected_calibration_error,
+    read_right,
     word_error_rate,
 )
 from hwsk.recognition import CTCDecoder, NgramLanguageModel
 from hwsk.recognition._details import find_characters
-from hwsk.recognition._lines import read_right
 
 WEIGHTS = (0.4, 0.5, 0.6, 0.8)
 TUNED = ["grelp 7305 vanto mirk", "Szymanek owes 8,614 to Thwaite", "K7 R20 Q93 zelpo"]

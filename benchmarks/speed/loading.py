@@ -72,9 +72,9 @@ def main(jobs: str, samples: int, batch_size: int, device: str) -> None:
             recognizer.set_params(n_jobs=n_jobs)
             rates[n_jobs] = samples / seconds_per_epoch(recognizer, paths, text)
             print(
-                f"n_jobs={n_jobs}: {rates[n_jobs]:.0f} samples/s, "
+                f"n_jobs={n_jobs}: {rates[n_jobs]:.1f} samples/s, "
                 f"{rates[n_jobs] / next(iter(rates.values())):.2f} times the first, "
-                f"{rates[n_jobs] / bare:.2f} of the loop's {bare:.0f}",
+                f"{rates[n_jobs] / bare:.2f} of the loop's {bare:.1f}",
                 flush=True,
             )
     print(

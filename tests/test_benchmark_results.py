@@ -80,18 +80,20 @@ def test_the_docs_show_every_run(monkeypatch):
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_every_table_is_shown_and_has_cells_for_its_columns(path):
-    with open(path, newline="") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert rows and all(len(row) == len(header) for row in rows)
-    assert any(f":file: results/{path.name}\n" in page.read_text() for page in PAGES)
+    directive = f":file: results/{path.name}\n"
+    assert any(directive in page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def test_commands_in_docs_and_cards_exist():
     texts = [*PAGES, *ROOT.glob("models/*.md"), ROOT / "CONTRIBUTING.md", ROOT / "README.md"]
+    pattern = r"python -m (benchmarks\.[a-z_.]+[a-z_])"
     named = {
         (path.name, module)
         for path in texts
-        for module in re.findall(r"python -m (benchmarks\.[a-z_.]+[a-z_])", path.read_text())
+        for module in re.findall(pattern, path.read_text(encoding="utf-8"))
     }
     assert len(named) > 40
     for name, module in named:

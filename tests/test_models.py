@@ -348,7 +348,9 @@ def test_and_features_name_what_is_seen():
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_and_models_are_as_good_as_their_cards_say(tmp_path):
     words = load_cedar_and(DATA / "and", data_home=tmp_path)
-    order = np.random.default_rng(0).permutation(np.unique(words.writer))  # benchmarks/and_words.py
+    order = np.random.default_rng(0).permutation(
+        np.unique(words.writer)
+    )  # benchmarks/shared/words.py
     rows = np.flatnonzero(np.isin(words.writer, order[113:163]))
     images, writers, features = words.images[rows], words.writer[rows], words.features.iloc[rows]
     assert hwsk.load(FOLDER / "and-verifier.hwsk").score(images, writers) > 0.955

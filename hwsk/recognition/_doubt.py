@@ -13,7 +13,7 @@ from hwsk._data.images import LazyImages, name_rows
 from hwsk._data.levels import is_blank
 from hwsk._warn import warn_caller
 
-# Chosen on IAM's lines and words; benchmarks/line_checks.py prints what they find and miss.
+# Chosen on IAM's lines and words; benchmarks/lines/checks.py prints what they find and miss.
 # All levels are parts of the confidence that readings have on average.
 _LOW = 0.75  # below it, a reading is warned of
 _LOW_OF_WORD = 0.65  # the same where fewer characters than in a line were read

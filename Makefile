@@ -74,7 +74,7 @@ test-arithmetic: $(READY)
 	@$(OLD_PROCESSOR) $(BIN)/python -m pytest -q -m arithmetic tests
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/overhead.py
+	@$(BIN)/python -m benchmarks.speed.overhead
 
 clean:
 	rm -rf .venv build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis \

@@ -1,7 +1,9 @@
-"""Write parts of pages: commands, and pretrained models with their cards."""
+"""Write parts of pages: commands, pretrained models with their cards, printed results."""
 
 from __future__ import annotations
 
+import csv
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -15,6 +17,7 @@ def write(docs: Path) -> None:
     """Write the generated parts into the folder of the docs."""
     _put(docs / "generated" / "commands.inc", commands())
     _put(docs / "generated" / "models.inc", models())
+    _put(docs / "generated" / "printed.inc", printed(docs.parent / "benchmarks" / "results"))
     for name in list_models().index:
         _put(docs / "models" / f"{name}.md", f"```{{include}} ../../models/{name}.md\n```\n")
 
@@ -79,6 +82,22 @@ def models() -> str:
 
 def _row(cells: list[str]) -> str:
     return "".join(f"   {'*' if i == 0 else ' '} - {cell}\n" for i, cell in enumerate(cells))
+
+
+def printed(results: Path) -> str:
+    """Return a table for each run that `benchmarks/results/runs.csv` names, by job."""
+    with open(results / "runs.csv", newline="", encoding="utf-8") as file:
+        runs = list(csv.DictReader(file))
+    parts = []
+    for job, of_job in groupby(runs, lambda run: run["name"].partition("/")[0]):
+        parts.append(_heading(job.capitalize(), "-"))
+        for run in of_job:
+            table = f"   .. csv-table::\n      :file: ../../benchmarks/results/{run['name']}.csv\n"
+            said = f"   .. code-block:: text\n\n      {run['run']}\n\n" if run["run"] else ""
+            parts.append(
+                f".. dropdown:: ``{run['command']}``\n\n{said}{table}      :header-rows: 1\n"
+            )
+    return "\n".join(parts)
 
 
 def _put(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hwsk.metrics import word_error_rate
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, _beam, _decoding
+from hwsk.recognition._ngrams import END, START
 
 ALPHABET = "ab "
 TEXTS = ["ab a", "a ab ab", "b ab"]
@@ -40,12 +41,25 @@ def log_prob_of_language(model, text):
     """As the docstring of `CTCDecoder` has it."""
     if model is None:
         return 0.0
-    log_prob = model.log_prob([text])[0]
-    if model.unit == "word":
-        spelling = NgramLanguageModel(5).fit(model.symbols_[3:])
-        for word in set(text.split()) - set(model.symbols_):
-            of_word = math.log(len(model.symbols_) - 1) + spelling.log_prob([word])[0]
-            log_prob += text.split().count(word) * of_word
+    if model.unit == "char":
+        return model.log_prob([text])[0]
+    words = text.split(" ") if text else []
+    log_prob = model.log_prob([" ".join(word or "<unk>" for word in words)])[0]
+    n_classes = len(ALPHABET) + 1
+    for word in words:
+        if word not in model.symbols_:
+            log_prob += math.log(len(model.symbols_) - 1) + log_prob_of_spelling(model, word)
+    return log_prob + len(text) * math.log(n_classes) / 2
+
+
+def log_prob_of_spelling(model, word):
+    """No character is less likely than one drawn from all classes."""
+    spelling = NgramLanguageModel(5).fit(model.symbols_[3:])._checked_ngrams()
+    symbols = sorted({c for known in model.symbols_[3:] for c in known})
+    node, log_prob = START + 1, 0.0
+    for symbol in [*(symbols.index(c) + 3 for c in word), END]:
+        log10_prob, node = _beam._predict(spelling, node, symbol)
+        log_prob += max(log10_prob * math.log(10), -math.log(len(ALPHABET) + 1))
     return log_prob
 
 
@@ -105,6 +119,39 @@ def test_made_up_words_stay_apart(order):
     assert word_error_rate(made_up * 5, greedy.predict(lines)) == 0
     read = CTCDecoder(LETTERS, language_model=model).fit(lines).predict(lines)
     assert word_error_rate(made_up * 5, read) <= 0.03
+
+
+def make_up(n_lines, seed=0):
+    """Lines of words of 1 to 12 letters, consonants and vowels in turn."""
+    rng = np.random.default_rng(seed)
+    kinds = list("bcdfghjklmnprstvwz"), list("aeiouy")
+    return [
+        " ".join(
+            "".join(str(rng.choice(kinds[(i + first) % 2])) for i in range(length))
+            for length, first in zip(rng.integers(1, 13, 5), rng.integers(0, 2, 5), strict=True)
+        )
+        for _ in range(n_lines)
+    ]
+
+
+@pytest.mark.parametrize("order", [1, 3])
+@pytest.mark.parametrize("confidence", [0.9, 0.6])
+def test_noise_costs_made_up_words_nothing(order, confidence):
+    """Charged by its characters alone, a short word goes, and leaves its blanks: WER 0.3."""
+    made_up = make_up(40)
+    rng, classes = np.random.default_rng(1), {c: i for i, c in enumerate(LETTERS, 1)}
+    lines = []
+    for text in made_up:
+        noise = rng.dirichlet(np.ones(len(LETTERS) + 1), 2 * len(text)) * (1 - confidence)
+        noise[np.arange(0, len(noise), 2), 0] += confidence
+        noise[np.arange(1, len(noise), 2), [classes[c] for c in text]] += confidence
+        lines.append(np.log(noise))
+    greedy = CTCDecoder(LETTERS, method="greedy").fit(lines)
+    assert list(greedy.predict(lines)) == made_up
+    model = NgramLanguageModel(order, "word").fit(SEEN)
+    read = CTCDecoder(LETTERS, language_model=model).fit(lines).predict(lines)
+    assert word_error_rate(made_up, read) <= 0.02
+    assert not any("  " in text or text != text.strip() for text in read)
 
 
 def test_known_words_gain():

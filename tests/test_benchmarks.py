@@ -17,31 +17,30 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
 
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in sorted((ROOT / "benchmarks").rglob("*.py"))
+]
+
+
 @pytest.fixture
-def as_script(monkeypatch):
-    """Benchmarks can be imported as scripts import them; afterwards they are forgotten."""
-    monkeypatch.syspath_prepend(ROOT)  # folders are packages
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # other scripts import their neighbours
+def script(monkeypatch):
+    """Import a benchmark; forget it and the benchmarks that it imports afterwards."""
+    monkeypatch.syspath_prepend(ROOT)
     before = set(sys.modules)
-    yield
+    yield lambda name: importlib.import_module(f"benchmarks.{name}")
     for name in set(sys.modules) - before:
-        if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
+        if name.partition(".")[0] == "benchmarks":
             del sys.modules[name]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        str(path.relative_to(ROOT / "benchmarks").with_suffix(""))
-        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
-    ],
-)
-def test_names_that_a_benchmark_imports_exist(path, as_script):
-    importlib.import_module(path if "/" not in path else f"benchmarks.{path}".replace("/", "."))
+@pytest.mark.parametrize("name", MODULES)
+def test_names_that_a_benchmark_imports_exist(name, script):
+    script(name.removeprefix("benchmarks.").removesuffix(".__init__"))
 
 
-def test_cards_give_what_float32_gives(as_script):
-    precision = importlib.import_module("precision")
+def test_cards_give_what_float32_gives(script):
+    precision = script("models.precision")
     shipped = {path.stem for path in (ROOT / "models").glob("*.hwsk")}
     assert shipped >= precision.OTHERS and len(precision.NAMES) == len(shipped - precision.OTHERS)
     for name in precision.NAMES:
@@ -51,21 +50,13 @@ def test_cards_give_what_float32_gives(as_script):
 
 
 @pytest.fixture
-def writers(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import writers
-
-    yield writers
-    del sys.modules["writers"]
+def writers(script):
+    return script("writers.data")
 
 
 @pytest.fixture
-def emnist(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import emnist
-
-    yield emnist
-    del sys.modules["emnist"]
+def emnist(script):
+    return script("characters.data")
 
 
 def images_of(part):
@@ -129,27 +120,20 @@ def test_report_by_hand(writers, capsys):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-@pytest.mark.parametrize("name", ["and_words", "signatures"])
-def test_no_writer_is_on_two_sides(name, monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+@pytest.mark.parametrize("name", ["shared.words", "pairs.signatures"])
+def test_no_writer_is_on_two_sides(name, script, monkeypatch, tmp_path):
     monkeypatch.setenv("HWSK_DATA", str(tmp_path))
-    shared = importlib.import_module(name)
-    try:
-        if name == "signatures":
-            bunch, parts = shared.load_folds(str(DATA))
-        else:
-            bunch, *parts = shared.load_split(str(DATA))
-    finally:
-        del sys.modules[name]
+    if name == "pairs.signatures":
+        bunch, parts = script(name).load_folds(str(DATA))
+    else:
+        bunch, *parts = script(name).load_split(str(DATA))
     writers = [set(bunch.writer[rows]) for rows in parts]
     assert len(set.union(*writers)) == sum(map(len, writers)) == len(set(bunch.writer))
     assert sum(map(len, parts)) == len(bunch.writer)
 
 
-def test_genuine_parts_are_joined_with_genuine_ones(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    signatures = importlib.import_module("signatures")
-    monkeypatch.delitem(sys.modules, "signatures", raising=False)
+def test_genuine_parts_are_joined_with_genuine_ones(script):
+    signatures = script("pairs.signatures")
     writers = [f"{i}" for i in range(4) for _ in range(6)]
     forged = np.tile(np.arange(6) >= 3, 4)
     hands = [f"forger {i}" if fake else writers[i] for i, fake in enumerate(forged)]
@@ -167,28 +151,25 @@ def test_genuine_parts_are_joined_with_genuine_ones(monkeypatch):
 
 
 @pytest.mark.slow
-def test_signature_verifiers_are_judged(monkeypatch, tmp_path, capsys):
+def test_signature_verifiers_are_judged(script, monkeypatch, tmp_path, capsys):
     """The script from trained folds to printed results, on generated signatures."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    script = importlib.import_module("train_signatures")
-    for name in ("train_signatures", "signatures"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    training = script("pairs.train_signatures")
     made = make_signatures(8, 4, 2, random_state=0)
     number = np.unique(made.writer, return_inverse=True)[1]
     folds = [np.flatnonzero(number % 4 == fold) for fold in range(4)]
-    monkeypatch.setattr(script, "load_folds", lambda data: (made, folds))
-    monkeypatch.setitem(script.print_report.__globals__, "N_REFERENCES", 2)
-    monkeypatch.setitem(script.print_report.__globals__, "N_RESAMPLES", 20)
+    monkeypatch.setattr(training, "load_folds", lambda data: (made, folds))
+    monkeypatch.setitem(training.print_report.__globals__, "N_REFERENCES", 2)
+    monkeypatch.setitem(training.print_report.__globals__, "N_RESAMPLES", 20)
     verifier = SiameseVerifier(
         comparator=LocalDescriptorMatching(), image_size=(32, 64), channels=(2, 2, 4, 4),
-        max_epochs=1, augment=script.augmentation(1.0), random_state=0,
+        max_epochs=1, augment=training.augmentation(1.0), random_state=0,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # forgeries are the only samples of their writers
         verifier.fit(made.images, made.hand, contexts=made.writer)
     for fold in range(4):
         hwsk.save(verifier, tmp_path / f"fold{fold}.hwsk")
-    judge = script.judge.callback
+    judge = training.judge.callback
     judge(tmp_path, "", 1, registration=True, n_duplicates=1, scale=1.0)
     printed = capsys.readouterr().out
     assert "registration=1, n_duplicates=1, scale=1" in printed

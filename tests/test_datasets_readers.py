@@ -495,11 +495,12 @@ def test_iam_missing_parts(iam_folder, tmp_path):
 
 def test_iam_damaged_image(iam_folder):
     image = next(iam_folder.rglob("a01-000u-00.png"))
+    n = len(load_iam(iam_folder).images)
     image.write_bytes(image.read_bytes()[:-30])
-    load_iam(iam_folder)  # paths are not opened
     with pytest.raises(ValueError, match=r"a01-000u-00\.png is damaged"):
         load_iam(iam_folder, as_arrays=True, on_error="raise")
-    n = len(load_iam(iam_folder).images)
+    with pytest.warns(UserWarning, match="1 image that can't be used"):
+        assert len(load_iam(iam_folder).images) == n - 1  # the end of a file is looked at
     with pytest.warns(UserWarning, match=r"1 image that can't be used .*a01-000u-00\.png") as shown:
         lines = load_iam(iam_folder, as_arrays=True)
     assert shown[0].filename == __file__

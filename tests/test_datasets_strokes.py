@@ -213,6 +213,64 @@ def test_definitions_are_ink_where_a_view_shows_them(load_ink):
 
 
 @pytest.mark.parametrize(
+    ("defined", "shown"),
+    [
+        ('<traceGroup xml:id="r"><traceView traceDataRef="#a"/></traceGroup>', "#r"),
+        ('<traceView xml:id="r" traceDataRef="#a"/>', "#r"),
+        ('<traceView xml:id="r"><traceView traceDataRef="#a"/></traceView>', "#r"),
+        (
+            '<traceView xml:id="r" traceDataRef="#s"/>'
+            '<traceGroup xml:id="s"><traceGroup><traceView traceDataRef="#a"/></traceGroup>'
+            '<traceView traceDataRef="#a"/></traceGroup>',
+            "#r",
+        ),
+    ],
+)
+def test_views_of_views_are_followed(load_ink, defined, shown):
+    ink = load_ink(
+        f'<definitions><trace xml:id="a">5 5, 6 6</trace>{defined}</definitions>'
+        f'<traceView traceDataRef="{shown}"/><trace>7 7, 8 8</trace>'
+    )
+    assert positions(ink) == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]]
+
+
+@pytest.mark.parametrize(
+    ("defined", "message"),
+    [
+        ('<traceView xml:id="r" traceDataRef="#r"/>', "line 2: a traceView that shows itself"),
+        (
+            '<traceGroup xml:id="r"><traceView traceDataRef="#s"/></traceGroup>'
+            '<traceView xml:id="s" traceDataRef="#r"/>',
+            "line 2: a traceGroup that shows itself",
+        ),
+        (
+            "".join(f'<traceView xml:id="r{i}" traceDataRef="#r{i + 1}"/>' for i in range(500))
+            + '<trace xml:id="r500">1 1, 2 2</trace><traceView xml:id="r" traceDataRef="#r0"/>',
+            "line 2: traceViews and traceGroups more than 100 deep",
+        ),
+        ('<traceView xml:id="r" traceDataRef="#gone"/>', "traceDataRef='#gone' names nothing"),
+    ],
+)
+def test_views_that_lead_nowhere_are_refused(load_ink, defined, message):
+    with pytest.raises(ValueError, match=message):
+        load_ink(f'<definitions>{defined}</definitions><traceView traceDataRef="#r"/>')
+
+
+def test_views_can_not_multiply_traces(load_ink):
+    doubled = "".join(
+        f'<traceGroup xml:id="g{i}">'
+        + f'<traceView traceDataRef="#g{i + 1}"/>' * 2
+        + "</traceGroup>"
+        for i in range(40)
+    )
+    ink = load_ink(
+        f'<definitions>{doubled}<traceGroup xml:id="g40"><trace>5 5, 6 6</trace></traceGroup>'
+        '</definitions><traceView traceDataRef="#g0"/>'
+    )
+    assert positions(ink) == [[[0, 0], [1, 1]]]
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         (

@@ -18,12 +18,14 @@ from sklearn.preprocessing import FunctionTransformer
 from small_words import draw_words, small_recognizer
 
 import hwsk
+from hwsk._training import prediction
+from hwsk._training.workers import map_rows
 from hwsk.metrics import expected_calibration_error, read_right
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, predict_details
 from hwsk.recognition._alternatives import make_weigher
 from hwsk.recognition._details import Found, describe, find_characters
-from hwsk.recognition._lines import _tilt
+from hwsk.recognition._line_prediction import _tilt
 
 pytestmark = pytest.mark.filterwarnings("ignore:after .* epochs the recognizer reads nothing")
 CELL = 8  # pixels of a letter of `draw_words`
@@ -278,6 +280,18 @@ def test_test_augmentations_average_over_versions(reader):
     alone = augmented.predict_log_proba(UNSEEN[7:8])[0]  # whatever else is read
     assert_allclose(alone, several[7], atol=1e-4)
     assert augmented.score(UNSEEN, TRUTH) > 0.6
+
+
+def test_versions_share_one_walk_over_the_images(reader, monkeypatch):
+    counts = []
+
+    def count(function, n, n_jobs):
+        counts.append(n)
+        return map_rows(function, n, n_jobs)
+
+    monkeypatch.setattr(prediction, "map_rows", count)
+    copy.copy(reader).set_params(test_augmentations=4).predict_log_proba(UNSEEN)
+    assert counts == [len(UNSEEN)]
 
 
 def test_the_versions_lean_and_lie_otherwise():

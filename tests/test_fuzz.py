@@ -1,4 +1,4 @@
-"""Some hundreds of damaged and hostile files; `python benchmarks/fuzz.py` reads thousands."""
+"""Some hundreds of damaged and hostile files; `python -m benchmarks.files.fuzz` reads thousands."""
 
 import os
 import subprocess
@@ -14,8 +14,10 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.fuzz
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="files are read in forked processes")
 def test_nothing_is_accepted_in_silence_hangs_or_crashes(tmp_path):
-    script = [sys.executable, str(ROOT / "benchmarks" / "fuzz.py"), "--quick", "--keep"]
-    run = subprocess.run([*script, str(tmp_path)], capture_output=True, text=True, timeout=900)
+    script = [sys.executable, "-m", "benchmarks.files.fuzz", "--quick", "--keep"]
+    run = subprocess.run(
+        [*script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=900
+    )
     assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
     *_, total = run.stdout.splitlines()
     name, read, refused, *wrong = total.split()

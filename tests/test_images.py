@@ -1,5 +1,6 @@
 """What counts as an image, decoding, lazy sequences."""
 
+import io
 import pickle
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image as Pillow
+from PIL import PngImagePlugin, features
+from sklearn.compose import ColumnTransformer
 from sklearn.utils import Bunch, _safe_indexing
 
-from hwsk._data.decoding import gray_image, read_image
+from hwsk._data.decoding import decode_image, gray_image, read_image
 from hwsk._data.images import (
     LazyImages,
     check_images,
@@ -18,6 +22,7 @@ from hwsk._data.images import (
     paper_level,
     resize_to_height,
 )
+from hwsk.preprocessing import HeightNormalizer
 
 
 def smooth(height: int = 20, width: int = 30) -> np.ndarray:
@@ -300,3 +305,68 @@ def test_a_string_too_long_for_a_path_is_cut_in_the_message():
     with pytest.raises(ValueError, match="is not a file path: File name too long") as raised:
         read_image("x" * 300_000)
     assert len(str(raised.value)) < 300
+
+
+_XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/>'
+    "</rdf:RDF></x:xmpmeta>"
+)
+_FORMATS = ["PNG", "WEBP", "JPEG", "MPO", "TIFF", "AVIF"]
+
+
+@pytest.mark.parametrize("form", _FORMATS)
+@pytest.mark.parametrize("where", ["exif", "xmp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_followed_in_every_format(tmp_path, form, where, orientation):
+    if form == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    if form == "TIFF" and where == "xmp":
+        pytest.skip("a TIFF has a tag of its own")
+    upright = np.full((40, 64), 255, np.uint8)
+    upright[4:12, 4:28] = 0
+    seen = {  # what the tag undoes
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: np.rot90(upright, 2).T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    options = {"compression": "tiff_lzw"} if form == "TIFF" else {}
+    if where == "exif":
+        options["exif"] = Pillow.Exif()
+        options["exif"][274] = orientation
+    elif form == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", _XMP.format(orientation))
+    else:
+        options["xmp"] = _XMP.format(orientation).encode()
+    path = tmp_path / "turned"
+    Pillow.fromarray(np.ascontiguousarray(seen)).save(path, form, **options)
+    with Pillow.open(path) as image:
+        for found in (read_image(path), decode_image(path.read_bytes(), "x"), gray_image(image)):
+            assert found.shape == upright.shape
+            assert np.abs(found.astype(int) - upright).mean() < 4
+
+
+@pytest.mark.parametrize("X", [[io.BytesIO(b"x")], [{}], [object()], [{"a": "b" * 300_000}]])
+def test_what_is_no_image_is_named_by_its_row(X):
+    with pytest.raises(ValueError, match=r"^image 0 is .{2,80}; an image is a 2-D array") as error:
+        list(check_images(X))
+    assert len(str(error.value)) < 200
+
+
+def test_a_column_transformer_takes_a_column_of_paths(tmp_path):
+    paths = [str(tmp_path / f"{i}.png") for i in range(3)]
+    for i, path in enumerate(paths):
+        Pillow.fromarray(smooth(20, 30 + i % 2)).save(path)
+    table = pd.DataFrame({"path": paths, "n": range(3)})
+    changed = ColumnTransformer([("images", HeightNormalizer(10), ["path"])]).fit_transform(table)
+    assert changed.shape == (3, 1)
+    expected = HeightNormalizer(10).fit_transform(paths)
+    for found, image in zip(check_images(changed), expected, strict=True):
+        np.testing.assert_array_equal(found, image)

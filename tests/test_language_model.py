@@ -491,3 +491,63 @@ def test_packing_loses_nothing(params):
 def test_what_is_not_a_regular_file_is_not_read(path):
     with pytest.raises(ValueError, match="is not a regular file"):
         NgramLanguageModel.read_arpa(path)
+
+
+_FOREIGN = """\\data\\
+ngram 1=5
+ngram 2=2
+
+\\1-grams:
+-1.0\t<unk>
+-99\t<s>\t-0.3
+-0.7\t</s>
+-0.5\t{first}\t-0.2
+-0.9\t{second}\t-0.1
+
+\\2-grams:
+-0.2\t<s> {first}
+-0.3\t{first} {second}
+
+\\end\\
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "symbol", "text"),
+    [
+        ("word", "10\u00a0km", "the 10\u00a0km"),
+        ("word", "a\u2009b", "the\ta\u2009b "),
+        ("word", "x\u3000y", "the x\u3000y"),
+        ("word", "z\x85w", "the z\x85w\n"),
+        ("word", "u\u2028v", "the u\u2028v"),
+        ("word", "\u00a0", "the \u00a0"),
+        ("word", "cafe\u0301", "the caf\u00e9"),
+        ("word", "cafe\u0301", "the cafe\u0301"),
+        ("char", "e\u0301", "t\u00e9"),
+        ("char", "\u00a0", "t "),
+        ("char", "\u00a0", "t\u00a0"),
+        ("char", "<space>", "t\u2009"),
+    ],
+)
+def test_symbols_of_an_arpa_file_are_found_in_texts(tmp_path, unit, symbol, text):
+    first = "the" if unit == "word" else "t"
+    (tmp_path / "a.arpa").write_text(_FOREIGN.format(first=first, second=symbol), newline="")
+    model = NgramLanguageModel.read_arpa(tmp_path / "a.arpa", unit=unit)
+    log10_prob = -0.2 - 0.3 - 0.1 - 0.7
+    np.testing.assert_allclose(model.log_prob([text]), log10_prob * np.log(10), rtol=1e-5)
+
+
+def test_words_with_other_blanks_come_back(tmp_path):
+    texts = ["the 10\u00a0km run", "the 10\u00a0km walk"]
+    model = NgramLanguageModel(2, "word").fit(texts)
+    assert "10\u00a0km" in model.symbols_
+    model.write_arpa(tmp_path / "a.arpa")
+    again = NgramLanguageModel.read_arpa(tmp_path / "a.arpa", unit="word")
+    np.testing.assert_allclose(again.log_prob(texts), model.log_prob(texts))
+
+
+def test_a_symbol_in_both_forms_is_kept(tmp_path):
+    both = _FOREIGN.format(first="caf\u00e9", second="cafe\u0301")
+    (tmp_path / "a.arpa").write_text(both, newline="")
+    model = NgramLanguageModel.read_arpa(tmp_path / "a.arpa", unit="word")
+    np.testing.assert_allclose(model.log_prob(["cafe\u0301"]), (-0.4 - 0.7) * np.log(10), rtol=1e-5)

@@ -125,6 +125,29 @@ def test_iam_lines_warns_of_what_is_not_one_upright_line(line_reader, tmp_path):
     assert re.search(r"Warning: 1 of 6 images look upside down.*1\.png", result.stderr)
 
 
+def test_iam_lines_warns_of_mirrored_lines(line_reader):
+    lines = list(make_handwriting(8, level="line", n_writers=8, random_state=1).images)
+    mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in lines]
+    with pytest.warns(UserWarning) as caught:
+        line_reader.predict(lines[:4] + mirrored)
+    (message,) = [str(w.message) for w in caught if "look mirrored" in str(w.message)]
+    assert not re.search(r"rows [0-3],", message) and int(message.split()[0]) >= 6
+
+
+def test_iam_words_warns_of_lines(tmp_path):
+    text = ["the old house stood on the hill above"]
+    lines = list(make_handwriting(4, level="line", texts=text, n_writers=4, random_state=1).images)
+    words = list(make_handwriting(4, n_writers=4, random_state=1).images)
+    paths = [str(tmp_path / f"{i}.png") for i in range(8)]
+    for path, image in zip(paths, [*words, *lines], strict=True):
+        cv2.imwrite(path, image)
+    result = CliRunner().invoke(main, ["recognize", str(FOLDER / "iam-words.hwsk"), *paths])
+    assert result.exit_code == 0
+    (said,) = re.findall(r"Warning: (\d) of 8 images look like a line of several.*", result.stderr)
+    assert int(said) >= 3
+    assert not re.search(r"several words, .* rows [0-3],", result.stderr)
+
+
 @pytest.fixture(scope="module")
 def plain_lines():
     return make_handwriting(12, level="line", n_writers=4, random_state=3, height=100)
@@ -326,7 +349,9 @@ def test_and_features_name_what_is_seen():
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_and_models_are_as_good_as_their_cards_say(tmp_path):
     words = load_cedar_and(DATA / "and", data_home=tmp_path)
-    order = np.random.default_rng(0).permutation(np.unique(words.writer))  # benchmarks/and_words.py
+    order = np.random.default_rng(0).permutation(
+        np.unique(words.writer)
+    )  # benchmarks/shared/words.py
     rows = np.flatnonzero(np.isin(words.writer, order[113:163]))
     images, writers, features = words.images[rows], words.writer[rows], words.features.iloc[rows]
     assert hwsk.load(FOLDER / "and-verifier.hwsk").score(images, writers) > 0.955

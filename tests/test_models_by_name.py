@@ -40,9 +40,9 @@ def nowhere(tmp_path, monkeypatch):
 
 def test_the_registry_agrees_with_the_files():
     assert {path.stem for path in FOLDER.glob("*.hwsk")} == set(registry())
-    register = importlib.import_module("benchmarks.register_models").register
+    register = importlib.import_module("benchmarks.models.register").register
     text = (ROOT / "hwsk" / "models" / "registry.toml").read_text()
-    assert register(text, FOLDER) == text, "run benchmarks/register_models.py"
+    assert register(text, FOLDER) == text, "run python -m benchmarks.models.register"
 
 
 def number(value):

@@ -239,3 +239,12 @@ def test_search_over_comparators(words):
     whole = {"comparator": [None, LocalDescriptorMatching()]}
     search = GridSearchCV(verifier, whole, cv=2, error_score="raise").fit(words.images[rows], same)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize(
+    "X",
+    [PATHS[:2], tuple(PATHS[:2]), np.array(PATHS[:2]), pd.Series(PATHS[:2]), IMAGES[:2]],
+)
+def test_two_images_are_not_pairs(X):
+    with pytest.raises(ValueError, match=r"two images a and b are one pair in \[\[a, b\]\]"):
+        check_pairs(X)

@@ -21,7 +21,7 @@ from hwsk.preprocessing import (
     HeightNormalizer,
     InkCropper,
 )
-from hwsk.preprocessing._images import paper_color, warp_affine
+from hwsk.preprocessing._image_transformer import paper_color, warp_affine
 
 TRANSFORMERS = [
     Grayscale(),

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import hwsk
+from hwsk._training.schedules import OneCycle
 from hwsk.callbacks import Checkpoint
 from hwsk.datasets import make_handwriting
 from hwsk.networks.vae import NegativeELBO, VAENetwork, divergence, log_likelihood
@@ -201,7 +202,7 @@ def test_a_greater_beta_leaves_fewer_units_active(digits):
 def test_kl_warmup_raises_the_weight_epoch_by_epoch(digits):
     seen = []
 
-    class Watch(hwsk.callbacks.OneCycle):
+    class Watch(OneCycle):
         def on_batch_begin(self, net, training=False, **kwargs):
             seen.append(net.criterion_.warmth)
 
@@ -229,7 +230,7 @@ def test_a_fit_goes_on_from_its_checkpoint(tmp_path, digits):
     X, settings = digits[:50], {"max_epochs": 4, "kl_warmup": 2, "ema_decay": 0.9}
     whole = tiny(**settings).fit(X)
 
-    class Stop(hwsk.callbacks.OneCycle):
+    class Stop(OneCycle):
         def on_epoch_end(self, net, **kwargs):
             if len(net.history) == 2:
                 raise KeyboardInterrupt

@@ -25,7 +25,8 @@ from hwsk._data.levels import to_ink
 from hwsk._training import prediction
 from hwsk._training.batches import WIDTH_STEP, RasterDataset, WidthBatches, collate_rasters
 from hwsk._training.devices import resolve_device, resolve_precision, seeded
-from hwsk.callbacks import Checkpoint, OneCycle
+from hwsk._training.schedules import OneCycle
+from hwsk.callbacks import Checkpoint
 from hwsk.metrics import character_error_rate
 from hwsk.preprocessing import Grayscale, InkCropper
 from hwsk.recognition import CharacterClassifier

@@ -7,9 +7,9 @@ preprocessed, in one file a source, from which `train.py` draws batches; and the
 `validation/`, as they are and, of IAM, on random paper.
 
 No writer is in training and validation, of whatever source. IAM and the grey lines of `iam_pages`
-share writers and forms, so the validation writers of `benchmarks/iam.py` are those of both; of the
-22 writers who are in `iam_pages` alone, every third is for validation, too. Copiste is split by
-the text copied, so that both copies of a text are on one side. Whether a writer of IAM-OnDB also
+share writers and forms, so the validation writers of `benchmarks/shared/iam.py` are those of both;
+of the 22 writers who are in `iam_pages` alone, every third is for validation, too. Copiste is split
+by the text copied, so that both copies of a text are on one side. Whether a writer of IAM-OnDB also
 wrote for IAM is not known: its lines are all for training, without the texts of validation lines.
 """
 
@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from benchmarks.iam import load_split, prompt, spaced_punctuation
 from benchmarks.lines.paper import Image, degrade
+from benchmarks.shared.iam import load_split, prompt, spaced_punctuation
 from hwsk._data.decoding import read_image
 from hwsk.datasets import load_iam_online, make_handwriting
 from hwsk.datasets._data_home import unpack

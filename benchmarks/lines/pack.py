@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.lines.data import WEIGHTS, Pool, find_pools, write_packed
 from benchmarks.lines.train import SAMPLE
-from benchmarks.long_run import parse_shares
+from benchmarks.shared.long_run import parse_shares
 
 BYTES = 3300  # of a line, about
 

@@ -37,7 +37,7 @@ from benchmarks.lines.data import (
     is_feasible,
     preprocessing,
 )
-from benchmarks.long_run import (
+from benchmarks.shared.long_run import (
     last_step,
     learning_rate,
     parse_shares,

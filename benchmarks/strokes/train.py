@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import hwsk
-from benchmarks.long_run import (
+from benchmarks.shared.long_run import (
     last_step,
     learning_rate,
     parse_shares,

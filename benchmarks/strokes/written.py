@@ -26,7 +26,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 import hwsk
-from benchmarks.iam import load_greedy
+from benchmarks.shared.iam import load_greedy
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing import WrittenLines, write_lines
 from hwsk.writing._comparison import count_misread, marks

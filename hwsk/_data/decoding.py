@@ -133,7 +133,16 @@ def cut_value(value: Any, most: int = 60) -> str:
 # --- files
 
 
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raise what `decode` raises of a file whose head or end is wrong; no pixel is decoded."""
+    _check_content(_read_file(os.fspath(path)), os.fspath(path))
+
+
 def _decode_file(name: str) -> Decoded:
+    return _decode_content(_read_file(name), name)
+
+
+def _read_file(name: str) -> bytes:
     try:
         content = read_file(name)
     except ValueError as error:  # a null character
@@ -142,23 +151,36 @@ def _decode_file(name: str) -> Decoded:
         if error.errno != errno.ENAMETOOLONG:
             raise
         raise ValueError(f"{cut_value(name)} is not a file path: {error.strerror}") from None
-    return _decode_content(content, name)
+    return content
 
 
-def _decode_content(content: bytes, name: str) -> Decoded:
+def _check_content(content: bytes, name: str) -> _Header:
     if not content:
         raise ValueError(f"{name} is empty (0 bytes), not an image")
     if (damage := _truncation(content)) is not None:
         raise ValueError(f"{name} is damaged: {damage}")
-    header = _read_header(content, name)
+    return _read_header(content, name)
+
+
+def _decode_content(content: bytes, name: str) -> Decoded:
+    header = _check_content(content, name)
     remarks = [_FIRST_OF_MANY] if header.holds_more else []
-    array = None if header.mode in ("LA", "PA") and header.format == "TIFF" else _by_opencv(content)
+    array = None
+    if header.format in _BY_OPENCV and not (header.mode in ("LA", "PA") and header.is_tiff):
+        array = _by_opencv(content)
     if array is None:
         array = _by_pillow(content, name)
-    elif header.format in ("PNG", "WEBP"):  # OpenCV turns JPEG and TIFF by itself
+    elif not header.is_tiff:  # OpenCV turns TIFF by itself
         array = _TURNS.get(header.orientation, np.asarray)(array)
     return Decoded(_to_gray(array, name, remarks), remarks)
 
+
+_BY_OPENCV = {"BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
+"""Formats that are decoded by OpenCV, which is faster; of others a path and an image of Pillow's
+must not differ, and each decoder follows orientation tags in its own way."""
+
+_ORIENTED = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+"""What a PNG with an orientation holds one of; to ask Pillow for it decodes the whole image."""
 
 _FIRST_OF_MANY = "hold several pages or frames, of which the first is taken"
 
@@ -169,14 +191,18 @@ class _Header(NamedTuple):
     holds_more: bool
     orientation: int
 
+    @property
+    def is_tiff(self) -> bool:
+        return self.format == "TIFF"
+
 
 def _read_header(content: bytes, name: str) -> _Header:
     """Read format and mode, and refuse what is too large; no pixel is decoded."""
     try:
         with Pillow.open(io.BytesIO(content)) as image:
             kind, mode, holds_more = str(image.format), image.mode, _holds_more(image)
-            turns = kind == "WEBP" or (kind == "PNG" and b"eXIf" in content)
-            orientation = int(image.getexif().get(0x0112, 1)) if turns else 1
+            turns = kind != "PNG" or any(mark in content for mark in _ORIENTED)
+            orientation = image.getexif().get(0x0112, 1) if turns else 1
     except Pillow.DecompressionBombError as error:
         raise _too_large(name, error) from None
     except MemoryError:
@@ -193,9 +219,9 @@ def _holds_more(image: Pillow.Image) -> bool:
 
 def _by_opencv(content: bytes) -> Image | None:
     """Decode by OpenCV, in the order red, green, blue; None where it can't."""
-    # A phone's JPEG says in EXIF which side is up, which OpenCV heeds except in mode "unchanged".
-    is_jpeg = content[:2] == b"\xff\xd8"
-    flags = cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED
+    flags = cv2.IMREAD_UNCHANGED  # which turns no image by EXIF
+    if content[:2] == b"\xff\xd8":  # CMYK has to be converted
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:

@@ -177,6 +177,11 @@ def _check_table(X: Any, estimator: Any, reset: bool) -> Image:
         raise ValueError(f"X can't be taken as a table: {error!s:.200}...") from None
 
 
+def is_one_column(X: Any) -> bool:
+    """Indicate a 2-D table of one column of paths or images: a DataFrame or an `(n, 1)` array."""
+    return getattr(X, "ndim", 0) == 2 and _without_columns(X) is not X
+
+
 def _without_columns(X: Any) -> Any:
     """One column of paths or images, as a DataFrame or an `(n, 1)` array has it, as a list."""
     if isinstance(X, Mapping) and not hasattr(X, "toarray"):  # some sparse matrices are dicts
@@ -278,7 +283,10 @@ def looks_like_table(X: Any) -> bool:
 def _is_row(item: Any) -> bool:
     """Indicate a row of numbers or a number, as opposed to an image or what can't be one."""
     is_other = isinstance(item, (bytes, bytearray, memoryview, Pillow.Image)) or is_path(item)
-    return item is not None and not is_other and np.ndim(item) < 2
+    if item is None or is_other:
+        return False
+    array = np.asarray(item)
+    return array.ndim == 1 or (array.ndim == 0 and array.dtype.kind != "O")
 
 
 def pack_images(images: Sequence[Image], *, is_table: bool = False, stack: bool = False) -> Any:

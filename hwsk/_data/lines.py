@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hwsk._data.decoding import Image
 from hwsk._data.levels import invert, is_inverted, otsu_ink
 
-# Chosen on IAM's lines and pages; benchmarks/line_checks.py prints what they find and miss.
+# Chosen on IAM's lines and pages; benchmarks/lines/checks.py prints what they find and miss.
 _SMOOTHING = 0.01  # deviation of the blur of the profile, in heights of the ink
 _LEAST = 0.4  # of the ink of the fullest rows: fainter lines may be parts of the lines beside
 _VALLEY = 0.3  # of the ink of the emptier neighbour: the gap between lines has less

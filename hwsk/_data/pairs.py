@@ -119,10 +119,14 @@ def check_pairs(X: Any, kind: Kind = "images") -> Pairs:
                 f"{odd[0]} holds {lengths[odd[0]]} entries"
             )
     if not holds_pairs(X, kind) or not len(X):
+        is_collection = hasattr(X, "__len__") and hasattr(X, "__iter__") and not is_path(X)
+        two = kind == "images" and is_collection and [_depth(entry) for entry in X] == [2, 2]
         shape = f"of shape {np.shape(X)}" if hasattr(X, "shape") else f"a {type(X).__name__}"
         raise ValueError(
             f"pairs are needed, (n, 2, ...), and this is {shape}; "
             "hwsk.model_selection.make_pairs makes pairs of samples"
+            + "; two images a and b are one pair in [[a, b]]"
+            * two
         )
     flat = [entry for pair in X for entry in pair]
     entries, found = take_once(flat)

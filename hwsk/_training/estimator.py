@@ -33,8 +33,10 @@ from hwsk._training.net import (
     StopAtNonFiniteLoss,
 )
 from hwsk._training.prediction import NetworkPredictor
+from hwsk._training.progress import Progress
+from hwsk._training.schedules import OneCycle, WeightAverage
 from hwsk._warn import warn_caller
-from hwsk.callbacks import FitEnded, OneCycle, Progress, WeightAverage, epoch_rows
+from hwsk.callbacks import FitEnded, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
 

@@ -12,8 +12,9 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from hwsk._training.schedules import copy_state
 from hwsk._training.workers import BatchLoader, count_workers
-from hwsk.callbacks import FitEnded, copy_state, is_finite
+from hwsk.callbacks import FitEnded, is_finite
 
 
 class Net(NeuralNet):

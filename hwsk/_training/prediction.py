@@ -59,9 +59,9 @@ class Unlike:
             self.blank.append(row)
 
 
-def _prepare(dataset: RasterDataset, row: int, image: Image) -> tuple[tuple[Any, Any], Ink]:
-    sample = dataset.prepare(row, image)
-    return sample, measure_ink(sample[0])
+def _prepare(datasets: list[RasterDataset], row: int, image: Image) -> tuple[list[Any], Ink]:
+    samples = [dataset.prepare(row, image) for dataset in datasets]
+    return samples, measure_ink(samples[0][0])
 
 
 class NetworkPredictor(BaseEstimator):
@@ -85,27 +85,49 @@ class NetworkPredictor(BaseEstimator):
         warn: bool = True,
         run: Run | None = None,
     ) -> Iterator[tuple[list[int], Any]]:
-        """Yield (rows, output of the network) batch by batch, similar widths together.
+        """Yield (rows, output of the network), as `_outputs_of_versions` does of one version."""
+        for rows, (output,) in self._outputs_of_versions(
+            [dataset], batch_size=batch_size, warn=warn, run=run
+        ):
+            yield rows, output
 
-        A chunk of rows is decoded at a time, so memory does not grow with their number. In the
-        end, images without ink and images that are clearly unlike those of `fit` are named in
-        warnings, and so is what `walk` remarks on.
+    def _outputs_of_versions(
+        self,
+        datasets: list[RasterDataset],
+        *,
+        batch_size: int | None = None,
+        warn: bool = True,
+        run: Run | None = None,
+    ) -> Iterator[tuple[list[int], list[Any]]]:
+        """Yield (rows, outputs of the network) batch by batch, similar widths together.
+
+        The datasets are versions of the same images, each decoded once. A chunk of rows is decoded
+        at a time, so memory does not grow with their number. In the end, images without ink and
+        images that are clearly unlike those of `fit`, in the first version, are named in warnings,
+        and so is what `walk` remarks on.
         """
         check_is_fitted(self)
+        dataset = datasets[0]
         size = batch_size or self.batch_size
         unlike = Unlike(dataset.ink)
-        prepare = partial(_prepare, dataset)
+        prepare = partial(_prepare, datasets)
         samples = walk(dataset.images, prepare, remark=warn, run=run or self._map_rows)
         with closing(samples):  # it may have worker processes
             while chunk := list(islice(samples, CHUNK * size)):
                 start, items = chunk[0][0], [item for _, (item, _) in chunk]
                 for row, (_, ink) in chunk:
                     unlike.look(row, ink)
-                order = np.argsort([item[0].shape[1] for item in items], kind="stable")
+                order = np.argsort([item[0][0].shape[1] for item in items], kind="stable")
                 for i in range(0, len(items), size):
                     chosen = order[i : i + size]
-                    batch = dataset.collate([items[j] for j in chosen])
-                    yield [start + int(j) for j in chosen], self.net_.evaluation_step(batch)
+                    batches = zip(*(items[j] for j in chosen), strict=True)
+                    yield (
+                        [start + int(j) for j in chosen],
+                        [
+                            self.net_.evaluation_step(version.collate(list(batch)))
+                            for version, batch in zip(datasets, batches, strict=True)
+                        ],
+                    )
         if warn:
             self._warn_unlike(unlike, len(dataset))
 

@@ -17,6 +17,7 @@ Points = NDArray[np.float64]
 
 _VALUE = re.compile(rf"[!'\"]?\s*{NUMBER}|[*?TF]")
 _NUMBER = re.compile(NUMBER)
+_DEEPEST = 100  # views of views, and groups in groups
 _METRES = {
     "m": 1.0,
     "cm": 1e-2,
@@ -117,6 +118,7 @@ class _Reader:
             if key.rpartition(":")[2] == "id"
         }
         self.defined = {e for part in find_all(tree, "definitions") for e in part.iter()}
+        self.resolved: set[ET.Element] = set()
         self.current: dict[ET.Element, ET.Element] = {}  # the context that stands before a trace
         context = None
         for element in tree.iter():
@@ -142,24 +144,43 @@ class _Reader:
         """Traces of the pen on paper; those in definitions where a traceView shows them."""
         shown: set[ET.Element] = set()
         for element in self.tree.iter():
-            if element in self.defined:
+            if element in self.defined or name_of(element) not in ("trace", "traceView"):
                 continue
-            if name_of(element) == "trace":
-                found = [element]
-            elif name_of(element) == "traceView" and element.get("traceDataRef"):
-                if element.get("from") or element.get("to"):
-                    raise ValueError(
-                        f"{self._where(element)}: a traceView of a part of a trace is not read"
-                    )
-                data = self._referred(element, "traceDataRef")
-                assert data is not None
-                found = [e for e in find_all(data, "trace") if e in self.defined]
-            else:
-                continue
-            for trace in found:
+            for trace in self._show(element, ()):
+                if trace is not element and trace not in self.defined:
+                    continue  # it is shown where it stands
                 if trace not in shown and trace.get("type", "penDown") == "penDown":
                     shown.add(trace)
                     yield trace
+
+    def _show(self, element: ET.Element, above: tuple[ET.Element, ...]) -> Iterator[ET.Element]:
+        """Traces that an element is, holds or refers to; `above` led here."""
+        if element in above:
+            raise ValueError(
+                f"{self._where(element)}: a {name_of(element)} that shows itself by traceDataRef"
+            )
+        if len(above) > _DEEPEST:
+            raise ValueError(
+                f"{self._where(element)}: traceViews and traceGroups more than {_DEEPEST} deep"
+            )
+        if name_of(element) == "trace":
+            yield element
+            return
+        if element in self.resolved:  # each shows its traces once: a file can't multiply them
+            return
+        above = (*above, element)
+        if name_of(element) == "traceView" and element.get("traceDataRef"):
+            if element.get("from") or element.get("to"):
+                raise ValueError(
+                    f"{self._where(element)}: a traceView of a part of a trace is not read"
+                )
+            data = self._referred(element, "traceDataRef")
+            if data is not None:
+                yield from self._show(data, above)
+        for part in element:
+            if name_of(part) in ("trace", "traceGroup", "traceView"):
+                yield from self._show(part, above)
+        self.resolved.add(element)
 
     def layout_of(self, trace: ET.Element) -> _Layout:
         """Return the layout of a trace, by its context, or by the only format of the file."""

@@ -75,8 +75,8 @@ def load_lines(
         Whether to decode the images. Otherwise they are file paths, which every estimator takes.
     on_error : {"warn", "raise"}, default="warn"
         What to do about image files that can't be used. With "warn" they are left out and counted
-        in one warning; with "raise", one error names all. Empty files (0 bytes) are always found,
-        damaged ones where images are decoded.
+        in one warning; with "raise", one error names all. Empty, cut short and foreign files
+        are always found, damage inside where images are decoded.
     data_home : str or path, default=None
         Where an archive is unpacked; see :func:`get_data_home`.
     return_X_y : bool, default=False

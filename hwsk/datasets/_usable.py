@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from hwsk._data.decoding import decode
+from hwsk._data.decoding import check_file, decode
 from hwsk._data.images import LazyImages
 from hwsk._data.scan import Remarks
 from hwsk.datasets._data_home import warn_left_out
@@ -42,10 +41,12 @@ def keep_usable(
     remarks = Remarks()
     for i, (row, path) in enumerate(zip(rows, paths, strict=True)):
         try:
-            if not as_arrays and not os.path.getsize(path):
-                raise ValueError(f"{path} is empty (0 bytes), not an image")
-            image: Any
-            image, said = decode(path) if as_arrays else (path, [])
+            image: Any = path
+            said: list[str] = []
+            if as_arrays:
+                image, said = decode(path)
+            else:
+                check_file(path)
             if shape and image.shape != shape:
                 found = "{} x {}".format(*image.shape)
                 raise ValueError("{} has {} pixels; expected {} x {}".format(path, found, *shape))
@@ -61,6 +62,6 @@ def keep_usable(
             f"{len(bad)} of {len(paths)} images can't be used: {'; '.join(errors[:_MOST_NAMED])}"
             + ("; ..." if len(bad) > _MOST_NAMED else "")
         )
-    warn_left_out("image", "that can't be used (empty or damaged)", bad)
+    warn_left_out("image", "that can't be used (empty, damaged or not an image)", bad)
     remarks.warn(LazyImages(paths))
     return kept, images

@@ -150,6 +150,9 @@ class LSTMLayer(nn.Module):
         dtype = self.bias.dtype
         if torch.is_autocast_enabled(inputs.device.type):
             dtype = torch.get_autocast_dtype(inputs.device.type)
+        clips = self.derivative_clip is not None and torch.is_grad_enabled()
+        if not (self.n_windows or clips) and dtype == self.bias.dtype and self.bias.is_cpu:
+            return self._run_lstm(inputs, state)
         with torch.autocast(inputs.device.type, enabled=False):
             into_gates = linear(
                 inputs.to(dtype),
@@ -164,6 +167,15 @@ class LSTMLayer(nn.Module):
                 into_gates, self.weight_hidden * self.factors, *window, context, limit, *state
             )
         return hidden, seen, LSTMState(*last)
+
+    def _run_lstm(self, inputs: Tensor, state: LSTMState) -> tuple[Tensor, None, LSTMState]:
+        """Go through sequences by the LSTM of `torch.nn.LSTM`, with the weights of this layer."""
+        weights = [self.weight_input, self.weight_hidden, self.bias, torch.zeros_like(self.bias)]
+        before = (state.hidden[None], state.cell[None])
+        hidden, last, cell = torch.lstm(
+            inputs, before, weights, True, 1, 0.0, self.training, False, False
+        )
+        return hidden, None, LSTMState(last[0].detach(), cell[0].detach())
 
     def window_parameters(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weights, precisions and steps of the window, each `(..., n_windows)` (eq. 48 to 51)."""

@@ -69,6 +69,7 @@ CLASSES = {
         _NETWORK, version=3, file="backbone_weights", no_file=("imagenet",)
     ),
     "hwsk.preprocessing.JumpCapper": Declaration("limit_=positive!"),
+    "hwsk.preprocessing.SkipUnusable": Declaration("estimator_=estimator"),
     "hwsk.preprocessing.SignatureNormalizer": Declaration(version=2),
     "hwsk.preprocessing.StrokeNormalizer": Declaration("mean_[2]! scale_[2]!"),
     "hwsk.preprocessing.StrokeRasterizer": Declaration(version=2),

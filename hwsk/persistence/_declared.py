@@ -109,6 +109,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "tasks": _is_tasks,
     "named_texts": lambda value: _is_dict(value, _is_text),
     "history": lambda value: _is_list(value, lambda row: _is_dict(row, _is_number)),
+    "estimator": lambda value: _is_estimator(value, "fit"),
     "predictor": lambda value: _is_estimator(value, "predict"),
     "transformer": lambda value: _is_estimator(value, "transform"),
     "segmenter": lambda value: _is_estimator(value, "segment"),

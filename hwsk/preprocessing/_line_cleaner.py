@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwsk._data.images import Image
 from hwsk._data.levels import to_bytes
-from hwsk.preprocessing._images import _ImageTransformer
+from hwsk.preprocessing._image_transformer import _ImageTransformer
 from hwsk.preprocessing._line_paper import (
     SMALL,
     estimate_background,

@@ -14,12 +14,8 @@ from hwsk._data.images import Image, resize_to_height
 from hwsk._data.levels import MIN_CONTRAST, to_bytes
 from hwsk._data.lines import remark_lines
 from hwsk._limits import SIDE, upto, whole
-from hwsk.preprocessing._images import (
-    _MOST_WIDENING,
-    _ImageTransformer,
-    _moments,
-    check_warpable,
-)
+from hwsk.preprocessing._image_sizes import _MOST_WIDENING, _moments
+from hwsk.preprocessing._image_transformer import _ImageTransformer, check_warpable
 from hwsk.preprocessing._line_paper import (
     RULE,
     SMALL,

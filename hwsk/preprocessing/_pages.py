@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image
 from hwsk._data.levels import to_bytes
-from hwsk.preprocessing._images import _ImageTransformer
+from hwsk.preprocessing._image_transformer import _ImageTransformer
 from hwsk.preprocessing._paper import (
     estimate_paper,
     find_orientation,

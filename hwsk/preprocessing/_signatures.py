@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval
 from hwsk._data.images import Image
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
 from hwsk._limits import SIDE, check_sides, upto, whole
-from hwsk.preprocessing._images import _ImageTransformer, _stroke_width
+from hwsk.preprocessing._character_normalizer import _stroke_width
+from hwsk.preprocessing._image_transformer import _ImageTransformer
 
 _SMOOTHING = 0.3  # deviation of the blur that evens out edges, in widths of the pen
 _SUPERSAMPLING = 2  # the pen is redrawn so many times as large, then scaled down

@@ -24,7 +24,7 @@ from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import Image, paper_level
 from hwsk._limits import COPIES, SIDE, whole
-from hwsk.preprocessing._images import check_warpable, paper_color, warp_affine
+from hwsk.preprocessing._image_transformer import check_warpable, paper_color, warp_affine
 
 __all__ = [
     "Compose",

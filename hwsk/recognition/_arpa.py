@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -21,10 +22,16 @@ from hwsk.recognition._ngrams import SPECIAL, Ids, Ngrams, assemble
 
 # What separates symbols: a no-break space, or another blank of Unicode's, is part of one.
 _BLANKS = " \t\r\n\f\v"
-_SEPARATOR = re.compile(r"[ \t\r\f\v]+")
+_SEPARATOR = re.compile(r"[ \t\r\n\f\v]+")
 BLANK_NAME = "<space>"  # how the blank is written where the symbols are characters
 _SHORTEST = 4  # bytes of a line: a digit, a tab, a symbol, the end
 _NEVER = -100.0  # log10 probability of <unk> in a model that lacks it, as in KenLM
+
+
+def split_words(text: str) -> list[str]:
+    """Split a text at what separates symbols."""
+    text = text.strip(_BLANKS)
+    return _SEPARATOR.split(text) if text else []
 
 
 def write(path: str | os.PathLike[str], ngrams: Ngrams, symbols: list[str]) -> None:
@@ -98,7 +105,7 @@ def read(path: str | os.PathLike[str], unit: str) -> tuple[Ngrams, list[str], li
         ids, values = np.empty((n, length), np.int64), np.zeros((n, 2))
         seen: dict[tuple[int, ...], int] = {}
         for i in range(n):
-            fields = _SEPARATOR.split(next(numbered))
+            fields = split_words(next(numbered))
             if fields[0].startswith("\\"):
                 lines.fail(f"{i} {length}-grams where the head of the file counts {n}")
             if len(fields) not in (length + 1, length + 2):
@@ -133,6 +140,7 @@ def read(path: str | os.PathLike[str], unit: str) -> tuple[Ngrams, list[str], li
         ids, values, where = sections[0]
         ids = np.vstack([ids, [[symbols[SPECIAL[0]]]]])
         sections[0] = ids, np.vstack([values, [[_NEVER, 0.0]]]), where
+    symbols = _as_in_texts(symbols, unit)
     names = [*SPECIAL, *sorted(symbols.keys() - set(SPECIAL))]
     renumber = np.empty(len(names), np.int64)
     renumber[[symbols[name] for name in names]] = np.arange(len(names))
@@ -169,9 +177,21 @@ def _symbol(name: str, unit: str, lines: _Lines) -> str:
         return name
     if name == BLANK_NAME:
         return " "
-    if len(name) > 1:
+    if len(unicodedata.normalize("NFC", name)) > 1:
         lines.fail(f"{name!r} is not a single character; models of words are read with unit='word'")
     return name
+
+
+def _as_in_texts(symbols: dict[str, int], unit: str) -> dict[str, int]:
+    """Bring symbols into the form that texts have, in NFC, but for those that stand there in it."""
+    named = dict(symbols)
+    for name, number in symbols.items():
+        blank = unit == "char" and name.isspace()
+        form = " " if blank else unicodedata.normalize("NFC", name)
+        if form not in named:
+            del named[name]
+            named[form] = number
+    return named
 
 
 def _numbers(fields: list[str], length: int, lines: _Lines) -> list[float]:

@@ -79,6 +79,13 @@ def _predict_all(ngrams, node, log10_probs):
 
 
 @_jit
+def _spell(language, spelling, symbol):
+    """As `_predict`, for a character of a word, or its end."""
+    log10_prob, spelling = _predict(language.spelling, spelling, symbol)
+    return max(log10_prob, language.least_spelling), spelling
+
+
+@_jit
 def _say_word(language, lm, word, spelling, spelt):
     """As `_predict`, for the word that ends at a node of the vocabulary (-1: in none of its).
 
@@ -89,7 +96,7 @@ def _say_word(language, lm, word, spelling, spelt):
     log10_prob, lm = _predict(language.ngrams, lm, symbol)
     if symbol == UNKNOWN:
         log10_prob = min(log10_prob + language.n_unknown, 0.0)
-        log10_prob += spelt + _predict(language.spelling, spelling, END)[0]
+        log10_prob += spelt + _spell(language, spelling, END)[0]
     return log10_prob, lm
 
 
@@ -104,7 +111,7 @@ def _extend(language, lm, word, spelling, spelt, entry, last, new):
 
     Returns what is added to the score, -inf if the class can't follow, and the new nodes.
     """
-    gain = 0.0
+    gain = language.character_bonus
     in_word = last != BLANK and last != language.space
     if language.constrained:
         child = _child(language.lexicon.children, language.lexicon.symbol, entry, new)
@@ -118,11 +125,13 @@ def _extend(language, lm, word, spelling, spelt, entry, last, new):
         if language.unit == WORDS:
             if word >= 0:
                 word = _child(language.vocabulary.children, language.vocabulary.symbol, word, new)
-            log10_prob, spelling = _predict(language.spelling, spelling, language.symbols[new])
+            log10_prob, spelling = _spell(language, spelling, language.symbols[new])
             spelt += log10_prob
             gain += language.lm_weight * log10_prob
-    elif language.unit == WORDS and in_word:
-        log10_prob, lm = _say_word(language, lm, word, spelling, spelt)
+    elif language.unit == WORDS:
+        # a blank after a blank ends an unknown word of no characters
+        ends = word if in_word else -1
+        log10_prob, lm = _say_word(language, lm, ends, spelling, spelt)
         gain += language.lm_weight * (log10_prob - spelt)
         word, spelling, spelt = 0, language.start, 0.0
     return gain, lm, word, spelling, spelt, entry
@@ -139,8 +148,9 @@ def _end(language, lm, word, spelling, spelt, last):
     if language.unit == NO_MODEL:
         return 0.0
     log10_prob = 0.0
-    if language.unit == WORDS and last != BLANK and last != language.space:
-        log10_prob, lm = _say_word(language, lm, word, spelling, spelt)
+    if language.unit == WORDS and last != BLANK:
+        ends = word if last != language.space else -1
+        log10_prob, lm = _say_word(language, lm, ends, spelling, spelt)
         log10_prob -= spelt
     return language.lm_weight * (log10_prob + _predict(language.ngrams, lm, END)[0])
 
@@ -175,7 +185,8 @@ def search(log_probs, language, beam_width):
     beam : ndarray of int32
         The prefixes in the beam at the end that are texts, the best first.
     scores : ndarray of float64
-        Of these: log p(text | line) + lm_weight * log10 p(text) + word_bonus * words. A single -inf
+        Of these: log p(text | line) + lm_weight * log10 p(text) + word_bonus * words +
+        character_bonus * characters. A single -inf
         where no prefix may end where the line ends. The text is then the best prefix, cut back to
         its last whole word.
     """
@@ -215,7 +226,8 @@ def search(log_probs, language, beam_width):
     next_said = np.zeros((beam_width, n_symbols))
     if of_characters:
         _predict_all(language.ngrams, lm[0], said[0])
-    most_gain = max(language.word_bonus, 0.0)  # a language model gives none, but where words end
+    # a language model gives none, but where words end
+    most_gain = max(language.word_bonus, 0.0) + language.character_bonus
     for t in range(n_steps):
         step = log_probs[t]
         for k in range(n):

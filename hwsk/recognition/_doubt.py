@@ -1,24 +1,34 @@
-"""Warn of lines whose confidence is low as a whole: turned, or of another script."""
+"""Warn of lines whose confidence is low as a whole (turned, another script), or read as a word."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from hwsk._data.decoding import Image
 from hwsk._data.images import LazyImages, name_rows
 from hwsk._data.levels import is_blank
 from hwsk._warn import warn_caller
 
-# Chosen on IAM's lines and words; benchmarks/line_checks.py prints what they find and miss.
-# All but the third are parts of the confidence that readings have on average.
+# Chosen on IAM's lines and words; benchmarks/lines/checks.py prints what they find and miss.
+# All levels are parts of the confidence that readings have on average.
 _LOW = 0.75  # below it, a reading is warned of
-_LOW_OF_FEW = 0.4  # the same where fewer characters were read: there confidence varies
+_LOW_OF_WORD = 0.65  # the same where fewer characters than in a line were read
+_WORD = 12
+_LOW_OF_FEW = 0.4  # the same of a few: there confidence varies
 _FEW = 5
-_DOUBTFUL = 0.9  # below it, the image is read upside down, too
+_DOUBTFUL = 0.9  # below it, the image is read upside down and mirrored, too
 _BETTER = 0.08  # by how much that has to be better
+_BETTER_OF_WORD = 0.3  # the same where fewer characters than in a line were read
+_LONGEST_WORD = 20  # letters; longer ones without a blank among them are several words
+
+_OTHER_WAYS: dict[str, Callable[[Image], Image]] = {
+    "look upside down: turned": lambda image: np.ascontiguousarray(image[::-1, ::-1]),
+    "look mirrored: from right to left": lambda image: np.ascontiguousarray(image[:, ::-1]),
+}
 
 
 def reading_confidence(log_probs: NDArray[np.float64], temperature: float) -> tuple[float, int]:
@@ -54,12 +64,18 @@ def warn_of_doubt(
     turned = np.zeros(len(images), bool)
     doubtful = np.flatnonzero((confidence < _DOUBTFUL) & (count >= _FEW))
     if len(doubtful):
-        upside_down = read(images[doubtful].map(_turn))[:, 0] / typical
-        turned[doubtful] = upside_down > confidence[doubtful] + _BETTER
-    if turned.any():
-        what = "look upside down: turned, they are read with more confidence"
-        _warn(images, turned, found, what)
-    low = (confidence < np.where(count < _FEW, _LOW_OF_FEW, _LOW)) & ~turned
+        others = [read(images[doubtful].map(way))[:, 0] / typical for way in _OTHER_WAYS.values()]
+        best = np.argmax(others, axis=0)
+        gain = np.max(others, axis=0) - confidence[doubtful]
+        better = gain > np.where(count[doubtful] < _WORD, _BETTER_OF_WORD, _BETTER)
+        turned[doubtful] = better
+        for i, way in enumerate(_OTHER_WAYS):
+            which = np.zeros(len(images), bool)
+            which[doubtful] = better & (best == i)
+            if which.any():
+                _warn(images, which, found, f"{way}, they are read with more confidence")
+    least = np.select([count < _FEW, count < _WORD], [_LOW_OF_FEW, _LOW_OF_WORD], _LOW)
+    low = (confidence < least) & ~turned
     for row in np.flatnonzero(count == 0):
         low[row] = not is_blank(images[row])  # of blank ones, the network's outputs warn
     if low.any():
@@ -83,5 +99,17 @@ def _warn(
     )
 
 
-def _turn(image: NDArray[np.generic]) -> NDArray[np.generic]:
-    return np.ascontiguousarray(image[::-1, ::-1])
+def warn_of_long_words(images: LazyImages, texts: Sequence[str]) -> None:
+    """Warn of lines that are read as one word, as a recognizer of words reads them.
+
+    Only letters that have a capital form count: their scripts put blanks between words.
+    """
+    letters = np.array([sum(c.lower() != c.upper() for c in text) for text in texts])
+    joined = np.array([" " not in text for text in texts])
+    rows = np.flatnonzero((letters > _LONGEST_WORD) & joined)
+    if len(rows):
+        warn_caller(
+            f"{len(rows)} of {len(images)} images look like a line of several words, and are read "
+            f"as one word of over {_LONGEST_WORD} letters, rows {name_rows(images, rows)}: a "
+            "recognizer of words reads no blanks; take one of lines, such as 'iam-lines'"
+        )

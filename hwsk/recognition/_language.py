@@ -33,6 +33,10 @@ class Language(NamedTuple):
         A model of the characters of words, for those that the vocabulary lacks; `symbols` are its.
     n_unknown : float
         Log10 of the number of words that "<unk>" stands for.
+    least_spelling : float
+        Log10 of the least probability of a character in the spelling of a word.
+    character_bonus : float
+        Added for each character, blanks among them.
     lm_weight : float
         Factor of the model's log10 probabilities.
     word_bonus : float
@@ -54,6 +58,8 @@ class Language(NamedTuple):
     vocabulary: Trie
     spelling: Ngrams
     n_unknown: float
+    least_spelling: float
+    character_bonus: float
     lm_weight: float
     word_bonus: float
     space: int

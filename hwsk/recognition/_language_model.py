@@ -47,7 +47,7 @@ class NgramLanguageModel(BaseEstimator):
         characters, 2 to 4 words.
     unit : {"char", "word"}, default="char"
         What a symbol is: a character (white space of any kind is a blank), or what stands between
-        white space.
+        ASCII's white space, as in ARPA files: a no-break space is part of a word.
     least_gain : float, default=0.0
         N-grams that raise the log-likelihood of the training texts by less than this, in nats, are
         dropped [3]_. 0 keeps all; 4 leaves about a third of the n-grams of a million words.
@@ -244,7 +244,9 @@ class NgramLanguageModel(BaseEstimator):
         path : str or path-like
             The file, in UTF-8.
         unit : {"char", "word"}, default="char"
-            What its symbols are; among characters, "<space>" is read as the blank.
+            What its symbols are. Among characters, "<space>" is read as the blank, and so is
+            another white space character of Unicode's where there is no "<space>". Symbols are
+            brought into NFC, as texts are, unless the file has the same symbol in NFC, too.
 
         Returns
         -------
@@ -322,5 +324,5 @@ def symbols_of(text: str, unit: str) -> list[str]:
     """Characters or words of a text in NFC."""
     text = unicodedata.normalize("NFC", text)
     if unit == "word":
-        return text.split()
+        return _arpa.split_words(text)
     return [" " if character.isspace() else character for character in text]

@@ -2,75 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from numbers import Real
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length, check_scalar
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.decoding import Image
-from hwsk._data.images import (
-    LazyImages,
-    check_images,
-    object_array,
-    resize_to_height,
-    scaled_width,
-    some_rows,
-)
-from hwsk._data.lines import remark_lines
+from hwsk._data.images import check_images, object_array, resize_to_height, scaled_width, some_rows
 from hwsk._data.scan import scan_images
 from hwsk._data.texts import check_texts
 from hwsk._limits import COPIES, LAYERS, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation, RasterDataset
-from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
-from hwsk.metrics import character_error_rate, read_right
 from hwsk.networks.crnn import CRNN, CTCLoss
-from hwsk.recognition._alternatives import make_weigher
-from hwsk.recognition._decoding import CTCDecoder, Reading, greedy_decode
-from hwsk.recognition._details import (
-    Details,
-    Found,
-    describe,
-    find_characters,
-    fit_temperature,
-    with_gaps,
-)
-from hwsk.recognition._direction import (
-    drop_marks,
-    find_direction,
-    from_reading_order,
-    mirror,
-    order_texts,
-)
-from hwsk.recognition._doubt import reading_confidence, warn_of_doubt
-from hwsk.recognition._spacing import detokenize as detokenize_text
-from hwsk.recognition._spacing import kept_characters
+from hwsk.recognition._decoding import CTCDecoder, greedy_decode
+from hwsk.recognition._direction import find_direction, mirror, order_texts
+from hwsk.recognition._line_prediction import LinePredictor
 
-_TILT, _LIFT = 0.1, 1 / 40  # of versions to test on: shear; shift in heights
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
-_TRAINED = 0.5  # mean confidence from where on a recognizer reads at all
 _TIGHT = 3  # least widths: images from there on are not made too narrow by any sound augmentation
 
 
 @document_training
-class CTCRecognizer(NetworkEstimator):
+class CTCRecognizer(LinePredictor):
     """Read words or lines of handwriting.
 
     A convolutional network turns the image into a sequence of columns, a bidirectional LSTM reads
@@ -168,11 +135,6 @@ class CTCRecognizer(NetworkEstimator):
     >>> recognizer.fit(words.images, words.text).alphabet_
     'no'
     """
-
-    alphabet_: str
-    # of models that were saved before there were these
-    temperature_: float = 1.0
-    text_direction_: str = "visual"
 
     _parameter_constraints: dict[str, list[Any]] = {
         "height": [whole(8, SIDE)],
@@ -284,12 +246,6 @@ class CTCRecognizer(NetworkEstimator):
             If y holds numbers or missing values, if a text is empty or needs more time steps than
             its image gives, if an image can't be used, or if X and y differ in length; the message
             names the rows.
-
-        Warns
-        -----
-        UserWarning
-            Among others, of texts that look in an image like a text in another order, which
-            `predict` will return: in Hebrew, `3 GB` and `GB 3` look the same.
         """
         further = self.warm_start and hasattr(self, "net_")
         self._fit(X, y, groups, further=further, max_epochs=None)
@@ -368,20 +324,6 @@ class CTCRecognizer(NetworkEstimator):
             return former
         return find_direction(texts) or former or "ltr"
 
-    @property
-    def _step(self) -> int:
-        """1 if lines are read from left to right, -1 from right to left."""
-        return -1 if self.text_direction_ == "rtl" else 1
-
-    def _watch(self, images: LazyImages) -> LazyImages:
-        """The same images, with a remark on those that look like several lines."""
-        return images.map(_unchanged, partial(_remark_lines, height=self.height))
-
-    def _dataset(
-        self, images: Sequence[Image], targets: Any = None, augment: Any = None, seed: int = 0
-    ) -> RasterDataset:
-        return RasterDataset(images, self.levels_, self.height, targets, augment, seed)
-
     def _make_module(self) -> CRNN:
         return CRNN(
             len(self.alphabet_) + 1,
@@ -443,272 +385,6 @@ class CTCRecognizer(NetworkEstimator):
                 ConvergenceWarning,
             )
 
-    def _reader(self) -> Callable[[NDArray[np.float64], int], list[Reading]]:
-        decoder = CTCDecoder(method="greedy") if self.decoder is None else self.decoder
-        return decoder._reader(self.alphabet_)
-
-    def _read(
-        self,
-        images: LazyImages,
-        finish: Callable[[int, str, NDArray[np.float64]], Any],
-    ) -> list[Any]:
-        """Return what `finish` makes of row, characters and log-probabilities of each image.
-
-        The characters are those that were decoded, from left to right in the image.
-        """
-        read = self._reader()
-        results = [None] * len(images)
-        found = np.zeros((len(images), 2))
-        for row, line in self._log_probs(images):
-            decoded = read(line[:: self._step], 1)[0][0]
-            results[row] = finish(row, decoded[:: self._step], line)
-            found[row] = reading_confidence(line, self.temperature_)
-        typical = getattr(self, "confidence_", 1.0)  # files of before it was kept have none
-        if typical > _TRAINED:
-            warn_of_doubt(images, found, typical, self._confidences)
-        return results
-
-    def _confidences(self, images: LazyImages) -> NDArray[np.float64]:
-        """Mean probability and number of the characters that are read in each image."""
-        found = np.zeros((len(images), 2))
-        for row, line in self._log_probs(images, warn=False):
-            found[row] = reading_confidence(line, self.temperature_)
-        return found
-
-    def _log_probs(
-        self, images: LazyImages, *, warn: bool = True
-    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Row and log-probabilities of each image, in any order."""
-        versions = [self._outputs(self._dataset(images), warn=warn)]
-        for i in range(self.test_augmentations):
-            angle = 2 * math.pi * i / self.test_augmentations
-            change = partial(_tilt, shear=_TILT * math.cos(angle), shift=_LIFT * math.sin(angle))
-            dataset = self._dataset(images, augment=change)
-            versions.append(self._outputs(dataset, warn=False))
-        for batches in zip(*versions, strict=True):  # of the same rows: widths are kept
-            rows, (_, lengths, _) = batches[0]
-            mean = sum(log_probs.double() for _, (log_probs, _, _) in batches) / len(batches)
-            if len(batches) > 1:
-                mean = mean.log_softmax(dim=2)
-            for i, row in enumerate(rows):
-                yield row, mean[: lengths[i], i].cpu().numpy()
-
-    def predict(self, X: Any, min_confidence: float | None = None) -> NDArray[Any]:
-        """Read images.
-
-        Parameters
-        ----------
-        X : array-like of images
-            As in `fit`.
-        min_confidence : float, default=None
-            A word that holds a character of a lower probability is left out, and "[…]" stands in
-            its place. None leaves all words.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Strings (dtype object).
-        """
-        check_is_fitted(self)
-        self._validate_params()  # the decoder may be new
-        images = self._watch(check_images(X, self))
-        if min_confidence is None:
-            texts = self._read(images, self._text_alone)
-        else:
-            check_scalar(min_confidence, "min_confidence", Real, min_val=0, max_val=1)
-            details = self._read(images, self._describer(images))
-            texts = [with_gaps(record, min_confidence) for record in details]
-        return object_array(texts)
-
-    def predict_details(self, X: Any) -> list[Details]:
-        """Read images, and say where each character and word stands and how sure it is.
-
-        Parameters
-        ----------
-        X : array-like of images
-            As in `fit`.
-
-        Returns
-        -------
-        details : list of dict
-            For each image
-
-            text
-                What was read.
-            characters
-                A dict for each: `text`, `probability`, and `start` and `stop`, its place in
-                pixels from the left of the image. A blank is a character, too.
-            words
-                A dict for each of what stands between blanks: `text`, `mean`, `minimum` and
-                `geometric_mean` of the probabilities of its characters, `start` and `stop`.
-            mean, minimum, geometric_mean
-                The same of all characters; 0 where nothing was read.
-
-            It is plain data, that `json.dumps` takes.
-
-        See Also
-        --------
-        hwsk.recognition.predict_details : The same for a Pipeline.
-        calibrate_temperature : So that nine of ten characters of probability 0.9 are right.
-
-        Notes
-        -----
-        The text, whichever decoder read it, is aligned with the network's output. The probability
-        of a character is that of the time step in which it is highest. Where the decoder has a
-        language model of characters, the character is weighed there against those that the image
-        shows next to it, by image and language model together, as the decoder weights them: one
-        that the language model has put right is not doubtful. A language model of words and a
-        lexicon have no part in it. CTC shows a character in a step or two of its width;
-        it is taken to reach half way to its neighbours, less where its ink ends before. How early
-        or late the network shows characters is taken from where the ink of the line begins and
-        ends.
-        """
-        check_is_fitted(self)
-        self._validate_params()
-        images = self._watch(check_images(X, self))
-        return self._read(images, self._describer(images))
-
-    def calibrate_temperature(self, X: Any, y: Any) -> CTCRecognizer:
-        """Make the probabilities of characters those with which they are right.
-
-        Log-probabilities are divided by a temperature [1]_, that of the least log loss. It becomes
-        `temperature_`, and holds until the next fit. What is read stays the same.
-
-        Parameters
-        ----------
-        X : array-like of images
-            As in `fit`, but images that `fit` was not given, by other writers: of those that it
-            has learnt, a network is too sure.
-        y : array-like of str of shape (n_samples,)
-            What is written.
-
-        Returns
-        -------
-        self : CTCRecognizer
-            The recognizer.
-
-        Raises
-        ------
-        ValueError
-            If nothing is read in X, or X and y differ in length.
-
-        References
-        ----------
-        .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural
-           networks", ICML 2017.
-        """
-        check_is_fitted(self)
-        self._validate_params()
-        images = self._watch(check_images(X, self))
-        texts = check_texts(y, "y")
-        check_consistent_length(images, texts)
-
-        texts = self._as_returned(texts)
-
-        locate = self._locator()
-
-        def find(row: int, decoded: str, line: NDArray[np.float64]) -> Any:
-            text, places = self._write(decoded)
-            return text, locate(line, decoded).select(places)
-
-        read, found = zip(*self._read(images, find), strict=True)
-        right = read_right(texts, read)
-        if not any(map(len, right)):
-            raise ValueError(f"nothing was read in any of {len(texts)} images: train further first")
-        self.temperature_ = fit_temperature(found, right)
-        self.confidence_ = float(self._confidences(images)[:, 0].mean())
-        return self
-
-    def _locator(self) -> Callable[[NDArray[np.float64], str], Found]:
-        """A function that finds decoded characters, from left to right, and weighs them."""
-        weigh = make_weigher(self.decoder, self.alphabet_)
-
-        def locate(line: NDArray[np.float64], decoded: str) -> Found:
-            read = np.arange(len(decoded))[:: self._step]
-            return weigh(find_characters(line, decoded, self.alphabet_).select(read)).select(read)
-
-        return locate
-
-    def _describer(self, images: Sequence[Image]) -> Callable[..., Details]:
-        locate = self._locator()
-
-        def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:
-            text, places = self._write(decoded)
-            found = locate(line, decoded)
-            return describe(text, found, len(line), images[row], self.temperature_, places)
-
-        return finish
-
-    def _text_alone(self, row: int, decoded: str, line: NDArray[np.float64]) -> str:
-        return self._write(decoded)[0]
-
-    def _write(self, decoded: str) -> tuple[str, NDArray[np.int64]]:
-        """Turn what was decoded into the text to return, and say where its characters stood."""
-        text, places = from_reading_order(decoded[:: self._step], self.text_direction_)
-        if self.text_direction_ == "rtl":
-            places = len(decoded) - 1 - places
-        if self.detokenize:
-            kept = kept_characters(text)
-            text, places = "".join(np.array([*text], object)[kept]), places[kept]
-        return text, places
-
-    def _as_returned(self, texts: Sequence[str]) -> list[str]:
-        """Bring given texts into the form in which texts are returned."""
-        if self.text_direction_ != "visual":
-            texts = [drop_marks(text) for text in texts]
-        return [detokenize_text(text) for text in texts] if self.detokenize else list(texts)
-
-    def predict_log_proba(self, X: Any) -> NDArray[np.object_]:
-        """Log-probability of each class at each time step.
-
-        Parameters
-        ----------
-        X : array-like of images
-            As in `fit`.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples,), dtype object
-            Each a float32 array of shape `(time steps, 1 + len(alphabet_))`; column 0 is the blank,
-            column i the character `alphabet_[i - 1]`. There are as many steps as quarters of the
-            scaled width, from the left of the image to the right. :class:`CTCDecoder` reads them;
-            where `text_direction_` is "rtl", pass it ``log_proba[::-1]``, in reading order.
-        """
-        check_is_fitted(self)
-        images = self._watch(check_images(X, self))
-        result = np.empty(len(images), dtype=object)
-        for row, line in self._log_probs(images):
-            result[row] = line.astype(np.float32)
-        return result
-
-    def score(self, X: Any, y: Any) -> float:
-        """Character accuracy: 1 - character error rate (micro average); can be negative.
-
-        Parameters
-        ----------
-        X : array-like of images
-            As in `fit`.
-        y : array-like of str of shape (n_samples,)
-            What is written. With `detokenize`, in either form: see there.
-
-        Returns
-        -------
-        score : float
-            1 - character error rate over all of X: 1 is best, and it may be negative.
-        """
-        check_is_fitted(self)
-        self._validate_params()
-        images = self._watch(check_images(X, self))
-        texts = check_texts(y, "y")
-        check_consistent_length(images, texts)
-        read = self._read(images, self._text_alone)
-        return 1 - character_error_rate(self._as_returned(texts), read)
-
-
-def _remark_lines(image: Image, changed: Image, height: int) -> str | None:
-    """Look at images that nothing has brought to the height of the network yet."""
-    return None if image.shape[0] == height else remark_lines(image)
-
 
 def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
     if image.shape[1] * height > _WIDEST * image.shape[0]:
@@ -718,18 +394,6 @@ def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
             "hwsk.preprocessing.HeightNormalizer squeezes such images"
         )
     return resize_to_height(image, height) if keep else None
-
-
-def _unchanged(image: Image) -> Image:
-    return image
-
-
-def _tilt(image: Image, rng: np.random.Generator, shear: float, shift: float) -> Image:
-    """An image leaning a little and moved a little, shear around its middle, of the same size."""
-    height, width = image.shape
-    matrix = np.array([[1, -shear, shear * height / 2], [0, 1, shift * height]])
-    paper = float(np.median(image))
-    return cv2.warpAffine(image, matrix, (width, height), borderValue=paper)
 
 
 def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -23,7 +23,7 @@ from hwsk._training.devices import draw_seed
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.net import Net
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, fill_docstring
-from hwsk.callbacks import NoisyWeights
+from hwsk._training.schedules import NoisyWeights
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise
 from hwsk.networks.optim import CentredRMSprop

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from tqdm.auto import tqdm
 
-from hwsk.callbacks import can_move_bars
+from hwsk._training.progress import can_move_bars
 
 _SECONDS = 10.0  # between two lines of a log
 

@@ -1,0 +1,156 @@
+"""Train `models/and-verifier.hwsk` and `models/and-features.hwsk` on the AND words.
+
+    python -m benchmarks.pairs.train_words train --data ../shared/data --out runs/and --seed 0
+    python -m benchmarks.pairs.train_words judge runs/and/verifier-seed0.hwsk
+    python -m benchmarks.pairs.train_words train --final
+
+One encoder learns both: to tell the writers (multi-similarity loss), and the 15 features. Stops and
+goes on: run it again with the same --out and it continues from the last epoch. Without --final the
+test writers are kept out; with it, all but the validation writers are learnt from. Thresholds and
+probabilities are calibrated on the validation writers. `judge` prints figures on those, and on the
+test writers, with and without test augmentation.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from scipy.spatial.distance import pdist
+
+import hwsk
+from benchmarks.shared.words import SPLIT_SEED, load_split, print_features, print_pairs, print_table
+from hwsk.callbacks import Checkpoint
+from hwsk.metrics import (
+    false_acceptance_rate,
+    false_rejection_rate,
+    log_likelihood_ratio_cost,
+)
+from hwsk.preprocessing.augmentation import Compose, ElasticDistortion, RandomAffine
+from hwsk.verification import SiameseVerifier
+
+VIEWS, VIEW_STRENGTH = 8, 0.75  # of the changed versions in prediction
+
+
+def augmentation(strength: float) -> Compose:
+    """Small changes that leave hand and features what they are."""
+    scale = (1 / (1 + 0.08 * strength), 1 + 0.08 * strength)
+    return Compose(
+        [
+            RandomAffine(
+                rotation=3 * strength,
+                shear=0.08 * strength,
+                scale_x=scale,
+                scale_y=scale,
+                shift=0.04 * strength,
+                keep_size=True,
+            ),
+            ElasticDistortion(alpha=strength, sigma=8.0),
+        ],
+        p=[0.8, 0.5],
+    )
+
+
+@click.group()
+def main() -> None:
+    """Train and judge."""
+
+
+@main.command()
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+@click.option("--out", default="runs/and", type=click.Path(path_type=Path))
+@click.option("--epochs", default=32)
+@click.option("--strength", default=1.5, help="Strength of the augmentation.")
+@click.option("--seed", default=0)
+@click.option("--final", is_flag=True, help="Learn from the test writers, too.")
+def train(data: str, out: Path, epochs: int, strength: float, seed: int, final: bool) -> None:
+    """Train, calibrate, save."""
+    out.mkdir(parents=True, exist_ok=True)
+    words, rows, valid, test = load_split(data)
+    if final:
+        rows = np.sort(np.concatenate([rows, test]))
+    name = "final" if final else f"seed{seed}"
+    print(
+        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; AND words: "
+        f"{len(rows)} of {len(set(words.writer[rows]))} writers to train, {len(valid)} of "
+        f"{len(set(words.writer[valid]))} to validate, {len(test)} of "
+        f"{len(set(words.writer[test]))} to test; split seed {SPLIT_SEED}, seed {seed}",
+        flush=True,
+    )
+    start = time.time()
+    verifier = SiameseVerifier(
+        "multi_similarity",
+        feature_weight=1.5,
+        max_epochs=epochs,
+        batch_size=128,
+        lr=1.5e-3,
+        ema_decay=0.998,
+        augment=augmentation(strength),
+        callbacks=[Checkpoint(out / f"{name}.ckpt")],
+        random_state=seed,
+        verbose=2,
+    )
+    verifier.fit(words.images[rows], words.writer[rows], features=words.features.iloc[rows])
+    print(f"{verifier.n_iter_} epochs, {time.time() - start:.0f} s", flush=True)
+    finish(verifier, words, valid)
+    hwsk.save(verifier, out / f"verifier-{name}.hwsk")
+    classifier = verifier.feature_classifier()  # changed versions don't help it
+    classifier.set_params(augment=None, test_augmentations=0, logit_adjustment=0.3)
+    hwsk.save(classifier, out / f"features-{name}.hwsk")
+
+
+def finish(verifier: SiameseVerifier, words: Any, valid: np.ndarray, n_views: int = VIEWS) -> None:
+    """Set what prediction needs, and calibrate on the validation writers."""
+    verifier.set_params(
+        callbacks=None, augment=augmentation(VIEW_STRENGTH), test_augmentations=n_views, verbose=0
+    )
+    verifier.calibrate_threshold(words.images[valid], words.writer[valid])
+
+
+@main.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+def judge(model: Path, data: str) -> None:
+    """Print the figures of a verifier and of its features."""
+    words, _, valid, test = load_split(data)
+    verifier = hwsk.load(model)
+    print(f"{date.today()} {model.name}")
+    for n_views in (0, VIEWS):
+        finish(verifier, words, valid, n_views)
+        for part, rows in (("validation", valid), ("test", test)):
+            if not ("final" in model.name and part == "test"):
+                report(verifier, words, rows, f"{part} writers, {n_views} changed versions")
+
+
+def report(verifier: SiameseVerifier, words: Any, rows: np.ndarray, name: str) -> None:
+    """Print the figures on some rows."""
+    images, writers = words.images[rows], words.writer[rows]
+    vectors = verifier.transform(images)
+    print_pairs(name, vectors, writers, words.page[rows])
+    first, second = np.triu_indices(len(rows), 1)
+    same = writers[first] == writers[second]
+    scores = -pdist(vectors.astype(np.float64))
+    slope, intercept = verifier.calibration_
+    far, frr = (
+        rate(same, scores, threshold=verifier.threshold_)
+        for rate in (false_acceptance_rate, false_rejection_rate)
+    )
+    cost = log_likelihood_ratio_cost(same, slope * scores + intercept)
+    print(f"{name}: calibrated on validation writers FAR {far:.4f}, FRR {frr:.4f}, Cllr {cost:.3f}")
+    asked = words.features.iloc[rows].notna().all(axis=1).to_numpy()
+    y = words.features.iloc[rows[asked]].reset_index(drop=True)
+    classifier = verifier.feature_classifier()
+    for adjustment in (0.5, 0.3, 0.0):
+        predicted = classifier.set_params(logit_adjustment=adjustment).predict(images[asked])
+        label = f"{name}, logit adjustment {adjustment}"
+        print_features(label, y, predicted, writers[asked])
+    print_table(name, y, predicted)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+from ._cutting import cut_lines as cut_lines
+from ._images import PageImage as PageImage
+from ._images import read_pages as read_pages
+from ._page import Character as Character
+from ._page import Line as Line
+from ._page import Page as Page
+from ._page import Region as Region
+from ._page import Word as Word
+from ._pdf import save_pdf as save_pdf
+from ._profiles import find_lines_by_profile as find_lines_by_profile
+from ._reader import PageReader as PageReader
+from ._segmenter import LineSegmenter as LineSegmenter

@@ -1,0 +1,14 @@
+from ._comparison import ComparisonDisplay as ComparisonDisplay
+from ._confusion import ConfusedPairsDisplay as ConfusedPairsDisplay
+from ._confusion import ConfusionDisplay as ConfusionDisplay
+from ._history import TrainingHistoryDisplay as TrainingHistoryDisplay
+from ._page import PageDisplay as PageDisplay
+from ._pairs import PairDisplay as PairDisplay
+from ._reading import ReadingDisplay as ReadingDisplay
+from ._reconstruction import LatentTraversalDisplay as LatentTraversalDisplay
+from ._reconstruction import ReconstructionDisplay as ReconstructionDisplay
+from ._retrieval import RetrievalDisplay as RetrievalDisplay
+from ._risk import RiskCoverageDisplay as RiskCoverageDisplay
+from ._strokes import AttentionDisplay as AttentionDisplay
+from ._strokes import MixtureDisplay as MixtureDisplay
+from ._writers import PatchMapDisplay as PatchMapDisplay

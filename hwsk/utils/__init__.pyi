@@ -1,0 +1,1 @@
+from . import estimator_checks as estimator_checks

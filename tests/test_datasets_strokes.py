@@ -336,6 +336,26 @@ def test_ink_that_is_not_understood_is_named(load_ink, body, message):
         ),
         (SVG.format('<g id="a"><g><use href="#a"/></g></g>'), ".svg", {}, "uses itself"),
         (SVG.format("<g>" * 30_000 + "</g>" * 30_000), ".svg", {"max_points": 10**6}, "own.svg"),
+        (SVG.format('<path stroke="red" d="M0 0L1 1"/>' * 4), ".svg", {}, "more than 40 points"),
+        (
+            INK.format("<traceGroup>" * 300 + "<trace>0 0, 1 5</trace>" + "</traceGroup>" * 300),
+            ".inkml",
+            {},
+            "line 2: elements more than 200 deep",
+        ),
+        (
+            INK.format(
+                "".join(
+                    f'<context xml:id="c{i}" contextRef="#c{i + 1}"/>'
+                    f'<trace contextRef="#c{i}">0 0, 1 5</trace>'
+                    for i in range(150)
+                )
+                + '<context xml:id="c150"/>'
+            ),
+            ".inkml",
+            {"max_points": 1000},
+            "line 2: contexts more than 100 deep",
+        ),
     ],
 )
 def test_files_that_take_too_much_are_refused_at_once(load, text, suffix, options, message):
@@ -343,6 +363,14 @@ def test_files_that_take_too_much_are_refused_at_once(load, text, suffix, option
     with pytest.raises(ValueError, match=message):
         load(text, suffix, **{"spacing": 0.17, "max_points": 40} | options)
     assert time.process_time() - start < 5
+
+
+def test_many_traces_are_read_in_seconds(load):
+    """The layout of a trace was looked for in the whole file: minutes for these."""
+    start = time.process_time()
+    strokes = load(INK.format("<trace>1 2, 3 4</trace>" * 10_000), ".inkml", spacing=None)
+    assert len(strokes) == 20_000
+    assert time.process_time() - start < 8
 
 
 def test_the_limit_of_points_can_be_raised(load):

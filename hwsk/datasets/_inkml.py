@@ -17,7 +17,7 @@ Points = NDArray[np.float64]
 
 _VALUE = re.compile(rf"[!'\"]?\s*{NUMBER}|[*?TF]")
 _NUMBER = re.compile(NUMBER)
-_DEEPEST = 100  # views of views, and groups in groups
+_DEEPEST = 100  # views of views, groups in groups, contexts of contexts
 _METRES = {
     "m": 1.0,
     "cm": 1e-2,
@@ -119,6 +119,7 @@ class _Reader:
         }
         self.defined = {e for part in find_all(tree, "definitions") for e in part.iter()}
         self.resolved: set[ET.Element] = set()
+        self.layouts: dict[ET.Element | None, _Layout] = {}  # by context
         self.current: dict[ET.Element, ET.Element] = {}  # the context that stands before a trace
         context = None
         for element in tree.iter():
@@ -191,6 +192,11 @@ class _Reader:
             element = self.parents.get(element)
         if context is None:
             context = self.current.get(trace)
+        if context not in self.layouts:  # to find it walks the file: not for each of many traces
+            self.layouts[context] = self._layout_in(context, trace)
+        return self.layouts[context]
+
+    def _layout_in(self, context: ET.Element | None, trace: ET.Element) -> _Layout:
         layout = self._inherit(context, "traceFormat")
         source = self._inherit(context, "inkSource")
         if layout is None and source is not None:
@@ -210,8 +216,10 @@ class _Reader:
 
     def _inherit(self, context: ET.Element | None, name: str) -> ET.Element | None:
         """A part of a context: in it, named by it, or of the context that it refers to."""
-        seen = set()
+        seen: set[ET.Element] = set()
         while context is not None and context not in seen:
+            if len(seen) > _DEEPEST:
+                raise ValueError(f"{self._where(context)}: contexts more than {_DEEPEST} deep")
             seen.add(context)
             inside = next((part for part in context if name_of(part) == name), None)
             found = inside if inside is not None else self._referred(context, f"{name}Ref")

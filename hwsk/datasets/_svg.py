@@ -16,6 +16,7 @@ from hwsk.datasets._xml import LINE, NUMBER, name_of, read_xml
 Points = NDArray[np.float64]
 
 _CURVE = np.linspace(0, 1, 17)[1:]  # where the curve between two points is sampled
+_ELEMENT = 10  # how many points cost as much time as an element
 _NUMBER = re.compile(NUMBER)
 _COORDINATES = re.compile(rf"\s*(?:{NUMBER}[\s,]*)*")
 
@@ -75,7 +76,7 @@ def _check_size(tree: ET.Element, file: Path, max_points: int) -> None:
         if is_done:
             open_.discard(element)
             numbers = len(_NUMBER.findall(element.get("d", "") + " " + element.get("points", "")))
-            sizes[element] = 1 + numbers // 2 + sum(sizes[part] for part in parts)
+            sizes[element] = _ELEMENT + numbers // 2 + sum(sizes[part] for part in parts)
             if sizes[element] > max_points:
                 raise ValueError(
                     f"{file}, line {element.get(LINE)}: <{element.tag}> draws more than "

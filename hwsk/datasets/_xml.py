@@ -11,6 +11,7 @@ from xml.parsers import expat
 from hwsk._files import read_file
 
 LINE = "data-line"  # where an element starts in the file, as an attribute of it
+DEEPEST = 200  # elements in elements; a drawing has some ten
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
@@ -23,8 +24,21 @@ def read_xml(file: Path, root: str) -> ET.Element:
     parser = expat.ParserCreate()
     parser.buffer_text = True
 
+    depth = 0
+
     def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:  # each trace asks all elements around it
+            raise ValueError(
+                f"{file}, line {parser.CurrentLineNumber}: elements more than {DEEPEST} deep"
+            )
         builder.start(tag, attributes | {LINE: str(parser.CurrentLineNumber)})
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
 
     def refuse(name: str, *_: Any) -> None:
         raise ValueError(
@@ -33,7 +47,7 @@ def read_xml(file: Path, root: str) -> ET.Element:
         )
 
     parser.StartElementHandler = start
-    parser.EndElementHandler = builder.end
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = refuse
     try:

@@ -42,6 +42,20 @@ def test_pillow_images_of_every_mode(mode, tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "a.tif").astype(float), gray, atol=8)
 
 
+@pytest.mark.filterwarnings("ignore:.*several pages or frames")
+@pytest.mark.parametrize("default_image", [False, True])
+def test_frames_of_a_png_do_not_mix(default_image, tmp_path):
+    """OpenCV lays part of a wider second frame over the first, or takes it instead."""
+    wider = Image.fromarray(np.pad(255 - LINE, ((0, 0), (0, 90))))
+    Image.fromarray(LINE).save(
+        tmp_path / "a.png", save_all=True, append_images=[wider], default_image=default_image
+    )
+    frame = read_image(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(frame, image.convert("L"))
+    np.testing.assert_array_equal(frame[:, : LINE.shape[1]], LINE)
+
+
 def test_transparency_is_laid_on_white(tmp_path):
     transparent = Image.fromarray(np.zeros_like(LINE)).convert("RGBA")
     transparent.putalpha(Image.fromarray(255 - LINE))  # black ink, no paper

@@ -166,7 +166,9 @@ def _decode_content(content: bytes, name: str) -> Decoded:
     header = _check_content(content, name)
     remarks = [_FIRST_OF_MANY] if header.holds_more else []
     array = None
-    if header.format in _BY_OPENCV and not (header.mode in ("LA", "PA") and header.is_tiff):
+    is_misread = header.mode in ("LA", "PA") and header.is_tiff
+    is_misread |= header.format == "PNG" and b"acTL" in content  # animated: frames get mixed
+    if header.format in _BY_OPENCV and not is_misread:
         array = _by_opencv(content)
     if array is None:
         array = _by_pillow(content, name)

@@ -43,12 +43,12 @@ def test_pillow_images_of_every_mode(mode, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*several pages or frames")
-@pytest.mark.parametrize("default_image", [False, True])
-def test_frames_of_a_png_do_not_mix(default_image, tmp_path):
+@pytest.mark.parametrize(("wider_by", "default_image"), [(90, False), (0, True)])
+def test_frames_of_a_png_do_not_mix(wider_by, default_image, tmp_path):
     """OpenCV lays part of a wider second frame over the first, or takes it instead."""
-    wider = Image.fromarray(np.pad(255 - LINE, ((0, 0), (0, 90))))
+    second = Image.fromarray(np.pad(255 - LINE, ((0, 0), (0, wider_by))))
     Image.fromarray(LINE).save(
-        tmp_path / "a.png", save_all=True, append_images=[wider], default_image=default_image
+        tmp_path / "a.png", save_all=True, append_images=[second], default_image=default_image
     )
     frame = read_image(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:

@@ -15,7 +15,7 @@ from small_words import draw_words, small_recognizer
 import hwsk
 from hwsk._data.images import check_images
 from hwsk._data.levels import is_inverted, is_negative
-from hwsk._data.lines import count_lines, find_peaks
+from hwsk._data.lines import count_lines, find_peaks, remark_lines
 from hwsk._data.scan import scan_images, walk
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.identification import LocalDescriptors, WriterClassifier
@@ -210,6 +210,18 @@ def test_peaks_are_those_of_scipy(seed):
     profile = np.random.default_rng(seed).integers(0, 4, 60).astype(float)  # with plateaus
     expected = scipy.signal.find_peaks(np.r_[0, profile, 0])[0] - 1
     np.testing.assert_array_equal(find_peaks(profile), expected)
+
+
+def test_lines_turned_by_a_quarter_are_said():
+    """A line that stands was read as "I", with much confidence."""
+    lines = make_handwriting(6, level="line", random_state=1).images
+    for line in lines:
+        for turns in (1, 3):
+            assert str(remark_lines(np.rot90(line, turns))).startswith("look turned by a quarter")
+    for text in ("I", "l", "(", "!", ":", "f", "it"):
+        word = make_handwriting(1, texts=[text], random_state=2).images[0]
+        assert remark_lines(word) is None, text
+    assert remark_lines(np.full((200, 20), 255, np.uint8)) is None
 
 
 def test_count_lines():

@@ -1,4 +1,4 @@
-"""Detect images of several lines or a page where one line or word is expected."""
+"""Detect images of several lines, a page or a turned line where one line or word is expected."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ _LEAST = 0.4  # of the ink of the fullest rows: fainter lines may be parts of th
 _VALLEY = 0.3  # of the ink of the emptier neighbour: the gap between lines has less
 _STROKES = 5  # that a row in a line crosses: an i and its dot are not two lines
 _PAGE = 6  # lines from where on an image is called a page
+_TALL = 3  # times the width: the ink of a line that was turned by a quarter
+_STROKES_OF_TURNED = 8  # that a column of it crosses: a few letters
 _SMALLEST = 16  # rows: lower ink can't hold two lines that anyone could read
 
 
@@ -24,7 +26,14 @@ def count_lines(image: Image) -> int:
     A line is a peak of the profile, as full of ink as other lines, that crosses many strokes;
     two lines have a valley between them.
     """
-    ink = otsu_ink(invert(image) if is_inverted(image) else image) > 0
+    return _count_lines(_find_ink(image))
+
+
+def _find_ink(image: Image) -> NDArray[np.bool_]:
+    return otsu_ink(invert(image) if is_inverted(image) else image) > 0
+
+
+def _count_lines(ink: NDArray[np.bool_]) -> int:
     rows = np.flatnonzero(ink.any(axis=1))
     if len(rows) < _SMALLEST or np.ptp(rows) < _SMALLEST:
         return min(1, len(rows))
@@ -49,6 +58,18 @@ def count_lines(image: Image) -> int:
     return max(1, len(lines))
 
 
+def _is_turned(ink: NDArray[np.bool_]) -> bool:
+    """Check whether ink stands upright as a line that was turned by a quarter does.
+
+    An I and a bracket are as tall, but one goes down them without crossing many strokes.
+    """
+    left, top, width, height = cv2.boundingRect(ink.astype(np.uint8))
+    if height < _TALL * max(width, 1):
+        return False
+    ink = ink[top : top + height, left : left + width]
+    return bool(np.count_nonzero(ink[1:] & ~ink[:-1], axis=0).max() >= _STROKES_OF_TURNED)
+
+
 def find_peaks(profile: NDArray[np.float64]) -> NDArray[np.intp]:
     """Find the maxima of a profile between zeros; of a plateau its middle.
 
@@ -69,9 +90,12 @@ def _smooth(rows: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def remark_lines(image: Image) -> str | None:
-    """Say of an image that it looks like more than one line of text."""
-    lines = count_lines(image)
+    """Say of an image that it looks like more than one line of text, or like one that stands."""
+    ink = _find_ink(image)
+    lines = _count_lines(ink)
     if lines < 2:
-        return None
+        return (
+            "look turned by a quarter: they are far taller than wide" if _is_turned(ink) else None
+        )
     what = f"{lines} lines of text" if lines < _PAGE else "a page of text"
     return f"look like {what}, where one line or word is expected"

@@ -576,7 +576,7 @@ def test_image_smaller_than_a_patch(fitted, lines):
 
 @pytest.mark.parametrize("size", [(0, 5), (3,), (1, 2, 3), (2.5, 3), ("a", 1)])
 def test_wrong_patch_size(size, lines):
-    with pytest.raises(ValueError, match="a patch has a height and a width"):
+    with pytest.raises(ValueError, match="it is a height and a width, whole numbers"):
         WriterClassifier(patch_size=size).fit(lines.images[:5], lines.writer[:5])
 
 

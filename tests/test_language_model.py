@@ -489,7 +489,7 @@ def test_packing_loses_nothing(params):
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/"])
 def test_what_is_not_a_regular_file_is_not_read(path):
-    with pytest.raises(ValueError, match="is not a regular file"):
+    with pytest.raises(ValueError, match=r"is not a regular file|is a folder"):
         NgramLanguageModel.read_arpa(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,18 @@ def check(layout: str, path: str, as_json: bool) -> None:
     Prints how much there is. Samples that are left out are counted on standard error; if an image
     can't be decoded, it is named, and the exit code is 1.
     """
-    samples = read_samples(layout, path)
+    from hwsk.datasets._usable import UnusableImagesWarning
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        samples = read_samples(layout, path)
     found = summarize(samples)
     bad = _damaged(samples)
+    for warning in said:
+        if issubclass(warning.category, UnusableImagesWarning):
+            bad.append(str(warning.message))
+        else:
+            warnings.warn(warning.message, stacklevel=1)
     if as_json:
         click.echo(to_json({**found, "damaged": bad}))
     else:

@@ -342,12 +342,14 @@ def read_text_lines(file: Path, encoding: str = "utf-8", *, as_written: bool = F
     return lines
 
 
-def warn_left_out(noun: str, what: str, names: Sequence[str]) -> None:
+def warn_left_out(
+    noun: str, what: str, names: Sequence[str], category: type[Warning] = UserWarning
+) -> None:
     """One warning that counts what is left out and names the first few; none if nothing is."""
     if names:
         first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         count = f"{len(names)} {noun}" + ("s" if len(names) > 1 else "")
-        warn_caller(f"{count} {what}: left out ({first})")
+        warn_caller(f"{count} {what}: left out ({first})", category)
 
 
 def read_table(

@@ -15,6 +15,10 @@ _MOST_NAMED = 5
 Row = TypeVar("Row")
 
 
+class UnusableImagesWarning(UserWarning):
+    """Image files are left out: they are empty, damaged or not images."""
+
+
 def keep_usable(
     rows: Sequence[Row],
     paths: Sequence[str],
@@ -62,6 +66,7 @@ def keep_usable(
             f"{len(bad)} of {len(paths)} images can't be used: {'; '.join(errors[:_MOST_NAMED])}"
             + ("; ..." if len(bad) > _MOST_NAMED else "")
         )
-    warn_left_out("image", "that can't be used (empty, damaged or not an image)", bad)
+    what = "that can't be used (empty, damaged or not an image)"
+    warn_left_out("image", what, bad, UnusableImagesWarning)
     remarks.warn(LazyImages(paths))
     return kept, images

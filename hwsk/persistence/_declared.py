@@ -76,7 +76,7 @@ def _is_tasks(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == {"names", "classes", "kind"}
-        and _is_list(value["names"], _is_text)
+        and _is_list(value["names"], lambda name: _is_text(name) or _is_number(name))
         and _is_list(value["classes"], _is_classes)
         and len(value["names"]) == len(value["classes"])
         and value["kind"] in ("frame", "array", "column")

@@ -208,9 +208,9 @@ def test_iam_lines_learns_accents_and_forgets_little(tmp_path, monkeypatch):
     )
     lines = load_iam(DATA / "iam", data_home=tmp_path)
     old = rng.choice(len(lines.text), 180, replace=False)
-    monkeypatch.syspath_prepend(FOLDER.parent / "benchmarks")
+    monkeypatch.syspath_prepend(FOLDER.parent)
     monkeypatch.setenv("HWSK_DATA", str(tmp_path))
-    gray, truth, _ = importlib.import_module("train_iam_lines").load_gray(DATA)
+    gray, truth, _ = importlib.import_module("benchmarks.lines.train_iam").load_gray(DATA)
     reader = hwsk.load(FOLDER / "iam-lines.hwsk")
     prepare, recognizer = reader[:-1], reader[-1]
     recognizer.set_params(decoder=None, detokenize=False)  # they are for English

@@ -165,6 +165,7 @@ def test_around_a_network():
     assert_array_equal(again.predict(unseen), corrector.predict(unseen))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_contract_around_a_network():
     """`tests/test_public.py` looks at a corrector of texts."""

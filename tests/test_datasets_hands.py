@@ -687,6 +687,7 @@ def test_pen_and_paper_tell_nothing(made):
 # The files of ../shared/data
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "and").is_dir(), reason="no ../shared/data")
 def test_shared_words():
     data = load_cedar_and(DATA / "and")

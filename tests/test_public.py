@@ -234,10 +234,7 @@ NATIVE = {
     "VLADEncoder": "descriptors",
 }
 SLOW = {"PageReader"}  # it fits two networks for each check
-MARKED = [
-    pytest.param(n, marks=[pytest.mark.slow] if n.rpartition(".")[2] in SLOW else [])
-    for n in ESTIMATORS
-]
+SLOW_TABLES = {"MultiTaskClassifier", "WriterClassifier"}  # their networks learn tables slowly
 SMALL_LINES = {"resolution": 96, "channels": (4, 8), "crop_size": 64, "max_epochs": 1}
 # Rasters of one size are also tables, for which there is scikit-learn's own suite.
 RASTERS = {"CharacterClassifier", "MultiTaskClassifier", "VariationalAutoencoder"}
@@ -256,6 +253,11 @@ SMALL_NATIVE = {
     "WriterClassifier": {"patch_size": 32, "n_patches": 1, "max_epochs": 1},
     "WriterEmbedder": {"patch_size": 32, "n_patches": 1, "max_epochs": 1},
 }
+
+
+def with_marks(name, slow):
+    """An estimator's name; marked where its checks take long."""
+    return pytest.param(name, marks=[pytest.mark.slow] if name.rpartition(".")[2] in slow else [])
 
 
 def make_native(name: str) -> BaseEstimator:
@@ -288,7 +290,7 @@ def make_native(name: str) -> BaseEstimator:
     return ESTIMATORS[name](**parameters)
 
 
-@pytest.mark.parametrize("name", MARKED)
+@pytest.mark.parametrize("name", [with_marks(name, SLOW) for name in ESTIMATORS])
 @pytest.mark.filterwarnings("ignore")
 def test_contract_on_native_inputs(name):
     kind = name.rpartition(".")[2]
@@ -300,7 +302,7 @@ def test_contract_on_native_inputs(name):
     assert set(by_status) <= {"passed", "skipped"}
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [with_marks(name, SLOW_TABLES) for name in TABLES])
 @pytest.mark.filterwarnings("ignore")
 def test_contract(name):
     checks = estimator_checks.check_estimator(make(name), on_skip=None, on_fail="raise")

@@ -111,6 +111,7 @@ def test_a_line_read_right_is_taken_as_it_is():
     assert len(synthesizer.calls) == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_of_a_long_text():
     texts = [text_of(8, seed) for seed in range(25)]
     synthesizer = Bars(error_rate=0.12)

@@ -31,7 +31,7 @@ CLASSES = {
         version=2,
     ),
     "hwsk.HandComparer": Declaration(
-        _THRESHOLD + "representation_=transformer|none part_names_=texts! feature_names_=texts "
+        _THRESHOLD + "representation_=transformer|none part_names_=texts! feature_names_=names "
         "feature_ratios_=arrays coef_[s p]! intercept_[s]! typical_distances_[s p 2]! limits_[s]! "
         "calibration_writers_:[w] classes_:[2]! _of_table=bool",
         version=2,
@@ -40,13 +40,13 @@ CLASSES = {
         _STROKES + "alphabet_=text! first_step_=positive seed_=count", version=2
     ),
     "hwsk.MultiTaskClassifier": Declaration(
-        _CANVAS + "classes_=classes_of_tasks! task_names_=texts! tasks_=tasks! loss_weights_[t]! "
+        _CANVAS + "classes_=classes_of_tasks! task_names_=names! tasks_=tasks! loss_weights_[t]! "
         "class_priors_=arrays _class_weights=arrays _n_writers=count",
         version=2,
     ),
     "hwsk.SiameseVerifier": Declaration(
         _CANVAS + _THRESHOLD + "classes_:[2]! preprocessor_=transformer|none tasks_=tasks|none! "
-        "feature_names_=texts _feature_counts=arrays _n_writers=count",
+        "feature_names_=names _feature_counts=arrays _n_writers=count",
         version=3,
     ),
     "hwsk.StrokePredictor": Declaration(_STROKES, version=2),

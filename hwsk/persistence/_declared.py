@@ -68,6 +68,11 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_name(value: Any) -> bool:
+    """Whether it names a column: a text, or a number as the columns of an array have."""
+    return _is_text(value) or _is_number(value)
+
+
 def _is_dict(value: Any, of: Callable[[Any], bool]) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value)) and all(map(of, value.values()))
 
@@ -76,7 +81,7 @@ def _is_tasks(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == {"names", "classes", "kind"}
-        and _is_list(value["names"], lambda name: _is_text(name) or _is_number(name))
+        and _is_list(value["names"], _is_name)
         and _is_list(value["classes"], _is_classes)
         and len(value["names"]) == len(value["classes"])
         and value["kind"] in ("frame", "array", "column")
@@ -95,6 +100,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "positive": lambda value: _is_number(value, sys.float_info.min),
     "text": _is_text,
     "texts": lambda value: _is_list(value, _is_text),
+    "names": lambda value: _is_list(value, _is_name),
     "counts": lambda value: _is_list(value, _is_count),
     "two_numbers": lambda value: _is_list(value, _is_number) and len(value) == 2,
     "levels": lambda value: _is_list(value, _is_number) and len(set(value)) == len(value) == 2,

@@ -102,9 +102,12 @@ class BatchLoader:
             yield _result(batch)
 
     def close(self) -> None:
-        """End the workers: torch does when nobody refers to the loader."""
+        """End the workers; torch does by itself only when nobody refers to their iterator."""
         if self._batches is not None:
             self._batches.close()
+        iterator = self._loader._iterator
+        if iterator is not None:  # a traceback may refer to it
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
         del self._loader
 
 

@@ -26,7 +26,7 @@ class GalleryFigure(SphinxDirective):
         name, number = self.arguments
         folder, _, example = name.rpartition("/")
         if not (self.env.srcdir / ".." / "examples" / f"{name}.py").exists():
-            raise self.error(f"there is no example {name}")
+            raise self.error(f"examples/{name}.py does not exist")
         if not self.config.sphinx_gallery_conf["plot_gallery"]:
             return []
         picture = f"auto_examples/{folder}/images/sphx_glr_{example}_{int(number):03}.png"

@@ -7,7 +7,6 @@ import multiprocessing
 import subprocess
 import sys
 import textwrap
-import time
 
 import joblib
 import numpy as np
@@ -32,14 +31,6 @@ def workers():
     """The processes of loaders: joblib's stay after its work."""
     children = multiprocessing.active_children()
     return [child for child in children if "Loky" not in type(child).__name__]
-
-
-def all_workers_end(seconds=30):
-    """Whether none is left; on a busy machine, a process takes its time to go."""
-    end = time.monotonic() + seconds
-    while workers() and time.monotonic() < end:
-        time.sleep(0.05)
-    return not workers()
 
 
 def as_float(image, rng):
@@ -81,9 +72,9 @@ def test_workers_work_and_end():
     classifier = make_classifier(callbacks=[CountChildren()], early_stopping=True, random_state=0)
     classifier.fit(IMAGES, CLASSES)
     assert CountChildren.seen >= 2
-    assert all_workers_end()
+    assert not workers()
     classifier.predict(IMAGES)
-    assert all_workers_end()
+    assert not workers()
 
 
 def test_workers_end_when_a_prediction_is_abandoned():
@@ -91,7 +82,7 @@ def test_workers_end_when_a_prediction_is_abandoned():
     assert next(rows) == "0"
     assert len(workers()) == 2
     rows.close()
-    assert all_workers_end()
+    assert not workers()
 
 
 def test_an_error_of_a_worker_is_that_of_one_process():
@@ -101,7 +92,7 @@ def test_an_error_of_a_worker_is_that_of_one_process():
         with pytest.raises(ValueError, match="augment was given an image") as caught:
             classifier.set_params(n_jobs=n_jobs).fit(IMAGES, CLASSES)
         messages.append(str(caught.value))
-        assert all_workers_end()
+        assert not workers()
     assert messages[0] == messages[1]
     assert "in a worker process" in "".join(caught.value.__notes__)  # and where it came from
 

@@ -67,8 +67,8 @@ results[["deslant", "augment", "mean_test_score", "std_test_score", "mean_fit_ti
 
 # %%
 # Upright digits are recognized better by far: what preprocessing makes alike, few images need not
-# teach. The distortions of ``augment`` make no such difference: it is no larger than that between
-# the folds, and no reason to choose. Each fold trains on a hundred digits; the refitted pipeline,
+# teach. The distortions of ``augment`` matter less than the choice of the fold does, which is not a
+# reason to choose. Each fold trains on a hundred digits; the refitted pipeline,
 # on twice as many, is better than all of them.
 import matplotlib.pyplot as plt
 

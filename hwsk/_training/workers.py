@@ -18,6 +18,7 @@ import joblib
 import torch
 from joblib.parallel import get_active_backend
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from hwsk._training.batches import Batched
 
@@ -106,8 +107,8 @@ class BatchLoader:
         if self._batches is not None:
             self._batches.close()
         iterator = self._loader._iterator
-        if iterator is not None:  # a traceback may refer to it
-            iterator._shutdown_workers()  # type: ignore[attr-defined]
+        if isinstance(iterator, _MultiProcessingDataLoaderIter):  # a traceback may refer to it
+            iterator._shutdown_workers()
         del self._loader
 
 

@@ -354,7 +354,7 @@ class CTCRecognizer(LinePredictor):
         return module
 
     def _begin_like_base_letters(self, weights: torch.Tensor, n_known: int) -> None:
-        """Let a new "é" begin with the weights of "e": what tells them apart is left to learn."""
+        """Let a new "é" begin with the weights of "e": their difference is left to learn."""
         for row in range(n_known, len(weights)):
             base = unicodedata.normalize("NFD", self.alphabet_[row - 1])[0]
             known = self.alphabet_.find(base, 0, n_known - 1)

@@ -1,12 +1,14 @@
 """Evaluate the segmenter on the pages of writers that it has not seen.
 
     python -m benchmarks.pages.evaluate --pool /root/pages/pool --model models/page-lines.hwsk
-    python -m benchmarks.pages.evaluate --pool /root/pages/pool --model ... --turned
+    python -m benchmarks.pages.evaluate --pool /root/pages/pool --model ... --turned --parts
     python -m benchmarks.pages.evaluate --pool /root/pages/pool --model models/english-pages.hwsk
 
 prints the F1 of lines (boxes that overlap by half of their union) with an interval over pages, for
 IAM and for Copiste, of the segmenter and of projection profiles. Of IAM the area of the handwriting
-counts: found lines whose centre lies elsewhere (print, signatures) are left out.
+counts: found lines whose centre lies elsewhere (print, signatures) are left out. --parts cuts a
+quarter, three, two and one line out of each page: small pages with large writing. Of a line that is
+cut lengthwise, less than half is not counted either way.
 
 Of a PageReader it prints the character error rate of the handwriting of IAM pages, beside that of
 the same lines cut by their official boxes.
@@ -17,6 +19,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ from rapidfuzz.distance import Levenshtein
 import hwsk
 from benchmarks.pages.data import load_part
 from hwsk._data.decoding import read_image
-from hwsk.documents import Line, Page, cut_lines
+from hwsk.documents import Line, Page, Region, cut_lines
 from hwsk.documents._matching import box_of, match_lines
 from hwsk.metrics import bootstrap_interval, character_error_rate
 from hwsk.recognition import detokenize
@@ -81,6 +84,49 @@ def counts(
         found = [line for line in found if in_region(line, page)]
         rows.append((len(match_lines(page.lines, found)), len(page.lines), len(found)))
     return np.array(rows), seconds / max(1, len(rows))
+
+
+def cut_part(
+    image: NDArray[np.uint8], page: Page, n_lines: int, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], Page]:
+    """Cut some lines out of a page, with a quarter of a line around; 0 lines: a quarter of it."""
+    boxes = np.array([box_of(line) for line in page.lines])
+    margin = np.median(boxes[:, 3] - boxes[:, 1]) / 4
+    if n_lines:
+        first = int(rng.integers(max(1, len(boxes) - n_lines + 1)))
+        chosen = boxes[first : first + n_lines]
+        area = np.r_[chosen[:, :2].min(axis=0) - margin, chosen[:, 2:].max(axis=0) + margin]
+    else:
+        size = np.array(image.shape[::-1]) / 2
+        low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        corner = low - margin + rng.random(2) * np.maximum(0, high - low - size + 2 * margin)
+        area = np.r_[corner, corner + size]
+    left, top = np.maximum(0, area[:2]).astype(int)
+    right, bottom = np.minimum(image.shape[::-1], area[2:]).astype(int)
+    lines = []
+    for box in boxes:
+        part = np.r_[np.maximum(box[:2], [left, top]), np.minimum(box[2:], [right, bottom])]
+        width, height = part[2:] - part[:2]
+        if width > 2 * margin and height > 0.5 * (box[3] - box[1]):
+            lines.append(Line(polygon=part - [left, top, left, top]))
+    region = page.regions[0].polygon
+    if region is not None:
+        region = region - [left, top]
+    part = Page(right - left, bottom - top, [Region(lines, region)])
+    return np.ascontiguousarray(image[top:bottom, left:right]), part
+
+
+def count_parts(pages: Any, find: Find, n_lines: int) -> NDArray[np.int64]:
+    """Matched, true and found lines of a part of each page."""
+    rows = []
+    for i, (path, page) in enumerate(zip(pages.images, pages.pages, strict=True)):
+        image, part = cut_part(read_image(path), page, n_lines, np.random.default_rng(i))
+        height = np.median([box_of(line)[3] - box_of(line)[1] for line in part.lines])
+        found = [line for line in find(image) if in_region(line, part)]
+        # The rest of a line beside the part that was cut is neither right nor wrong.
+        kept = [line for line in found if box_of(line)[3] - box_of(line)[1] > height / 2]
+        rows.append((len(match_lines(part.lines, kept)), len(part.lines), len(kept)))
+    return np.array(rows)
 
 
 def f1(rows: NDArray[np.int64]) -> float:
@@ -145,13 +191,15 @@ def read_iam(reader: Any, pages: Any) -> None:
 @click.option("--pool", type=click.Path(path_type=Path), required=True)
 @click.option("--model", required=True)
 @click.option("--turned", is_flag=True, help="Also pages turned by 90, 180, 270 and 5 degrees.")
+@click.option("--parts", is_flag=True, help="Also parts of pages: small, with large writing.")
 @click.option("--every", default=1, help="Take every nth page of each set.")
 @click.option("--profiles/--no-profiles", default=True, help="Also projection profiles.")
-def main(pool: Path, model: str, turned: bool, every: int, profiles: bool) -> None:
+def main(pool: Path, model: str, turned: bool, parts: bool, every: int, profiles: bool) -> None:
     """Evaluate MODEL on POOL/validation."""
     warnings.simplefilter("ignore")
     segmenter = hwsk.load(model)
     pages = load_part(pool, "validation")
+    print(f"{date.today()} {model}, every {every} of the validation pages")
     if hasattr(segmenter, "read"):
         chosen = np.flatnonzero(pages.kind == "iam")[::every]
         read_iam(segmenter, type(pages)(images=pages.images[chosen], pages=pages.pages[chosen]))
@@ -176,6 +224,9 @@ def main(pool: Path, model: str, turned: bool, every: int, profiles: bool) -> No
             for quarters, degrees in ((1, 0), (2, 0), (3, 0), (0, 5), (0, -5)):
                 rows, _ = counts(part, finders["network"], quarters, degrees)
                 print(f"{kind} turned by {90 * quarters + degrees}: F1 {f1(rows):.3f}", flush=True)
+        for n, name in enumerate(("a quarter", "one line", "two lines", "three lines") * parts):
+            rows = count_parts(part, finders["network"], n)
+            print(f"{kind}, {name} of each page: F1 {f1(rows):.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ def read(
     PAGE is an image, a TIFF or PDF with any number of pages, or a folder of those.
 
     A page that can't be read does not keep the others from it: it is named at the end, on standard
-    error, and the exit code is 1. Pages without a handwritten line are named there, too.
+    error, and the exit code is 1. So are pages on which most lines are in doubt, like photographs
+    or another script; their text is written nevertheless. Pages without a handwritten line are
+    named, too.
     """
     if layout == "pdf" and output is None:
         raise click.UsageError("a PDF is not printed: name a folder for it (-o)")
@@ -78,17 +80,24 @@ def read(
         raise click.UsageError(
             f"--doubtful marks plain text; {layout} holds the probabilities themselves"
         )
+    from hwsk.documents._reader import UNREADABLE, PageRemarks
+
     reader = load_model(model, "read")
     if output is not None:
         make_folder(output)
     bad: list[str] = []
+    remarks = PageRemarks()
     written: set[Path] = set()
     hidden = output is None or not sys.stderr.isatty()
     bar: Any = nullcontext(pages) if hidden else click.progressbar(pages, file=sys.stderr)
     with bar as sources:
         for source in sources:
             try:
-                for page, image in _read_source(reader, source, dpi, bad):
+                for page, image, said in _read_source(reader, source, dpi, bad):
+                    if UNREADABLE in said:
+                        bad.append(f"{show_name(image.name)}: {UNREADABLE}")
+                        said.remove(UNREADABLE)
+                    remarks.add(show_name(image.name), said)
                     if output is None:
                         click.echo(_as_text(page, layout, doubtful))
                         continue
@@ -103,6 +112,8 @@ def read(
                     _write(target, page, image, layout, doubtful)
             except (OSError, ValueError) as error:
                 bad.append(error_line(error))
+    for message in remarks.messages():
+        click.echo(f"Warning: {message}", err=True)
     for message in bad:
         click.echo(f"Error: {message}", err=True)
     if bad:
@@ -110,8 +121,10 @@ def read(
         raise click.exceptions.Exit(1)
 
 
-def _read_source(reader: Any, source: str, dpi: float, bad: list[str]) -> Iterator[tuple[Any, Any]]:
-    """Yield each page with its image; what can't be read is entered in `bad`."""
+def _read_source(
+    reader: Any, source: str, dpi: float, bad: list[str]
+) -> Iterator[tuple[Any, Any, list[str]]]:
+    """Yield pages with image and remarks; what can't be read is entered in `bad`."""
     from hwsk.documents._images import iterate_pages
 
     held: list[Any] = []
@@ -121,8 +134,8 @@ def _read_source(reader: Any, source: str, dpi: float, bad: list[str]) -> Iterat
             held.append(image)
             yield image
 
-    for page in reader._read(images()):
-        yield page, held.pop(0)
+    for page, said in reader._read_each(images()):
+        yield page, held.pop(0), said
 
 
 def _as_text(page: Any, layout: str, doubtful: float | None) -> str:

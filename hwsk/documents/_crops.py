@@ -30,6 +30,7 @@ HEIGHT_UNIT = 16.0  # pixels; heights are learnt as the logarithm of their multi
 _RIDGE = 1.0  # deviation of a baseline in the map, in its pixels
 _KEPT = 1e9  # pixels of pages that a fit keeps decoded
 _TURNED = 0.12  # share of crops that are turned, for the orientation alone
+UPRIGHT_LEANING = float(np.log((1 - _TURNED) / (_TURNED / 3)))  # logit of one against upside down
 _COLUMNS = 0.15  # share of crops that are made of two columns
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from hwsk.documents._elements import Box, Line, Points, Region, bounding_box
@@ -12,6 +13,8 @@ from hwsk.documents._order import order_lines
 from hwsk.documents._outlines import outline_lines
 from hwsk.documents._tracing import Maps, Trace, baseline_points
 from hwsk.preprocessing._paper import Ink
+
+_INK = 100  # from where on a pixel counts as ink
 
 
 class View(NamedTuple):
@@ -22,6 +25,23 @@ class View(NamedTuple):
     turned: int
     scale: float
     maps: Maps
+
+    @property
+    def quality(self) -> float:
+        """Mean confidence of the lines, times the share of the ink that lies in them."""
+        if not self.traces:
+            return 0.0
+        lengths = np.array([trace.right - trace.left for trace in self.traces])
+        confidences = [trace.confidence for trace in self.traces]
+        inside = np.zeros(self.ink.shape, np.uint8)
+        for trace in self.traces:
+            x = np.linspace(trace.left, trace.right, max(2, len(trace.columns) // 4))
+            top, bottom = trace.at(x) - trace.above, trace.at(x) + trace.below
+            outline = np.column_stack([np.r_[x, x[::-1]], np.r_[top, bottom[::-1]]])
+            cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], (1,))
+        is_ink = self.ink > _INK
+        covered = np.count_nonzero(is_ink & (inside > 0)) / max(1, np.count_nonzero(is_ink))
+        return float(np.average(confidences, weights=lengths) * covered)
 
     def to_page(self, points: Points, shape: tuple[int, ...]) -> Points:
         """Return points in pixels of the page as it was given, within it."""

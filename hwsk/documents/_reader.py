@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -34,6 +33,11 @@ from hwsk.recognition import predict_details
 from hwsk.recognition._details import as_returned
 
 _PARTS = ("segmenter", "recognizer")
+_FEW = 5  # characters: a line of fewer says nothing of whether a page is one of handwriting
+UNREADABLE = (
+    "most lines are in doubt, so that the text may be nonsense: not a page of handwriting, another "
+    "script, turned, or too faint or damaged?"
+)
 
 
 class PageReader(BaseEstimator):
@@ -185,24 +189,27 @@ class PageReader(BaseEstimator):
         Warns
         -----
         UserWarning
-            At the end, counted: of files that could not be read, which are left out; of pages
-            without a line; of what the recognizer remarks.
+            At the end, counted, with the names of the first ones: of files that could not be read,
+            which are left out; of pages without a line, or on which most lines are in doubt; of
+            what the recognizer remarks.
         """
         check_is_fitted(self)
         self._validate_params()
         yield from self._read(read_pages(source, dpi=dpi))
 
     def _read(self, images: Iterator[PageImage]) -> Iterator[Page]:
-        parts = self._parts()
-        remarks: Counter[str] = Counter()
-        count = 0
-        jobs = Parallel(self.n_jobs, return_as="generator")
-        for page, said in jobs(delayed(_read_page)(*parts, image) for image in images):
-            count += 1
-            remarks.update(said)
+        remarks = PageRemarks()
+        for page, said in self._read_each(images):
+            remarks.add(page.image_path, said)
             yield page
-        for remark, n in remarks.items():
-            warn_caller(f"{n} of {count} pages: {remark}")
+        for message in remarks.messages(3):
+            warn_caller(message)
+
+    def _read_each(self, images: Iterator[PageImage]) -> Iterator[tuple[Page, list[str]]]:
+        """Read pages one at a time, each with what is to be warned of."""
+        parts = self._parts()
+        jobs = Parallel(self.n_jobs, return_as="generator")
+        yield from jobs(delayed(_read_page)(*parts, image) for image in images)
 
     def predict(self, X: Any) -> NDArray[np.object_]:
         """Return the text of each page.
@@ -257,6 +264,26 @@ class PageReader(BaseEstimator):
         return 1 - character_error_rate(texts, list(read))
 
 
+class PageRemarks:
+    """Count what is to be warned of, and name the pages."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.names: dict[str, list[str]] = {}
+
+    def add(self, name: str, remarks: list[str]) -> None:
+        """Enter the remarks on one page."""
+        self.count += 1
+        for remark in remarks:
+            self.names.setdefault(remark, []).append(name)
+
+    def messages(self, most: int | None = None) -> Iterator[str]:
+        """Yield a message for each remark; it names `most` pages, or all."""
+        for remark, names in self.names.items():
+            named = "; ".join(names[:most]) + "; ..." * (len(names[:most]) < len(names))
+            yield f"{len(names)} of {self.count} pages: {remark} ({named})"
+
+
 def _is_fitted(part: Any) -> bool:
     try:
         check_is_fitted(part)
@@ -278,7 +305,17 @@ def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page,
         cuts = cut_lines(image.image, lines)
         for line, record in zip(lines, predict_details(recognizer, cuts), strict=True):
             _enter_text(line, record)
-    return page, sorted({_without_rows(str(warning.message)) for warning in caught})
+    remarks = {_without_rows(str(warning.message)) for warning in caught}
+    doubted = sum(_count_rows(str(warning.message)) for warning in caught)
+    if 2 * doubted > sum(len(line.text) >= _FEW for line in lines):
+        remarks.add(UNREADABLE)
+    return page, sorted(remarks)
+
+
+def _count_rows(message: str) -> int:
+    """Count the images that a warning is of."""
+    found = re.match(r"(\d+) of \d+ images ", message)
+    return int(found[1]) if found else 0
 
 
 def _without_rows(message: str) -> str:

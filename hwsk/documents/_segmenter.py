@@ -23,7 +23,15 @@ from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
-from hwsk.documents._crops import HEIGHT_UNIT, Ink, LineShape, PageCrops, PageInks, shape_line
+from hwsk.documents._crops import (
+    HEIGHT_UNIT,
+    UPRIGHT_LEANING,
+    Ink,
+    LineShape,
+    PageCrops,
+    PageInks,
+    shape_line,
+)
 from hwsk.documents._elements import Line, Region
 from hwsk.documents._layout import View
 from hwsk.documents._matching import line_f1
@@ -32,9 +40,14 @@ from hwsk.documents._tracing import Maps, trace_lines
 from hwsk.networks.segmentation import ABOVE, BASELINE, LineLoss, LineNetwork
 from hwsk.preprocessing._paper import MOST, find_orientation, page_scale, scale_ink
 
-_UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0])  # logits of the orientation before looking
 _UNLIKE = 1.8  # times as high as those of `fit`: such lines are segmented at another scale
 _FEW = 3  # lines from where on their median height is one of the page
+_POOR = 0.85  # quality of a view, below which coarser ones are tried
+_GAIN = 1.1  # times as good has a coarser view to be
+_COARSER = 0.5, 0.25, 0.125  # their scales
+_SMALLEST = 16  # pixels: a page is not made smaller than this
+_UPRIGHT = 1.0  # logit for a page whose lines are level, before looking
+_CERTAIN = 2.0  # logit of upright against upside down, from where on one look is enough
 
 
 @document_training
@@ -278,26 +291,62 @@ class LineSegmenter(NetworkEstimator):
         return maps, votes[0].float().cpu().numpy()
 
     def _look(self, image: NDArray[Any]) -> View:
-        """Map a page, upright and at the scale of the lines that `fit` has seen."""
-        ink, scale = self._prepare(image)
-        maps, votes = self._run(ink)
-        turned = 0
-        if self.orient:
-            turned = int((votes + find_orientation(ink) + _UPRIGHT).argmax())
-        if turned:
-            ink = np.ascontiguousarray(np.rot90(ink, -turned))
-            maps, _ = self._run(ink)
-        traces = trace_lines(maps, self.threshold) if ink.any() else []
-        if len(traces) >= _FEW:
-            found = float(np.median([trace.above + trace.below for trace in traces]))
+        """Map a page, upright and at the scale of the lines that `fit` has seen.
+
+        A page has the size of its paper, as a rule. Of a note or a part of a page the network sees
+        writing that is too large, of which it finds little: of coarser views, the best is taken.
+        """
+        view = self._view(image, 1.0)
+        if view.quality < _POOR and view.ink.any():
+            smallest = _SMALLEST / max(1, min(view.ink.shape))
+            for factor in _COARSER:
+                if factor >= smallest:
+                    coarser = self._view(image, factor)
+                    if coarser.quality > _GAIN * view.quality:
+                        view = coarser
+        if len(view.traces) >= _FEW:
+            found = float(np.median([trace.above + trace.below for trace in view.traces]))
             factor = self.line_height_ / found
             if not 1 / _UNLIKE < factor < _UNLIKE:
                 factor = float(np.clip(factor, 1 / MOST, MOST))
-                ink, scale = self._prepare(image, factor)
-                ink = np.ascontiguousarray(np.rot90(ink, -turned))
-                maps, _ = self._run(ink)
-                traces = trace_lines(maps, self.threshold)
+                factor *= view.scale / page_scale(image.shape, self.resolution)
+                view = self._view(image, factor, view.turned)
+        return view
+
+    def _view(self, image: NDArray[Any], factor: float, turned: int | None = None) -> View:
+        """Map a page at a scale; `turned` None finds out how it is turned."""
+        ink, scale = self._prepare(image, factor)
+        if turned is None and self.orient:
+            ink, maps, turned = self._orient(ink)
+        else:
+            turned = turned or 0
+            ink = np.ascontiguousarray(np.rot90(ink, -turned))
+            maps, _ = self._run(ink)
+        traces = trace_lines(maps, self.threshold) if ink.any() else []
         return View(ink, traces, turned, scale, maps)
+
+    def _orient(self, ink: Ink) -> tuple[Ink, Maps, int]:
+        """Turn a page upright; also its maps, and the quarters by which it was turned.
+
+        The network distinguishes level lines from upright ones. Of upside down pages it has seen
+        few, so that it leans to upright: only the difference between both ways is evidence.
+        """
+        maps, votes = self._run(ink)
+        profile = find_orientation(ink)
+        turned = 0
+        level, sideways = (max((votes + profile)[k], (votes + profile)[k + 2]) for k in (0, 1))
+        if sideways > level + _UPRIGHT:
+            turned = 1
+            ink = np.ascontiguousarray(np.rot90(ink, -1))
+            maps, votes = self._run(ink)
+            profile = np.roll(profile, -1)
+        leaning, of_profile = votes[0] - votes[2], profile[0] - profile[2]
+        if leaning - UPRIGHT_LEANING + of_profile < _CERTAIN:
+            other = np.ascontiguousarray(np.rot90(ink, 2))
+            other_maps, other_votes = self._run(other)
+            if (leaning - (other_votes[0] - other_votes[2])) / 2 + of_profile < 0:
+                return other, other_maps, turned + 2
+        return ink, maps, turned
 
     def segment(self, image: NDArray[Any]) -> list[Region]:
         """Find the lines of one page, in regions.

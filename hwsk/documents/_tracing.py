@@ -55,15 +55,22 @@ def trace_lines(maps: Maps, threshold: float) -> list[Trace]:
 
 def join_parts(parts: list[Trace], ends: NDArray[np.float32]) -> list[Trace]:
     """Join parts that follow each other, the nearest first; leave out what stays a speck."""
+    refused: set[tuple[int, int]] = set()  # pairs of objects, all of which `known` keeps alive
+    known = list(parts)
     joined = True
     while joined:
         joined = False
         for gap, i, j in sorted(_gaps(parts)):
+            pair = id(parts[i]), id(parts[j])
+            if pair in refused:
+                continue
             if _is_one_line(parts[i], parts[j], gap, ends):
                 parts[i] = _join(parts[i], parts[j])
+                known.append(parts[i])
                 del parts[j]
                 joined = True
                 break
+            refused.add(pair)
     return [
         part for part in parts if part.right - part.left >= _SHORTEST * (part.above + part.below)
     ]
@@ -103,14 +110,14 @@ def _find_ridges(maps: Maps, threshold: float) -> list[Trace]:
 
 def _gaps(parts: Sequence[Trace]) -> list[tuple[int, int, int]]:
     """Columns between parts that may follow each other, with the numbers of the two."""
-    found = []
-    for i, a in enumerate(parts):
-        for j, b in enumerate(parts):
-            gap = int(b.columns[0] - a.columns[-1])
-            reach = _GAP * max(a.above + a.below, b.above + b.below) / _STRIDE
-            if i != j and -1 <= gap <= reach and a.columns[0] < b.columns[0]:
-                found.append((gap, i, j))
-    return found
+    first = np.array([part.columns[0] for part in parts])
+    last = np.array([part.columns[-1] for part in parts])
+    height = np.array([part.above + part.below for part in parts])
+    gaps = first - last[:, np.newaxis]  # from part i to part j
+    reach = _GAP * np.maximum(height, height[:, np.newaxis]) / _STRIDE
+    later = first > first[:, np.newaxis]
+    before, after = np.nonzero(later & (gaps >= -1) & (gaps <= reach))
+    return list(zip(gaps[before, after].tolist(), before.tolist(), after.tolist(), strict=True))
 
 
 def _is_one_line(a: Trace, b: Trace, gap: int, ends: NDArray[np.float32]) -> bool:

@@ -47,6 +47,7 @@ _GAIN = 1.1  # times as good has a coarser view to be
 _COARSER = 0.5, 0.25, 0.125  # their scales
 _SMALLEST = 16  # pixels: a page is not made smaller than this
 _UPRIGHT = 1.0  # logit for a page whose lines are level, before looking
+_MOST = 3.0  # logit that profiles may give to level lines or to upright ones
 _CERTAIN = 2.0  # logit of upright against upside down, from where on one look is enough
 
 
@@ -334,17 +335,20 @@ class LineSegmenter(NetworkEstimator):
         maps, votes = self._run(ink)
         profile = find_orientation(ink)
         turned = 0
-        level, sideways = (max((votes + profile)[k], (votes + profile)[k + 2]) for k in (0, 1))
-        if sideways > level + _UPRIGHT:
+        (level, sideways), of_profile = (
+            (max(x[0], x[2]), max(x[1], x[3])) for x in (votes, profile)
+        )
+        # Profiles of few lines, or of a page that is much wider than high, are no sure sign.
+        if sideways - level + np.clip(of_profile[1] - of_profile[0], -_MOST, _MOST) > _UPRIGHT:
             turned = 1
             ink = np.ascontiguousarray(np.rot90(ink, -1))
             maps, votes = self._run(ink)
             profile = np.roll(profile, -1)
-        leaning, of_profile = votes[0] - votes[2], profile[0] - profile[2]
-        if leaning - UPRIGHT_LEANING + of_profile < _CERTAIN:
+        leaning, skew = votes[0] - votes[2], profile[0] - profile[2]
+        if leaning - UPRIGHT_LEANING + skew < _CERTAIN:
             other = np.ascontiguousarray(np.rot90(ink, 2))
             other_maps, other_votes = self._run(other)
-            if (leaning - (other_votes[0] - other_votes[2])) / 2 + of_profile < 0:
+            if (leaning - (other_votes[0] - other_votes[2])) / 2 + skew < 0:
                 return other, other_maps, turned + 2
         return ink, maps, turned
 

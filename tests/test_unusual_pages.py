@@ -1,0 +1,171 @@
+"""What people give a page reader besides pages of handwriting: errors and warnings name it."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from lines_of_pages import draw_page
+from PIL import Image, ImageDraw, ImageFont
+
+import hwsk
+from hwsk.cli import main
+from hwsk.documents import cut_lines
+from hwsk.metrics import character_error_rate
+
+TEXTS = [
+    "the old house stood",
+    "on a hill by the sea",
+    "and no one went there",
+    "in all those years",
+]
+PRINT = """\
+The quick brown fox jumps over the lazy
+dog while five boxing wizards watch from
+the gate, and nobody wrote any of this
+with a pen or a pencil in his hand."""
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return hwsk.load("english-pages")
+
+
+@pytest.fixture(scope="module")
+def letter():
+    return draw_page(TEXTS, size=(360, 640), height=44, pitch=76, seed=3)[0]
+
+
+def photograph(seed=0, size=(450, 600)):
+    """Draw a striped animal with two eyes before a blurred ground."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    y, x = np.mgrid[:height, :width].astype(np.float32) * 900 / height
+    ground = cv2.GaussianBlur(rng.normal(0, 1, size).astype(np.float32), (0, 0), 30)
+    hair = cv2.filter2D(
+        rng.normal(0, 1, size).astype(np.float32), -1, np.eye(15, dtype=np.float32)[::-1] / 15
+    )
+    fur = 150 + 22 * hair / hair.std() + 40 * np.sin(x / 38 + 2 * np.sin(y / 90))
+    body = ((x - 620) / 330) ** 2 + ((y - 560) / 280) ** 2 < 1
+    head = ((x - 520) / 190) ** 2 + ((y - 280) / 160) ** 2 < 1
+    image = np.where(body | head, fur, 130 + 40 * ground / ground.std() + 20 * x / 1200)
+    for eye in (450, 590):
+        image[((x - eye) / 34) ** 2 + ((y - 260) / 24) ** 2 < 1] = 215
+        image[((x - eye) / 8) ** 2 + ((y - 260) / 22) ** 2 < 1] = 10
+    return np.clip(image + rng.normal(0, 5, size), 0, 255).astype(np.uint8)
+
+
+def printed():
+    image = Image.new("L", (800, 300), 250)
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSerif.ttf")
+    font = ImageFont.truetype(str(path), 30)
+    ImageDraw.Draw(image).multiline_text((40, 40), PRINT, fill=20, font=font, spacing=20)
+    return np.asarray(image)
+
+
+def huge_png(width, height):
+    """Make a PNG file of which nobody should decode more than the header."""
+    chunks = b""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")):
+        body = kind + data
+        chunks += struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def test_a_photograph_is_not_read_in_silence(reader):
+    with pytest.warns(UserWarning) as said:
+        list(reader.read([photograph(), np.full((300, 400), 240, np.uint8)]))
+    messages = [str(each.message) for each in said]
+    assert any("1 of 2 pages: most lines are in doubt" in each for each in messages), messages
+    assert any("1 of 2 pages: no handwritten line" in each for each in messages), messages
+
+
+def test_print_is_read_as_text(reader):
+    (page,) = reader.read(printed())
+    assert character_error_rate([PRINT], [page.to_text()]) < 0.2
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_page_is_read_like_an_upright_one(reader, letter, quarters):
+    (upright,) = reader.read(letter)
+    (turned,) = reader.read(np.ascontiguousarray(np.rot90(letter, quarters)))
+    for page in (upright, turned):
+        assert character_error_rate(["\n".join(TEXTS)], [page.to_text()]) < 0.3
+    first = turned.lines[0].baseline  # in the direction of reading, which was turned as well
+    direction = (first[-1] - first[0]) / np.linalg.norm(first[-1] - first[0])
+    expected = {1: (0, -1), 2: (-1, 0), 3: (0, 1)}[quarters]
+    np.testing.assert_allclose(direction, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+@pytest.mark.parametrize("n", [1, 2])
+def test_parts_of_pages_have_large_writing(reader, n, seed):
+    size = (80 * n, 1100)
+    image, page = draw_page(TEXTS[:n], size=size, top=10, height=64, pitch=80, seed=seed)
+    assert len(reader.segmenter.predict([image])[0]) == n
+    assert reader.segmenter.score([image], [page]) == 1
+
+
+def test_a_page_of_200_x_300_pixels(reader):
+    image, _ = draw_page(["old house", "by the sea"], size=(300, 200), height=32, left=10)
+    assert len(reader.segmenter.predict([image])[0]) == 2
+    with pytest.warns(UserWarning, match=r"no handwritten line was found \(<array>\)"):
+        list(reader.read(np.full((300, 200), 255, np.uint8)))
+
+
+def test_a_page_that_is_too_large_is_refused_before_it_is_decoded(reader, tmp_path):
+    path = tmp_path / "huge.png"
+    path.write_bytes(huge_png(20_000, 30_000))
+    for read in (reader.predict, lambda paths: list(reader.read(paths))):
+        with pytest.raises(ValueError, match=r"huge\.png.*600000000 pixels"):
+            read([str(path)])
+
+
+def test_lines_outside_the_page_are_named():
+    from hwsk.documents import Line
+
+    with pytest.raises(ValueError, match=r"line 0 \('l7'\) lies outside the page of 200 x 100"):
+        cut_lines(np.zeros((100, 200), np.uint8), [Line(polygon=[300, 10, 400, 50], id="l7")])
+
+
+def test_the_command_names_each_and_fails(letter, tmp_path):
+    pdfium = pytest.importorskip("pypdfium2")
+    Image.fromarray(letter).save(tmp_path / "letter.png")
+    Image.fromarray(photograph()).save(tmp_path / "cat.png")
+    Image.fromarray(np.full((300, 400), 240, np.uint8)).save(tmp_path / "empty.png")
+    (tmp_path / "huge.png").write_bytes(huge_png(20_000, 30_000))
+    (tmp_path / "page.xml").write_text("<PcGts/>")
+    pdf = pdfium.PdfDocument.new()
+    for i in range(20):
+        pdf.new_page(*[72 if i != 6 else 14_000] * 2)
+    stream = io.BytesIO()
+    pdf.save(stream)
+    (tmp_path / "many.pdf").write_bytes(stream.getvalue())
+    names = ["letter.png", "cat.png", "empty.png", "huge.png", "page.xml", "many.pdf", "absent.png"]
+    paths = [str(tmp_path / name) for name in names]
+    out = tmp_path / "out"
+    result = CliRunner().invoke(main, ["read", *paths, "-o", str(out)])
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 5, result.stderr
+    for name in ("cat.png: most lines are in doubt", "huge.png", "page.xml is neither an image",
+                 "many.pdf, page 7: ", "absent.png"):  # fmt: skip
+        assert any(name in error for error in errors), (name, result.stderr)
+    blank = next(line for line in result.stderr.splitlines() if "no handwritten line" in line)
+    assert blank.startswith("Warning: 20 of 22 pages: ") and "empty.png" in blank
+    assert "many.pdf, page 20" in blank and "letter.png" not in result.stderr
+    assert len(list(out.iterdir())) == 22
+    assert character_error_rate(["\n".join(TEXTS)], [(out / "letter.txt").read_text()]) < 0.3
+
+
+def test_a_page_that_is_read_has_exit_code_0(letter, tmp_path):
+    Image.fromarray(letter[::-1, ::-1]).save(tmp_path / "letter.png")
+    result = CliRunner().invoke(main, ["read", str(tmp_path / "letter.png")])
+    assert result.exit_code == 0 and result.stderr == "", result.stderr
+    assert len(result.stdout.splitlines()) == len(TEXTS)

@@ -85,7 +85,7 @@ def print_seconds(path: str, repeats: int) -> None:
     stats = pstats.Stats(profile)
     cumulative = {name[2]: row[3] for name, row in stats.stats.items()}  # type: ignore[attr-defined]
     parts = (f"{label} {cumulative.get(name, 0.0):.2f} s" for label, name in _STEPS.items())
-    print(f"profile of that: {', '.join(parts)}", flush=True)
+    print(f"profile of processor time: {', '.join(parts)}", flush=True)
 
 
 @click.command(help=__doc__)

@@ -25,16 +25,29 @@ version = release = hwsk.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "myst_parser",
     "sphinx_design",
     "gallery_figure",
+    "mathml",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "sg_execution_times.rst"]
 default_role = "py:obj"
+
+# A build asks nothing of a network: the names of other projects that these pages link to stand in
+# docs/inventories, by hand (a name, its kind, its page).
+intersphinx_mapping = {
+    name: (address, f"inventories/{name}.inv")
+    for name, address in {
+        "joblib": "https://joblib.readthedocs.io/en/stable/",
+        "sklearn": "https://scikit-learn.org/stable/",
+        "skorch": "https://skorch.readthedocs.io/en/stable/",
+    }.items()
+}
 
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc says the types
@@ -72,6 +85,9 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["hwsk.css"]
 html_title = f"hwsk {version}"
 html_show_sourcelink = False
 html_theme_options = {

@@ -82,8 +82,10 @@ class WriterClassifier(
         Patches are scaled by this before the network sees them. It comes after `augment`: 0.5 suits
         lines at 300 dpi. What has been warped is less sharp, and a network that sees each pixel
         learns to tell that; shrinking leaves little of it.
-    n_patches : int, default=8
-        Patches drawn from each image an epoch.
+    n_patches : int or None, default=8
+        Patches drawn from each image an epoch. None takes the whole image instead, resized to
+        `patch_size` whatever its proportions: lines or pages of 224 x 224 pixels are what most
+        published notebooks give their networks.
     image_shape : tuple of (int, int), default=None
         Height and width of the images where X is a 2-D array, a row for each. None takes them as
         square if the number of columns is a square number, else each as one row of pixels.
@@ -155,7 +157,7 @@ class WriterClassifier(
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "patch_size": [whole(1, SIDE), tuple, list],
         "patch_scale": [Interval(Real, 0, None, closed="neither")],
-        "n_patches": [whole(1, COPIES)],
+        "n_patches": [whole(1, COPIES), None],
         "image_shape": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -172,7 +174,7 @@ class WriterClassifier(
         dropout: float = 0.3,
         patch_size: int | tuple[int, int] = (64, 128),
         patch_scale: float = 1.0,
-        n_patches: int = 8,
+        n_patches: int | None = 8,
         image_shape: tuple[int, int] | None = None,
         class_weight: dict[Any, float] | str | None = None,
         label_smoothing: float = 0.1,
@@ -532,12 +534,14 @@ class WriterClassifier(
         -------
         patches : DataFrame
             A row for each patch: `top`, `left`, `height`, `width` and `ink` (pixels), and a column
-            for each writer, named as in `classes_`, with the log-probability.
+            for each writer, named as in `classes_`, with the log-probability. With
+            `n_patches=None`, the whole image is the only row.
         """
         check_is_fitted(self)
         (result,) = self._walk([image])
         _, windows, logits, _ = result
-        size = self._size().cut
+        whole = self.n_patches is None
+        size = check_images([image], self)[0].shape if whole else self._size().cut
         places = [(w.top, w.left, *size, w.ink) for w in windows]
         table = pd.DataFrame(places, columns=["top", "left", "height", "width", "ink"])
         log_proba = logits.reshape(len(windows), len(self.classes_)).log_softmax(dim=1).numpy()

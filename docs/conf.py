@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 
 import hwsk
@@ -35,7 +38,7 @@ extensions = [
     "mathml",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "sg_execution_times.rst"]
+exclude_patterns = ["_build"]
 default_role = "py:obj"
 
 # A build asks nothing of a network: the names of other projects that these pages link to stand in
@@ -79,6 +82,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,  # those tables take scripts from a network
     "parallel": 2,
     "remove_config_comments": True,
     "capture_repr": ("_repr_html_",),
@@ -102,5 +106,23 @@ def skip_inherited(app, what, name, obj, skip, options):
     return True if str(getattr(obj, "__module__", "")).startswith("sklearn.") else None
 
 
+def find_source(app, name):
+    """Return source and places of classes and functions; Sphinx's parser fails at `{**a}`."""
+    source = getsource(import_module(name))
+    places = {}
+
+    def visit(nodes, prefix):
+        for node in nodes:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                kind = "class" if isinstance(node, ast.ClassDef) else "def"
+                places[prefix + node.name] = (kind, node.lineno, node.end_lineno)
+                if kind == "class":
+                    visit(node.body, f"{prefix}{node.name}.")
+
+    visit(ast.parse(source).body, "")
+    return source, places
+
+
 def setup(app):
     app.connect("autodoc-skip-member", skip_inherited)
+    app.connect("viewcode-find-source", find_source)

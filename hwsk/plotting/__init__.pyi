@@ -3,6 +3,8 @@ from ._comparison import ComparisonDisplay as ComparisonDisplay
 from ._confused_pairs import ConfusedPairsDisplay as ConfusedPairsDisplay
 from ._confusion import ConfusionDisplay as ConfusionDisplay
 from ._history import TrainingHistoryDisplay as TrainingHistoryDisplay
+from ._likelihood_ratios import ECEDisplay as ECEDisplay
+from ._likelihood_ratios import TippettDisplay as TippettDisplay
 from ._mixture import MixtureDisplay as MixtureDisplay
 from ._page import PageDisplay as PageDisplay
 from ._pairs import PairDisplay as PairDisplay

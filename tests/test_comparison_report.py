@@ -112,6 +112,10 @@ def test_what_is_wrong_is_named(comparer, comparison, tmp_path):
     path = str(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"image 0 of a .*a\.png.* and image 1 of b .*identical"):
         comparer.compare(path, [str(tmp_path / "b <i>.png"), path])
-    image = np.full((12, 12), 7, np.uint8)
+    image = np.full((12, 12), 7, np.uint8) - np.eye(12, dtype=np.uint8) * 7
     with pytest.raises(ValueError, match="image 0 of a and image 0 of b are identical: a copy"):
         comparer.compare(image, image.copy())
+    with pytest.raises(ValueError, match="image 1 of b has no ink: there is nothing to see"):
+        comparer.compare(
+            path, [path.replace("a.png", "b <i>.png"), np.full((12, 12), 255, np.uint8)]
+        )

@@ -101,7 +101,8 @@ def test_tippett_curves_are_shares_of_larger_ratios(pairs):
             assert share == pytest.approx(np.mean(side > at))
     assert display.ax_.get_title() == f"Cllr {log_likelihood_ratio_cost(y, scores):.3f}"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["made, one hand", "made, two hands"]
+    assert [label.split(":")[0] for label in labels] == ["made, one hand", "made, two hands"]
+    assert labels[1].endswith(f": {np.mean(scores[y == 0] > 0):.1%} mislead")
 
 
 def test_infinite_ratios_are_drawn_at_the_edge():

@@ -71,9 +71,9 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # %%
 # Fine-tune
 # ---------
-# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. The new weights end part
-# of the way from the former ones, ``alpha``: nearer to them, less is forgotten. The reader given
-# stays as it is.
+# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. The weights end part of
+# the way from the former ones, ``alpha``: nearer to them, less is forgotten. The reader given stays
+# as it is.
 from hwsk.recognition import fine_tune
 
 tuned = fine_tune(reader, X_train, y_train, alpha=0.6, max_epochs=4, random_state=0)

@@ -173,14 +173,18 @@ class TippettDisplay:
         reach = max([_LEAST_REACH, *np.abs(finite).tolist()])
         if any(np.isinf(side).any() for side in sides):
             reach = max(reach, _MOST_REACH)
+        self.misleading_ = (float(np.mean(sides[0] < 0)), float(np.mean(sides[1] > 0)))
         self.lines_ = []
-        for side, color, hands in zip(sides, (_ONE, _TWO), ("one hand", "two hands"), strict=True):
+        of_hands = zip(
+            sides, (_ONE, _TWO), ("one hand", "two hands"), self.misleading_, strict=True
+        )
+        for side, color, hands, wrong in of_hands:
             x = np.concatenate([[-1.05 * reach], side.clip(-1.05 * reach, 1.05 * reach)])
             above = np.linspace(1, 0, len(x))  # share of the pairs whose ratio is larger
             label = hands if self.name is None else f"{self.name}, {hands}"
+            label = f"{label}: {wrong:.1%} mislead"
             options = {"color": color, "label": label, **kwargs}
             self.lines_ += ax.step([*x, 1.05 * reach], [*above, 0], where="post", **options)
-        self.misleading_ = (float(np.mean(sides[0] < 0)), float(np.mean(sides[1] > 0)))
         ax.axvline(0, color="0.7", linewidth=1, zorder=0)
         ax.set(
             xlabel="decimal logarithm of the likelihood ratio",

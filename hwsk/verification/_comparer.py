@@ -24,8 +24,10 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._data.decoding import is_path
-from hwsk._data.images import looks_like_table, object_array
+from hwsk._data.images import check_images, looks_like_table, object_array
+from hwsk._data.levels import is_blank
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
+from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
 from hwsk._files import read_file
 from hwsk._limits import COPIES, whole
@@ -505,12 +507,19 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         -------
         comparison : HandComparison
             The likelihood ratio, distances and features; printed, they are a few lines of text, and
-            in a notebook tables.
+            in a notebook tables. `to_html` and `to_pdf` write a report.
+
+        Raises
+        ------
+        ValueError
+            If an image has no ink, or is on both sides: a copy is not a comparison.
         """
         check_is_fitted(self)
         sides = _samples(a, self._of_table), _samples(b, self._of_table)
         if not self._of_table:
             _refuse_copies(*sides)
+            if shared_steps(self.representation_)[0] is None:  # else they are no images yet
+                _refuse_blank(*sides)
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         one_hand, two_hands = self.typical_distances_[size].T
@@ -587,6 +596,14 @@ def _refuse_copies(first: Sequence[Any], second: Sequence[Any]) -> None:
                 f"image {copy} of a{names[0]} and image {i} of b{names[1]} are identical: a copy, "
                 "not a comparison"
             )
+
+
+def _refuse_blank(*sides: Sequence[Any]) -> None:
+    for name, samples in zip("ab", sides, strict=True):
+        for i, image in walk(check_images(samples)) if len(samples) else ():
+            if is_blank(image):
+                where = f" ({samples[i]})" if is_path(samples[i]) else ""
+                raise ValueError(f"image {i} of {name}{where} has no ink: there is nothing to see")
 
 
 def _identity(sample: Any) -> bytes:

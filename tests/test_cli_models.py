@@ -92,7 +92,7 @@ def test_verify():
 def test_compare():
     rng = np.random.default_rng(0)
     writers = np.repeat(np.arange(30), 4)
-    images = (rng.normal(120, 5, (120, 12, 12)) + 3 * writers[:, None, None]).astype(np.uint8)
+    images = (rng.normal(120, 20, (120, 12, 12)) + writers[:, None, None]).astype(np.uint8)
     vae = hwsk.VariationalAutoencoder(2, channels=(4, 4, 4, 4), max_epochs=1, random_state=0)
     comparer = hwsk.HandComparer(vae, n_images=2, random_state=0).fit(images, writers)
     hwsk.save(comparer, "comparer.hwsk")

@@ -84,10 +84,10 @@ def test_rehearsal_is_learnt_along(reader, words):
 
 def test_a_language_model_of_other_letters_is_named(reader, words):
     model = NgramLanguageModel(order=2).fit(["on no one ten net tone"])
-    told = copy.deepcopy(reader)
-    told[-1].set_params(decoder=CTCDecoder(language_model=model))
+    guided = copy.deepcopy(reader)
+    guided[-1].set_params(decoder=CTCDecoder(language_model=model))
     with pytest.warns(UserWarning, match="language model does not know, such as 'x'"):
-        fine_tune(told, words.images[:8], ["xon", *words.text[1:8]], max_epochs=1, random_state=0)
+        fine_tune(guided, words.images[:8], ["xon", *words.text[1:8]], max_epochs=1, random_state=0)
 
 
 def test_parameters_are_those_of_before(reader, words):

@@ -236,25 +236,10 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
                 f"all n_samples={len(writers)} are by one writer, {names.tolist()[0]!r}: pairs "
                 "need two at least"
             )
-        size = self._size()
         with restored_on_failure(self):
             self._scan(images, further)
             targets = list(zip(writers.tolist(), range(len(writers)), strict=True))
-
-            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
-                return _PairDataset(
-                    images[rows],
-                    [targets[row] for row in rows],
-                    self.levels_,
-                    size,
-                    self.n_patches,
-                    self.augment if training else None,
-                    seed,
-                    images.is_table,
-                )
-
-            make_module = self._module_to_train_further if further else self._make_new_module
-            self._train(make_dataset, len(writers), groups, make_module)
+            self._train_on_patches(images, targets, groups, further=further, kind=_PairDataset)
         return self
 
     def _make_module(self) -> PatchNetwork:

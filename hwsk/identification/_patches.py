@@ -20,7 +20,7 @@ from hwsk._data.levels import Levels, find_ink, to_ink
 from hwsk._data.scan import run_here, scan_images, walk
 from hwsk._limits import check_sides
 from hwsk._training.batches import Augmentation, RasterDataset
-from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.estimator import NetworkEstimator, Split
 from hwsk._training.prediction import Ink, Unlike, measure_ink
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
@@ -88,6 +88,35 @@ class PatchEstimator(NetworkEstimator):
                 f"{len(blank)} of {len(scan)} images have no ink, rows {some_rows(blank)}: nobody "
                 "wrote them; leave them out"
             )
+
+    def _train_on_patches(
+        self,
+        images: LazyImages,
+        targets: Sequence[Any],
+        groups: Any,
+        *,
+        further: bool,
+        max_epochs: int | None = None,
+        split: Split | None = None,
+        kind: type[PatchDataset] | None = None,
+    ) -> None:
+        """Train on patches drawn from the images, each with the target of its image."""
+        size = self._size()
+
+        def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
+            return (kind or PatchDataset)(
+                images[rows],
+                [targets[row] for row in rows],
+                self.levels_,
+                size,
+                self.n_patches,
+                self.augment if training else None,
+                seed,
+                images.is_table,
+            )
+
+        make_module = self._module_to_train_further if further else self._make_new_module
+        self._train(make_dataset, len(targets), groups, make_module, max_epochs, split)
 
     def _make_network(self, n_outputs: int) -> PatchNetwork:
         make: Any = BACKBONES.get(self.backbone, self.backbone)

@@ -28,7 +28,7 @@ from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
-from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
+from hwsk.identification._patches import BACKBONES, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
 
 
@@ -313,7 +313,6 @@ class WriterClassifier(
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         check_consistent_length(images, y, groups, pages)
-        size = self._size()
         with restored_on_failure(self):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
@@ -322,22 +321,14 @@ class WriterClassifier(
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
             seen = np.unique(_names([] if pages is None else pages))
             self.pages_ = np.union1d(self.pages_, seen) if further else seen
-
-            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
-                return PatchDataset(
-                    images[rows],
-                    [targets[row] for row in rows],
-                    self.levels_,
-                    size,
-                    self.n_patches,
-                    self.augment if training else None,
-                    seed,
-                    images.is_table,
-                )
-
-            make_module = self._module_to_train_further if further else self._make_new_module
-            split = partial(self._split_pages, encoded)
-            self._train(make_dataset, len(y), groups, make_module, max_epochs, split)
+            self._train_on_patches(
+                images,
+                targets,
+                groups,
+                further=further,
+                max_epochs=max_epochs,
+                split=partial(self._split_pages, encoded),
+            )
         return self
 
     def _split_pages(

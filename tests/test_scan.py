@@ -275,7 +275,8 @@ def test_lines_that_are_cut_or_changed_are_said(change, said):
 def test_whole_lines_are_not_called_cut_or_changed(change):
     lines = make_handwriting(12, level="line", n_writers=12, random_state=1).images
     words = make_handwriting(12, n_writers=12, random_state=1).images
-    marks = make_handwriting(6, texts=["-", "M", "I", "...", "MINIMUM", "nun"]).images
+    texts = ["-", "M", "I", "...", "MINIMUM", "nun"]
+    marks = make_handwriting(6, texts=texts, random_state=0).images
     for image in [*lines, *words, *marks]:
         assert remark_line(change(image)) is None
 

@@ -189,7 +189,7 @@ def _remark_width(ink: NDArray[np.bool_]) -> str | None:
     ratio = np.count_nonzero(ink[1:] & ~ink[:-1]) / np.count_nonzero(starts)
     if ratio >= _WIDE:
         change = "stretched"
-    elif ratio <= _NARROW and strokes >= _MANY_STROKES:  # as narrow as those of an M or of "nun"
+    elif ratio <= _NARROW and strokes >= 2 * _MANY_STROKES:  # words as "MINIMUM" have less
         change = "squeezed"
     else:
         return None

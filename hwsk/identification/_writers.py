@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._data.images import check_images, some_rows
+from hwsk._data.decoding import is_path
+from hwsk._data.images import LazyImages, check_images, some_rows
 from hwsk._limits import COPIES, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
@@ -30,6 +33,8 @@ from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.identification._patches import BACKBONES, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
+
+_NAME_OF_IAM = re.compile(r"([a-z]\d\d-\d{3}[a-z]?)(-s\d\d)?(-\d\d){0,2}\.\w+$")
 
 
 class LeakageWarning(UserWarning):
@@ -101,7 +106,8 @@ class WriterClassifier(
     classes_ : ndarray of shape (n_classes,)
         The writers, sorted.
     pages_ : ndarray of str
-        The pages that `fit` has seen, where it was given `pages`.
+        The pages that `fit` has seen: those of `pages`, or what file names of IAM say, in its own
+        layout and Kaggle's (``a01-000u-00.png``, ``a01-000u-s00-01.png``).
     levels_ : tuple of (float, float)
         Values of paper and full ink in images of floats.
     history_ : list of dict
@@ -319,7 +325,7 @@ class WriterClassifier(
             weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
             self._scan(images, further)
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
-            seen = np.unique(_names([] if pages is None else pages))
+            seen = np.unique(_known(_pages_by_name(images) if pages is None else _names(pages)))
             self.pages_ = np.union1d(self.pages_, seen) if further else seen
             self._train_on_patches(
                 images,
@@ -380,7 +386,7 @@ class WriterClassifier(
         UserWarning
             If images have no ink.
         LeakageWarning
-            If `pages` are given, and `fit` has seen some of them.
+            If `fit` has seen some of the pages, by `pages` or by file names of IAM.
         """
         check_is_fitted(self)
         return self._judge(X, pages)
@@ -388,7 +394,9 @@ class WriterClassifier(
     def _judge(self, X: Any, pages: Any) -> NDArray[np.float64]:
         images = check_images(X, self)
         check_consistent_length(images, pages)
-        if pages is not None:
+        if pages is None:
+            self._warn_of_leakage(_pages_by_name(images))
+        else:
             pages = _names(pages)
             self._warn_of_leakage(pages)
         sums = np.zeros((len(images), len(self.classes_)))
@@ -411,7 +419,7 @@ class WriterClassifier(
         return means.log_softmax(dim=1).numpy()
 
     def _warn_of_leakage(self, pages: NDArray[np.str_]) -> None:
-        seen = np.isin(pages, self.pages_)
+        seen = np.isin(pages, _known(self.pages_))
         if seen.any():
             warn_caller(
                 f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
@@ -537,6 +545,20 @@ class WriterClassifier(
         table = pd.DataFrame(places, columns=["top", "left", "height", "width", "ink"])
         log_proba = logits.reshape(len(windows), len(self.classes_)).log_softmax(dim=1).numpy()
         return pd.concat([table, pd.DataFrame(log_proba, columns=self.classes_)], axis=1)
+
+
+def _pages_by_name(images: LazyImages) -> NDArray[np.str_]:
+    """The page of each image by its file name, as IAM and its subset on Kaggle name images.
+
+    It is empty for other images: what the parts of other names mean is not known.
+    """
+    sources = [source if is_path(source) else "" for source in images.sources]
+    found = [_NAME_OF_IAM.match(Path(source).name) for source in sources]
+    return np.array([match[1] if match else "" for match in found], dtype=str)
+
+
+def _known(pages: NDArray[np.str_]) -> NDArray[np.str_]:
+    return pages[pages != ""]
 
 
 def _names(pages: Any) -> NDArray[np.str_]:

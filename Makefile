@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+OLDEST ?= .venv-oldest
 READY := $(VENV)/.hwsk-ready
 SOURCES := hwsk tests examples docs benchmarks
 # Torch is pinned by constraints.txt: where pip can see a CPU build of that version, it takes it.
@@ -18,7 +19,8 @@ OLD_PROCESSOR := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_C
   OMP_NUM_THREADS=2
 SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -b html
 
-.PHONY: help demo test test-slow test-arithmetic lint docs docs-text bench clean
+.PHONY: help demo test test-slow test-oldest test-arithmetic lint docs docs-check docs-text bench \
+  clean
 
 help:
 	@echo "make demo             generate handwriting, train a small recognizer, recognize lines"
@@ -27,6 +29,8 @@ help:
 	@echo "make test-arithmetic  the numerical tests as an old processor computes, with two threads"
 	@echo "make lint             the first three parts of make test alone"
 	@echo "make docs             the documentation with its gallery, in docs/_build/html"
+	@echo "make docs-check       open the built documentation in Chromium: nothing cut, no dead link"
+	@echo "make test-oldest      the tests with the oldest versions that setup.cfg allows"
 	@echo "make bench            the training loop against a hand-written one"
 	@echo "make clean            remove what these made"
 	@echo "How long they take: README.md"
@@ -57,6 +61,11 @@ docs: $(READY)
 	@$(SPHINX) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+docs-check: docs
+	@echo "== Documentation in a browser, at 1,400 and 400 pixels"
+	@$(PIP_INSTALL) -e '.[browser]'
+	@$(BIN)/python docs/check_rendering.py docs/_build/html
+
 docs-text: $(READY)
 	@echo "== Documentation, the gallery's examples not run"
 	@$(SPHINX) -t text docs docs/_build/text
@@ -69,6 +78,17 @@ test-slow: $(READY)
 	@echo "== Tests that take 20 seconds or more each"
 	@$(BIN)/python -m pytest -q -m slow -n auto --dist worksteal tests
 
+test-oldest: $(OLDEST)/.hwsk-ready
+	@echo "== Tests with the oldest versions that setup.cfg allows"
+	@$(OLDEST)/bin/python -m pytest -q -m "not slow" -n auto --dist worksteal tests
+
+$(OLDEST)/.hwsk-ready: setup.cfg constraints-oldest.txt
+	@echo "== Making the virtual environment $(OLDEST)"
+	@$(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install -qq --disable-pip-version-check \
+	  -c constraints-oldest.txt -e '.[test]'
+	@touch $@
+
 test-arithmetic: $(READY)
 	@echo "== Numerical tests without vector units, with two threads"
 	@$(OLD_PROCESSOR) $(BIN)/python -m pytest -q -m arithmetic tests
@@ -77,7 +97,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.speed.overhead
 
 clean:
-	rm -rf .venv build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	rm -rf .venv .venv-oldest build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 	  .import_linter_cache docs/_build docs/auto_examples docs/generated docs/models docs/api.rst \
 	  docs/parameters.rst \
 	  docs/sg_execution_times.rst hwsk_demo

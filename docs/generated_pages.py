@@ -93,7 +93,7 @@ def printed(results: Path) -> str:
         parts.append(_heading(job.capitalize(), "-"))
         for run in of_job:
             table = f"   .. csv-table::\n      :file: ../../benchmarks/results/{run['name']}.csv\n"
-            said = f"   .. code-block:: text\n\n      {run['run']}\n\n" if run["run"] else ""
+            said = f"   ``{run['run']}``\n\n" if run["run"] else ""
             parts.append(
                 f".. dropdown:: ``{run['command']}``\n\n{said}{table}      :header-rows: 1\n"
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import secrets
 import shutil
@@ -16,22 +18,36 @@ from typing import BinaryIO
 def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a regular file to read: a device may have no end, a pipe no beginning.
 
+    A file of 0 bytes is empty, whatever the kernel would show in it (`/proc/self/mem`) or wait for
+    (`/proc/kmsg`).
+
     Raises
     ------
     OSError
         If it is not there, or can't be read; the error names it.
     ValueError
-        If it is a folder, a device, a pipe or a socket.
+        If it is a folder, a device, a pipe or a socket, or what no file can be called.
     """
     name = os.fspath(path)
     with naming(name):
-        mode = os.stat(name).st_mode
-        if stat.S_ISDIR(mode):
+        try:
+            status = os.stat(name)
+        except ValueError as error:  # a null character
+            raise _no_path(name, error) from None
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise _no_path(name, error.strerror) from None
+        if stat.S_ISDIR(status.st_mode):
             raise ValueError(f"{name} is a folder, not a file")
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{name} is not a regular file, but a device, a pipe or a socket")
-        with open(name, "rb") as file:
+        with open(name, "rb") if status.st_size else io.BytesIO() as file:
             yield file
+
+
+def _no_path(name: str, reason: object) -> ValueError:
+    return ValueError(f"{name!r:.60} is not a file path: {reason}")
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:

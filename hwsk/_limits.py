@@ -17,6 +17,8 @@ SIDE = 10_000
 UNITS = 65_536
 """Units, filters, clusters or dimensions of one layer."""
 LAYERS = 100
+NGRAM = 32
+"""Characters or words of an n-gram that is counted."""
 COPIES = 1_000
 """Changed copies of an image, or images of a sample."""
 BATCH = 1_000_000

@@ -1,5 +1,6 @@
 """Commands over pretrained models: models, verify, compare, identify, preprocess."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_verify():
 def test_compare():
     rng = np.random.default_rng(0)
     writers = np.repeat(np.arange(30), 4)
-    images = (rng.normal(120, 5, (120, 12, 12)) + 3 * writers[:, None, None]).astype(np.uint8)
+    images = (rng.normal(120, 20, (120, 12, 12)) + writers[:, None, None]).astype(np.uint8)
     vae = hwsk.VariationalAutoencoder(2, channels=(4, 4, 4, 4), max_epochs=1, random_state=0)
     comparer = hwsk.HandComparer(vae, n_images=2, random_state=0).fit(images, writers)
     hwsk.save(comparer, "comparer.hwsk")
@@ -104,6 +105,17 @@ def test_compare():
     assert record["probability"] == pytest.approx(expected.probability, rel=1e-5)
     assert record["distances"][0].keys() >= {"part", "distance", "one_hand", "two_hands"}
     assert run("compare", "0.png", "b", "-m", "comparer.hwsk").stdout == f"{expected}\n"
+    result = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.html")
+    report = Path("report.html").read_text(encoding="utf-8")
+    assert result.exit_code == 0 and result.stderr == "report: report.html\n"
+    digest = hashlib.sha256(Path("comparer.hwsk").read_bytes()).hexdigest()
+    assert f"<td>{digest}</td>" in report and "0.png" in report and report.count("<img") == 3
+    again = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.html")
+    assert again.exit_code == 2 and "report.html is there already; --force" in again.stderr
+    other = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.txt")
+    assert other.exit_code == 2 and "ends neither in .html nor in .pdf" in other.stderr
+    same = run("compare", "0.png", "0.png", "-m", "comparer.hwsk")
+    assert same.exit_code == 1 and "are identical: a copy, not a comparison" in same.stderr
     Path("c").mkdir()
     result = run("compare", "0.png", "c", "-m", "comparer.hwsk")
     assert result.exit_code == 1 and "the folder c holds no image" in result.stderr

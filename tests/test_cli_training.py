@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import hwsk
@@ -128,9 +129,25 @@ def test_start_goes_on_from_a_model():
                  "--config", "more.toml", "--test", "test.csv")  # fmt: skip
     assert result.exit_code == 0 and "On 12 samples" in result.stdout
     first, second = (hwsk.load(name)[-1] for name in ("first.hwsk", "second.hwsk"))
+    assert "few, so fine-tuned by hwsk.recognition.fine_tune" in result.stderr
     assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text(encoding="utf-8")
     for a, b in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-6)
+
+
+def test_alpha_says_how_far_a_reader_is_fine_tuned():
+    table = put_table()
+    assert run("train", "lines", table, "-o", "first.hwsk", *small("lines")).exit_code == 0
+    start = ("train", "lines", table, "--start", "first.hwsk", "--set", "max_epochs=1")
+    assert run(*start, "-o", "kept.hwsk", "--set", "alpha=0").exit_code == 0
+    assert run(*start, "-o", "tuned.hwsk", "--set", "alpha=1").exit_code == 0
+    first, kept, tuned = (
+        list(hwsk.load(f"{name}.hwsk")[-1].net_.module_.parameters())
+        for name in ("first", "kept", "tuned")
+    )
+    assert all(map(torch.equal, first, kept)) and not all(map(torch.equal, first, tuned))
+    result = run("train", "lines", table, "-o", "new.hwsk", "--set", "alpha=1")
+    assert result.exit_code == 2 and "CTCRecognizer has no parameter 'alpha'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,24 @@ def test_ink_that_is_not_understood_is_named(load_ink, body, message):
         (SVG.format("<g>" * 30_000 + "</g>" * 30_000), ".svg", {"max_points": 10**6}, "own.svg"),
         (SVG.format('<path stroke="red" d="M0 0L1 1"/>' * 4), ".svg", {}, "more than 40 points"),
         (
+            SVG.format('<path stroke="red" d="M0 0' + "l1 1z" * 10_000 + '"/>'),
+            ".svg",
+            {"max_points": 200_000},
+            "<path> draws more than 200000 points",
+        ),
+        (
+            SVG.format(
+                '<g transform="'
+                + "scale(1)" * 3000
+                + '">'
+                + '<path stroke="red" d="M0 0L1 1"/>' * 3000
+                + "</g>"
+            ),
+            ".svg",
+            {"max_points": 200_000},
+            "<g> draws more than 200000 points",
+        ),
+        (
             INK.format("<traceGroup>" * 300 + "<trace>0 0, 1 5</trace>" + "</traceGroup>" * 300),
             ".inkml",
             {},
@@ -370,6 +388,52 @@ def test_many_traces_are_read_in_seconds(load):
     start = time.process_time()
     strokes = load(INK.format("<trace>1 2, 3 4</trace>" * 10_000), ".inkml", spacing=None)
     assert len(strokes) == 20_000
+    assert time.process_time() - start < 8
+
+
+_FORMAT = '<traceFormat><channel name="X"/><channel name="Y"/></traceFormat>'
+_SHARED = {  # a part that thousands of contexts refer to, and how they do
+    "source": (f'<inkSource xml:id="s">{{}}{_FORMAT}</inkSource>', 'inkSourceRef="#s"', ""),
+    "resolution": (f'<inkSource xml:id="s">{_FORMAT}{{}}</inkSource>', 'inkSourceRef="#s"', ""),
+    "context": ('<context xml:id="s">{}</context>', 'contextRef="#s"', ""),
+    "mapping": (
+        '<mapping xml:id="s" type="affine"><affine>1 0 0 0 1 0</affine>{}</mapping>',
+        "",
+        '<canvasTransform><mapping mappingRef="#s"/></canvasTransform>',
+    ),
+    "canvas": (
+        f'<mapping xml:id="m" type="affine"><affine>1 0 0 0 1 0</affine></mapping>'
+        f'<canvas xml:id="s">{{}}{_FORMAT}</canvas>',
+        'canvasRef="#s"',
+        '<canvasTransform><mapping mappingRef="#m"/></canvasTransform>',
+    ),
+    "nothing": ("{}", "", ""),
+}
+
+
+@pytest.mark.parametrize("shared", _SHARED)
+def test_many_contexts_that_share_a_part_are_read_in_seconds(shared, load):
+    """Each context walked what it refers to: with the size of the file went the square of time."""
+    (part, refers, inside), n = _SHARED[shared], 8000
+    contexts = "".join(
+        f'<context xml:id="c{i}" {refers}>{inside}</context>'
+        f'<trace contextRef="#c{i}">{i} 2, 3 4</trace>'
+        for i in range(n)
+    )
+    defined = f"<definitions>{part.format('<more/>' * n)}</definitions>"
+    start = time.process_time()
+    strokes = load(INK.format(defined + contexts), ".inkml", spacing=None)
+    assert len(strokes) == 2 * n
+    assert time.process_time() - start < 12
+
+
+def test_many_continuations_are_read_in_seconds(load):
+    """Each part was put behind a copy of all before it."""
+    traces = "".join(f'<trace continuation="middle">{i} 4</trace>' for i in range(60_000))
+    start = time.process_time()
+    strokes = load(INK.format(f'<trace continuation="begin">1 2</trace>{traces}'), ".inkml",
+                   spacing=None)  # fmt: skip
+    assert len(strokes) == 60_001 and strokes[:, 2].sum() == 1
     assert time.process_time() - start < 8
 
 

@@ -212,7 +212,17 @@ def test_errors_of_opened_pillow_images_name_the_row(error, said):
         check_images([np.zeros((9, 9)), Opened()])[1]
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux alone has it")
-def test_files_that_the_system_cannot_read_are_named():
-    with pytest.raises(OSError, match=r"/proc/self/mem"):
-        read_image("/proc/self/mem")
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/dev/zero", "/dev/zero is not a regular file, but a device"),
+        ("/proc/self/mem", "/proc/self/mem is empty"),
+        ("/tmp", "/tmp is a folder, not a file"),
+        ("a\0b", r"'a\\x00b' is not a file path: embedded null"),
+    ],
+)
+def test_what_is_no_file_of_an_image_is_said(path, said):
+    if path.startswith("/") and not os.path.exists(path):
+        pytest.skip(f"there is no {path}")
+    with pytest.raises(ValueError, match=f"^{said}"):
+        read_image(path)

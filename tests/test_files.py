@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import numpy as np
@@ -88,10 +89,25 @@ def test_only_regular_files_are_read(path, trouble):
         _files.read_file(path)
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux alone has it")
-def test_a_file_that_cannot_be_read_is_named():
-    with pytest.raises(OSError, match=r"Input/output error.*/proc/self/mem"):
-        _files.read_file("/proc/self/mem")
+@pytest.mark.parametrize("path", ["/proc/self/mem", "/proc/kmsg", "/proc/self/maps"])
+def test_files_without_a_size_are_empty(path):
+    if not os.path.exists(path):
+        pytest.skip("Linux alone has it")
+    assert _files.read_file(path) == b""
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"content")
+    with pytest.raises(OSError, match=r"Input/output error.*a\.png"), _files.open_file(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300_000])
+def test_what_no_file_is_called_is_cut_in_messages(name):
+    with pytest.raises(ValueError, match="is not a file path: ") as raised:
+        _files.read_file(name)
+    assert len(str(raised.value)) < 200
 
 
 def test_the_command_line_names_a_full_disk(tmp_path):

@@ -524,19 +524,39 @@ def test_leakage_by_pages_with_metadata_routing(lines):
             cross_val_score(model, X, y, params={"pages": pages}, cv=KFold(2))
 
 
-def test_without_pages_nothing_is_known_of_leakage(lines, tmp_path):
-    names = ["a01-000u-00.png", "a01-000u-s00-01.png"]  # of IAM, official and of Kaggle
-    paths = [str(tmp_path / name) for name in names]
-    for path, image in zip(paths, lines.images, strict=False):
+def _write_images(names, images, folder):
+    paths = [str(folder / name) for name in names]
+    for path, image in zip(paths, images, strict=False):
         cv2.imwrite(path, image)
+    return paths
+
+
+def test_names_of_iam_tell_the_page(lines, tmp_path):
+    seen = ["a01-000u-00.png", "b02-013-s00-01.png"]  # official, and of Kaggle's subset
+    same = ["a01-000u-s01-05.png", "b02-013-02-07.png", "b02-013.png"]
+    other = ["a01-000x-00.png", "b02-014-s00-01.png", "b02-0130-01.png", "a01-000u-note.png"]
+    paths = _write_images([*seen, *same, *other], lines.images, tmp_path)
+    classifier = WriterClassifier(**{**SMALL, "max_epochs": 1}).fit(paths[:2], ["a", "b"])
+    assert classifier.pages_.tolist() == ["a01-000u", "b02-013"]
+    for judge in (classifier.predict, classifier.predict_proba):
+        with pytest.warns(LeakageWarning, match="3 of 7 images come from pages .* 'a01-000u'"):
+            judge(paths[2:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LeakageWarning)
+        classifier.predict(paths[5:])
+        classifier.predict(paths, pages=["new"] * len(paths))  # what is said comes first
+        classifier.predict(lines.images[:2])
+    with pytest.warns(LeakageWarning, match="2 of 2 images come from pages"):
+        classifier.predict(lines.images[:2], pages=["a01-000u"] * 2)
+
+
+def test_other_names_tell_no_page(lines, tmp_path):
+    paths = _write_images(["w1_01.png", "w2_01.png"], lines.images, tmp_path)
     classifier = WriterClassifier(**{**SMALL, "max_epochs": 1}).fit(paths, ["a", "b"])
+    assert classifier.pages_.size == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error", LeakageWarning)
         classifier.predict(paths)
-        classifier.predict(paths, pages=["a01-000u"] * 2)
-    classifier.fit(paths, ["a", "b"], pages=["a01-000u"] * 2)
-    with pytest.warns(LeakageWarning, match="2 of 2 images come from pages .* 'a01-000u'"):
-        classifier.predict(paths, pages=["a01-000u"] * 2)
 
 
 def test_pages_are_remembered(lines, fitted):

@@ -85,7 +85,7 @@ def test_list_models():
 def test_an_unknown_name_lists_the_names():
     with pytest.raises(FileNotFoundError, match=r"no file 'iam-line', and .*'iam-lines'\?.*iam-wo"):
         hwsk.load("iam-line")
-    with pytest.raises(ValueError, match="is called 'x'; the models: and-features, and-vae"):
+    with pytest.raises(ValueError, match="is called 'x'; the models: and-comparer, and-features"):
         get_model("x")
     with pytest.raises(FileNotFoundError, match=r"No such file.*iam-line\.hwsk"):
         hwsk.load("iam-line.hwsk")

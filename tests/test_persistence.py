@@ -27,6 +27,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -684,3 +685,27 @@ def test_half_precision_halves_the_file_and_changes_little(tmp_path):
     assert next(loaded.net_.module_.parameters()).dtype == torch.float32
     difference = loaded.transform(images.images) - verifier.transform(images.images)
     assert np.abs(difference).max() < 0.02
+
+
+def test_an_attribute_that_is_a_parameter_is_stored_once(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(80, 6))
+    writers = np.repeat(np.arange(20), 4)
+    union = FeatureUnion([("pca", FrozenEstimator(PCA(3).fit(vectors)))])
+    comparer = hwsk.HandComparer(union, random_state=0).fit(vectors, writers)
+    assert comparer.representation_ is comparer.representation
+    hwsk.save(comparer, tmp_path / "comparer.hwsk")
+    hwsk.save(union, tmp_path / "union.hwsk")
+    whole, part = ((tmp_path / f"{name}.hwsk").read_bytes() for name in ("comparer", "union"))
+    assert whole.count(b"components_") == part.count(b"components_") > 0
+    loaded = hwsk.load(tmp_path / "comparer.hwsk")
+    assert loaded.representation_ is loaded.representation
+    sides = vectors[0], vectors[5]
+    assert loaded.compare(*sides).score == comparer.compare(*sides).score
+    for name in ("nothing", "random_state", ["representation"]):
+        hwsk.save(comparer, tmp_path / "comparer.hwsk")
+        wrong = {"representation_": {"$parameter": name}}
+        rewrite(
+            tmp_path / "comparer.hwsk", lambda node, _, wrong=wrong: node["state"].update(wrong)
+        )
+        with pytest.raises(ValueError, match=r"comparer\.hwsk can't be loaded"):
+            hwsk.load(tmp_path / "comparer.hwsk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections import Counter
 from importlib import import_module
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, clone
+from sklearn.feature_extraction.text import CountVectorizer
 
 import hwsk
 from hwsk import persistence
@@ -166,6 +168,14 @@ def _fill(arrays, attribute, value):
             lambda node, arrays: node["params"].update(input="filename"),
         ),
         (
+            "feature_extraction.text.CountVectorizer",
+            lambda node, arrays: node["params"].update(token_pattern="(a+)+$"),
+        ),
+        (
+            "feature_extraction.text.TfidfVectorizer",
+            lambda node, arrays: node["params"]["ngram_range"]["$tuple"].__setitem__(1, 10**9),
+        ),
+        (
             "preprocessing.OneHotEncoder",
             lambda node, arrays: node["state"].update(_n_features_outs=[1] * 5),
         ),
@@ -183,6 +193,42 @@ def _fill(arrays, attribute, value):
 def test_values_that_would_harm_are_refused(name, change, tmp_path):
     name = f"sklearn.{name}"
     _change(name, PARAMETERS.get(name.rpartition(".")[2], [{}])[0], tmp_path, change)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_kept"),
+    [
+        (r"(?u)\b\w\w+\b", True),
+        (r"(?u)\b\w+\b", True),
+        (r"\S+", True),
+        (r"[^\s,;]+", True),
+        (r"[A-Za-z'-]+", True),
+        (r"\w", True),
+        (r"(a+)+$", False),
+        (r"(a|a)*$", False),
+        (r"\w+\w+\w+$", False),
+        (r"[a-z]+\b", False),  # tries each shorter run before the next start
+        (r"(?=(\w+))\1", False),
+    ],
+)
+def test_only_patterns_that_take_little_time_are_kept(pattern, is_kept, tmp_path):
+    vectorizer = CountVectorizer(token_pattern=pattern, vocabulary=["aa", "b"])
+    if not is_kept:
+        with pytest.raises(TypeError, match=r"token_pattern=.* may take time without end"):
+            hwsk.save(vectorizer, tmp_path / "model.hwsk")
+        return
+    hwsk.save(vectorizer, tmp_path / "model.hwsk")
+    loaded = hwsk.load(tmp_path / "model.hwsk")
+    start = time.perf_counter()
+    loaded.transform(["a" * 100_000 + "!" + "ab," * 30_000])
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("sizes", [(1, 33), (1, 10**9)])
+def test_ngrams_have_a_limit(sizes, tmp_path):
+    vectorizer = CountVectorizer(ngram_range=sizes, vocabulary=["aa", "b"])
+    with pytest.raises(TypeError, match=r"ngram_range=.* from 1 to 32"):
+        hwsk.save(vectorizer, tmp_path / "model.hwsk")
 
 
 def test_threads_are_as_many_as_processors(tmp_path):

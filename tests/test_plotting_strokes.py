@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 from hwsk.datasets import make_handwriting
 from hwsk.plotting import AttentionDisplay, MixtureDisplay
 from hwsk.plotting._matplotlib import NOTHING
-from hwsk.plotting._strokes import _TURNS
+from hwsk.plotting._stroke_lines import TURNS
 from hwsk.preprocessing import StrokeNormalizer
 from hwsk.synthesis import HandwritingSynthesizer, StrokePredictor
 
@@ -131,7 +131,7 @@ def test_the_window_and_the_ink_it_colours():
     assert window.get_yticks().tolist() == [0, 1, 2]
     assert window.get_ylim() == (2.5, -0.5), "the text runs from top to bottom"
     colors = [label.get_color() for label in window.get_yticklabels()]
-    assert colors == [*_TURNS[:2], NOTHING]
+    assert colors == [*TURNS[:2], NOTHING]
     starts = POINTS[[0, 0, 2, 2, 3, 5]]  # where the pen comes down it starts anew
     np.testing.assert_allclose(segments(ink), np.stack([starts, POINTS], axis=1))
     drawn = [to_hex(color) for color in ink.collections[0].get_colors()]

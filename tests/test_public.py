@@ -235,7 +235,14 @@ NATIVE = {
 }
 SLOW = {"PageReader"}  # it fits two networks for each check
 SLOW_TABLES = {"MultiTaskClassifier", "WriterClassifier"}  # their networks learn tables slowly
-SMALL_LINES = {"resolution": 96, "channels": (4, 8), "crop_size": 64, "max_epochs": 1}
+SMALL_LINES = {"resolution": 64, "channels": (4, 8), "crop_size": 64, "max_epochs": 1}
+SMALL_PATCHES = {
+    "patch_size": 16,
+    "patch_scale": 0.5,
+    "n_patches": 1,
+    "max_epochs": 1,
+    "batch_size": 16,
+}
 # Rasters of one size are also tables, for which there is scikit-learn's own suite.
 RASTERS = {"CharacterClassifier", "MultiTaskClassifier", "VariationalAutoencoder"}
 TABLES = [n for n in ESTIMATORS if (kind := n.rpartition(".")[2]) in RASTERS or kind not in NATIVE]
@@ -250,8 +257,8 @@ SMALL_NATIVE = {
     "StrokePredictor": {"hidden_units": 8, "num_layers": 1, "max_epochs": 1},
     "VariationalAutoencoder": {"latent_dim": 2, "channels": (4, 8, 8, 8), "max_epochs": 2},
     "VLADEncoder": {"n_clusters": 2, "n_components": 3},
-    "WriterClassifier": {"patch_size": 32, "n_patches": 1, "max_epochs": 1},
-    "WriterEmbedder": {"patch_size": 32, "n_patches": 1, "max_epochs": 1},
+    "WriterClassifier": SMALL_PATCHES,
+    "WriterEmbedder": SMALL_PATCHES,
 }
 
 

@@ -1,8 +1,10 @@
 """One pass over images: what is wrong with them comes out alike everywhere, with its rows."""
 
+import re
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from small_words import draw_words, small_recognizer
 import hwsk
 from hwsk._data.images import check_images
 from hwsk._data.levels import is_inverted, is_negative
-from hwsk._data.lines import count_lines, find_peaks, remark_lines
+from hwsk._data.lines import count_lines, find_peaks, remark_line, remark_lines
 from hwsk._data.scan import scan_images, walk
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.identification import LocalDescriptors, WriterClassifier
@@ -24,6 +26,8 @@ from hwsk.preprocessing import (
     Grayscale,
     HeightNormalizer,
     InkCropper,
+    LineCleaner,
+    LineNormalizer,
     SignatureNormalizer,
 )
 from hwsk.preprocessing.augmentation import RandomAffine
@@ -224,6 +228,72 @@ def test_lines_turned_by_a_quarter_are_said():
     assert remark_lines(np.full((200, 20), 255, np.uint8)) is None
 
 
+def _resize(image, factor):
+    size = round(image.shape[1] * factor), image.shape[0]
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+
+
+def _invert_left(image):
+    middle = image.shape[1] // 2
+    return np.hstack([255 - image[:, :middle], image[:, middle:]])
+
+
+def _rule(image):
+    ruled = image.copy()
+    ruled[len(image) // 2 :][:3] = 90
+    return ruled
+
+
+def _cast_shadow(image):
+    return (image * np.linspace(0.35, 1, image.shape[1])).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda image: image[: len(image) // 2], "look cut off: .* the lower border"),
+        (lambda image: image[len(image) // 2 :], "look cut off: .* the upper border"),
+        (lambda image: _resize(image, 4), r"look stretched in width: .* \d(\.\d)? times"),
+        (lambda image: _resize(image, 0.25), r"look squeezed in width: .* 0\.\d+ times"),
+        (_invert_left, "look inverted in a part"),
+        (lambda image: 255 - _invert_left(image), "look inverted in a part"),
+    ],
+)
+def test_lines_that_are_cut_or_changed_are_said(change, said):
+    """They were read as fluent nonsense, many with much confidence."""
+    lines = make_handwriting(12, level="line", n_writers=12, random_state=1).images
+    for as_it_comes in (lambda image: image, lambda image: image.astype(np.float32) / 255):
+        remarks = [remark_line(as_it_comes(change(line))) or "" for line in lines]
+        assert sum(bool(re.match(said, remark)) for remark in remarks) >= 10
+    users = [LineNormalizer(), HeightNormalizer(40) if "width" in said else LineCleaner()]
+    for user in users:
+        with pytest.warns(UserWarning, match=f"1 of 2 images {said}.*rows 1"):
+            user.transform([lines[0], change(lines[0])])
+
+
+@pytest.mark.parametrize("change", [np.asarray, lambda x: 255 - x, _rule, _cast_shadow])
+def test_whole_lines_are_not_called_cut_or_changed(change):
+    lines = make_handwriting(12, level="line", n_writers=12, random_state=1).images
+    words = make_handwriting(12, n_writers=12, random_state=1).images
+    texts = ["-", "M", "I", "...", "MINIMUM", "nun"]
+    marks = make_handwriting(6, texts=texts, random_state=0).images
+    for image in [*lines, *words, *marks]:
+        assert remark_line(change(image)) is None
+
+
+def test_words_and_lines_are_no_characters():
+    lines = make_handwriting(2, level="line", random_state=1).images
+    letters = make_handwriting(12, texts=[*"mMwWHE8aitlI"], random_state=0).images
+    for image in [*letters, *(255 - letter for letter in letters)]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*turned round")
+            warnings.filterwarnings("error", ".*word or a line")
+            CharacterNormalizer().transform([image])
+    wanted = "2 of 3 images look like a word or a line: .* where one character is expected, rows 1"
+    with pytest.warns(UserWarning, match=wanted):
+        CharacterNormalizer().transform([letters[0], *lines])
+
+
 def test_count_lines():
     for line in LINES:
         assert count_lines(line) == count_lines(255 - (255 - line)) == 1
@@ -281,7 +351,11 @@ def test_readings_in_doubt_are_said():
     found = np.array(
         [[0.9, 20], [0.7, 20], [0.6, 20], [0, 0], [0.6, 2], [0.2, 2], [0, 0], [0.6, 9]]
     )
-    turned = [[0.95, 20], [0.6, 20], [0.7, 9]], [[0.8, 20], [0.5, 20], [0.95, 9]]
+    turned = (
+        [[0.95, 20], [0.6, 20], [0.7, 9]],  # by half a turn
+        [[0.8, 20], [0.5, 20], [0.95, 9]],  # from right to left
+        [[0.8, 20], [0.9, 20], [0.7, 9]],  # from bottom to top
+    )
     blank = np.full((16, 30), 255, np.uint8)
     asked = []
 
@@ -291,12 +365,13 @@ def test_readings_in_doubt_are_said():
 
     with pytest.warns(UserWarning) as shown:
         warn_of_doubt(check_images([*X[:6], blank, X[6]]), found, 0.95, read)
-    upside_down, mirrored, low = (str(warning.message) for warning in shown)
-    assert "1 of 8 images look mirrored" in mirrored and "rows 7" in mirrored
+    upside_down, mirrored, flipped, low = (str(warning.message) for warning in shown)
+    assert "1 of 8 images look mirrored: from right to left" in mirrored and "rows 7" in mirrored
+    assert "1 of 8 images look mirrored: from bottom to top" in flipped and "rows 2" in flipped
     assert "1 of 8 images look upside down" in upside_down and "rows 1" in upside_down
     assert "mean confidence 0.70" in upside_down
-    assert "3 of 8 images are read with low mean confidence" in low and "rows 2, 3, 5" in low
-    assert [len(images) for images in asked] == [3, 3]  # those in doubt alone
+    assert "2 of 8 images are read with low mean confidence" in low and "rows 3, 5" in low
+    assert [len(images) for images in asked] == [3, 3, 3]  # those in doubt alone
     np.testing.assert_array_equal(asked[0][0], X[1][::-1, ::-1])
     np.testing.assert_array_equal(asked[1][0], X[1][:, ::-1])
 

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 import hwsk
 from hwsk._data.images import LazyImages
 from hwsk.datasets import make_handwriting
-from hwsk.identification import LocalDescriptors, VLADEncoder, _vlad
+from hwsk.identification import LocalDescriptors, VLADEncoder, _descriptors, _vlad
 from hwsk.metrics import mean_average_precision
 
 KINDS = ["sift", "hog"]
@@ -115,7 +115,7 @@ def test_an_image_in_strips_is_described_as_a_whole(words, monkeypatch):
     page = np.vstack([np.pad(w, ((0, 8), (0, 600 - w.shape[1])), constant_values=255)
                       for w in words.images[:12]])  # fmt: skip
     (whole,) = LocalDescriptors().fit_transform([page])
-    monkeypatch.setattr(_vlad, "_STRIP", 200 * page.shape[1])
+    monkeypatch.setattr(_descriptors, "_STRIP", 200 * page.shape[1])
     (strips,) = LocalDescriptors().fit_transform([page])
     assert abs(len(strips) - len(whole)) < 0.02 * len(whole)
     distances = pairwise_distances(strips, whole)

@@ -352,10 +352,26 @@ def test_a_line_with_too_few_gaps_is_not_cut():
 def test_tries_are_limited_and_said_line_by_line(capsys, monkeypatch):
     monkeypatch.setattr(_progress, "_SECONDS", 0.0)
     synthesizer = Bars(cursed=("very", "quick"))
-    with pytest.raises(ValueError, match="2 of 2 words could not be written"):
-        write_lines(["very quick"], synthesizer, CountPoints(), tries=3, verbose=True)
+    with pytest.raises(ValueError, match="2 of 3 words could not be written"):
+        write_lines(["a very quick"], synthesizer, CountPoints(), tries=3, verbose=True)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].endswith("s, try 1 of 3 of whole lines")
-    assert lines[-2].startswith("writing: 0 of 2 words in ")
-    assert lines[-2].endswith("s, try 24 of 24 of words alone")
-    assert len(lines) == 3 + 6 + 1
+    assert lines[0].endswith("0 of 3 words in 0 s, try 1 of 3 of whole lines")
+    assert lines[-3].startswith("writing: 1 of 3 words in ")
+    assert lines[-3].endswith("s, try 24 of 24 of words alone")
+    assert len(lines) == 3 + 6 + 2
+
+
+def test_the_first_try_is_said_at_once(capsys):
+    write_lines(["a dark"], Bars(), CountPoints(), verbose=True)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "writing: 0 of 2 words in 0 s, try 1 of 4 of whole lines"
+    assert last.startswith("writing: 2 of 2 words in ")
+
+
+def test_a_line_with_no_word_right_is_not_tried_again_as_a_whole():
+    synthesizer = Bars(cursed=("very", "quick"))
+    with pytest.raises(ValueError, match="2 of 4 words could not be written"):
+        write_lines(["very quick", "a dark"], synthesizer, CountPoints(), tries=9)
+    asked = [text for texts, _, _ in synthesizer.calls for text in texts]
+    assert asked.count("very quick") == asked.count("a dark") == 1
+    assert asked.count("quick") == 24

@@ -1,11 +1,13 @@
 """How often `predict` warns of right lines, and how often of what is not one upright line of text.
 
-    python -m benchmarks.lines.checks --data ../shared/data
+    python -m benchmarks.lines.checks | python -m benchmarks.record lines/checks
 
-Right: IAM's lines of validation writers, the grey lines, lines cut from grey pages by writers that
-no line of IAM is of, generated lines. Wrong: the same turned by 180 degrees or mirrored, two lines
-in one crop, the handwriting of a page, whole pages. The thresholds in `hwsk/_data/lines.py` and
-`hwsk/recognition/_doubt.py` were chosen on IAM's lines of all writers; here they are judged.
+Right: lines, words and characters as they should be. Wrong: the same turned, mirrored, cut in half,
+inverted in half or scaled in width; two lines in one crop, the handwriting of a page, whole pages;
+lines where a character is expected. The limits in `hwsk/_data/lines.py` and
+`hwsk/recognition/_doubt.py` were set on IAM's lines and words of all writers; those marked "fresh"
+are of writers and sources that they were not set on: the 22 writers that only the grey pages have,
+grey lines, French lines (Copiste, texts that no recognizer was trained on), EMNIST.
 """
 
 from __future__ import annotations
@@ -13,25 +15,39 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 import click
+import cv2
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import make_pipeline
 
 import hwsk
+from benchmarks.lines.data import load_sources
 from benchmarks.lines.train_iam import load_gray
 from benchmarks.shared.iam import load_split
 from hwsk._data.decoding import read_image
-from hwsk.datasets import make_handwriting
+from hwsk.datasets import load_emnist, make_handwriting
 from hwsk.datasets._data_home import unpack
+from hwsk.preprocessing import CharacterNormalizer
 
 KINDS = {
     "lines of text": "several lines",
     "a page of text": "several lines",
+    "a word or a line": "several lines",
+    "by a quarter": "turned",
+    "upside down": "turned",
+    "look mirrored": "mirrored",
+    "cut off": "cut",
+    "inverted in a part": "partly inverted",
+    "stretched": "scaled",
+    "squeezed": "scaled",
     "lose over half": "lost ink",
     "no ink": "no ink",
-    "upside down": "upside down",
+    "one word of over": "long word",
     "low mean confidence": "low confidence",
 }
 _CHUNK = 10  # images at a time: a message names ten rows
@@ -86,45 +102,104 @@ def judge(model, images: list[np.ndarray]) -> Counter:
     return counts
 
 
-@click.command()
-@click.option("--data", default="../shared/data", show_default=True)
-@click.option("--model", default="models/iam-lines.hwsk", show_default=True)
-@click.option("--most", default=700, show_default=True, help="Images of each kind.")
-def main(data: str, model: str, most: int) -> None:
-    """Print the share of images that each warning names."""
-    reader = hwsk.load(model)
+def turn(image: np.ndarray) -> np.ndarray:
+    """Turn by half."""
+    return np.ascontiguousarray(image[::-1, ::-1])
+
+
+def invert_left(image: np.ndarray) -> np.ndarray:
+    """Make a negative of the left half."""
+    middle = image.shape[1] // 2
+    return np.hstack([255 - image[:, :middle], image[:, middle:]])
+
+
+def scale(factor: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Change the width alone."""
+    return lambda image: cv2.resize(image, (round(image.shape[1] * factor), len(image)))
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "upside down": turn,
+    "mirrored from right to left": lambda image: np.ascontiguousarray(image[:, ::-1]),
+    "mirrored from bottom to top": lambda image: np.ascontiguousarray(image[::-1]),
+    "upper half": lambda image: image[: len(image) // 2],
+    "lower half": lambda image: image[len(image) // 2 :],
+    "left half inverted": invert_left,
+    "4 times as wide": scale(4),
+    "a quarter as wide": scale(0.25),
+}
+
+
+def draw(items: Sequence, n: int, seed: int) -> list:
+    """Draw `n` of them, in their order."""
+    rows = np.random.default_rng(seed).permutation(len(items))[:n]
+    return [items[row] for row in sorted(rows)]
+
+
+def load_lines(data: str, n: int, seed: int) -> tuple[dict[str, list], dict[str, list]]:
+    """Images of right lines, and of what are several."""
     lines, _, valid = load_split(data)
-    iam = [read_image(path) for path in lines.images[valid]]
-    gray = [read_image(path) for path in load_gray(data)[0]]
     crops, pages = cut_pages(data, set(lines.writer))
-    made = list(make_handwriting(400, level="line", n_writers=80, random_state=7).images)
-
-    def turn(images: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.ascontiguousarray(image[::-1, ::-1]) for image in images]
-
+    (french,) = load_sources(data, ["copiste"])
+    rows = draw(np.flatnonzero(french.validation), n, seed)
     right = {
-        "IAM, validation writers": iam,
-        "IAM, grey lines": gray,
-        "pages of unseen writers, lines": crops["line"],
-        "generated lines": made,
+        "IAM, validation writers": [read_image(p) for p in draw(lines.images[valid], n, seed)],
+        "grey pages of unseen writers, fresh": draw(crops["line"], n, seed),
+        "grey lines, fresh": [read_image(path) for path in load_gray(data)[0]],
+        "French lines, fresh": [french.read(row, None) for row in rows],
+        "generated lines, fresh": list(
+            make_handwriting(n, level="line", n_writers=n, random_state=100 + seed).images
+        ),
     }
     wrong = {
-        "IAM upside down": turn(iam[:200]),
-        "grey lines upside down": turn(gray),
-        "generated upside down": turn(made[:100]),
-        "IAM mirrored": [np.ascontiguousarray(image[:, ::-1]) for image in iam[:200]],
-        "two lines": crops["two lines"],
-        "text block": crops["text block"],
-        "whole page": pages,
+        "two lines": draw(crops["two lines"], n, seed),
+        "text block": crops["text block"][:n],
+        "whole page": pages[:n],
     }
-    kinds = [*dict.fromkeys(KINDS.values()), "any"]
-    rows = {}
-    for name, images in (right | wrong).items():
-        counts = judge(reader, images[:most])
-        n = len(images[:most])
-        rows[name] = [n, *(f"{100 * counts[kind] / n:.1f}" for kind in kinds)]
-        click.echo(f"{name}: " + ", ".join(map(str, rows[name])))
-    click.echo(pd.DataFrame.from_dict(rows, "index", columns=["n", *kinds]).to_string())
+    return right, wrong
+
+
+@click.command()
+@click.option("--data", default="../shared/data", show_default=True)
+@click.option("--models", default="models", show_default=True, help="Folder of the models.")
+@click.option("--right", "n_right", default=150, show_default=True, help="Images of a right kind.")
+@click.option("--wrong", "n_wrong", default=50, show_default=True, help="Images of a wrong kind.")
+@click.option("--seed", default=0, show_default=True)
+def main(data: str, models: str, n_right: int, n_wrong: int, seed: int) -> None:
+    """Print the share of images that each warning names."""
+    click.echo(
+        f"{date.today()} {models}; seed {seed}; at most {n_right} images of a right kind and "
+        f"{n_wrong} of a wrong one; split of the writers seed 0"
+    )
+    reader = hwsk.load(f"{models}/iam-lines.hwsk")
+    right, wrong = load_lines(data, n_right, seed)
+    for name, images in right.items():
+        report(reader, f"right: {name}", images)
+    for name, images in wrong.items():
+        report(reader, f"wrong: {name}", images[:n_wrong])
+    for change, how in CHANGES.items():
+        for name, images in right.items():
+            report(reader, f"wrong: {change}, {name}", [how(x) for x in images[:n_wrong]])
+
+    words = list(make_handwriting(n_right, n_writers=n_right, random_state=100 + seed).images)
+    reader = hwsk.load(f"{models}/iam-words.hwsk")
+    report(reader, "right: generated words, fresh", words)
+    for change, how in CHANGES.items():
+        report(reader, f"wrong: {change}, words", [how(image) for image in words[:n_wrong]])
+
+    letters = 255 - load_emnist(f"{data}/emnist").images
+    classify = make_pipeline(CharacterNormalizer(), hwsk.load(f"{models}/emnist-characters.hwsk"))
+    report(classify, "right: EMNIST characters, fresh", draw(list(letters), 10 * n_right, seed))
+    for name, images in right.items():
+        report(classify, f"wrong: where a character is expected, {name}", images[:n_wrong])
+    report(classify, "wrong: where a character is expected, words", words)
+
+
+def report(model, name: str, images: list[np.ndarray]) -> None:
+    """Print the number of images, and the shares of them that are warned of."""
+    counts, n = judge(model, images), len(images)
+    shares = ", ".join(f"{kind} {100 * count / n:.1f}%" for kind, count in counts.most_common())
+    click.echo(f"{name}: images {n}, {shares}")
 
 
 if __name__ == "__main__":

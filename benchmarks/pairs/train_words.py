@@ -32,7 +32,7 @@ from hwsk.metrics import (
     log_likelihood_ratio_cost,
 )
 from hwsk.preprocessing.augmentation import Compose, ElasticDistortion, RandomAffine
-from hwsk.verification import SiameseVerifier
+from hwsk.verification import LocalDescriptorMatching, SiameseVerifier
 
 VIEWS, VIEW_STRENGTH = 8, 0.75  # of the changed versions in prediction
 
@@ -68,7 +68,10 @@ def main() -> None:
 @click.option("--strength", default=1.5, help="Strength of the augmentation.")
 @click.option("--seed", default=0)
 @click.option("--final", is_flag=True, help="Learn from the test writers, too.")
-def train(data: str, out: Path, epochs: int, strength: float, seed: int, final: bool) -> None:
+@click.option("--matching", is_flag=True, help="Compare local descriptors, not embeddings.")
+def train(
+    data: str, out: Path, epochs: int, strength: float, seed: int, final: bool, matching: bool
+) -> None:
     """Train, calibrate, save."""
     out.mkdir(parents=True, exist_ok=True)
     words, rows, valid, test = load_split(data)
@@ -85,6 +88,9 @@ def train(data: str, out: Path, epochs: int, strength: float, seed: int, final: 
     start = time.time()
     verifier = SiameseVerifier(
         "multi_similarity",
+        comparator=LocalDescriptorMatching(registration=False, n_duplicates=0, scale=1.0)
+        if matching
+        else None,
         feature_weight=1.5,
         max_epochs=epochs,
         batch_size=128,

@@ -49,10 +49,11 @@ for axis, image, writer in zip(axes.T.ravel(), again.images, again.writer, stric
 # %%
 # Parameters of a style
 # ---------------------
-# Beside each sample stand the values that made it: lengths in x-heights, the slant as a tangent,
-# the width of the pen in pixels. With them you can check whether a program measures what it says.
+# Beside each sample, a column here, stand the values that made it: lengths in x-heights, the slant
+# as a tangent, the width of the pen in pixels. With them you can check whether a program measures
+# what it says.
 
-again.style.head(3).round(2)
+again.style.head(3).round(2).T
 
 # %%
 # Strokes

@@ -71,25 +71,24 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # %%
 # Fine-tune
 # ---------
-# With ``warm_start``, ``fit`` begins with the pretrained weights, and the alphabet grows. Each
-# epoch reads the files anew, batch by batch, so memory stays flat however many there are. A small
-# learning rate and few epochs keep what was learnt before.
-reader[-1].set_params(
-    warm_start=True, max_epochs=3, lr=1e-3, batch_size=8, augment=None, ema_decay=0.0
-)
-reader.fit(X_train, y_train)
-after = reader.score(X_test, y_test)
-print(f"'$' in the alphabet: {'$' in reader[-1].alphabet_}")
+# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. The weights end part of
+# the way from the former ones, ``alpha``: nearer to them, less is forgotten. The reader given stays
+# as it is.
+from hwsk.recognition import fine_tune
+
+tuned = fine_tune(reader, X_train, y_train, alpha=0.6, max_epochs=4, random_state=0)
+after = tuned.score(X_test, y_test)
+print(f"'$' in the alphabet: {'$' in tuned[-1].alphabet_}")
 print(f"score (1 - character error rate): {before:.2f} before, {after:.2f} after")
-_ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
+_ = ReadingDisplay.from_estimator(tuned, X_test, y_test, max_lines=5)
 
 # %%
 # What it forgets
 # ---------------
-# Fine-tuning forgets old material that it does not see again: here, words. Add such lines to the
-# training set if those are still to be read.
+# Fine-tuning forgets old material that it does not see again: here, words. With a smaller
+# ``alpha`` it forgets less, and learns less; ``rehearsal`` takes old lines to be learnt along.
 prose = make_handwriting(15, level="line", n_writers=10, random_state=3)
-for name, model in {"pretrained": hwsk.load("iam-lines"), "fine-tuned": reader}.items():
+for name, model in {"pretrained": reader, "fine-tuned": tuned}.items():
     print(f"{name}: score on English prose {model.score(prose.images, prose.text):.2f}")
 
 # %%
@@ -98,6 +97,6 @@ for name, model in {"pretrained": hwsk.load("iam-lines"), "fine-tuned": reader}.
 # One file holds preprocessing, network and alphabet; whoever loads it passes paths or arrays. On
 # the command line: ``hwsk recognize ledger.hwsk *.png``.
 path = Path(folder.name, "ledger.hwsk")
-hwsk.save(reader, path)
+hwsk.save(tuned, path)
 print(hwsk.load(path).predict(X_test[:3]))
 folder.cleanup()

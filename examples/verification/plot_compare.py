@@ -101,15 +101,27 @@ print(f"Cllr: {log_likelihood_ratio_cost(same, ratios):.2f}")
 
 # %%
 # Share of pairs of either kind with a ratio above a given one (a Tippett plot). A pair misleads
-# where its curve lies on the wrong side of the dotted line.
+# where its curve lies on the wrong side of the line at 1. Beside it, what the ratios cost at each
+# prior (ECE): where the curve lies below that of no ratios, they help; what is above the best
+# calibration is lost by calibration.
 import matplotlib.pyplot as plt
 
-wrong = {1: np.mean(ratios[same == 1] < 0), 0: np.mean(ratios[same == 0] > 0)}
-_, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-for label, name in ((1, "same writer"), (0, "different writers")):
-    of_kind = np.sort(ratios[same == label]) / np.log(10)
-    share = 1 - np.arange(len(of_kind)) / len(of_kind)
-    ax.step(of_kind, share, label=f"{name}: {wrong[label]:.1%} mislead", where="post")
-ax.axvline(0, color="gray", linestyle=":")
-ax.set(xlabel="log10 of the likelihood ratio", ylabel="share of pairs above it")
-_ = ax.legend()
+from hwsk.plotting import ECEDisplay, TippettDisplay
+
+_, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+TippettDisplay.from_predictions(same, ratios, ax=axes[0])
+_ = ECEDisplay.from_predictions(same, ratios, ax=axes[1])
+
+# %%
+# A report
+# --------
+# One HTML file (or PDF, with ``to_pdf``) with the images, their checksums, the features and how
+# common they are, the scale and the limits. On the command line:
+# ``hwsk compare A B -o report.html``.
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory() as folder:
+    report = Path(folder, "report.html")
+    comparison.to_html(report)
+    print(f"{report.stat().st_size / 1000:.0f} kB")

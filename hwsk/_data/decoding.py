@@ -6,7 +6,6 @@ given, as a predicate for "2 of 5 images ...". `hwsk._data.scan` gathers those o
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Callable
@@ -135,23 +134,11 @@ def cut_value(value: Any, most: int = 60) -> str:
 
 def check_file(path: str | os.PathLike[str]) -> None:
     """Raise what `decode` raises of a file whose head or end is wrong; no pixel is decoded."""
-    _check_content(_read_file(os.fspath(path)), os.fspath(path))
+    _check_content(read_file(path), os.fspath(path))
 
 
 def _decode_file(name: str) -> Decoded:
-    return _decode_content(_read_file(name), name)
-
-
-def _read_file(name: str) -> bytes:
-    try:
-        content = read_file(name)
-    except ValueError as error:  # a null character
-        raise ValueError(f"{cut_value(name)} is not a file path: {error}") from None
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        raise ValueError(f"{cut_value(name)} is not a file path: {error.strerror}") from None
-    return content
+    return _decode_content(read_file(name), name)
 
 
 def _check_content(content: bytes, name: str) -> _Header:

@@ -1,4 +1,4 @@
-"""Detect images of several lines, a page or a turned line where one line or word is expected."""
+"""Detect what is not one whole line or word, upright and in its proportions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk._data.decoding import Image
-from hwsk._data.levels import invert, is_inverted, otsu_ink
+from hwsk._data.levels import invert, is_inverted, otsu_ink, to_bytes
 
 # Chosen on IAM's lines and pages; benchmarks/lines/checks.py prints what they find and miss.
 _SMOOTHING = 0.01  # deviation of the blur of the profile, in heights of the ink
@@ -16,8 +16,16 @@ _VALLEY = 0.3  # of the ink of the emptier neighbour: the gap between lines has 
 _STROKES = 5  # that a row in a line crosses: an i and its dot are not two lines
 _PAGE = 6  # lines from where on an image is called a page
 _TALL = 3  # times the width: the ink of a line that was turned by a quarter
-_STROKES_OF_TURNED = 8  # that a column of it crosses: a few letters
+_MANY_STROKES = 8  # that a column of it crosses, or a row of a word: a few letters
+_WIDE_CHARACTER = 2.0  # times the height: wider is more than one character, if strokes are many
 _SMALLEST = 16  # rows: lower ink can't hold two lines that anyone could read
+_CUT = 0.5  # of the strokes of the fullest row: so many are at the border of a line that is cut
+_WIDE, _NARROW = 2.0, 0.35  # width of strokes by their height, of lines that were scaled unevenly
+_RULE = 1.5  # in heights: strokes are not that wide
+_TONES = 72  # rows in which tones are compared
+_STRIP = 0.6  # in heights: width of the parts in which they are
+_CONTRAST = 20.0  # standard deviation of tones where there is ink
+_SKEWED = 0.5  # skewness of the tones around ink
 
 
 def count_lines(image: Image) -> int:
@@ -67,7 +75,7 @@ def _is_turned(ink: NDArray[np.bool_]) -> bool:
     if height < _TALL * max(width, 1):
         return False
     ink = ink[top : top + height, left : left + width]
-    return bool(np.count_nonzero(ink[1:] & ~ink[:-1], axis=0).max() >= _STROKES_OF_TURNED)
+    return bool(np.count_nonzero(ink[1:] & ~ink[:-1], axis=0).max() >= _MANY_STROKES)
 
 
 def find_peaks(profile: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -89,13 +97,100 @@ def _smooth(rows: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.asarray(smooth[:, 0], np.float64)
 
 
+def remark_line(image: Image) -> str | None:
+    """Say of an image as it was cut out that it does not look like one upright line of text."""
+    return _remark_tones(image) or remark_lines(image) or _remark_cut(_find_ink(image))
+
+
+def remark_crop(image: Image) -> str | None:
+    """The same of what can't be found once tones are cleaned and margins are cut off."""
+    return _remark_tones(image) or _remark_cut(_find_ink(image))
+
+
 def remark_lines(image: Image) -> str | None:
-    """Say of an image that it looks like more than one line of text, or like one that stands."""
+    """Say of an image that it looks like several lines, like one that stands or that is scaled."""
     ink = _find_ink(image)
     lines = _count_lines(ink)
-    if lines < 2:
-        return (
-            "look turned by a quarter: they are far taller than wide" if _is_turned(ink) else None
-        )
-    what = f"{lines} lines of text" if lines < _PAGE else "a page of text"
-    return f"look like {what}, where one line or word is expected"
+    if lines > 1:
+        what = f"{lines} lines of text" if lines < _PAGE else "a page of text"
+        return f"look like {what}, where one line or word is expected"
+    if _is_turned(ink):
+        return "look turned by a quarter: they are far taller than wide"
+    return _remark_width(ink)
+
+
+def remark_character(image: Image) -> str | None:
+    """Say of an image that it holds a word or a line, where one character is expected."""
+    ink = _find_ink(image)
+    _, _, width, height = cv2.boundingRect(ink.astype(np.uint8))
+    strokes = np.count_nonzero(ink[:, 1:] & ~ink[:, :-1], axis=1).max(initial=0)
+    if width < _WIDE_CHARACTER * height or strokes < _MANY_STROKES:
+        return None
+    return (
+        f"look like a word or a line: {width / height:.2g} times as wide as high, where one "
+        "character is expected"
+    )
+
+
+def _remark_tones(image: Image) -> str | None:
+    """Say of an image that a part of it is a negative.
+
+    Around dark ink, most pixels are a little lighter than the mean of their surroundings, and few
+    are much darker.
+    """
+    gray = to_bytes(image)
+    height, width = gray.shape
+    if min(gray.shape) < _SMALLEST:
+        return None
+    if height > _TONES:
+        size = max(2, round(width * _TONES / height)), _TONES
+        gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
+    tones = gray.astype(np.float32)
+    side = 2 * (min(tones.shape) // 4) + 1
+    tones -= cv2.blur(tones, (side, side))
+    skews = []
+    for strip in np.array_split(tones, max(2, round(width / height / _STRIP)), axis=1):
+        deviation = float(strip.std())
+        if deviation >= _CONTRAST:
+            skews.append(float((strip**3).mean()) / deviation**3)
+    if not skews or max(skews) < _SKEWED or min(skews) > -_SKEWED:
+        return None
+    return "look inverted in a part: dark ink on light paper, and light ink on dark paper"
+
+
+def _remark_cut(ink: NDArray[np.bool_]) -> str | None:
+    """Say that strokes end at the upper or lower border, as in a crop of half a line."""
+    strokes = np.count_nonzero(ink[:, 1:] & ~ink[:, :-1], axis=1)
+    if strokes.max(initial=0) < _STROKES:
+        return None
+    depth = max(1, len(ink) // 50)
+    for border, rows in (("upper", strokes[:depth]), ("lower", strokes[-depth:])):
+        if rows.max() >= _CUT * strokes.max():
+            return f"look cut off: most strokes reach the {border} border"
+    return None
+
+
+def _remark_width(ink: NDArray[np.bool_]) -> str | None:
+    """Say that strokes are far wider than high, or higher than wide, as of a line that was scaled.
+
+    The mean lengths of runs of ink along rows and along columns are compared. Ruled lines and
+    edges are no strokes.
+    """
+    mask = ink.astype(np.uint8)
+    length = round(_RULE * len(mask))
+    if length < mask.shape[1]:
+        rules = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)) > 0
+        ink = ink & ~rules
+    ink = np.pad(ink, 1)
+    starts = ink[:, 1:] & ~ink[:, :-1]
+    strokes = np.count_nonzero(starts, axis=1).max()
+    if strokes < _STROKES:
+        return None
+    ratio = np.count_nonzero(ink[1:] & ~ink[:-1]) / np.count_nonzero(starts)
+    if ratio >= _WIDE:
+        change = "stretched"
+    elif ratio <= _NARROW and strokes >= 2 * _MANY_STROKES:  # words as "MINIMUM" have less
+        change = "squeezed"
+    else:
+        return None
+    return f"look {change} in width: their strokes are {ratio:.2g} times as wide as high"

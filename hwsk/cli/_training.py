@@ -22,6 +22,8 @@ from hwsk.cli._data import summarize
 from hwsk.cli._jobs import JOBS, Job, Score, job_argument, split
 from hwsk.cli._layouts import Samples, read_samples
 
+_FEW = 300  # lines: fewer are learnt by `fine_tune`, which keeps what was learnt before
+
 layout_option = click.option(
     "--layout",
     help="How the data lie in files: a name that `hwsk data list` prints, such as iam or "
@@ -99,7 +101,10 @@ def train(
             )
         checkpoint.unlink()
     model = _make_model(chosen, layout, start)
-    _set_parameters(model, _read_settings(config, settings))
+    given = _read_settings(config, settings)
+    of_reader = start is not None and job == "lines"
+    of_fine_tuning = {"alpha"} if of_reader else set()
+    _set_parameters(model, {name: given[name] for name in given.keys() - of_fine_tuning})
     samples = read_samples(layout, data)
     chosen.check(samples, layout)
     held_out: Samples | None = None
@@ -112,7 +117,15 @@ def train(
     if n_jobs is not None:
         training["n_jobs"] = n_jobs
     last_step(model).set_params(**training)
-    _fit(chosen, model, samples, checkpoint)
+    if "alpha" in given and len(samples) >= _FEW:
+        raise click.BadParameter(
+            f"alpha is for fewer than {_FEW} lines, and these are {len(samples)}",
+            param_hint="--set",
+        )
+    if of_reader and len(samples) < _FEW:
+        model = _fine_tune(model, samples, given, seed)
+    else:
+        _fit(chosen, model, samples, checkpoint)
     scores = [] if held_out is None else chosen.score(model, held_out)
     hwsk.save(model, output)
     write_file(card, _card(output.stem, job, model, samples, held_out, scores, f"{layout}, {data}"))
@@ -214,6 +227,20 @@ def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
         raise ValueError(
             f"training ended after {last.n_iter_} of {last.max_epochs} epochs; no model was "
             f"written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
+        )
+
+
+def _fine_tune(model: Any, samples: Samples, settings: dict[str, Any], seed: int) -> Any:
+    """Teach a reader of lines a new hand from a few lines; what it read before it still reads."""
+    from hwsk.recognition import fine_tune
+
+    wanted = {name: settings[name] for name in ("alpha", "max_epochs", "lr") if name in settings}
+    click.echo(f"{_describe(samples)}: few, so fine-tuned by hwsk.recognition.fine_tune", err=True)
+    last_step(model).set_params(warm_start=False)
+    verbose = 1 if sys.stderr.isatty() else 2
+    with contextlib.redirect_stdout(sys.stderr):
+        return fine_tune(
+            model, samples.X, list(samples.text), random_state=seed, verbose=verbose, **wanted
         )
 
 

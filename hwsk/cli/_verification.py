@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from hwsk.cli._app import one_line, show_name
-from hwsk.cli._common import json_option, load_model, model_option, models_for, to_json
+from hwsk.cli._common import (
+    check_output,
+    force_option,
+    json_option,
+    load_model,
+    model_option,
+    models_for,
+    to_json,
+)
 
 
 @click.command()
@@ -53,15 +61,29 @@ def verify(a: str, b: str, model: str, threshold: float | None, as_json: bool) -
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
 @model_option("compare", next(iter(models_for("compare")), None))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write a report too: .html or .pdf."
+)
+@force_option
 @json_option
-def compare(a: str, b: str, model: str, as_json: bool) -> None:
+def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Compare the handwriting of A and B, with reasons.
 
     A and B are images, or folders of images by one writer each. Prints a likelihood ratio, in words
     too, and the features that support it. MODEL holds a HandComparer.
     """
+    if output is not None:
+        if output.suffix.lower() not in (".html", ".htm", ".pdf"):
+            raise click.BadParameter(
+                f"{show_name(output)} ends neither in .html nor in .pdf", param_hint="-o"
+            )
+        check_output(output, force)
     comparer = load_model(model, "compare")
     comparison = comparer.compare(_images_of(a), _images_of(b))
+    if output is not None:
+        write = comparison.to_pdf if output.suffix.lower() == ".pdf" else comparison.to_html
+        write(output, details=_details(model))
+        click.echo(f"report: {show_name(output)}", err=True)
     if not as_json:
         click.echo(str(comparison))
         return
@@ -76,6 +98,19 @@ def compare(a: str, b: str, model: str, as_json: bool) -> None:
         "features": comparison.features.reset_index().to_dict("records"),
     }
     click.echo(to_json(record))
+
+
+def _details(model: str) -> dict[str, str]:
+    """Return what a report states of a model: its file, and what the registry knows."""
+    from hwsk._download import file_digest
+    from hwsk.models._files import find_model
+    from hwsk.models._registry import registry
+
+    file = find_model(model)
+    known = registry().get(model, {})
+    stated = {"calibrated for": known.get("input"), "data": known.get("data")}
+    of_file = {"model": file.name, "SHA-256 of the model": file_digest(file)}
+    return of_file | {name: text for name, text in stated.items() if text is not None}
 
 
 def _images_of(name: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ def read_inkml(file: Path, max_points: int) -> list[Points]:
     """The lines of a file, in the unit of its first trace."""
     tree = read_xml(file, "ink")
     reader = _Reader(tree, file)
-    lines: list[Points] = []
+    lines: list[list[Points]] = []  # the parts of each
     units: list[tuple[float | None, str]] = []
     left = max_points
     for trace in reader.traces():
@@ -77,12 +78,12 @@ def read_inkml(file: Path, max_points: int) -> list[Points]:
         with np.errstate(all="ignore"):  # values too large are reported later
             line = layout.put(line) * _scale(units)
         if lines and trace.get("continuation") in ("middle", "end"):
-            lines[-1] = np.concatenate([lines[-1], line])
+            lines[-1].append(line)
         else:
-            lines.append(line)
+            lines.append([line])
     if not lines:
         raise ValueError(f"{file} holds no ink: no trace with points")
-    return lines
+    return [np.concatenate(parts) for parts in lines]
 
 
 def _scale(units: list[tuple[float | None, str]]) -> float:
@@ -127,6 +128,12 @@ class _Reader:
                 context = element
             elif name_of(element) == "trace" and context is not None:
                 self.current[element] = context
+        # Many contexts may share a part, which may be long: it is read once.
+        self.read_format = cache(self._read_format)
+        self.resolution = cache(self._resolution)
+        self.affine = cache(self._affine)
+        self.first = cache(_find_first)
+        self.child = cache(_find_child)
 
     def _where(self, element: ET.Element) -> str:
         return f"{self.file}, line {element.get(LINE)}"
@@ -200,19 +207,26 @@ class _Reader:
         layout = self._inherit(context, "traceFormat")
         source = self._inherit(context, "inkSource")
         if layout is None and source is not None:
-            layout = next(find_all(source, "traceFormat"), None)
+            layout = self.first(source, "traceFormat")
         if layout is None:
-            formats = [(f, self._read_format(f, None)) for f in find_all(self.tree, "traceFormat")]
-            if any(found != formats[0][1] for _, found in formats):
+            if len(self.formats) > 1:
                 raise ValueError(
                     f"{self.file}: has more than one traceFormat, with X and Y in different places "
                     f"or units, and the trace of line {trace.get(LINE)} does not say which is its "
                     "own (contextRef)"
                 )
-            layout = formats[0][0] if formats else None
-        read = _Layout() if layout is None else self._read_format(layout, source)
+            layout = next(iter(self.formats.values()), None)
+        read = _Layout() if layout is None else self.read_format(layout, source)
         transform = self._inherit(context, "canvasTransform")
         return read if transform is None else self._transform(read, transform, context)
+
+    @cached_property
+    def formats(self) -> dict[_Layout, ET.Element]:
+        """The first of the formats of the file that say the same."""
+        formats: dict[_Layout, ET.Element] = {}
+        for element in find_all(self.tree, "traceFormat"):
+            formats.setdefault(self.read_format(element, None), element)
+        return formats
 
     def _inherit(self, context: ET.Element | None, name: str) -> ET.Element | None:
         """A part of a context: in it, named by it, or of the context that it refers to."""
@@ -221,7 +235,7 @@ class _Reader:
             if len(seen) > _DEEPEST:
                 raise ValueError(f"{self._where(context)}: contexts more than {_DEEPEST} deep")
             seen.add(context)
-            inside = next((part for part in context if name_of(part) == name), None)
+            inside = self.child(context, name)
             found = inside if inside is not None else self._referred(context, f"{name}Ref")
             if found is not None:
                 return found
@@ -249,10 +263,14 @@ class _Reader:
         """Return the unit of a channel in metres, by the device's resolution in device units."""
         if channel.get("units") in _METRES:
             return _METRES[channel.get("units", "")]
-        for found in () if source is None else find_all(source, "channelProperty"):
+        return None if source is None else self.resolution(source, channel.get("name"))
+
+    def _resolution(self, source: ET.Element, channel: str | None) -> float | None:
+        """Return the resolution of a channel that a device states, as metres of a unit."""
+        for found in find_all(source, "channelProperty"):
             unit = found.get("units", "").removeprefix("1/")
             if (
-                found.get("channel") == channel.get("name")
+                found.get("channel") == channel
                 and found.get("name") == "resolution"
                 and unit in _METRES
             ):
@@ -264,34 +282,37 @@ class _Reader:
 
     def _map_channel(self, channel: ET.Element) -> tuple[float, float]:
         """Slope and intercept of a channel's own mapping."""
-        mapping = next(find_all(channel, "mapping"), None)
-        numbers = (1.0, 0.0) if mapping is None else self._affine(mapping, 2) or (1.0, 0.0)
-        return numbers[0], numbers[1]
+        slope, intercept = self._numbers(self.first(channel, "mapping"), 2) or (1.0, 0.0)
+        return slope, intercept
 
     def _transform(
         self, layout: _Layout, transform: ET.Element, context: ET.Element | None
     ) -> _Layout:
         """A layout behind the mapping to the canvas, which is in units of its own."""
-        mapping = next((part for part in transform if name_of(part) == "mapping"), None)
-        numbers = None if mapping is None else self._affine(mapping, 6)
+        numbers = self._numbers(self.child(transform, "mapping"), 6)
         if numbers is None:
             return layout
         m, t = np.array([*numbers, 0, 0, 1]).reshape(3, 3), np.eye(3)
         t[:2] = np.reshape(layout.to_canvas, (2, 3))
         canvas = self._inherit(context, "canvas")
-        shape = None if canvas is None else next(find_all(canvas, "traceFormat"), None)
+        shape = None if canvas is None else self.first(canvas, "traceFormat")
         metres = None
         if shape is not None:
-            drawn = self._read_format(shape, None)
+            drawn = self.read_format(shape, None)
             metres, to_paper = drawn.metres, np.eye(3)
             to_paper[:2] = np.reshape(drawn.to_canvas, (2, 3))
             m = to_paper @ m
         return _Layout(layout.columns, tuple((m @ t)[:2].ravel().tolist()), metres)
 
-    def _affine(self, mapping: ET.Element, n: int) -> tuple[float, ...] | None:
-        """The numbers of an affine mapping, row by row; None of one that changes nothing."""
+    def _numbers(self, mapping: ET.Element | None, n: int) -> tuple[float, ...] | None:
+        """The numbers of a mapping, or of that which it refers to; None if it changes nothing."""
+        if mapping is None:
+            return None
         referred = self._referred(mapping, "mappingRef")
-        mapping = mapping if referred is None else referred
+        return self.affine(mapping if referred is None else referred, n)
+
+    def _affine(self, mapping: ET.Element, n: int) -> tuple[float, ...] | None:
+        """The numbers of an affine mapping, row by row; None of the identity."""
         kind = mapping.get("type", "identity" if not len(mapping) else "unknown")
         if kind == "identity":
             return None
@@ -314,6 +335,14 @@ class _Reader:
                 f"{self._where(mapping)}: an affine mapping of {len(numbers)} numbers; expected {n}"
             )
         return numbers
+
+
+def _find_first(element: ET.Element, name: str) -> ET.Element | None:
+    return next(find_all(element, name), None)
+
+
+def _find_child(element: ET.Element, name: str) -> ET.Element | None:
+    return next((part for part in element if name_of(part) == name), None)
 
 
 def _read_trace(text: str, columns: tuple[int, int], where: str) -> Points:

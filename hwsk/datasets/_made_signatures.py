@@ -15,20 +15,20 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
 from hwsk._data.images import object_array
-from hwsk.datasets._handwriting import (
-    _STEP,
+from hwsk.datasets._hands import (
+    STEP,
+    Hand,
     Points,
-    _deform,
-    _Hand,
-    _make_style,
-    _resample,
-    _root_seed,
-    _round_corners,
-    _Style,
+    Style,
+    deform,
+    make_style,
+    resample,
+    root_seed,
+    round_corners,
 )
 from hwsk.preprocessing._stroke_drawing import draw_strokes
 
-_SIGNER, _GENUINE, _FORGED = range(3, 6)  # what a random stream is for; 0 to 2 are _handwriting's
+_SIGNER, _GENUINE, _FORGED = range(3, 6)  # what a random stream is for; 0 to 2 are those of _hands
 _COARSE = 2.0  # a signature is bent in waves so many times longer than a single letter is
 _GIVEN = """
 Anna Boris Clara David Elena Frank Greta Hugo Irene Jonas Karin Leo Maria Nils Olga Peter Rosa Simon
@@ -151,7 +151,7 @@ def make_signatures(
     >>> data.images[0].shape[0], data.strokes[0].shape[1]
     (96, 3)
     """
-    root = _root_seed(random_state)
+    root = root_seed(random_state)
     strokes, images, writer, ids, forged = [], [], [], [], []
     for w in range(n_writers):
         signer = _Signer(root, w)
@@ -187,7 +187,7 @@ class _Signer:
 
     def __init__(self, root: int, writer: int) -> None:
         rng = np.random.default_rng((root, _SIGNER, writer))
-        hand = _Hand(root, writer, height=64)
+        hand = Hand(root, writer, height=64)
         self._style = replace(
             hand.style,
             # Straight and in plain units: slant and wobble are added anew at each signing.
@@ -215,14 +215,14 @@ class _Signer:
         """A genuine signature."""
         points = self._vary(self._points, rng, self._stability)
         rounding = max(1, round(self._rounding * rng.uniform(0.7, 1.4)))
-        points = _round_corners(points, self._pen_up, rounding)
+        points = round_corners(points, self._pen_up, rounding)
         points = _shake(points, rng, abs(rng.normal(0, 0.007)))
         return _as_strokes(points, self._pen_up, self._slant + rng.normal(0, 0.06))
 
     def forge(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """A skilled forgery: the same path in a hand that has other habits and takes its time."""
-        forger = _make_style(rng, 64)
-        points = _round_corners(self._points.copy(), self._pen_up, self._rounding)
+        forger = make_style(rng, 64)
+        points = round_corners(self._points.copy(), self._pen_up, self._rounding)
         points = _lean(points, self._style, forger, rng.uniform(0.15, 0.4))
         points = self._vary(points, rng, rng.uniform(1.1, 1.7))
         points, pen_up = _hesitate(points, self._pen_up, rng)
@@ -233,7 +233,7 @@ class _Signer:
     def _vary(self, points: Points, rng: np.random.Generator, amount: float) -> Points:
         points = _place(points, self._pen_up, rng, 0.1 * amount)
         points = _modulate(points, rng, 0.1 * amount)
-        return _deform(points / _COARSE, rng, 0.035 * amount) * _COARSE
+        return deform(points / _COARSE, rng, 0.035 * amount) * _COARSE
 
 
 def _as_strokes(points: Points, pen_up: NDArray[np.bool_], slant: float) -> NDArray[np.float32]:
@@ -259,17 +259,17 @@ def _place(
 def _modulate(points: Points, rng: np.random.Generator, amount: float) -> Points:
     """Go some way faster and some way slower, so that letters come out wider, taller, nearer."""
     offsets = np.diff(points, axis=0, prepend=points[:1])
-    offsets *= 1 + amount * _smooth_noise(rng, points.shape, 1.5 / _STEP)
+    offsets *= 1 + amount * _smooth_noise(rng, points.shape, 1.5 / STEP)
     drift = np.cumsum(offsets, axis=0) + points[0] - points
-    drift[:, 1] -= gaussian_filter1d(drift[:, 1], 4 / _STEP)  # the writer keeps to the baseline
+    drift[:, 1] -= gaussian_filter1d(drift[:, 1], 4 / STEP)  # the writer keeps to the baseline
     return points + drift
 
 
 def _shake(points: Points, rng: np.random.Generator, amount: float) -> Points:
-    return points + amount * _smooth_noise(rng, points.shape, 0.15 / _STEP)
+    return points + amount * _smooth_noise(rng, points.shape, 0.15 / STEP)
 
 
-def _lean(points: Points, own: _Style, forger: _Style, share: float) -> Points:
+def _lean(points: Points, own: Style, forger: Style, share: float) -> Points:
     """Proportions that go some way from the writer's to the forger's."""
     above, below = (
         (theirs / mine) ** share
@@ -313,7 +313,7 @@ def _draw(
 # What a signature looks like: a body, and mostly a flourish.
 
 
-def _invent(hand: _Hand, rng: np.random.Generator) -> tuple[Points, NDArray[np.bool_]]:
+def _invent(hand: Hand, rng: np.random.Generator) -> tuple[Points, NDArray[np.bool_]]:
     kind = str(rng.choice(["name", "initial", "scribble"], p=[0.5, 0.3, 0.2]))
     given, family = str(rng.choice(_GIVEN.split())), str(rng.choice(_FAMILY.split()))
     initial = given[0]
@@ -334,7 +334,7 @@ def _invent(hand: _Hand, rng: np.random.Generator) -> tuple[Points, NDArray[np.b
     return points, pen_up
 
 
-def _written(hand: _Hand, text: str, rng: np.random.Generator) -> list[Points]:
+def _written(hand: Hand, text: str, rng: np.random.Generator) -> list[Points]:
     strokes = hand.write(text, rng)
     points = np.cumsum(strokes[:, :2], axis=0, dtype=np.float64)
     points += -points.min(axis=0)[0], 0.0
@@ -374,14 +374,14 @@ def _scribble(rng: np.random.Generator) -> Points:
     x = length * t + wide * np.sin(phase + lag)
     y = -tall * (1 + np.cos(phase)) / 2 + deep * (1 - np.cos(phase)) / 2
     line = np.column_stack([x - x.min(), gaussian_filter1d(y, 3)])
-    return _resample(line, _STEP)
+    return resample(line, STEP)
 
 
 def _spline(corners: Points) -> Points:
     """A smooth line through the points."""
     along = np.concatenate([[0], np.cumsum(np.sqrt(np.hypot(*np.diff(corners, axis=0).T)))])
     curve = make_interp_spline(along, corners, k=min(3, len(corners) - 1))
-    return _resample(curve(np.linspace(0, along[-1], 200)), _STEP)
+    return resample(curve(np.linspace(0, along[-1], 200)), STEP)
 
 
 def _underline(lines: list[Points], rng: np.random.Generator) -> Points:

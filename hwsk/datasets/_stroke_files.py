@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
 from hwsk.datasets._data_home import StrPath, find_written
-from hwsk.datasets._handwriting import _resample
+from hwsk.datasets._hands import resample
 from hwsk.datasets._inkml import read_inkml
 from hwsk.datasets._sketches import _join_lines
 from hwsk.datasets._svg import read_svg
@@ -125,5 +125,5 @@ def load_strokes(
                 f"{file}: {wanted:.3g} points would be needed, more than max_points={max_points}: "
                 "is a coordinate far from the others?"
             )
-        lines = [_resample(line, step) if np.ptp(line) else line[:1] for line in lines]
+        lines = [resample(line, step) if np.ptp(line) else line[:1] for line in lines]
     return _join_lines([line.T * scale for line in lines], str(file))

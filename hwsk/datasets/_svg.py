@@ -17,6 +17,9 @@ Points = NDArray[np.float64]
 
 _CURVE = np.linspace(0, 1, 17)[1:]  # where the curve between two points is sampled
 _ELEMENT = 10  # how many points cost as much time as an element
+_TRANSFORMS = 8  # that cost as much time as a point
+_CLOSED = 50  # the square of how many closed parts does as much as a point
+_UNMOVED = re.compile(r"[zZ](?!\s*(?:[mM]|$))")  # a closed part from which the line goes on
 _NUMBER = re.compile(NUMBER)
 _COORDINATES = re.compile(rf"\s*(?:{NUMBER}[\s,]*)*")
 
@@ -65,6 +68,7 @@ def _check_size(tree: ET.Element, file: Path, max_points: int) -> None:
     """Raise ValueError if what is drawn, each `use` written out, is more than so many points."""
     by_id = {element.get("id"): element for element in tree.iter()}
     sizes: dict[ET.Element, int] = {}
+    counts: dict[ET.Element, int] = {}  # of the elements that each draws
     waiting: list[tuple[ET.Element, bool]] = [(tree, False)]
     open_: set[ET.Element] = set()
     while waiting:  # children and what is used first; a file may nest deeper than Python recurses
@@ -76,7 +80,13 @@ def _check_size(tree: ET.Element, file: Path, max_points: int) -> None:
         if is_done:
             open_.discard(element)
             numbers = len(_NUMBER.findall(element.get("d", "") + " " + element.get("points", "")))
-            sizes[element] = _ELEMENT + numbers // 2 + sum(sizes[part] for part in parts)
+            # svgelements goes back over all closed parts at each of them, and reads the transforms
+            # around an element anew for each.
+            closed = len(_UNMOVED.findall(element.get("d", "")))
+            counts[element] = 1 + sum(counts[part] for part in parts)
+            transforms = element.get("transform", "").count("(") * counts[element]
+            own = _ELEMENT + numbers // 2 + closed**2 // _CLOSED + transforms // _TRANSFORMS
+            sizes[element] = own + sum(sizes[part] for part in parts)
             if sizes[element] > max_points:
                 raise ValueError(
                     f"{file}, line {element.get(LINE)}: <{element.tag}> draws more than "

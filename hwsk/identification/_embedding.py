@@ -61,8 +61,10 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         Height and width of a patch, as the network sees it.
     patch_scale : float, default=1.0
         Patches are scaled by this before the network sees them.
-    n_patches : int, default=8
-        Patches drawn from each image an epoch.
+    n_patches : int or None, default=8
+        Patches drawn from each image an epoch. None takes the whole image instead, resized to
+        `patch_size` whatever its proportions: lines or pages of 224 x 224 pixels are what most
+        published notebooks give their networks.
     image_shape : tuple of (int, int), default=None
         Height and width of the images where X is a 2-D array, a row for each.
     {training}
@@ -121,7 +123,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         "loss_margin": [Interval(Real, 0, 2, closed="right")],
         "patch_size": [whole(1, SIDE), tuple, list],
         "patch_scale": [Interval(Real, 0, None, closed="neither")],
-        "n_patches": [whole(1, COPIES)],
+        "n_patches": [whole(1, COPIES), None],
         "image_shape": [tuple, list, None],
         **TRAINING_CONSTRAINTS,
     }
@@ -138,7 +140,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         loss_margin: float = 1.0,
         patch_size: int | tuple[int, int] = (64, 128),
         patch_scale: float = 1.0,
-        n_patches: int = 8,
+        n_patches: int | None = 8,
         image_shape: tuple[int, int] | None = None,
         max_epochs: int = 30,
         batch_size: int = 16,
@@ -234,25 +236,10 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
                 f"all n_samples={len(writers)} are by one writer, {names.tolist()[0]!r}: pairs "
                 "need two at least"
             )
-        size = self._size()
         with restored_on_failure(self):
             self._scan(images, further)
             targets = list(zip(writers.tolist(), range(len(writers)), strict=True))
-
-            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
-                return _PairDataset(
-                    images[rows],
-                    [targets[row] for row in rows],
-                    self.levels_,
-                    size,
-                    self.n_patches,
-                    self.augment if training else None,
-                    seed,
-                    images.is_table,
-                )
-
-            make_module = self._module_to_train_further if further else self._make_new_module
-            self._train(make_dataset, len(writers), groups, make_module)
+            self._train_on_patches(images, targets, groups, further=further, kind=_PairDataset)
         return self
 
     def _make_module(self) -> PatchNetwork:

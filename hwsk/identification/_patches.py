@@ -20,7 +20,7 @@ from hwsk._data.levels import Levels, find_ink, to_ink
 from hwsk._data.scan import run_here, scan_images, walk
 from hwsk._limits import check_sides
 from hwsk._training.batches import Augmentation, RasterDataset
-from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.estimator import NetworkEstimator, Split
 from hwsk._training.prediction import Ink, Unlike, measure_ink
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
@@ -69,6 +69,11 @@ class PatchEstimator(NetworkEstimator):
     def _validate_params(self) -> None:
         super()._validate_params()
         self._size()
+        if self.n_patches is None and self.patch_scale != 1:
+            raise ValueError(
+                f"patch_scale={self.patch_scale} is for patches, and n_patches=None resizes the "
+                f"whole image to patch_size={self.patch_size}: leave patch_scale at 1"
+            )
 
     def _scan(self, images: LazyImages, further: bool) -> None:
         """Go over all images before training: values, polarity, ink."""
@@ -83,6 +88,35 @@ class PatchEstimator(NetworkEstimator):
                 f"{len(blank)} of {len(scan)} images have no ink, rows {some_rows(blank)}: nobody "
                 "wrote them; leave them out"
             )
+
+    def _train_on_patches(
+        self,
+        images: LazyImages,
+        targets: Sequence[Any],
+        groups: Any,
+        *,
+        further: bool,
+        max_epochs: int | None = None,
+        split: Split | None = None,
+        kind: type[PatchDataset] | None = None,
+    ) -> None:
+        """Train on patches drawn from the images, each with the target of its image."""
+        size = self._size()
+
+        def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
+            return (kind or PatchDataset)(
+                images[rows],
+                [targets[row] for row in rows],
+                self.levels_,
+                size,
+                self.n_patches,
+                self.augment if training else None,
+                seed,
+                images.is_table,
+            )
+
+        make_module = self._module_to_train_further if further else self._make_new_module
+        self._train(make_dataset, len(targets), groups, make_module, max_epochs, split)
 
     def _make_network(self, n_outputs: int) -> PatchNetwork:
         make: Any = BACKBONES.get(self.backbone, self.backbone)
@@ -109,7 +143,13 @@ class PatchEstimator(NetworkEstimator):
         check_is_fitted(self)
         images = check_images(X, self, image_shape=self.image_shape)
         unlike = Unlike()
-        cut_all = partial(_cut_all, size=self._size(), levels=self.levels_, whole=images.is_table)
+        cut_all = partial(
+            _cut_all,
+            size=self._size(),
+            levels=self.levels_,
+            is_table=images.is_table,
+            whole=self.n_patches is None,
+        )
         with closing(walk(images, cut_all, run=self._map_rows)) as walker:
             while chunk := list(islice(walker, _CHUNK)):
                 patches = [patch for _, (_, of_image, _) in chunk for patch in of_image]
@@ -135,7 +175,7 @@ class PatchEstimator(NetworkEstimator):
         features: list[Any] = [None] * len(patches)
         dataset = RasterDataset(patches, self.levels_)
         dataset.collate = _collate
-        size = self.batch_size * self.n_patches
+        size = self.batch_size * (self.n_patches or 1)
         batches = self._outputs(dataset, batch_size=size, warn=False, run=run_here)
         for rows, (output, feature) in batches:
             for row, one_output, one_feature in zip(rows, output, feature, strict=True):
@@ -152,12 +192,16 @@ class PatchEstimator(NetworkEstimator):
 
 
 def _cut_all(
-    row: int, image: Image, size: PatchSize, levels: Levels, whole: bool
+    row: int, image: Image, size: PatchSize, levels: Levels, is_table: bool, whole: bool
 ) -> tuple[list[Window], list[Image], Ink]:
-    """Cut the patches that cover the ink of an image, or the whole of it."""
+    """Cut the patches that cover the ink of an image; or resize the `whole` image as one patch."""
     ink = to_ink(image, levels)
-    laid = lay_windows(np.ones(ink.shape, bool) if whole else find_ink(ink), size.cut)
-    patches = [shrink(cut(image, window, size.cut, levels), size.seen) for window in laid]
+    is_ink = np.ones(ink.shape, bool) if is_table else find_ink(ink)
+    laid = lay_windows(is_ink, ink.shape if whole else size.cut)
+    patches = [
+        shrink(image if whole else cut(image, window, size.cut, levels), size.seen)
+        for window in laid
+    ]
     return laid, patches, measure_ink(ink)
 
 
@@ -168,7 +212,8 @@ def _keep_nothing(row: int, image: Image) -> None:
 class PatchDataset(RasterDataset):
     """Patches drawn at random from images, where ink is; those of one image come together.
 
-    A sample is `(n_patches, height, width)`; its `collate` makes one batch of them all.
+    A sample is `(n_patches, height, width)`; its `collate` makes one batch of them all. Without
+    `n_patches`, the only patch is the whole image, resized.
     """
 
     def __init__(
@@ -177,7 +222,7 @@ class PatchDataset(RasterDataset):
         targets: Sequence[Any],
         levels: tuple[float, float],
         size: PatchSize,
-        n_patches: int,
+        n_patches: int | None,
         augment: Augmentation | None,
         seed: int,
         is_table: bool,
@@ -189,17 +234,19 @@ class PatchDataset(RasterDataset):
         self.collate = _collate_patches
 
     def __getitem__(self, i: int) -> tuple[NDArray[np.float32], Any]:
-        image = self.images[i]
-        rng = np.random.default_rng([self.seed, self.epoch, i])
+        patches = self._draw(self.images[i], np.random.default_rng([self.seed, self.epoch, i]))
+        assert self.targets is not None
+        return to_ink(np.stack(patches), self.levels), self.targets[i]
+
+    def _draw(self, image: Image, rng: np.random.Generator) -> list[Image]:
+        if self.n_patches is None:
+            changed = image if self.augment is None else self._augmented(image, rng)
+            return [shrink(changed, self.size.seen)]
         is_ink = np.ones(image.shape, bool)
         if not self.is_table:
             is_ink = find_ink(to_ink(image, self.levels))
-        patches = [
-            self._patch(image, window, rng)
-            for window in draw_windows(is_ink, self.size.cut, self.n_patches, rng)
-        ]
-        assert self.targets is not None
-        return to_ink(np.stack(patches), self.levels), self.targets[i]
+        windows = draw_windows(is_ink, self.size.cut, self.n_patches, rng)
+        return [self._patch(image, window, rng) for window in windows]
 
     def _patch(self, image: Image, window: Window, rng: np.random.Generator) -> Image:
         height, width = self.size.cut
@@ -227,11 +274,14 @@ def cut(image: Image, window: Window, size: tuple[int, int], levels: tuple[float
 
 
 def shrink(patch: Image, size: tuple[int, int]) -> Image:
-    """Scale a patch."""
-    if patch.shape == size:
-        return patch
-    method = cv2.INTER_AREA if size < patch.shape else cv2.INTER_LINEAR
-    return cv2.resize(patch, size[::-1], interpolation=method)
+    """Scale a patch: what has to shrink is averaged over areas, then the rest interpolated."""
+    for shape, method in (
+        (tuple(map(min, size, patch.shape)), cv2.INTER_AREA),
+        (size, cv2.INTER_LINEAR),
+    ):
+        if patch.shape != shape:
+            patch = cv2.resize(patch, shape[::-1], interpolation=method)
+    return patch
 
 
 def draw_windows(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from hwsk._data.images import check_images, some_rows
+from hwsk._data.decoding import is_path
+from hwsk._data.images import LazyImages, check_images, some_rows
 from hwsk._limits import COPIES, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
-from hwsk.identification._patches import BACKBONES, PatchDataset, PatchEstimator
+from hwsk.identification._patches import BACKBONES, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
+
+_NAME_OF_IAM = re.compile(r"([a-z]\d\d-\d{3}[a-z]?)(-s\d\d)?(-\d\d){0,2}\.\w+$")
 
 
 class LeakageWarning(UserWarning):
@@ -82,8 +87,10 @@ class WriterClassifier(
         Patches are scaled by this before the network sees them. It comes after `augment`: 0.5 suits
         lines at 300 dpi. What has been warped is less sharp, and a network that sees each pixel
         learns to tell that; shrinking leaves little of it.
-    n_patches : int, default=8
-        Patches drawn from each image an epoch.
+    n_patches : int or None, default=8
+        Patches drawn from each image an epoch. None takes the whole image instead, resized to
+        `patch_size` whatever its proportions: lines or pages of 224 x 224 pixels are what most
+        published notebooks give their networks.
     image_shape : tuple of (int, int), default=None
         Height and width of the images where X is a 2-D array, a row for each. None takes them as
         square if the number of columns is a square number, else each as one row of pixels.
@@ -99,7 +106,8 @@ class WriterClassifier(
     classes_ : ndarray of shape (n_classes,)
         The writers, sorted.
     pages_ : ndarray of str
-        The pages that `fit` has seen, where it was given `pages`.
+        The pages that `fit` has seen: those of `pages`, or what file names of IAM say, in its own
+        layout and Kaggle's (``a01-000u-00.png``, ``a01-000u-s00-01.png``).
     levels_ : tuple of (float, float)
         Values of paper and full ink in images of floats.
     history_ : list of dict
@@ -155,7 +163,7 @@ class WriterClassifier(
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "patch_size": [whole(1, SIDE), tuple, list],
         "patch_scale": [Interval(Real, 0, None, closed="neither")],
-        "n_patches": [whole(1, COPIES)],
+        "n_patches": [whole(1, COPIES), None],
         "image_shape": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -172,7 +180,7 @@ class WriterClassifier(
         dropout: float = 0.3,
         patch_size: int | tuple[int, int] = (64, 128),
         patch_scale: float = 1.0,
-        n_patches: int = 8,
+        n_patches: int | None = 8,
         image_shape: tuple[int, int] | None = None,
         class_weight: dict[Any, float] | str | None = None,
         label_smoothing: float = 0.1,
@@ -311,31 +319,22 @@ class WriterClassifier(
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         check_consistent_length(images, y, groups, pages)
-        size = self._size()
         with restored_on_failure(self):
             self._learn_classes(y, classes, further)
             encoded = self._encode(y)
             weights = self._weights(y, encoded, None, may_be_one=max_epochs is not None)
             self._scan(images, further)
             targets = list(zip(encoded.tolist(), weights.tolist(), strict=True))
-            seen = np.unique(_names([] if pages is None else pages))
+            seen = np.unique(_known(_pages_by_name(images) if pages is None else _names(pages)))
             self.pages_ = np.union1d(self.pages_, seen) if further else seen
-
-            def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> PatchDataset:
-                return PatchDataset(
-                    images[rows],
-                    [targets[row] for row in rows],
-                    self.levels_,
-                    size,
-                    self.n_patches,
-                    self.augment if training else None,
-                    seed,
-                    images.is_table,
-                )
-
-            make_module = self._module_to_train_further if further else self._make_new_module
-            split = partial(self._split_pages, encoded)
-            self._train(make_dataset, len(y), groups, make_module, max_epochs, split)
+            self._train_on_patches(
+                images,
+                targets,
+                groups,
+                further=further,
+                max_epochs=max_epochs,
+                split=partial(self._split_pages, encoded),
+            )
         return self
 
     def _split_pages(
@@ -387,7 +386,7 @@ class WriterClassifier(
         UserWarning
             If images have no ink.
         LeakageWarning
-            If `pages` are given, and `fit` has seen some of them.
+            If `fit` has seen some of the pages, by `pages` or by file names of IAM.
         """
         check_is_fitted(self)
         return self._judge(X, pages)
@@ -395,7 +394,9 @@ class WriterClassifier(
     def _judge(self, X: Any, pages: Any) -> NDArray[np.float64]:
         images = check_images(X, self)
         check_consistent_length(images, pages)
-        if pages is not None:
+        if pages is None:
+            self._warn_of_leakage(_pages_by_name(images))
+        else:
             pages = _names(pages)
             self._warn_of_leakage(pages)
         sums = np.zeros((len(images), len(self.classes_)))
@@ -418,7 +419,7 @@ class WriterClassifier(
         return means.log_softmax(dim=1).numpy()
 
     def _warn_of_leakage(self, pages: NDArray[np.str_]) -> None:
-        seen = np.isin(pages, self.pages_)
+        seen = np.isin(pages, _known(self.pages_))
         if seen.any():
             warn_caller(
                 f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
@@ -532,16 +533,32 @@ class WriterClassifier(
         -------
         patches : DataFrame
             A row for each patch: `top`, `left`, `height`, `width` and `ink` (pixels), and a column
-            for each writer, named as in `classes_`, with the log-probability.
+            for each writer, named as in `classes_`, with the log-probability. With
+            `n_patches=None`, the whole image is the only row.
         """
         check_is_fitted(self)
         (result,) = self._walk([image])
         _, windows, logits, _ = result
-        size = self._size().cut
+        whole = self.n_patches is None
+        size = check_images([image], self)[0].shape if whole else self._size().cut
         places = [(w.top, w.left, *size, w.ink) for w in windows]
         table = pd.DataFrame(places, columns=["top", "left", "height", "width", "ink"])
         log_proba = logits.reshape(len(windows), len(self.classes_)).log_softmax(dim=1).numpy()
         return pd.concat([table, pd.DataFrame(log_proba, columns=self.classes_)], axis=1)
+
+
+def _pages_by_name(images: LazyImages) -> NDArray[np.str_]:
+    """The page of each image by its file name, as IAM and its subset on Kaggle name images.
+
+    It is empty for other images: what the parts of other names mean is not known.
+    """
+    sources = [source if is_path(source) else "" for source in images.sources]
+    found = [_NAME_OF_IAM.match(Path(source).name) for source in sources]
+    return np.array([match[1] if match else "" for match in found], dtype=str)
+
+
+def _known(pages: NDArray[np.str_]) -> NDArray[np.str_]:
+    return pages[pages != ""]
 
 
 def _names(pages: Any) -> NDArray[np.str_]:

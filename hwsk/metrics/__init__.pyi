@@ -2,6 +2,11 @@ from ._characters import confused_pairs as confused_pairs
 from ._confidence import expected_calibration_error as expected_calibration_error
 from ._confidence import read_right as read_right
 from ._confidence import risk_coverage_curve as risk_coverage_curve
+from ._likelihood_ratios import empirical_cross_entropy as empirical_cross_entropy
+from ._likelihood_ratios import log_likelihood_ratio_cost as log_likelihood_ratio_cost
+from ._likelihood_ratios import (
+    minimal_log_likelihood_ratio_cost as minimal_log_likelihood_ratio_cost,
+)
 from ._protocols import writer_dependent_report as writer_dependent_report
 from ._protocols import writer_independent_report as writer_independent_report
 from ._retrieval import hard_top_k_accuracy as hard_top_k_accuracy
@@ -20,5 +25,4 @@ from ._verification import equal_error_rate as equal_error_rate
 from ._verification import false_acceptance_rate as false_acceptance_rate
 from ._verification import false_rejection_rate as false_rejection_rate
 from ._verification import false_rejection_rate_at as false_rejection_rate_at
-from ._verification import log_likelihood_ratio_cost as log_likelihood_ratio_cost
 from ._verification import pair_bootstrap_interval as pair_bootstrap_interval

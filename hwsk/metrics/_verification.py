@@ -24,18 +24,17 @@ __all__ = [
     "false_acceptance_rate",
     "false_rejection_rate",
     "false_rejection_rate_at",
-    "log_likelihood_ratio_cost",
     "pair_bootstrap_interval",
 ]
 
-_CONSTRAINTS: dict[str, list[Any]] = {
+CONSTRAINTS: dict[str, list[Any]] = {
     "y_true": ["array-like"],
     "y_score": ["array-like"],
     "sample_weight": ["array-like", None],
 }
 
 
-@validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
+@validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
 def equal_error_rate(
     y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:
@@ -83,14 +82,14 @@ def equal_error_rate(
     >>> equal_error_rate([1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.4, 0.6, 0.2, 0.1])
     0.333...
     """
-    same, scores, weight = _check_pairs(y_true, y_score, sample_weight)
-    _check_classes(same, weight)
+    same, scores, weight = check_pairs(y_true, y_score, sample_weight)
+    check_classes(same, weight)
     order, ends = _sort(scores)
     return _crossing(*_error_curve(same[order], weight[order], ends))
 
 
 @validate_params(
-    {**_CONSTRAINTS, "threshold": [Interval(Real, None, None, closed="both")]},
+    {**CONSTRAINTS, "threshold": [Interval(Real, None, None, closed="both")]},
     prefer_skip_nested_validation=True,
 )
 def false_acceptance_rate(
@@ -136,13 +135,13 @@ def false_acceptance_rate(
     >>> false_acceptance_rate([1, 1, 0, 0], [0.9, 0.3, 0.5, 0.1], threshold=0.5)
     0.5
     """
-    same, scores, weight = _check_pairs(y_true, y_score, sample_weight)
-    _check_classes(same, weight, needed=[False])
+    same, scores, weight = check_pairs(y_true, y_score, sample_weight)
+    check_classes(same, weight, needed=[False])
     return float(weight[~same & (scores >= threshold)].sum() / weight[~same].sum())
 
 
 @validate_params(
-    {**_CONSTRAINTS, "threshold": [Interval(Real, None, None, closed="both")]},
+    {**CONSTRAINTS, "threshold": [Interval(Real, None, None, closed="both")]},
     prefer_skip_nested_validation=True,
 )
 def false_rejection_rate(
@@ -189,13 +188,13 @@ def false_rejection_rate(
     >>> false_rejection_rate([1, 1, 0, 0], [0.9, 0.3, 0.5, 0.1], threshold=0.5)
     0.5
     """
-    same, scores, weight = _check_pairs(y_true, y_score, sample_weight)
-    _check_classes(same, weight, needed=[True])
+    same, scores, weight = check_pairs(y_true, y_score, sample_weight)
+    check_classes(same, weight, needed=[True])
     return float(weight[same & (scores < threshold)].sum() / weight[same].sum())
 
 
 @validate_params(
-    {**_CONSTRAINTS, "far": [Interval(Real, 0, 1, closed="both")]},
+    {**CONSTRAINTS, "far": [Interval(Real, 0, 1, closed="both")]},
     prefer_skip_nested_validation=True,
 )
 def false_rejection_rate_at(
@@ -246,78 +245,15 @@ def false_rejection_rate_at(
     >>> false_rejection_rate_at(y_true, y_score, far=0.5)
     0.0
     """
-    same, scores, weight = _check_pairs(y_true, y_score, sample_weight)
-    _check_classes(same, weight)
+    same, scores, weight = check_pairs(y_true, y_score, sample_weight)
+    check_classes(same, weight)
     order, ends = _sort(scores)
     return _least_rejected(*_error_curve(same[order], weight[order], ends), far=far)
 
 
-@validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
-def log_likelihood_ratio_cost(
-    y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
-) -> float:
-    """Cost of log-likelihood ratios, Cllr: what is lost by believing them, in bits.
-
-    A likelihood ratio says how many times likelier a pair is if one hand wrote both. Forensic
-    examiners report it and leave the prior odds to the court [1]_; the cost is the mean over all
-    priors of what wrong and badly calibrated ratios cost [2]_. Unlike the equal error rate, it
-    falls with calibration.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_pairs,)
-        1 for pairs by the same writer, 0 or -1 for others.
-    y_score : array-like of shape (n_pairs,)
-        Natural logarithms of likelihood ratios. Of a probability p that was calibrated at even
-        odds it is log(p / (1 - p)).
-    sample_weight : array-like of shape (n_pairs,), default=None
-        How much each pair counts, within its class.
-
-    Returns
-    -------
-    float
-        The cost: 0 at best, 1 if every ratio is 1 and nothing is said, and more for ratios that
-        mislead.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, a score is NaN, a label is another, or one of the classes is missing.
-
-    See Also
-    --------
-    equal_error_rate : How well scores rank, calibrated or not.
-
-    Notes
-    -----
-    Both classes count for a half, however many pairs they have. A ratio of 0 for a pair by one
-    writer costs infinitely much.
-
-    References
-    ----------
-    .. [1] C. Champod, D. Meuwly, "The inference of identity in forensic speaker recognition",
-       Speech Communication, 31(2-3), 2000, pp. 193-203.
-    .. [2] N. Brümmer, J. du Preez, "Application-independent evaluation of speaker detection",
-       Computer Speech & Language, 20(2-3), 2006, pp. 230-275.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hwsk.metrics import log_likelihood_ratio_cost
-    >>> ratios = np.array([20.0, 3.0, 0.5, 0.1])
-    >>> round(log_likelihood_ratio_cost([1, 1, 0, 0], np.log(ratios)), 3)
-    0.302
-    """
-    same, scores, weight = _check_pairs(y_true, y_score, sample_weight)
-    _check_classes(same, weight)
-    of_same = np.average(np.logaddexp(0, -scores[same]), weights=weight[same])
-    of_different = np.average(np.logaddexp(0, scores[~same]), weights=weight[~same])
-    return float((of_same + of_different) / (2 * np.log(2)))
-
-
 @validate_params(
     {
-        **{name: _CONSTRAINTS[name] for name in ("y_true", "y_score")},
+        **{name: CONSTRAINTS[name] for name in ("y_true", "y_score")},
         "metric": [callable],
         "writers": ["array-like"],
         "n_resamples": [Interval(Integral, 1, None, closed="left")],
@@ -406,7 +342,7 @@ def pair_bootstrap_interval(
     >>> round(low, 2), round(high, 2)
     (0.11, 0.18)
     """
-    same, scores, _ = _check_pairs(y_true, y_score, None)
+    same, scores, _ = check_pairs(y_true, y_score, None)
     first, second, n_writers = _check_writers(writers, len(scores))
     order, ends = _sort(scores)
     same, scores = same[order], scores[order]
@@ -420,7 +356,7 @@ def pair_bootstrap_interval(
     function = metric.func if isinstance(metric, partial) and not metric.args else metric
     from_curve = _FROM_CURVE.get(function) if options.keys() <= {"far"} else None
     if from_curve is not None:
-        _check_classes(same, np.ones(len(same)))
+        check_classes(same, np.ones(len(same)))
     rng = check_random_state(random_state)
     values: list[float] = []
     while len(values) < n_resamples:
@@ -439,7 +375,7 @@ def pair_bootstrap_interval(
     return float(low), float(high)
 
 
-def _check_pairs(
+def check_pairs(
     y_true: Any, y_score: Any, sample_weight: Any
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Return of each pair whether it is by one writer, its score, and its weight."""
@@ -466,7 +402,7 @@ def _check_pairs(
     return labels == 1, scores, weight
 
 
-def _check_classes(
+def check_classes(
     same: NDArray[np.bool_], weight: NDArray[np.float64], needed: Any = (True, False)
 ) -> None:
     """Raise where nothing is left of a class that is needed."""

@@ -32,8 +32,9 @@ CLASSES = {
     ),
     "hwsk.HandComparer": Declaration(
         _THRESHOLD + "representation_=transformer|none part_names_=texts! feature_names_=names "
-        "feature_ratios_=arrays coef_[s p]! intercept_[s]! typical_distances_[s p 2]! limits_[s]! "
-        "calibration_writers_:[w] classes_:[2]! _of_table=bool",
+        "feature_ratios_=arrays feature_shares_=arrays coef_[s p]! intercept_[s]! "
+        "typical_distances_[s p 2]! limits_[s]! "
+        "calibration_writers_:[w] classes_:[2]! _of_table=bool _across_groups=bool",
         version=2,
     ),
     "hwsk.HandwritingSynthesizer": Declaration(

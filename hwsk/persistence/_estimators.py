@@ -20,6 +20,7 @@ from hwsk.persistence._sklearn import SKLEARN
 OF_NETWORK = ".net_"  # what the names of weights have in them
 _NAME = re.compile(r"(hwsk|sklearn)(\.[A-Za-z_]\w*)+")
 _NO_HOME = {"__main__", "conftest", "tests", "externals"}  # modules that are not to be imported
+_SAME = "$parameter"  # an attribute that is a parameter: its weights are stored once
 # What only `fit` looks at: a fitted estimator that can't be stored with it is stored without it.
 _OF_TRAINING = ("augment", "callbacks", "cv")
 
@@ -57,13 +58,23 @@ def encode_estimator(estimator: BaseEstimator, where: str, writer: Writer) -> di
     is_fitted = any(key.endswith("_") for key in state) or "weights" in node
     node["params"] = _encode_params(params, where, writer, declaration, is_fitted)
     packed = estimator._pack_state(state) if hasattr(estimator, "_pack_state") else state
-    node["state"] = {key: writer.write(value, f"{where}.{key}") for key, value in packed.items()}
+    node["state"] = {
+        key: shared if (shared := _shared(value, params)) else writer.write(value, f"{where}.{key}")
+        for key, value in packed.items()
+    }
     try:
         check_params(estimator, name)
         check_state(cls, declaration, dict(state), params, has_weights="weights" in node)
     except (ValueError, TypeError) as error:
         raise TypeError(f"{where} can't be saved: {error}") from None
     return node
+
+
+def _shared(value: Any, params: dict[str, Any]) -> dict[str, str] | None:
+    """A node that names the parameter which an attribute is, such as what is frozen."""
+    if not isinstance(value, BaseEstimator):
+        return None
+    return next(({_SAME: key} for key, param in params.items() if param is value), None)
 
 
 def _encode_params(
@@ -107,10 +118,13 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
     name = RENAMED.get(str(node["$estimator"]), node["$estimator"])
     cls = find_class(name)
     name = public_name(cls)
-    params, state = reader.read(node["params"]), reader.read(node["state"])
+    params, content = reader.read(node["params"]), node["state"]
+    shared = {key: value[_SAME] for key, value in content.items() if _is_shared(value)}
+    state = reader.read({key: value for key, value in content.items() if key not in shared})
     weights = reader.read(node["weights"]) if "weights" in node else None
     if not isinstance(params, dict) or not isinstance(state, dict):
         raise ValueError(f"the parameters or attributes of {name} are none")
+    state |= {key: params[param] for key, param in shared.items()}
     if name.startswith("hwsk."):
         upgrade(name, node.get("version", 1), params, state, weights or {})
     if hasattr(cls, "_unpack_state"):
@@ -132,6 +146,10 @@ def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:
         check_finite(weights, name)
         estimator._set_network_state(weights)
     return estimator
+
+
+def _is_shared(value: Any) -> bool:
+    return isinstance(value, dict) and _SAME in value
 
 
 def check_params(estimator: BaseEstimator, name: str) -> None:

@@ -8,12 +8,23 @@ all declared and checked; `tests/test_persistence_sklearn.py` saves, loads and d
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from hwsk._limits import NGRAM
 from hwsk.persistence._declared import Declaration, State
+
+_TOKEN = re.compile(
+    r"""(\(\?u\))? (\\b)?
+    (\\[wWsSdD] | \[\^?(\\[wWsSdD]|[^][\\])+\] | [^][\\.^$*+?{}|()])*
+    (\\w\+\\b | (\\[wWsSdD] | \[\^?(\\[wWsSdD]|[^][\\])+\])\+)?""",
+    re.VERBOSE,
+)
+"""Patterns of tokens that take time in proportion to the text: classes of characters, of which the
+last may be repeated. Others, such as `(a+)+$`, may take time that doubles with each character."""
 
 
 def _check_neighbors(state: State, params: dict[str, Any]) -> None:
@@ -60,6 +71,20 @@ def _check_kmeans(state: State, params: dict[str, Any]) -> None:
 def _check_vocabulary(state: State, params: dict[str, Any]) -> None:
     if params.get("input") != "content":
         raise ValueError(f"input={params.get('input')!r} opens files; expected 'content'")
+    pattern = params.get("token_pattern")
+    if pattern is not None and not (isinstance(pattern, str) and _TOKEN.fullmatch(pattern)):
+        raise ValueError(
+            f"token_pattern={pattern!r:.80} may take time without end; expected is one such as "
+            r"'(?u)\b\w\w+\b', '\S+' or '[a-z]+': characters, of which the last may be repeated"
+        )
+    sizes = params.get("ngram_range")
+    if not (
+        isinstance(sizes, (tuple, list))
+        and len(sizes) == 2
+        and all(isinstance(size, int) for size in sizes)
+        and 1 <= sizes[0] <= sizes[1] <= NGRAM
+    ):
+        raise ValueError(f"ngram_range={sizes!r:.80} is not two numbers from 1 to {NGRAM}")
     words = state.get("vocabulary_", {})
     if not isinstance(words, dict) or sorted(words.values()) != list(range(len(words))):
         raise ValueError("vocabulary_ does not number its words 0, 1, ...")

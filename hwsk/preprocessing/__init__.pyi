@@ -13,13 +13,13 @@ from ._pages import PageOrienter as PageOrienter
 from ._pages import RuledLineRemover as RuledLineRemover
 from ._pages import ScanEdgeRemover as ScanEdgeRemover
 from ._signatures import SignatureNormalizer as SignatureNormalizer
+from ._stroke_cleaning import JumpCapper as JumpCapper
+from ._stroke_cleaning import StrokeDenoiser as StrokeDenoiser
 from ._stroke_drawing import StrokeRasterizer as StrokeRasterizer
+from ._stroke_normalizer import StrokeNormalizer as StrokeNormalizer
+from ._stroke_resampler import StrokeResampler as StrokeResampler
 from ._stroke_slant import StrokeDeskewer as StrokeDeskewer
 from ._stroke_slant import StrokeDeslanter as StrokeDeslanter
 from ._stroke_slant import rotate_strokes as rotate_strokes
 from ._stroke_slant import shear_strokes as shear_strokes
-from ._strokes import JumpCapper as JumpCapper
-from ._strokes import StrokeDenoiser as StrokeDenoiser
-from ._strokes import StrokeNormalizer as StrokeNormalizer
-from ._strokes import StrokeResampler as StrokeResampler
 from ._unusable import SkipUnusable as SkipUnusable

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from hwsk._data.images import Image, LazyImages
 from hwsk._data.levels import invert, is_negative, remark_polarity
+from hwsk._data.lines import remark_character
 from hwsk._limits import SIDE, upto, whole
 from hwsk.preprocessing._image_sizes import _clean_ink
 from hwsk.preprocessing._image_transformer import _ImageTransformer
@@ -114,7 +115,7 @@ class CharacterNormalizer(_ImageTransformer):
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
             return "hold no ink and come out blank"
-        return remark_polarity(image)
+        return remark_polarity(image) or remark_character(image)
 
     def _transform_one(self, image: Image) -> Image:
         ink = _clean_ink(invert(image) if is_negative(image) else image)

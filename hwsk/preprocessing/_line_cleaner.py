@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hwsk._data.images import Image
 from hwsk._data.levels import to_bytes
+from hwsk._data.lines import remark_crop
 from hwsk.preprocessing._image_transformer import _ImageTransformer
 from hwsk.preprocessing._line_paper import (
     SMALL,
@@ -56,6 +57,9 @@ class LineCleaner(_ImageTransformer):
     >>> int(clean[:, :200].min()) > 240, int(clean[41, 202]) < 60
     (True, True)
     """
+
+    def _remark(self, image: Image, changed: Image) -> str | None:
+        return remark_crop(image)
 
     def _transform_one(self, image: Image) -> NDArray[np.uint8]:
         gray = to_bytes(image)

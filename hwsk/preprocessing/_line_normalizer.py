@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from hwsk._data.images import Image, resize_to_height
 from hwsk._data.levels import MIN_CONTRAST, to_bytes
-from hwsk._data.lines import remark_lines
+from hwsk._data.lines import remark_line
 from hwsk._limits import SIDE, upto, whole
 from hwsk.preprocessing._image_sizes import _MOST_WIDENING, _moments
 from hwsk.preprocessing._image_transformer import _ImageTransformer, check_warpable
@@ -119,7 +119,7 @@ class LineNormalizer(_ImageTransformer):
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
             return "hold no ink and come out blank"
-        return remark_lines(image)
+        return remark_line(image)
 
     def _transform_one(self, image: Image) -> NDArray[np.uint8]:
         gray = to_bytes(image)

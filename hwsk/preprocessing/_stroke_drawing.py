@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval
 from hwsk._data.images import object_array
 from hwsk._data.strokes import check_strokes
 from hwsk._limits import SIDE, upto, whole
-from hwsk.preprocessing._strokes import near_the_rest
+from hwsk.preprocessing._stroke_cleaning import near_the_rest
 
 _SUPERSAMPLING = 4  # lines are drawn this many times larger, so pen widths come in quarter pixels
 _MAX_ASPECT = 100  # ink flatter than 1 to 100 isn't a line of text, nor enlarged to the height

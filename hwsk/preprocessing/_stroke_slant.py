@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import object_array
 from hwsk._data.strokes import check_strokes
-from hwsk.preprocessing._strokes import Strokes, StrokeTransformer, to_points, written
+from hwsk.preprocessing._stroke_transformer import Strokes, StrokeTransformer, to_points, written
 
 _MOST_FEET = 500  # points on the baseline that are compared with each other, all with all
 

@@ -2,6 +2,7 @@ from ._characters import CharacterClassifier as CharacterClassifier
 from ._correction import SpellingCorrector as SpellingCorrector
 from ._decoding import CTCDecoder as CTCDecoder
 from ._details import predict_details as predict_details
+from ._fine_tuning import fine_tune as fine_tune
 from ._language_model import NgramLanguageModel as NgramLanguageModel
 from ._lines import CTCRecognizer as CTCRecognizer
 from ._normalization import TextNormalizer as TextNormalizer

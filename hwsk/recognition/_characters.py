@@ -16,13 +16,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from hwsk._data.images import Image, LazyImages, check_images, some_rows
 from hwsk._data.levels import FAINTEST, Levels, as_float, inverted_message
 from hwsk._data.scan import Scan, run_here, scan_images
 from hwsk._limits import COPIES, LAYERS, UNITS, whole
 from hwsk._training.batches import Augmentation, RasterDataset
+from hwsk._training.canvas import collate_canvases
 from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
@@ -438,18 +438,7 @@ class _CharacterDataset(RasterDataset):
     ) -> None:
         super().__init__(images, (1.0, 0.0), None, targets, augment, seed)
         self.ink = ink
-        self.collate = _collate_characters
-
-
-def _collate_characters(
-    batch: list[tuple[NDArray[np.float32], Any]],
-) -> tuple[dict[str, Tensor], Any]:
-    images = torch.from_numpy(np.stack([image for image, _ in batch]))[:, None]
-    targets = [target for _, target in batch]
-    if targets[0] is None:
-        return {"images": images}, torch.zeros(0)
-    classes, weights = zip(*targets, strict=True)
-    return {"images": images}, (torch.tensor(classes), torch.tensor(weights, dtype=torch.float64))
+        self.collate = collate_canvases
 
 
 def _size(shape: Sequence[int]) -> str:

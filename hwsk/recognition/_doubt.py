@@ -20,7 +20,7 @@ _LOW_OF_WORD = 0.65  # the same where fewer characters than in a line were read
 _WORD = 12
 _LOW_OF_FEW = 0.4  # the same of a few: there confidence varies
 _FEW = 5
-_DOUBTFUL = 0.9  # below it, the image is read upside down and mirrored, too
+_DOUBTFUL = 0.9  # below it, the image is read turned and mirrored, too
 _BETTER = 0.08  # by how much that has to be better
 _BETTER_OF_WORD = 0.3  # the same where fewer characters than in a line were read
 _LONGEST_WORD = 20  # letters; longer ones without a blank among them are several words
@@ -28,6 +28,7 @@ _LONGEST_WORD = 20  # letters; longer ones without a blank among them are severa
 _OTHER_WAYS: dict[str, Callable[[Image], Image]] = {
     "look upside down: turned": lambda image: np.ascontiguousarray(image[::-1, ::-1]),
     "look mirrored: from right to left": lambda image: np.ascontiguousarray(image[:, ::-1]),
+    "look mirrored: from bottom to top": lambda image: np.ascontiguousarray(image[::-1]),
 }
 
 

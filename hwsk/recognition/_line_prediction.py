@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.decoding import Image
 from hwsk._data.images import LazyImages, check_images, object_array
-from hwsk._data.lines import remark_lines
+from hwsk._data.lines import remark_line
 from hwsk._data.texts import check_texts
 from hwsk._training.batches import RasterDataset
 from hwsk._training.estimator import NetworkEstimator
@@ -59,8 +59,8 @@ class LinePredictor(NetworkEstimator):
         return -1 if self.text_direction_ == "rtl" else 1
 
     def _watch(self, images: LazyImages) -> LazyImages:
-        """The same images, with a remark on those that look like several lines."""
-        return images.map(_unchanged, partial(_remark_lines, height=self.height))
+        """The same images, with a remark on those that don't look like one line."""
+        return images.map(_unchanged, partial(_remark_line, height=self.height))
 
     def _dataset(
         self, images: Sequence[Image], targets: Any = None, augment: Any = None, seed: int = 0
@@ -328,9 +328,9 @@ class LinePredictor(NetworkEstimator):
         return 1 - character_error_rate(self._as_returned(texts), read)
 
 
-def _remark_lines(image: Image, changed: Image, height: int) -> str | None:
+def _remark_line(image: Image, changed: Image, height: int) -> str | None:
     """Look at images that nothing has brought to the height of the network yet."""
-    return None if image.shape[0] == height else remark_lines(image)
+    return None if image.shape[0] == height else remark_line(image)
 
 
 def _unchanged(image: Image) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Real
@@ -23,9 +24,12 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hwsk._data.decoding import is_path
-from hwsk._data.images import looks_like_table, object_array
+from hwsk._data.images import check_images, looks_like_table, object_array
+from hwsk._data.levels import is_blank
 from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
+from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
+from hwsk._files import read_file
 from hwsk._limits import COPIES, whole
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
@@ -98,6 +102,9 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
     feature_ratios_ : list of ndarray of shape (n_sizes, n_classes, n_classes)
         For each feature, and for 1, 2, ... images a side, the log-likelihood ratio of finding these
         two classes in both sides.
+    feature_shares_ : list of ndarray of shape (n_sizes, n_classes)
+        For each feature, and for 1, 2, ... images a side, the share of the writers of the
+        calibration with each class.
     coef_ : ndarray of shape (n_sizes, n_parts)
         Slopes of the logistic functions for 1, 2, ... images a side.
     intercept_ : ndarray of shape (n_sizes,)
@@ -312,7 +319,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         """Learn what distances and features mean, for each number of images a side."""
         apart = "one sample" if groups is None else "samples of one group"
         coefficients, intercepts, typical, limits = [], [], [], []
-        ratios: list[list[NDArray[np.float64]]] = []
+        features: list[tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]] = []
         for size in range(1, self.n_images + 1):
             sides, of_writer, of_group = _draw_sides(writers, groups, size, rng)
             table = pd.DataFrame({"writer": of_writer, "group": of_group})
@@ -356,10 +363,14 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             medians = [np.median(distances[same == one], axis=0) for one in (1, 0)]
             typical.append(np.column_stack(medians))
             limits.append(np.log(len(np.unique(of_writer))))
-            ratios.append(self._feature_ratios(means, of_writer, pairs[same == 1]))
+            features.append(self._feature_ratios(means, of_writer, pairs[same == 1]))
         self.coef_, self.intercept_ = np.array(coefficients), np.array(intercepts)
         self.typical_distances_, self.limits_ = np.array(typical), np.array(limits)
-        self.feature_ratios_ = [np.array(of_sizes) for of_sizes in zip(*ratios, strict=True)]
+        self.feature_ratios_, self.feature_shares_ = (
+            [np.array(of_sizes) for of_sizes in zip(*of_kind, strict=True)]
+            for of_kind in zip(*features, strict=True)
+        )
+        self._across_groups = groups is not None
         return names[np.unique(writers)]
 
     def _feature_ratios(
@@ -367,14 +378,14 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         means: list[NDArray[np.float64]],
         writers: NDArray[np.intp],
         alike: NDArray[np.intp],
-    ) -> list[NDArray[np.float64]]:
-        """For each feature, the log-likelihood ratio of each two of its classes.
+    ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+        """For each feature, the log-likelihood ratio of each two of its classes, and their shares.
 
         Every writer counts the same, however many sides and pairs (`alike`) are his or hers.
         """
         _, numbers, n_sides = np.unique(writers, return_inverse=True, return_counts=True)
         n_pairs = np.bincount(numbers[alike[:, 0]], minlength=len(n_sides))
-        ratios = []
+        ratios, shares = [], []
         for probabilities, _ in self._feature_probabilities(means):
             k = probabilities.shape[1]
             codes = probabilities.argmax(axis=1)
@@ -386,7 +397,8 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 np.where(np.eye(k), table, table + table.T) for table in (found, expected)
             )
             ratios.append(np.log((found + _SHRINKAGE) / (expected + _SHRINKAGE)))
-        return ratios
+            shares.append(share)
+        return ratios, shares
 
     def _feature_probabilities(
         self, means: list[NDArray[np.float64]]
@@ -495,9 +507,19 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         -------
         comparison : HandComparison
             The likelihood ratio, distances and features; printed, they are a few lines of text, and
-            in a notebook tables.
+            in a notebook tables. `to_html` and `to_pdf` write a report.
+
+        Raises
+        ------
+        ValueError
+            If an image has no ink, or is on both sides: a copy is not a comparison.
         """
         check_is_fitted(self)
+        sides = _samples(a, self._of_table), _samples(b, self._of_table)
+        if not self._of_table:
+            _refuse_copies(*sides)
+            if shared_steps(self.representation_)[0] is None:  # else they are no images yet
+                _refuse_blank(*sides)
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         one_hand, two_hands = self.typical_distances_[size].T
@@ -510,21 +532,39 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             ),
             features=self._compare_features(found.means, size),
             n_images=(int(found.counts[0]), int(found.counts[1])),
+            samples=((), ()) if self._of_table else sides,
+            basis={
+                "writers": len(self.calibration_writers_),
+                "images": len(self.coef_),
+                "bound": float(np.exp(limit)),
+                "across_groups": getattr(self, "_across_groups", False),
+                "parts": {
+                    f"part {part.name}": part.transformer
+                    for part in parts_of(self.representation_)
+                    if part.transformer is not None
+                },
+            },
         )
 
     def _compare_features(self, means: list[NDArray[np.float64]], size: int) -> pd.DataFrame:
         """List the classifier's features of both sides with their evidence, the strongest first."""
         rows = []
-        for (probabilities, classes), ratios in zip(
-            self._feature_probabilities(means), self.feature_ratios_, strict=True
+        unknown = [np.full(ratios.shape[:2], np.nan) for ratios in self.feature_ratios_]
+        for (probabilities, classes), ratios, shares in zip(
+            self._feature_probabilities(means),
+            self.feature_ratios_,
+            getattr(self, "feature_shares_", unknown),  # a file of before has none
+            strict=True,
         ):
             first, second = probabilities.argmax(axis=1)
             rows.append(
                 (
                     classes[first],
                     probabilities[0, first],
+                    shares[size, first],
                     classes[second],
                     probabilities[1, second],
+                    shares[size, second],
                     first == second,
                     ratios[size, first, second],
                 )
@@ -534,14 +574,43 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             columns=[
                 "first",
                 "first_probability",
+                "first_share",
                 "second",
                 "second_probability",
+                "second_share",
                 "agree",
                 "log_likelihood_ratio",
             ],
             index=pd.Index(self.feature_names_, name="feature"),
         )
         return table.sort_values("log_likelihood_ratio", key=abs, ascending=False, kind="stable")
+
+
+def _refuse_copies(first: Sequence[Any], second: Sequence[Any]) -> None:
+    """Raise where an image is on both sides: a copy says nothing of a hand."""
+    known = {_identity(sample): i for i, sample in enumerate(first)}
+    for i, sample in enumerate(second):
+        if (copy := known.get(_identity(sample))) is not None:
+            names = [f" ({side})" if is_path(side) else "" for side in (first[copy], sample)]
+            raise ValueError(
+                f"image {copy} of a{names[0]} and image {i} of b{names[1]} are identical: a copy, "
+                "not a comparison"
+            )
+
+
+def _refuse_blank(*sides: Sequence[Any]) -> None:
+    for name, samples in zip("ab", sides, strict=True):
+        for i, image in walk(check_images(samples)) if len(samples) else ():
+            if is_blank(image):
+                where = f" ({samples[i]})" if is_path(samples[i]) else ""
+                raise ValueError(f"image {i} of {name}{where} has no ink: there is nothing to see")
+
+
+def _identity(sample: Any) -> bytes:
+    if is_path(sample):
+        return hashlib.sha256(read_file(sample)).digest()
+    array = np.ascontiguousarray(sample)
+    return hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes()).digest()
 
 
 def _draw_sides(

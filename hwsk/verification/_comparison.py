@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date as Date
 from typing import Any
 
 import numpy as np
@@ -79,11 +82,17 @@ class HandComparison:
         calibration of pairs by `one_hand` and by `two_hands`.
     features : DataFrame
         For each feature its class in both sides (`first`, `second`) and the probabilities of
-        these (`first_probability`, `second_probability`), whether they `agree`, and the
+        these (`first_probability`, `second_probability`), the shares of the writers of the
+        calibration that have them (`first_share`, `second_share`), whether they `agree`, and the
         `log_likelihood_ratio` of finding these two. The most telling come first. Without a
         :class:`~hwsk.verification.MultiTaskClassifier` it has no row.
     n_images : tuple of (int, int)
         How many images there were on both sides.
+    samples : tuple of (sequence, sequence), default=((), ())
+        Both sides as given: images or paths, for the report. Without them it shows none.
+    basis : dict, default={}
+        What the calibration rests on: its `writers`, the most `images` a side, the `bound` of
+        ratios, whether pairs were taken `across_groups`, and the `parts` as they print.
 
     See Also
     --------
@@ -109,6 +118,8 @@ class HandComparison:
     distances: pd.DataFrame
     features: pd.DataFrame
     n_images: tuple[int, int]
+    samples: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()), repr=False)
+    basis: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def probability(self) -> float:
@@ -126,7 +137,7 @@ class HandComparison:
         hands = "one hand wrote both than if two did"
         if self.log_likelihood_ratio < 0:
             hands = "two hands wrote them than if one did"
-        lines = [f"{_times(self.log_likelihood_ratio)} likelier if {hands}: {self.verbal}."]
+        lines = [f"{name_times(self.log_likelihood_ratio)} likelier if {hands}: {self.verbal}."]
         ratios = self.features["log_likelihood_ratio"]
         for title, chosen in (
             ("speak for one hand", ratios > _TELLING),
@@ -136,10 +147,79 @@ class HandComparison:
             if chosen.any():
                 lines.append(f"Features that {title}:")
             lines += [
-                f"  {describe_feature(name, row)} ({_times(row.log_likelihood_ratio)})"
+                f"  {describe_feature(name, row)} ({name_times(row.log_likelihood_ratio)})"
                 for name, row in self.features[chosen].iterrows()
             ]
         return "\n".join(lines)
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        date: Date | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a report as one HTML file, with its images inside.
+
+        It states the ratio in numbers and in words with its limits, both sides with the checksums
+        of their files, each feature with its frequency in the background, the distances, what the
+        calibration rests on, and the versions of what made it. The same comparison gives the same
+        file, byte for byte, on the same date.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file name that ends in .html.
+        date : datetime.date, default=None
+            The date of the report; None is today.
+        details : dict of str, default=None
+            More to be stated, such as the name of a model and its checksum.
+
+        Raises
+        ------
+        ValueError
+            If the file name ends otherwise.
+        OSError
+            If the file can't be written.
+        """
+        from hwsk.verification._report import write_report
+
+        write_report(self, _with_suffix(path, (".html", ".htm")), date, details)
+
+    def to_pdf(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        date: Date | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a report as PDF, on sheets of A4.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file name that ends in .pdf.
+        date : datetime.date, default=None
+            The date of the report; None is today.
+        details : dict of str, default=None
+            More to be stated, such as the name of a model and its checksum.
+
+        Raises
+        ------
+        ValueError
+            If the file name ends otherwise.
+        ImportError
+            If matplotlib is missing.
+        OSError
+            If the file can't be written.
+
+        See Also
+        --------
+        to_html : Says what is in it.
+        """
+        from hwsk.verification._report import write_report
+
+        write_report(self, _with_suffix(path, (".pdf",)), date, details)
 
     def __str__(self) -> str:
         return self.explanation
@@ -152,13 +232,20 @@ class HandComparison:
         return text + "".join(table.to_html() for table in tables if len(table))
 
 
+def _with_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> str:
+    name = os.fspath(path)
+    if not name.lower().endswith(suffixes):
+        raise ValueError(f"{name!r} does not end in {suffixes[0]}")
+    return name
+
+
 def describe_feature(name: Any, row: Any) -> str:
     """One row of `HandComparison.features` in words: 'slant: both very right'."""
     values = f"both {row['first']}" if row["agree"] else f"{row['first']} vs {row['second']}"
     return f"{name}: {values}".replace("_", " ")
 
 
-def _times(log_ratio: float) -> str:
+def name_times(log_ratio: float) -> str:
     """A ratio, or its reciprocal where it is below 1, rounded as its size suggests."""
     ratio = np.exp(abs(log_ratio))
     return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.1f} times"

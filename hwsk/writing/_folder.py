@@ -78,7 +78,8 @@ def write_folder(
         tries.
     tries : int, default=4
         How often a whole line is sampled at most, as long as more than half of its words are
-        missing. Larger values leave fewer words to be written alone.
+        missing and the last sample had one that was read right. Larger values leave fewer words to
+        be written alone.
     on_failure : {"error", "warn", "ignore"}, default="error"
         What happens, once all lines are done, if some were left out.
     unsupported : {"error", "replace"}, default="error"

@@ -67,6 +67,7 @@ class _Line:
     words: list[str] = field(init=False)
     right: list[Word | None] = field(init=False)  # samples of each word that were read right
     best: list[tuple[int, str, Word] | None] = field(init=False)  # misread, reading, sample
+    is_hopeless: bool = False  # whether its last whole sample had no word that was read right
     strokes: Strokes | None = None  # of the whole line, once it is done
     reading: str = ""
 
@@ -121,14 +122,16 @@ class LineWriter:
                     line
                     for line in lines
                     if line.strokes is None
+                    and not line.is_hopeless
                     and (not attempt or len(line.missing()) > _FEW * len(line.words))
                 ]
                 for start in range(0, len(waiting), _BATCH):
+                    trying = f"try {attempt + 1} of {self.tries} of whole lines"
+                    progress.reach(_count_right(lines), trying)
                     n_right = self._write_whole(waiting[start : start + _BATCH], attempt)
                     n_first += n_right if not attempt else 0
-                    tried = f"try {attempt + 1} of {self.tries} of whole lines"
-                    progress.reach(_count_right(lines), tried)
             self._write_words([line for line in lines if line.strokes is None], progress, lines)
+            progress.reach(_count_right(lines))
         unread = tuple(
             UnreadWord(number, line.words[i], best[1])
             for number, line in enumerate(lines)
@@ -151,6 +154,7 @@ class LineWriter:
             misread = count_misread(line.words, reading)
             right = [self._is_right(*pair) for pair in zip(line.words, misread, strict=True)]
             n_right += sum(right)
+            line.is_hopeless = not any(right)
             if all(right):
                 self._finish(line, strokes, reading)
                 continue
@@ -199,9 +203,9 @@ class LineWriter:
         for attempt in range(_ALONE_ROUNDS):
             missing = [(line, i) for line in lines for i in line.missing()]
             for start in range(0, len(missing), _BATCH // _ALONE):
+                trying = f"try {_ALONE * (attempt + 1)} of {_ALONE * _ALONE_ROUNDS} of words alone"
+                progress.reach(_count_right(all_lines), trying)
                 self._write_alone(missing[start : start + _BATCH // _ALONE], attempt)
-                tried = f"try {_ALONE * (attempt + 1)} of {_ALONE * _ALONE_ROUNDS} of words alone"
-                progress.reach(_count_right(all_lines), tried)
         for start in range(0, len(lines), _BATCH):
             self._join(lines[start : start + _BATCH], final=True)
 

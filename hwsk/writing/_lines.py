@@ -75,7 +75,8 @@ def write_lines(
         tries.
     tries : int, default=4
         How often a whole line is sampled at most, as long as more than half of its words are
-        missing. Larger values leave fewer words to be written alone.
+        missing and the last sample had one that was read right. Larger values leave fewer words to
+        be written alone.
     on_failure : {"error", "warn", "ignore"}, default="error"
         What happens when words were not recognized in the end. With "warn" and "ignore" the best
         sample is taken; all such words are in `legibility.unread`.

@@ -29,7 +29,8 @@ class Progress:
     def __init__(self, total: int, unit: str, verbose: bool) -> None:
         self.total, self.unit = total, unit
         self.done = 0
-        self._start = self._last = time.monotonic()
+        self._start = time.monotonic()
+        self._last: float | None = None
         self._in_log = verbose and not can_move_bars()
         self._bar = tqdm(
             total=total, desc="writing", unit=unit, disable=not verbose or self._in_log
@@ -45,15 +46,17 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.close()
-        if self._last > self._start:  # what began to report says when it ends
+        if self._last is not None:  # what began to report says when it ends
             self._print()
 
     def reach(self, done: int, note: str = "") -> None:
         """Say how much is done, and what is done next."""
         self.done = self._bar.n = done
         self._bar.set_postfix_str(note)
-        if self._in_log and time.monotonic() - self._last >= _SECONDS:
-            self._last = time.monotonic()
+        now = time.monotonic()
+        is_first = bool(note) and self._last is None  # tries may take minutes
+        if self._in_log and (is_first or now - (self._last or self._start) >= _SECONDS):
+            self._last = now
             self._print(note)
 
     def _print(self, note: str = "") -> None:

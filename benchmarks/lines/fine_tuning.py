@@ -1,0 +1,132 @@
+"""Fine-tune the shipped reader of lines on 20 lines of one writer: its gain, and its cost.
+
+    python -m benchmarks.lines.fine_tuning
+
+For each validation writer of IAM's grey pages and of Copiste with enough lines, 20 of them, drawn
+by chance, go to `fine_tune`; the others are read before and after, greedily, as are lines of other
+validation writers of IAM, whom training never saw either. Copiste is French: letters that the
+reader doesn't know and that stand at least five times in the 20 lines are counted apart.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from datetime import date
+
+import click
+import numpy as np
+import torch
+from rapidfuzz.distance import Levenshtein
+from sklearn.utils import check_random_state
+
+from benchmarks.lines.data import Source, load_sources
+from benchmarks.shared.iam import load_greedy
+from hwsk.metrics import character_error_rate
+from hwsk.recognition import fine_tune
+
+LEAST_TESTED = 7
+LEAST_SEEN = 5  # times in the lines to learn from, of a new letter
+
+
+def prepared(reader: object, source: Source, rows: np.ndarray) -> tuple[list, list[str]]:
+    """Images as the recognizer takes them, and their texts."""
+    images = [source.read(int(row), None) for row in rows]
+    return list(reader[:-1].transform(images)), [source.texts[row] for row in rows]
+
+
+def recall(letters: set[str], truth: list[str], read: list[str]) -> tuple[int, int]:
+    """How many of some letters were read, and how many stand there."""
+    found = written = 0
+    for true, said in zip(truth, read, strict=True):
+        written += sum(true.count(letter) for letter in letters)
+        for block in Levenshtein.opcodes(true, said):
+            if block.tag == "equal":
+                part = true[block.src_start : block.src_end]
+                found += sum(part.count(letter) for letter in letters)
+    return found, written
+
+
+def interval(values: list[float], seed: int = 0) -> str:
+    """A mean, and its 95% bootstrap interval over writers."""
+    draws = check_random_state(seed).choice(values, (2000, len(values))).mean(axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return f"{np.mean(values):.4f} [{low:.4f}, {high:.4f}]"
+
+
+@click.command()
+@click.option("--model", default="models/iam-lines.hwsk", type=click.Path(exists=True))
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+@click.option("--lines", "n_lines", default=20)
+@click.option("--others", "n_others", default=120, help="Lines of others that are read, too.")
+@click.option("--alpha", "alphas", multiple=True, type=float, default=(0.4,))
+@click.option("--lr", default=6e-4)
+@click.option("--seed", default=0)
+def main(
+    model: str,
+    data: str,
+    n_lines: int,
+    n_others: int,
+    alphas: tuple[float, ...],
+    lr: float,
+    seed: int,
+) -> None:
+    """Print the figures of each writer, and their means."""
+    warnings.simplefilter("ignore", UserWarning)
+    rng = np.random.default_rng(seed)
+    reader = load_greedy(model)
+    recognizer = reader[-1].set_params(detokenize=False)
+    sources = load_sources(data, ["iam", "iam_pages", "copiste"])
+    valid = np.flatnonzero(sources[0].validation)
+    other_writers = np.array(sources[0].writers)
+    rows = rng.permutation(valid)[:n_others]
+    others, other_texts = prepared(reader, sources[0], rows)
+    kept = character_error_rate(other_texts, recognizer.predict(others))
+    print(
+        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {model}, "
+        f"greedy; {n_lines} lines of a writer, lr {lr:g}, seed {seed}; {len(rows)} lines of others",
+        flush=True,
+    )
+    gains: dict[tuple[str, float], list[float]] = {}
+    costs: dict[tuple[str, float], list[float]] = {}
+    letters_read = {alpha: np.zeros(2, int) for alpha in alphas}
+    for source in sources[1:]:
+        writers = np.array(source.writers)
+        counts = Counter(writers[source.validation].tolist())
+        for writer in sorted(w for w, n in counts.items() if n >= n_lines + LEAST_TESTED):
+            own = rng.permutation(np.flatnonzero(source.validation & (writers == writer)))
+            X, y = prepared(reader, source, own[:n_lines])
+            test, truth = prepared(reader, source, own[n_lines:])
+            before = character_error_rate(truth, recognizer.predict(test))
+            seen = Counter("".join(y))
+            new = {c for c, n in seen.items() if n >= LEAST_SEEN and c not in recognizer.alphabet_}
+            foreign = np.flatnonzero(other_writers[rows] != writer)
+            for alpha in alphas:
+                tuned = fine_tune(recognizer, X, y, alpha=alpha, lr=lr, random_state=seed)
+                read = tuned.predict(test)
+                after = character_error_rate(truth, read)
+                of_others = tuned.predict([others[i] for i in foreign])
+                texts = [other_texts[i] for i in foreign]
+                cost = character_error_rate(texts, of_others) - character_error_rate(
+                    texts, recognizer.predict([others[i] for i in foreign])
+                )
+                letters_read[alpha] += recall(new, truth, read)
+                gains.setdefault((source.name, alpha), []).append(1 - after / before)
+                costs.setdefault((source.name, alpha), []).append(cost)
+                print(
+                    f"{source.name}, {writer}, alpha {alpha:g}: CER {before:.4f} before, "
+                    f"CER {after:.4f} after, of others {cost:+.4f}, {len(truth)} lines",
+                    flush=True,
+                )
+    for (name, alpha), values in gains.items():
+        cost = interval(costs[name, alpha])
+        print(f"{name}, alpha {alpha:g}, {len(values)} writers: gain {interval(values)}")
+        print(f"{name}, alpha {alpha:g}, {len(values)} writers: CER of others, more by {cost}")
+    for alpha, (found, written) in letters_read.items():
+        share = found / max(written, 1)
+        print(f"new letters, alpha {alpha:g}: recall {share:.4f} of {written} letters")
+    print(f"others before: CER {kept:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Fine-tune a fitted recognizer on a few lines of a new hand (`fine_tune`)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import torch
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length, check_scalar
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
+from torch import Tensor, nn
+
+from hwsk._data.images import check_images, object_array
+from hwsk._data.scan import walk
+from hwsk._data.seeds import own_generator
+from hwsk._data.texts import check_texts
+from hwsk._warn import warn_caller
+from hwsk.recognition._lines import CTCRecognizer
+
+Reader = TypeVar("Reader", CTCRecognizer, Pipeline)
+
+_STEPS = 60  # at least: 20 lines are then seen 24 times
+_BATCH = 8
+_LEAST_LINES = 4
+
+
+def fine_tune(
+    reader: Reader,
+    X: Any,
+    y: Any,
+    *,
+    alpha: float = 0.4,
+    rehearsal: tuple[Any, Sequence[str]] | None = None,
+    max_epochs: int | None = None,
+    lr: float = 6e-4,
+    random_state: Any = None,
+    verbose: int = 0,
+) -> Reader:
+    """Teach a fitted recognizer a new hand, or new letters, from a few lines.
+
+    Training goes on from the present weights, with the statistics of batch normalisation as they
+    are; then the weights are set between the former and the new ones [1]_: what other people write
+    is read nearly as well as before. Characters that are new come into the alphabet; one with an
+    accent begins with the weights of its base letter.
+
+    Parameters
+    ----------
+    reader : CTCRecognizer or Pipeline
+        A fitted recognizer, or a Pipeline that ends in one. It stays as it is.
+    X : array-like of images
+        Lines, as `reader.predict` takes them: 4 or more, better 20.
+    y : array-like of str of shape (n_samples,)
+        What is written.
+    alpha : float, default=0.4
+        Where the weights end between the former ones, 0, and those of training, 1. A larger one
+        reads the new hand better and other hands worse.
+    rehearsal : tuple of (array-like of images, sequence of str), default=None
+        Lines by others and their texts, of which as many as X has are learnt along [2]_.
+    max_epochs : int, default=None
+        Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least.
+    lr : float, default=6e-4
+        Largest learning rate.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of the lines, of augmentation and dropout.
+    verbose : int, default=0
+        1: a progress bar, or a line an epoch in a log.
+
+    Returns
+    -------
+    reader : CTCRecognizer or Pipeline
+        A new one, with the parameters of the former; `confidence_` is that of the new lines.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 lines, if a text is empty or too long for its image, or if X and
+        y differ in length.
+
+    Warns
+    -----
+    UserWarning
+        If y has characters that the decoder's language model does not know: it hinders them.
+
+    See Also
+    --------
+    CTCRecognizer : With ``warm_start=True`` `fit` goes on from the present weights, for hundreds of
+        lines and more.
+
+    Notes
+    -----
+    The temperature of `calibrate_temperature` does not survive: calibrate again, on lines that were
+    not used here.
+
+    References
+    ----------
+    .. [1] M. Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    .. [2] A. Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal", Connection Science
+       7(2), 1995.
+
+    Examples
+    --------
+    >>> from hwsk.datasets import make_handwriting
+    >>> from hwsk.recognition import CTCRecognizer, fine_tune
+    >>> words = make_handwriting(20, texts=["on", "no"], random_state=0)
+    >>> recognizer = CTCRecognizer(
+    ...     height=16, channels=(4, 8, 8), hidden_units=8, max_epochs=1, random_state=0
+    ... ).fit(words.images, words.text)
+    >>> new = make_handwriting(8, texts=["ne", "on"], random_state=1)
+    >>> tuned = fine_tune(recognizer, new.images, new.text, max_epochs=1, random_state=0)
+    >>> tuned.alphabet_, recognizer.alphabet_
+    ('noe', 'no')
+    """
+    recognizer = reader[-1] if isinstance(reader, Pipeline) else reader
+    if not isinstance(recognizer, CTCRecognizer):
+        raise TypeError(
+            f"{type(recognizer).__name__} is not fine-tuned here: pass a CTCRecognizer, or a "
+            "Pipeline that ends in one"
+        )
+    check_is_fitted(recognizer)
+    check_scalar(lr, "lr", Real, min_val=0, include_boundaries="neither")
+    check_scalar(alpha, "alpha", Real, min_val=0, max_val=1)
+    if max_epochs is not None:
+        check_scalar(max_epochs, "max_epochs", Integral, min_val=1)
+    texts = check_texts(y, "y", allow_empty=False)
+    if len(texts) < _LEAST_LINES:
+        raise ValueError(f"y holds {len(texts)} lines; fine-tuning needs {_LEAST_LINES} or more")
+    images = _prepare(reader, X)
+    check_consistent_length(images, texts)
+    _warn_of_unknown(recognizer, texts)
+    others: tuple[list[Any], list[str]] = ([], [])
+    if rehearsal is not None:
+        others = _draw_rehearsal(reader, rehearsal, len(texts), random_state)
+    lines, written = images + others[0], texts + others[1]
+    tuned = copy.deepcopy(reader)
+    last = tuned[-1] if isinstance(tuned, Pipeline) else tuned
+    former_params, former = last.get_params(deep=False), _weights(last)
+    last.set_params(
+        warm_start=True,
+        max_epochs=max_epochs or max(3, math.ceil(_STEPS * _BATCH / len(lines))),
+        batch_size=_BATCH,
+        lr=lr,
+        lr_schedule="one_cycle",
+        ema_decay=0.0,
+        early_stopping=False,
+        callbacks=[_FixedStatistics()],
+        random_state=random_state,
+        verbose=verbose,
+    )
+    last.fit(lines, written)
+    last.set_params(**former_params)
+    last.net_.module_.load_state_dict(_between(former, _weights(last), alpha))
+    last._warn_if_blank(object_array(images))
+    return tuned
+
+
+class _FixedStatistics(Callback):
+    """Let batch normalisation use the statistics that it has: a few lines have no better ones."""
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Have each layer set to evaluation whenever it is run."""
+        self.hooks_ = [
+            layer.register_forward_pre_hook(lambda layer, _: layer.eval() and None)
+            for layer in net.module_.modules()
+            if isinstance(layer, nn.BatchNorm2d)
+        ]
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Take the hooks away."""
+        for hook in self.hooks_:
+            hook.remove()
+
+
+def _prepare(reader: Any, X: Any) -> list[Any]:
+    """The images that the recognizer is given."""
+    images = check_images(X)
+    if isinstance(reader, Pipeline) and len(reader) > 1:
+        images = check_images(reader[:-1].transform(X))
+    return [image for _, image in walk(images)]
+
+
+def _draw_rehearsal(
+    reader: Any, rehearsal: tuple[Any, Any], n: int, random_state: Any
+) -> tuple[list[Any], list[str]]:
+    """Lines by others, as many as there are new ones."""
+    texts: list[str] = check_texts(rehearsal[1], "rehearsal[1]", allow_empty=False)
+    check_consistent_length(rehearsal[0], texts)
+    rows = own_generator(random_state).permutation(len(texts))[:n].tolist()
+    chosen = object_array([rehearsal[0][row] for row in rows])
+    return _prepare(reader, chosen), [texts[row] for row in rows]
+
+
+def _warn_of_unknown(recognizer: CTCRecognizer, texts: Sequence[str]) -> None:
+    model = getattr(recognizer.decoder, "language_model", None)
+    if model is None:
+        return
+    known = {character for symbol in model.symbols_ for character in symbol} | {" "}
+    unknown = sorted({character for text in texts for character in text} - known)
+    if unknown:
+        warn_caller(
+            f"y has characters that the decoder's language model does not know, such as "
+            f"{unknown[0]!r}; it hinders them. For another language set decoder=None, or a "
+            "CTCDecoder with a language model of it"
+        )
+
+
+def _weights(recognizer: CTCRecognizer) -> dict[str, Tensor]:
+    state = recognizer.net_.module_.state_dict()
+    return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+
+def _between(
+    former: dict[str, Tensor], tuned: dict[str, Tensor], alpha: float
+) -> dict[str, Tensor]:
+    """Weights between the two; those of new characters are all new."""
+    for name, before in former.items():
+        now = tuned[name]
+        if now.is_floating_point():
+            known = now[: len(before)] if before.dim() else now
+            known.copy_(torch.lerp(before, known, alpha))
+    return tuned

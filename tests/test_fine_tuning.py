@@ -1,0 +1,116 @@
+"""Test `fine_tune`: new hands and letters from a few lines, and what was known is kept."""
+
+import copy
+
+import pytest
+import torch
+from sklearn.pipeline import make_pipeline
+
+from hwsk.datasets import make_handwriting
+from hwsk.preprocessing import HeightNormalizer
+from hwsk.recognition import CTCDecoder, CTCRecognizer, NgramLanguageModel, fine_tune
+
+SMALL = {
+    "height": 16,
+    "channels": (8, 16, 16),
+    "dense_units": 32,
+    "hidden_units": 32,
+    "num_layers": 1,
+    "shortcut_weight": 1.0,
+    "batch_size": 4,
+    "lr": 5e-3,
+    "random_state": 0,
+}
+WORDS = ["on", "no", "one", "ten", "net", "tone"]
+
+
+def weights(reader):
+    state = reader[-1].net_.module_.state_dict()
+    return {name: value.clone() for name, value in state.items()}
+
+
+@pytest.fixture(scope="module")
+def words():
+    return make_handwriting(100, texts=WORDS, n_writers=25, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def reader(words):
+    recognizer = CTCRecognizer(**SMALL, max_epochs=8)
+    return make_pipeline(HeightNormalizer(16), recognizer).fit(words.images, words.text)
+
+
+def test_new_letters_are_learnt_and_old_words_are_kept(reader, words):
+    before = weights(reader)
+    new, held_out = (
+        make_handwriting(20, texts=["xon", "nox", "oxo", "nonx"], n_writers=20, random_state=seed)
+        for seed in (1, 2)
+    )
+    options = {"lr": 2e-3, "max_epochs": 20, "random_state": 0}
+    tuned, halfway = (
+        fine_tune(reader, new.images, new.text, alpha=alpha, **options) for alpha in (1.0, 0.5)
+    )
+    assert tuned[-1].alphabet_ == reader[-1].alphabet_ + "x"
+    assert sum("x" in text for text in tuned.predict(held_out.images)) >= 12
+    known = make_handwriting(40, texts=WORDS, n_writers=10, random_state=3)
+    forgetful, kept = (model.score(known.images, known.text) for model in (tuned, halfway))
+    assert kept > forgetful + 0.1
+    assert all(torch.equal(before[name], now) for name, now in weights(reader).items())
+
+
+def test_weights_end_between_former_and_new_ones(reader, words):
+    X, y = words.images[:8], words.text[:8]
+    former = weights(reader)
+    none, half, whole = (
+        weights(fine_tune(reader, X, y, alpha=alpha, max_epochs=2, random_state=0))
+        for alpha in (0.0, 0.5, 1.0)
+    )
+    for name, value in former.items():
+        torch.testing.assert_close(none[name], value)
+        if value.is_floating_point():
+            torch.testing.assert_close(half[name], (value + whole[name]) / 2)
+        if "running" in name:  # statistics of batch normalisation
+            torch.testing.assert_close(whole[name], value)
+    assert any(not torch.equal(whole[name], value) for name, value in former.items())
+
+
+def test_rehearsal_is_learnt_along(reader, words):
+    X, y = words.images[:8], words.text[:8]
+    options = {"max_epochs": 1, "random_state": 0}
+    alone = weights(fine_tune(reader, X, y, **options))
+    along = weights(fine_tune(reader, X, y, rehearsal=(words.images, words.text), **options))
+    assert any(not torch.equal(alone[name], along[name]) for name in alone)
+
+
+def test_a_language_model_of_other_letters_is_named(reader, words):
+    model = NgramLanguageModel(order=2).fit(["on no one ten net tone"])
+    guided = copy.deepcopy(reader)
+    guided[-1].set_params(decoder=CTCDecoder(language_model=model))
+    with pytest.warns(UserWarning, match="language model does not know, such as 'x'"):
+        fine_tune(guided, words.images[:8], ["xon", *words.text[1:8]], max_epochs=1, random_state=0)
+
+
+def test_parameters_are_those_of_before(reader, words):
+    tuned = fine_tune(reader, words.images[:8], words.text[:8], max_epochs=1, random_state=0)
+    assert tuned[-1].get_params() == reader[-1].get_params()
+    assert not tuned[-1].warm_start
+
+
+def test_one_seed_gives_one_network(reader, words):
+    X, y = words.images[:8], words.text[:8]
+    one, two, other = (
+        weights(fine_tune(reader, X, y, max_epochs=1, random_state=seed)) for seed in (0, 0, 1)
+    )
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_fine_tune_names_what_is_wrong(reader, words):
+    with pytest.raises(ValueError, match="y holds 3 lines; fine-tuning needs 4 or more"):
+        fine_tune(reader, words.images[:3], words.text[:3])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fine_tune(reader, words.images[:5], words.text[:4])
+    with pytest.raises(ValueError, match=r"rehearsal\[1\]"):
+        fine_tune(reader, words.images[:4], words.text[:4], rehearsal=(words.images[:2], ["a", ""]))
+    with pytest.raises(TypeError, match="HeightNormalizer is not fine-tuned here"):
+        fine_tune(HeightNormalizer(16), words.images[:4], words.text[:4])

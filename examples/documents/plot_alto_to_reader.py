@@ -1,7 +1,7 @@
 """
-==========================================
+=========================================
 From ALTO ground truth to your own reader
-==========================================
+=========================================
 
 Page images with ALTO beside them become a reader of such pages: load, fine-tune the recognizer, put
 it behind a segmenter, evaluate. See :ref:`documents` and :ref:`fine-tuning`.

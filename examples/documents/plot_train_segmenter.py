@@ -1,17 +1,17 @@
 """
-=====================================
+====================================
 Train a segmenter on your PAGE files
-=====================================
+====================================
 
-A :class:`~hwsk.documents.LineSegmenter` learns what a text line is from page images with PAGE XML or
-ALTO beside them, as Transkribus, eScriptorium and kraken export them. See :ref:`documents`.
+A :class:`~hwsk.documents.LineSegmenter` learns what a text line is from page images with PAGE XML
+or ALTO beside them, as Transkribus, eScriptorium and kraken export them. See :ref:`documents`.
 """
 
 # %%
 # A folder of ground truth
 # ------------------------
-# So that this page runs anywhere, it first makes what you would have: ``00.png`` with ``00.xml``, the
-# baselines and polygons of its lines. The pages are skewed by up to four degrees.
+# So that this page runs anywhere, it first makes what you would have: ``00.png`` with ``00.xml``,
+# the baselines and polygons of its lines. The pages are skewed by up to four degrees.
 import tempfile
 from pathlib import Path
 

@@ -40,7 +40,7 @@ class View(NamedTuple):
             outline = np.column_stack([np.r_[x, x[::-1]], np.r_[top, bottom[::-1]]])
             cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], (1,))
         is_ink = self.ink > _INK
-        covered = np.count_nonzero(is_ink & (inside > 0)) / max(1, np.count_nonzero(is_ink))
+        covered = np.count_nonzero(is_ink & (inside > 0)) / (np.count_nonzero(is_ink) + 1e-9)
         return float(np.average(confidences, weights=lengths) * covered)
 
     def to_page(self, points: Points, shape: tuple[int, ...]) -> Points:

@@ -22,6 +22,7 @@ PACKAGES = {
     "hwsk.callbacks": "Callbacks of training",
     "hwsk.plotting": "Plotting",
     "hwsk.models": "Pretrained models",
+    "hwsk.utils.estimator_checks": "Checks of estimators",
     "hwsk": "Save and load",
 }
 

@@ -106,8 +106,9 @@ def main(pages: int, repeats: int, child: str | None) -> None:
         print_seconds(draw_page(12, (1754, 1240), Path(name)), repeats)
         small = draw_page(2, (160, 480), Path(name))
         few, many = peak_memory(small, 5), peak_memory(small, pages)
-        print(f"peak memory: 5 pages {few:.0f} MB, {pages} pages {many:.0f} MB")
-        print(f"peak memory of {pages} pages over 5: ratio {many / few:.3f}")
+        for n, peak in ((5, few), (pages, many)):
+            print(f"{n} pages: peak memory {peak:.0f} MB")
+        print(f"{pages} pages over 5: peak memory {many / few:.3f}")
 
 
 if __name__ == "__main__":

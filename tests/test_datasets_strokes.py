@@ -424,17 +424,17 @@ def test_many_contexts_that_share_a_part_are_read_in_seconds(shared, load):
     start = time.process_time()
     strokes = load(INK.format(defined + contexts), ".inkml", spacing=None)
     assert len(strokes) == 2 * n
-    assert time.process_time() - start < 12
+    assert time.process_time() - start < 40  # coverage is measured, too; minutes otherwise
 
 
 def test_many_continuations_are_read_in_seconds(load):
     """Each part was put behind a copy of all before it."""
-    traces = "".join(f'<trace continuation="middle">{i} 4</trace>' for i in range(60_000))
+    traces = "".join(f'<trace continuation="middle">{i} 4</trace>' for i in range(30_000))
     start = time.process_time()
     strokes = load(INK.format(f'<trace continuation="begin">1 2</trace>{traces}'), ".inkml",
                    spacing=None)  # fmt: skip
-    assert len(strokes) == 60_001 and strokes[:, 2].sum() == 1
-    assert time.process_time() - start < 8
+    assert len(strokes) == 30_001 and strokes[:, 2].sum() == 1
+    assert time.process_time() - start < 20
 
 
 def test_the_limit_of_points_can_be_raised(load):

@@ -54,7 +54,7 @@ def _check_svc(state: State, params: dict[str, Any]) -> None:
         and all(len(state[name]) == size for name, size in sizes.items())
         and all(len(state[name]) in (0, pairs) for name in ("_probA", "_probB"))
         and len(state["_probA"]) == len(state["_probB"])
-        and (len(state["_probA"]) or not state["_effective_probability"])
+        and (len(state["_probA"]) or not state.get("_effective_probability", params["probability"]))
     )
     if not sound:
         raise ValueError("the support vectors of an SVC don't fit together")

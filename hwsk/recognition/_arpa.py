@@ -64,7 +64,7 @@ class _Lines:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path, self.number = os.fspath(path), 0
         with open_file(path) as file:
-            self.size = os.fstat(file.fileno()).st_size
+            self.size = file.seek(0, os.SEEK_END)
 
     def __iter__(self) -> Iterator[str]:
         with open_file(self.path) as binary, io.TextIOWrapper(binary, "utf-8") as file:

@@ -71,12 +71,12 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # %%
 # Fine-tune
 # ---------
-# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. The weights end part of
-# the way from the former ones, ``alpha``: nearer to them, less is forgotten. The reader given stays
-# as it is.
+# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. By default the weights
+# end part of the way from the former ones, which keeps what was learnt before. New characters want
+# the whole way: ``alpha=1``. The reader given stays as it is.
 from hwsk.recognition import fine_tune
 
-tuned = fine_tune(reader, X_train, y_train, alpha=0.6, max_epochs=4, random_state=0)
+tuned = fine_tune(reader, X_train, y_train, alpha=1, max_epochs=6, random_state=0)
 after = tuned.score(X_test, y_test)
 print(f"'$' in the alphabet: {'$' in tuned[-1].alphabet_}")
 print(f"score (1 - character error rate): {before:.2f} before, {after:.2f} after")

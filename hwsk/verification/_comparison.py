@@ -228,7 +228,10 @@ class HandComparison:
         from html import escape
 
         text = f"<p>{escape(self.explanation.splitlines()[0])}</p>"
-        tables = [self.features.round(2), self.distances.round(3)]
+        tables = [
+            table.rename(columns=lambda name: name.replace("_", " "))  # long names can wrap
+            for table in (self.features.round(2), self.distances.round(3))
+        ]
         return text + "".join(table.to_html() for table in tables if len(table))
 
 

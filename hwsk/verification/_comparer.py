@@ -363,7 +363,9 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             medians = [np.median(distances[same == one], axis=0) for one in (1, 0)]
             typical.append(np.column_stack(medians))
             limits.append(np.log(len(np.unique(of_writer))))
-            features.append(self._feature_ratios(means, of_writer, pairs[same == 1]))
+            features.append(
+                _feature_ratios(self.representation_, means, of_writer, pairs[same == 1])
+            )
         self.coef_, self.intercept_ = np.array(coefficients), np.array(intercepts)
         self.typical_distances_, self.limits_ = np.array(typical), np.array(limits)
         self.feature_ratios_, self.feature_shares_ = (
@@ -372,42 +374,6 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         )
         self._across_groups = groups is not None
         return names[np.unique(writers)]
-
-    def _feature_ratios(
-        self,
-        means: list[NDArray[np.float64]],
-        writers: NDArray[np.intp],
-        alike: NDArray[np.intp],
-    ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
-        """For each feature, the log-likelihood ratio of each two of its classes, and their shares.
-
-        Every writer counts the same, however many sides and pairs (`alike`) are his or hers.
-        """
-        _, numbers, n_sides = np.unique(writers, return_inverse=True, return_counts=True)
-        n_pairs = np.bincount(numbers[alike[:, 0]], minlength=len(n_sides))
-        ratios, shares = [], []
-        for probabilities, _ in self._feature_probabilities(means):
-            k = probabilities.shape[1]
-            codes = probabilities.argmax(axis=1)
-            share = np.bincount(codes, weights=1 / n_sides[numbers], minlength=k) / len(n_sides)
-            found = np.zeros((k, k))
-            np.add.at(found, tuple(codes[alike].T), 1 / n_pairs[numbers[alike[:, 0]]])
-            expected = found.sum() * np.outer(share, share)
-            found, expected = (  # either order is the same
-                np.where(np.eye(k), table, table + table.T) for table in (found, expected)
-            )
-            ratios.append(np.log((found + _SHRINKAGE) / (expected + _SHRINKAGE)))
-            shares.append(share)
-        return ratios, shares
-
-    def _feature_probabilities(
-        self, means: list[NDArray[np.float64]]
-    ) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
-        """For each feature, the probabilities of each side, and the classes they are of."""
-        for part, of_part in zip(parts_of(self.representation_), means, strict=True):
-            if part.classes is not None:
-                ends = np.cumsum([len(classes) for classes in part.classes])[:-1]
-                yield from zip(np.split(of_part, ends, axis=1), part.classes, strict=True)
 
     def _vectors(self, X: Any) -> list[NDArray[np.float64]]:
         """Transform each sample by each part."""
@@ -551,7 +517,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         rows = []
         unknown = [np.full(ratios.shape[:2], np.nan) for ratios in self.feature_ratios_]
         for (probabilities, classes), ratios, shares in zip(
-            self._feature_probabilities(means),
+            _feature_probabilities(self.representation_, means),
             self.feature_ratios_,
             getattr(self, "feature_shares_", unknown),  # a file of before has none
             strict=True,
@@ -584,6 +550,44 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             index=pd.Index(self.feature_names_, name="feature"),
         )
         return table.sort_values("log_likelihood_ratio", key=abs, ascending=False, kind="stable")
+
+
+def _feature_ratios(
+    representation: Any,
+    means: list[NDArray[np.float64]],
+    writers: NDArray[np.intp],
+    alike: NDArray[np.intp],
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """For each feature, the log-likelihood ratio of each two of its classes, and their shares.
+
+    Every writer counts the same, however many sides and pairs (`alike`) are his or hers.
+    """
+    _, numbers, n_sides = np.unique(writers, return_inverse=True, return_counts=True)
+    n_pairs = np.bincount(numbers[alike[:, 0]], minlength=len(n_sides))
+    ratios, shares = [], []
+    for probabilities, _ in _feature_probabilities(representation, means):
+        k = probabilities.shape[1]
+        codes = probabilities.argmax(axis=1)
+        share = np.bincount(codes, weights=1 / n_sides[numbers], minlength=k) / len(n_sides)
+        found = np.zeros((k, k))
+        np.add.at(found, tuple(codes[alike].T), 1 / n_pairs[numbers[alike[:, 0]]])
+        expected = found.sum() * np.outer(share, share)
+        found, expected = (  # either order is the same
+            np.where(np.eye(k), table, table + table.T) for table in (found, expected)
+        )
+        ratios.append(np.log((found + _SHRINKAGE) / (expected + _SHRINKAGE)))
+        shares.append(share)
+    return ratios, shares
+
+
+def _feature_probabilities(
+    representation: Any, means: list[NDArray[np.float64]]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
+    """For each feature, the probabilities of each side, and the classes they are of."""
+    for part, of_part in zip(parts_of(representation), means, strict=True):
+        if part.classes is not None:
+            ends = np.cumsum([len(classes) for classes in part.classes])[:-1]
+            yield from zip(np.split(of_part, ends, axis=1), part.classes, strict=True)
 
 
 def _refuse_copies(first: Sequence[Any], second: Sequence[Any]) -> None:

@@ -146,6 +146,8 @@ def test_alpha_says_how_far_a_reader_is_fine_tuned():
         for name in ("first", "kept", "tuned")
     )
     assert all(map(torch.equal, first, kept)) and not all(map(torch.equal, first, tuned))
+    result = run(*start, "-o", "new.hwsk", "--set", "batch_size=2")
+    assert result.exit_code == 2 and "batch_size is fixed in fine-tuning" in result.stderr
     result = run("train", "lines", table, "-o", "new.hwsk", "--set", "alpha=1")
     assert result.exit_code == 2 and "CTCRecognizer has no parameter 'alpha'" in result.stderr
 

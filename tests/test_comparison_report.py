@@ -8,10 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import FeatureUnion, make_pipeline
 
+from hwsk.datasets import make_handwriting
+from hwsk.preprocessing import StrokeRasterizer
 from hwsk.verification import HandComparer, HandComparison
 
 DATE = date(2026, 11, 29)
+
+
+class _Means(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, X):
+        return np.array([[image.mean(), image.std(), image.shape[1]] for image in X])
 
 
 @pytest.fixture
@@ -119,3 +131,18 @@ def test_what_is_wrong_is_named(comparer, comparison, tmp_path):
         comparer.compare(
             path, [path.replace("a.png", "b <i>.png"), np.full((12, 12), 255, np.uint8)]
         )
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_strokes_are_reported_as_the_images_drawn_of_them(shared, tmp_path):
+    words = make_handwriting(48, texts=["on"], n_writers=12, random_state=0)
+    last = FeatureUnion([("means", _Means())]) if shared else _Means()
+    comparer = HandComparer(make_pipeline(StrokeRasterizer(height=24), last), n_images=1)
+    comparer.fit(words.strokes, words.writer)
+    comparison = comparer.compare(words.strokes[0], list(words.strokes[1:3]))
+    comparison.to_html(tmp_path / "r.html", date=DATE)
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    if shared:
+        assert html.count("<img") == 3 and "x 24</td>" in html
+    else:  # what the steps make of them on the way is not known here
+        assert "Side B: 2 samples, which are not kept." in html

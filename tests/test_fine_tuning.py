@@ -114,3 +114,12 @@ def test_fine_tune_names_what_is_wrong(reader, words):
         fine_tune(reader, words.images[:4], words.text[:4], rehearsal=(words.images[:2], ["a", ""]))
     with pytest.raises(TypeError, match="HeightNormalizer is not fine-tuned here"):
         fine_tune(HeightNormalizer(16), words.images[:4], words.text[:4])
+
+
+def test_an_interrupted_fine_tuning_is_an_error(reader, words, monkeypatch):
+    def stop(self, images, texts):
+        self.n_iter_ = 1
+
+    monkeypatch.setattr(CTCRecognizer, "fit", stop)
+    with pytest.raises(RuntimeError, match="ended after 1 of 7 epochs; the reader is as it was"):
+        fine_tune(reader, words.images[:8], words.text[:8], max_epochs=7)

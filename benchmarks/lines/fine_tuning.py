@@ -81,7 +81,8 @@ def main(
     other_writers = np.array(sources[0].writers)
     rows = rng.permutation(valid)[:n_others]
     others, other_texts = prepared(reader, sources[0], rows)
-    kept = character_error_rate(other_texts, recognizer.predict(others))
+    others_read = recognizer.predict(others)
+    kept = character_error_rate(other_texts, others_read)
     print(
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {model}, "
         f"greedy; {n_lines} lines of a writer, lr {lr:g}, seed {seed}; {len(rows)} lines of others",
@@ -107,9 +108,8 @@ def main(
                 after = character_error_rate(truth, read)
                 of_others = tuned.predict([others[i] for i in foreign])
                 texts = [other_texts[i] for i in foreign]
-                cost = character_error_rate(texts, of_others) - character_error_rate(
-                    texts, recognizer.predict([others[i] for i in foreign])
-                )
+                cost = character_error_rate(texts, of_others)
+                cost -= character_error_rate(texts, [others_read[i] for i in foreign])
                 letters_read[alpha] += recall(new, truth, read)
                 gains.setdefault((source.name, alpha), []).append(1 - after / before)
                 costs.setdefault((source.name, alpha), []).append(cost)

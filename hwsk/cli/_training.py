@@ -23,6 +23,7 @@ from hwsk.cli._jobs import JOBS, Job, Score, job_argument, split
 from hwsk.cli._layouts import Samples, read_samples
 
 _FEW = 300  # lines: fewer are learnt by `fine_tune`, which keeps what was learnt before
+_FIXED = {"batch_size", "lr_schedule", "ema_decay", "early_stopping"}  # by `fine_tune`
 
 layout_option = click.option(
     "--layout",
@@ -235,6 +236,10 @@ def _fine_tune(model: Any, samples: Samples, settings: dict[str, Any], seed: int
     from hwsk.recognition import fine_tune
 
     wanted = {name: settings[name] for name in ("alpha", "max_epochs", "lr") if name in settings}
+    if fixed := sorted(settings.keys() & _FIXED):
+        raise click.BadParameter(
+            f"{fixed[0]} is fixed in fine-tuning on fewer than {_FEW} lines", param_hint="--set"
+        )
     click.echo(f"{_describe(samples)}: few, so fine-tuned by hwsk.recognition.fine_tune", err=True)
     last_step(model).set_params(warm_start=False)
     verbose = 1 if sys.stderr.isatty() else 2

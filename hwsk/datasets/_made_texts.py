@@ -60,7 +60,7 @@ def check_characters(texts: Sequence[str], name: str) -> None:
             if character != " " and not letter_forms(character):
                 where = name if name == "alphabet" else f"{name}[{row}]"
                 raise ValueError(
-                    f"{where} holds {character!r}, for which there is no letter form; there are "
+                    f"{where} holds {character!r}, which has no letter form; there are "
                     "forms of printable ASCII, accented Latin letters, and curly quotes and dashes"
                 )
 

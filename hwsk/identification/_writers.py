@@ -539,8 +539,9 @@ class WriterClassifier(
         check_is_fitted(self)
         (result,) = self._walk([image])
         _, windows, logits, _ = result
-        whole = self.n_patches is None
-        size = check_images([image], self)[0].shape if whole else self._size().cut
+        size = self._size().cut
+        if self.n_patches is None:
+            size = check_images([image], self)[0].shape
         places = [(w.top, w.left, *size, w.ink) for w in windows]
         table = pd.DataFrame(places, columns=["top", "left", "height", "width", "ink"])
         log_proba = logits.reshape(len(windows), len(self.classes_)).log_softmax(dim=1).numpy()

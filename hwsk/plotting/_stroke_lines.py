@@ -49,7 +49,7 @@ def check_line(strokes: Any) -> Strokes:
         )
     line = check_sample(strokes, "strokes")
     if len(line) < 2:
-        raise ValueError("strokes have a single point: there is no next one")
+        raise ValueError("strokes have a single point, and no next one to plot")
     return line
 
 

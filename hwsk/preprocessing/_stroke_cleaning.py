@@ -38,7 +38,7 @@ class StrokeDenoiser(StrokeTransformer):
 
     Notes
     -----
-    There is no way back: likelihoods of what comes out don't compare with those of what went in.
+    It can't be undone: likelihoods of what comes out don't compare with those of what went in.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class JumpCapper(StrokeTransformer):
 
     Notes
     -----
-    What was cut is gone, and there is no way back: likelihoods of what comes out don't compare
+    What was cut is gone, and can't be brought back: likelihoods of what comes out don't compare
     with those of what went in. Graves caps nothing [1]_.
 
     References

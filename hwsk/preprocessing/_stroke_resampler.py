@@ -48,7 +48,7 @@ class StrokeResampler(StrokeTransformer):
     Notes
     -----
     No point of the path is farther from the new one than half a step. The speed of the pen is
-    gone, and there is no way back: likelihoods of what comes out don't compare with those of what
+    gone, and can't be brought back: likelihoods of what comes out don't compare with those of what
     went in, for the number of points is another as well.
 
     References

@@ -80,6 +80,8 @@ def fine_tune(
     ValueError
         If there are fewer than 4 lines, if a text is empty or too long for its image, or if X and
         y differ in length.
+    RuntimeError
+        If training was interrupted, or its loss was not finite.
 
     Warns
     -----
@@ -139,9 +141,10 @@ def fine_tune(
     tuned = copy.deepcopy(reader)
     last = tuned[-1] if isinstance(tuned, Pipeline) else tuned
     former_params, former = last.get_params(deep=False), _weights(last)
+    epochs = max_epochs or max(3, math.ceil(_STEPS * _BATCH / len(lines)))
     last.set_params(
         warm_start=True,
-        max_epochs=max_epochs or max(3, math.ceil(_STEPS * _BATCH / len(lines))),
+        max_epochs=epochs,
         batch_size=_BATCH,
         lr=lr,
         lr_schedule="one_cycle",
@@ -152,6 +155,10 @@ def fine_tune(
         verbose=verbose,
     )
     last.fit(lines, written)
+    if last.n_iter_ < epochs:
+        raise RuntimeError(
+            f"fine-tuning ended after {last.n_iter_} of {epochs} epochs; the reader is as it was"
+        )
     last.set_params(**former_params)
     last.net_.module_.load_state_dict(_between(former, _weights(last), alpha))
     last._warn_if_blank(object_array(images))

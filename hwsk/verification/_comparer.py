@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Real
@@ -482,10 +483,15 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sides = _samples(a, self._of_table), _samples(b, self._of_table)
-        if not self._of_table:
+        images: tuple[Sequence[Any], Sequence[Any]] = ((), ())
+        if not self._of_table and all(map(len, sides)):
             _refuse_copies(*sides)
-            if shared_steps(self.representation_)[0] is None:  # else they are no images yet
-                _refuse_blank(*sides)
+            front, _ = shared_steps(self.representation_)
+            if front is not None:
+                images = front.transform(sides[0]), front.transform(sides[1])
+            elif not any(map(_are_strokes, itertools.chain(*sides))):
+                images = sides
+            _refuse_blank(*images)
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         one_hand, two_hands = self.typical_distances_[size].T
@@ -498,7 +504,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             ),
             features=self._compare_features(found.means, size),
             n_images=(int(found.counts[0]), int(found.counts[1])),
-            samples=((), ()) if self._of_table else sides,
+            samples=images,
             basis={
                 "writers": len(self.calibration_writers_),
                 "images": len(self.coef_),
@@ -600,6 +606,10 @@ def _refuse_copies(first: Sequence[Any], second: Sequence[Any]) -> None:
                 f"image {copy} of a{names[0]} and image {i} of b{names[1]} are identical: a copy, "
                 "not a comparison"
             )
+
+
+def _are_strokes(sample: Any) -> bool:
+    return isinstance(sample, np.ndarray) and sample.ndim == 2 and sample.shape[1] == 3
 
 
 def _refuse_blank(*sides: Sequence[Any]) -> None:

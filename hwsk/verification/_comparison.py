@@ -89,7 +89,7 @@ class HandComparison:
     n_images : tuple of (int, int)
         How many images there were on both sides.
     samples : tuple of (sequence, sequence), default=((), ())
-        Both sides as given: images or paths, for the report. Without them it shows none.
+        Both sides, images or paths, for the report. Without them it shows none.
     basis : dict, default={}
         What the calibration rests on: its `writers`, the most `images` a side, the `bound` of
         ratios, whether pairs were taken `across_groups`, and the `parts` as they print.
@@ -182,9 +182,9 @@ class HandComparison:
         OSError
             If the file can't be written.
         """
-        from hwsk.verification._report import write_report
+        from hwsk.verification._report import write_html
 
-        write_report(self, _with_suffix(path, (".html", ".htm")), date, details)
+        write_html(self, path, date, details)
 
     def to_pdf(
         self,
@@ -217,9 +217,9 @@ class HandComparison:
         --------
         to_html : Says what is in it.
         """
-        from hwsk.verification._report import write_report
+        from hwsk.verification._report import write_pdf
 
-        write_report(self, _with_suffix(path, (".pdf",)), date, details)
+        write_pdf(self, path, date, details)
 
     def __str__(self) -> str:
         return self.explanation
@@ -233,13 +233,6 @@ class HandComparison:
             for table in (self.features.round(2), self.distances.round(3))
         ]
         return text + "".join(table.to_html() for table in tables if len(table))
-
-
-def _with_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> str:
-    name = os.fspath(path)
-    if not name.lower().endswith(suffixes):
-        raise ValueError(f"{name!r} does not end in {suffixes[0]}")
-    return name
 
 
 def describe_feature(name: Any, row: Any) -> str:

@@ -67,22 +67,32 @@ class Images(NamedTuple):
 Block = str | Table | Images
 
 
-def write_report(
+def write_html(
     comparison: HandComparison,
     path: str | os.PathLike[str],
     date: Date | None,
     details: Mapping[str, Any] | None,
 ) -> None:
-    """Write the report in the format that the ending of the file name says."""
-    date = date or datetime.now().date()
-    sections = list(_sections(comparison, date, details or {}))
-    suffix = Path(path).suffix.lower()
-    if suffix in (".html", ".htm"):
-        write_file(path, _to_html(sections))
-    elif suffix == ".pdf":
-        _write_pdf(sections, path, date)
-    else:
-        raise ValueError(f"{os.fspath(path)!r} ends neither in .html nor in .pdf")
+    """Write the report as one HTML file."""
+    _check_suffix(path, (".html", ".htm"))
+    write_file(path, _to_html(list(_sections(comparison, date or Date.today(), details or {}))))
+
+
+def write_pdf(
+    comparison: HandComparison,
+    path: str | os.PathLike[str],
+    date: Date | None,
+    details: Mapping[str, Any] | None,
+) -> None:
+    """Write the report as PDF."""
+    _check_suffix(path, (".pdf",))
+    date = date or Date.today()
+    _draw_pdf(list(_sections(comparison, date, details or {})), path, date)
+
+
+def _check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> None:
+    if not os.fspath(path).lower().endswith(suffixes):
+        raise ValueError(f"{os.fspath(path)!r} does not end in {suffixes[0]}")
 
 
 def _sections(
@@ -99,8 +109,8 @@ def _sections(
             f"{bound:.0f} writers with so many samples, and no more can be learnt from them."
         )
     lines.append(
-        "A likelihood ratio is no probability that one hand wrote both: that depends on the other "
-        "evidence, too."
+        "A likelihood ratio is not the probability that one hand wrote both: that depends on the "
+        "other evidence, too."
     )
     yield f"Comparison of two samples of handwriting, {date.isoformat()}", []
     yield "Finding", lines
@@ -255,7 +265,7 @@ def _block_to_html(block: Block) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _write_pdf(
+def _draw_pdf(
     sections: Sequence[tuple[str, list[Block]]], path: str | os.PathLike[str], date: Date
 ) -> None:
     try:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import load_strokes, make_handwriting
-from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 from hwsk.writing import draw
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg">\n{}</svg>'

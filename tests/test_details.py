@@ -241,7 +241,7 @@ def test_calibration_that_can_not_be(reader):
         reader.calibrate_temperature(X, Y[:3])
     blank = copy.deepcopy(reader)
     blank.net_.module_.head.bias.data[0] = 100
-    with pytest.raises(ValueError, match="nothing was read in any of 40 images"):
+    with pytest.raises(ValueError, match="nothing was read in any of 40 samples"):
         blank.calibrate_temperature(X, Y)
     (record, *_) = blank.predict_details(X)
     assert record == {

@@ -37,6 +37,7 @@ SMALL = {
     "VariationalAutoencoder": {**ENCODER, "latent_dim": 4},
     "WriterClassifier": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
     "WriterEmbedder": {"patch_size": 32, "n_patches": 2, "max_epochs": 1},
+    "InkRecognizer": {"channels": (8, 16, 16), "hidden_units": 32, "max_epochs": 2},
     "StrokePredictor": {"hidden_units": 64, "num_layers": 1, "max_epochs": 2},
     "HandwritingSynthesizer": {"hidden_units": 64, "num_layers": 1, "max_epochs": 2},
 }
@@ -54,6 +55,8 @@ def native_data(name):
         return rng.integers(0, 256, (200, 28, 28), np.uint8), np.arange(200) % 5
     if name == "StrokePredictor":
         return STROKES, None
+    if name == "InkRecognizer":
+        return STROKES, list(WORDS.text[:16])
     if name == "HandwritingSynthesizer":
         return list(WORDS.text[:16]), STROKES
     if name == "VariationalAutoencoder":

@@ -11,8 +11,8 @@ from sklearn.exceptions import NotFittedError
 
 import hwsk
 from hwsk._data.images import object_array
+from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import load_strokes, make_handwriting
-from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 from hwsk.writing import Sheets, _progress, draw, write
 from hwsk.writing._reader import load_reader
 

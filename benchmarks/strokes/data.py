@@ -25,9 +25,9 @@ import torch
 from numpy.typing import NDArray
 
 import hwsk
+from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import load_iam_online
 from hwsk.datasets._letter_forms import LetterForm, letter_forms
-from hwsk.preprocessing._text_line import fit_text_line, split_strokes
 
 SHIPPED = " !\"#%&'()+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
 LIKE = {"$": "S", "=": "-", "*": "+", "@": "a", "£": "L", "€": "C"}  # new: written like these

@@ -59,3 +59,11 @@ def check_sample(sample: Any, name: str) -> NDArray[np.float32]:
         point = np.flatnonzero(wrong)[0]
         raise ValueError(f"{name} have pen_up = {pen[point]} at point {point}; it is 0 or 1")
     return array
+
+
+def check_augmented(points: Any, row: int) -> NDArray[np.float32]:
+    """Refuse what an augmentation has made of the strokes in a row, if it is not strokes."""
+    try:
+        return check_sample(points, f"strokes in row {row}")
+    except ValueError as error:
+        raise ValueError(f"augment returned something that is not strokes: {error}") from None

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
+from hwsk._data.text_line import fit_text_line
 from hwsk.datasets._data_home import StrPath, find_written
 from hwsk.datasets._hands import resample
 from hwsk.datasets._inkml import read_inkml
 from hwsk.datasets._sketches import _join_lines
 from hwsk.datasets._svg import read_svg
-from hwsk.preprocessing._text_line import fit_text_line
 
 _FARTHEST = 1e30  # coordinates beyond have no differences in float32
 

@@ -40,6 +40,9 @@ CLASSES = {
     "hwsk.HandwritingSynthesizer": Declaration(
         _STROKES + "alphabet_=text! first_step_=positive seed_=count", version=2
     ),
+    "hwsk.recognition.InkRecognizer": Declaration(
+        "history_=history! n_iter_=count! alphabet_=text! temperature_=positive confidence_=number"
+    ),
     "hwsk.MultiTaskClassifier": Declaration(
         _CANVAS + "classes_=classes_of_tasks! task_names_=names! tasks_=tasks! loss_weights_[t]! "
         "class_priors_=arrays _class_weights=arrays _n_writers=count",

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import object_array
 from hwsk._data.strokes import check_strokes
+from hwsk._data.text_line import downstroke_slant
 from hwsk.preprocessing._stroke_transformer import Strokes, StrokeTransformer, to_points, written
 
 _MOST_FEET = 500  # points on the baseline that are compared with each other, all with all
@@ -171,7 +172,7 @@ class StrokeDeslanter(_Straightener):
         self.max_shear = max_shear
 
     def _measure(self, sample: Strokes) -> float:
-        shear = _lean(sample)
+        shear, _ = downstroke_slant(written(sample))
         return shear if abs(shear) <= self.max_shear else 0.0
 
 
@@ -280,13 +281,3 @@ def _climb(sample: Strokes) -> float:
     with np.errstate(invalid="ignore"):  # in its interval, where most points are the same
         slope = theilslopes(feet[:, 1], feet[:, 0]).slope
     return float(-np.rad2deg(np.arctan(slope)))
-
-
-def _lean(sample: Strokes) -> float:
-    """The tangent of the slant to the right, by the downstrokes."""
-    dx, dy = written(sample).T
-    down = dy > 0
-    if not down.any():
-        return 0.0
-    slants = -dx[down] / dy[down]
-    return float(np.quantile(slants, 0.5, weights=dy[down], method="inverted_cdf"))

@@ -3,6 +3,8 @@ from ._correction import SpellingCorrector as SpellingCorrector
 from ._decoding import CTCDecoder as CTCDecoder
 from ._details import predict_details as predict_details
 from ._fine_tuning import fine_tune as fine_tune
+from ._ink import InkRecognizer as InkRecognizer
+from ._ink_stream import InkStream as InkStream
 from ._language_model import NgramLanguageModel as NgramLanguageModel
 from ._lines import CTCRecognizer as CTCRecognizer
 from ._normalization import TextNormalizer as TextNormalizer

@@ -124,13 +124,15 @@ def describe(
     image: Image | None = None,
     temperature: float = 1.0,
     places: NDArray[np.int64] | None = None,
+    ink: tuple[float, float] | None = None,
 ) -> Details:
     """A reading as a record; positions in pixels of an image or, without one, in time steps.
 
     Character i of the text is that at `places[i]` among those that were found; None: all, in order.
+    `ink` says between which time steps there is ink; None: it is looked for in the image, if any.
     """
     probabilities = found.probabilities(temperature)
-    ink, scale = None, 1.0
+    scale = 1.0
     if image is not None:
         scale = image.shape[1] / max(n_steps, 1)
         columns = np.flatnonzero(_ink_of_columns(image))

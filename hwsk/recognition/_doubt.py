@@ -42,6 +42,13 @@ def reading_confidence(log_probs: NDArray[np.float64], temperature: float) -> tu
     return (float(peaks.mean()), len(peaks)) if len(peaks) else (0.0, 0)
 
 
+def is_doubtful(found: NDArray[np.float64], typical: float) -> NDArray[np.bool_]:
+    """Mark readings of clearly less than the typical confidence; short ones may have less."""
+    confidence, count = found.T / [[typical], [1]]
+    least = np.select([count < _FEW, count < _WORD], [_LOW_OF_FEW, _LOW_OF_WORD], _LOW)
+    return confidence < least
+
+
 def warn_of_doubt(
     images: LazyImages,
     found: NDArray[np.float64],
@@ -75,8 +82,7 @@ def warn_of_doubt(
             which[doubtful] = better & (best == i)
             if which.any():
                 _warn(images, which, found, f"{way}, they are read with more confidence")
-    least = np.select([count < _FEW, count < _WORD], [_LOW_OF_FEW, _LOW_OF_WORD], _LOW)
-    low = (confidence < least) & ~turned
+    low = is_doubtful(found, typical) & ~turned
     for row in np.flatnonzero(count == 0):
         low[row] = not is_blank(images[row])  # of blank ones, the network's outputs warn
     if low.any():

@@ -161,7 +161,7 @@ def fine_tune(
         )
     last.set_params(**former_params)
     last.net_.module_.load_state_dict(_between(former, _weights(last), alpha))
-    last._warn_if_blank(object_array(images))
+    last._warn_if_blank(check_images(object_array(images), last))
     return tuned
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import partial
-from itertools import pairwise
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rapidfuzz.distance import Levenshtein
 from sklearn.base import _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
@@ -28,7 +24,8 @@ from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, docu
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.networks.crnn import CRNN, CTCLoss
-from hwsk.recognition._decoding import CTCDecoder, greedy_decode
+from hwsk.recognition._ctc_training import CTCTraining, count_steps
+from hwsk.recognition._decoding import CTCDecoder
 from hwsk.recognition._direction import find_direction, mirror, order_texts
 from hwsk.recognition._line_prediction import LinePredictor
 
@@ -37,7 +34,7 @@ _TIGHT = 3  # least widths: images from there on are not made too narrow by any 
 
 
 @document_training
-class CTCRecognizer(LinePredictor):
+class CTCRecognizer(CTCTraining, LinePredictor):
     """Read words or lines of handwriting.
 
     A convolutional network turns the image into a sequence of columns, a bidirectional LSTM reads
@@ -249,7 +246,7 @@ class CTCRecognizer(LinePredictor):
         """
         further = self.warm_start and hasattr(self, "net_")
         self._fit(X, y, groups, further=further, max_epochs=None)
-        self._warn_if_blank(X)
+        self._warn_if_blank(check_images(X, self))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -290,17 +287,10 @@ class CTCRecognizer(LinePredictor):
             if further and (direction == "rtl") != (self.text_direction_ == "rtl"):
                 self.alphabet_ = mirror(self.alphabet_)  # a class stays a shape in the image
             self.text_direction_ = direction
-            characters = sorted({character for text in texts for character in text})
-            if further:
-                self.alphabet_ += "".join(c for c in characters if c not in self.alphabet_)
-            else:
-                self.alphabet_ = "".join(characters)
+            self._learn_alphabet(texts, further)
+            if not further:
                 self.levels_ = levels
-                self.confidence_ = 0.0  # not known yet
-            classes = {character: i + 1 for i, character in enumerate(self.alphabet_)}
-            targets = object_array(
-                [np.array([classes[c] for c in text[:: self._step]]) for text in texts]
-            )
+            targets = self._make_targets(texts)
 
             def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> RasterDataset:
                 augment = self.augment if training else None
@@ -309,7 +299,6 @@ class CTCRecognizer(LinePredictor):
                 return dataset
 
             make_module = self._make_module if not further else self._module_to_train_further
-            self.temperature_ = 1.0
             self._reader()  # it complains now or after hours of training
             if self.augment is not None:
                 _warn_of_narrowed(make_dataset(np.arange(len(texts)), True, 0))
@@ -334,56 +323,8 @@ class CTCRecognizer(LinePredictor):
             self.dropout,
         )
 
-    def _module_to_train_further(self) -> CRNN:
-        """The fitted weights, with new classes where the alphabet has grown."""
-        module = self._make_module()
-        new, former = module.state_dict(), self.net_.module_.state_dict()
-        absent = torch.empty(0)
-        for name in former | new:
-            before, now = former.get(name, absent), new.get(name, absent)
-            grows = name.startswith(("head.", "shortcut."))
-            if now.shape[grows:] != before.shape[grows:]:
-                raise ValueError(
-                    f"training goes on from a network of another architecture: {name} has shape "
-                    f"{tuple(before.shape)}, now {tuple(now.shape)}; set warm_start=False or "
-                    "take the former parameters"
-                )
-            (now[: len(before)] if grows else now).copy_(before)
-            if grows:
-                self._begin_like_base_letters(now, len(before))
-        return module
-
-    def _begin_like_base_letters(self, weights: torch.Tensor, n_known: int) -> None:
-        """Let a new "é" begin with the weights of "e": their difference is left to learn."""
-        for row in range(n_known, len(weights)):
-            base = unicodedata.normalize("NFD", self.alphabet_[row - 1])[0]
-            known = self.alphabet_.find(base, 0, n_known - 1)
-            if known >= 0:
-                weights[row] = weights[known + 1]
-
     def _make_criterion(self) -> CTCLoss:
         return CTCLoss(self.shortcut_weight)
-
-    def _score_batch(self, output: Any, target: Any) -> tuple[float, float]:
-        log_probs, lengths, _ = output
-        references = np.split(target[0].numpy(), np.cumsum(target[1].numpy())[:-1])
-        read = greedy_decode(log_probs, lengths)
-        pairs = zip(references, read, strict=True)
-        edits = sum(Levenshtein.distance(a.tolist(), b.tolist()) for a, b in pairs)
-        return edits, len(target[0])
-
-    def _warn_if_blank(self, X: Any) -> None:
-        if self.history_ and not np.isfinite(self.history_[-1]["train_loss"]):
-            return  # reported already, and more training would not help
-        found = self._confidences(check_images(X, self)[: 2 * self.batch_size])
-        self.confidence_ = float(found[:, 0].mean())
-        if not found[:, 1].any():
-            warn_caller(
-                f"after {self.n_iter_} epochs the recognizer reads nothing at all in its "
-                "own training images (CTC's blank everywhere, as at the start of training); "
-                "train longer (max_epochs), or on more data",
-                ConvergenceWarning,
-            )
 
 
 def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
@@ -397,11 +338,8 @@ def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
 
 
 def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the least width of the image of each text, and refuse those that are narrower.
-
-    CTC needs a time step for each character and one more between equal neighbours.
-    """
-    needed = np.array([len(text) + sum(a == b for a, b in pairwise(text)) for text in texts])
+    """Give the least width of the image of each text, and refuse those that are narrower."""
+    needed = count_steps(texts)
     given = CRNN.output_lengths(torch.from_numpy(widths)).numpy()
     short = np.flatnonzero(needed > given)
     if len(short):

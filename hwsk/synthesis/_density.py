@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from hwsk._data.images import some_rows
-from hwsk._data.strokes import check_sample
+from hwsk._data.strokes import check_augmented
 from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import WidthBatches
 from hwsk._training.devices import draw_seed
@@ -136,7 +136,9 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
         points = self.sequences[i]
         if self.augment is not None:
             rng = np.random.default_rng([self.seed, self.epoch, i])
-            points = _check_augmented(self.augment(points, rng), i)
+            points = check_augmented(self.augment(points, rng), i)
+            if len(points) < 2:
+                raise ValueError(f"augment left one point of the strokes in row {i}; it takes two")
         return self.standardize(points), None if self.contexts is None else self.contexts[i]
 
     def n_batches(self, batch_size: int) -> int:
@@ -162,16 +164,6 @@ def pad(arrays: Sequence[NDArray[Any]], n: int = 0) -> Tensor:
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array
     return torch.from_numpy(padded)
-
-
-def _check_augmented(points: Any, row: int) -> Strokes:
-    try:
-        points = check_sample(points, f"strokes in row {row}")
-    except ValueError as error:
-        raise ValueError(f"augment returned something that is not strokes: {error}") from None
-    if len(points) < 2:
-        raise ValueError(f"augment left one point of the strokes in row {row}; it takes two")
-    return points
 
 
 def check_lengths(sequences: Sequence[Strokes]) -> None:

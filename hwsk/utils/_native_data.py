@@ -108,6 +108,12 @@ def _strokes() -> NativeData:
     return NativeData(X, None, X[:6], None)
 
 
+def _strokes_to_texts() -> NativeData:
+    words = _words(texts=["on", "no", "none"])
+    X, y = list(words.strokes), [str(text) for text in words.text]
+    return NativeData(X, y, X[:10], y[:10])
+
+
 def _texts_to_strokes() -> NativeData:
     words = _words(16, texts=["on", "no"])
     X, y = [str(text) for text in words.text], list(words.strokes)
@@ -145,6 +151,7 @@ KINDS: dict[str, Callable[[], NativeData]] = {
     "pairs": _pairs,
     "pages": _pages,
     "strokes": _strokes,
+    "strokes_to_texts": _strokes_to_texts,
     "texts_to_strokes": _texts_to_strokes,
     "texts": _texts,
     "posteriors": _posteriors,

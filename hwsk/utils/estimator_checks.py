@@ -53,8 +53,8 @@ def check_estimator(
     data : str or NativeData, default=None
         The kind of input: "lines" (images and transcripts), "characters", "writers" (images and
         writers), "pairs" (the same, and pairs to predict), "pages" (images and `Page` objects),
-        "strokes", "texts_to_strokes", "texts", "posteriors", "descriptors" or "readings". None
-        takes the attribute `_native_data` of the estimator's class.
+        "strokes", "strokes_to_texts", "texts_to_strokes", "texts", "posteriors", "descriptors" or
+        "readings". None takes the attribute `_native_data` of the estimator's class.
     expected_failed_checks : mapping of str to str, default=None
         Names of checks that are known to fail, each with the reason.
     on_fail : {"raise", "warn"} or None, default="raise"

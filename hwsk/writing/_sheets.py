@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from hwsk._data.strokes import check_sample
+from hwsk._data.text_line import split_strokes
 from hwsk._files import write_file
-from hwsk.preprocessing._text_line import split_strokes
 from hwsk.writing import _formats
 from hwsk.writing._legibility import Legibility
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk.preprocessing._text_line import fit_text_line, split_strokes
+from hwsk._data.text_line import fit_text_line, split_strokes
 
 Points = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from hwsk.preprocessing._text_line import fit_text_line, split_strokes
+from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._legibility import report_unread
 from hwsk.writing._line_writer import Hand, LineWriter

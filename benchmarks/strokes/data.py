@@ -372,21 +372,27 @@ def _assign(text: str, strokes: Any, places: NDArray[np.int64]) -> NDArray[np.in
 
 def _check_words(text: str, strokes: Any, of_point: NDArray[Any]) -> NDArray[np.int8]:
     """The words between the widest gaps, where the window agrees about most points."""
-    by_gaps = _split_at_gaps(strokes, len(text.split()))
+    by_gaps = split_at_gaps(strokes, len(text.split()))
     if by_gaps is None or (by_gaps == of_point).mean() < AGREEMENT:
         return np.full(len(strokes), -1, np.int8)
     return by_gaps.astype(np.int8)
 
 
-def _split_at_gaps(strokes: Any, n_words: int) -> NDArray[np.int64] | None:
-    """The word of each point, if a line's widest gaps are those between words."""
+def split_at_gaps(strokes: Any, n_words: int, clear: float = 1.0) -> NDArray[np.int64] | None:
+    """The word of each point, if a line's widest gaps are those between words.
+
+    A gap between words has to be `clear` times as wide as any within one.
+    """
     x = np.cumsum(strokes[:, 0], dtype=np.float64)
     parts = np.split(x, np.flatnonzero(strokes[:-1, 2] == 1) + 1)
     lows, highs = (np.array([f(part) for part in parts]) for f in (np.min, np.max))
     order = np.argsort(lows, kind="stable")
     gaps = lows[order][1:] - np.maximum.accumulate(highs[order])[:-1]
-    widest = np.sort(gaps)[::-1][: n_words - 1]
+    ordered = np.sort(gaps)[::-1]
+    widest, within = ordered[: n_words - 1], ordered[n_words - 1 : n_words]
     if len(widest) < n_words - 1 or (n_words > 1 and widest[-1] <= 0):
+        return None
+    if n_words > 1 and len(within) and widest[-1] < clear * within[0]:
         return None
     before = gaps >= widest[-1] if n_words > 1 else np.zeros(len(gaps), bool)
     words = np.empty(len(parts), np.int64)

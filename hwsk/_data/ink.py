@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk._data.text_line import Points, downstroke_slant, fit_text_line, split_strokes
+from hwsk._data.text_line import downstroke_slant, fit_text_line, split_strokes
 
 Strokes = NDArray[np.float32]
 
@@ -19,6 +19,7 @@ _MOST_HEIGHTS = 12.0  # x-heights of a line's ink; where it is higher, the x-hei
 _LEAST_POINTS = 4  # of a stroke: a full stop needs a time step, too
 _LEAST_LIFTED, _MOST_LIFTED = 2, 6  # points of a pen-up movement
 _LOWEST, _HIGHEST = -4.0, 4.0  # x-heights
+_ROUNDING = 1e-9  # x-heights
 
 
 class Trace(NamedTuple):
@@ -92,34 +93,34 @@ def trace_ink(sample: Strokes, spacing: float) -> Trace:
         Points of strokes and of the movements between them, in the order of writing.
     """
     points = np.cumsum(sample[:, :2], axis=0, dtype=np.float64)
-    ends = [*(np.flatnonzero(sample[:-1, 2] == 1) + 1).tolist(), len(points)]
-    pieces: list[Points] = []
-    rows: list[NDArray[np.int64]] = []
-    lifted: list[int] = []  # of each piece, whether it is a movement of the lifted pen
-    start = 0
-    for end in ends:
-        stroke = points[start:end]
-        if start:
-            before = points[start - 1]
-            away = np.hypot(*(stroke[0] - before)) / (2 * spacing)
-            n = int(np.clip(np.rint(min(away, _MOST_LIFTED)), _LEAST_LIFTED, _MOST_LIFTED))
-            share = np.arange(1, n + 1)[:, None] / (n + 1)
-            pieces.append(before + share * (stroke[0] - before))
-            rows.append(np.full(n, start - 1))
-            lifted.append(1)
-        along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(stroke, axis=0).T))]
-        at = np.linspace(0, along[-1], max(_LEAST_POINTS, 1 + int(np.ceil(along[-1] / spacing))))
-        pieces.append(np.column_stack([np.interp(at, along, axis) for axis in stroke.T]))
-        rows.append(start + np.minimum(np.searchsorted(along, at), len(stroke) - 1))
-        lifted.append(0)
-        start = end
-    path = np.concatenate(pieces)
-    steps = np.diff(path, axis=0, prepend=path[:1])
-    lengths = np.hypot(*steps.T)
+    lengths = np.hypot(*sample[1:, :2].astype(np.float64).T)
+    jumps = np.flatnonzero(sample[:-1, 2] == 1)
+    away = lengths[jumps]
+    lengths[jumps] = 1.0  # whatever their length: they have a few points each
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    # Strokes and the movements between them take turns.
+    first, last = np.append(0, jumps + 1), np.append(jumps, len(sample) - 1)
+    n_parts = 2 * len(first) - 1
+    counts, starts, steps = np.empty(n_parts, np.int64), np.empty(n_parts), np.empty(n_parts)
+    written = along[last] - along[first]
+    counts[::2] = np.maximum(_LEAST_POINTS, 1 + np.ceil(written / spacing))
+    starts[::2], steps[::2] = along[first], written / (counts[::2] - 1)
+    counts[1::2] = np.clip(np.rint(away / (2 * spacing)), _LEAST_LIFTED, _MOST_LIFTED)
+    steps[1::2] = 1 / (counts[1::2] + 1)
+    starts[1::2] = along[jumps] + steps[1::2]
+    number = np.repeat(np.arange(n_parts), counts)
+    at_part = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
+    at = starts[number] + at_part * steps[number]
+    path = np.column_stack([np.interp(at, along, axis) for axis in points.T])
+    lifted = number % 2
+    stroke = number // 2
+    rows = np.clip(np.searchsorted(along, at - _ROUNDING), first[stroke], last[stroke])
+    moves = np.diff(path, axis=0, prepend=path[:1])
+    lengths = np.hypot(*moves.T)
     features = np.empty((len(path), N_FEATURES), np.float32)
-    features[:, :2] = steps / np.maximum(lengths, 1e-9)[:, None]
+    features[:, :2] = moves / np.maximum(lengths, _ROUNDING)[:, None]
     features[:, 2] = np.log1p(lengths / spacing)
     features[:, 3] = np.clip(-path[:, 1], _LOWEST, _HIGHEST)
     features[:, 4] = np.log1p(np.maximum.accumulate(path[:, 0]) - path[:, 0])
-    features[:, 5] = np.repeat(lifted, [len(piece) for piece in pieces])
-    return Trace(features, np.concatenate(rows))
+    features[:, 5] = lifted
+    return Trace(features, rows)

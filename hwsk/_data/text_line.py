@@ -102,15 +102,16 @@ def _turns(line: Points) -> tuple[Points, Points]:
     As rows x, y and the larger of the way down or up before the turn and that after it: where the
     pen trembles or rests, that is small.
     """
-    moving = line[np.r_[True, np.diff(line[:, 1]) != 0]]
-    down = np.diff(moving[:, 1]) > 0
+    ways = np.diff(line[:, 1])
+    moving = np.concatenate([line[:1], line[1:][ways != 0]])
+    down = ways[ways != 0] > 0
     if not len(down):  # level: a dash or a dot has neither top nor bottom
         return np.empty((0, 3)), np.empty((0, 3))
-    comes_down, goes_down = np.r_[~down[:1], down], np.r_[down, ~down[-1:]]
-    turning = comes_down != goes_down
-    ways = np.abs(np.diff(moving[turning, 1]))
-    turns = np.column_stack([moving[turning], np.maximum(np.r_[0, ways], np.r_[ways, 0])])
-    is_bottom = comes_down[turning]
+    turning = np.concatenate([[True], down[1:] != down[:-1], [True]])
+    turns = moving[turning]
+    ways = np.concatenate([[0.0], np.abs(np.diff(turns[:, 1])), [0.0]])
+    turns = np.column_stack([turns, np.maximum(ways[:-1], ways[1:])])
+    is_bottom = np.concatenate([~down[:1], down])[turning]
     return turns[~is_bottom], turns[is_bottom]
 
 

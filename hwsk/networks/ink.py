@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from hwsk.networks.crnn import BidirectionalLSTM
 
-
 _STRIDES = (2, 2, 1)
 
 

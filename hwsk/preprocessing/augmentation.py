@@ -6,6 +6,8 @@ comes from `rng`, a `numpy.random.Generator`. Lengths are in pixels of the image
 
 Augmentations have scikit-learn's `get_params` and `set_params`, can be cloned, compared in a grid
 search and saved, but have no `fit`: they are the value of an estimator's `augment` parameter.
+
+`RandomStrokeDistortion` is for estimators of pen strokes: `(strokes, rng) -> strokes`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from sklearn.utils._param_validation import Interval
 from hwsk._data.images import Image, paper_level
 from hwsk._limits import COPIES, SIDE, whole
 from hwsk.preprocessing._image_transformer import check_warpable, paper_color, warp_affine
+from hwsk.preprocessing._stroke_augmentation import RandomStrokeDistortion
 
 __all__ = [
     "Compose",
@@ -35,6 +38,7 @@ __all__ = [
     "RandomMask",
     "RandomMorphology",
     "RandomNoise",
+    "RandomStrokeDistortion",
     "character_augmentation",
     "default_augmentation",
     "writer_augmentation",

@@ -90,7 +90,7 @@ class InkRecognizer(CTCTraining, InkPredictor):
     --------
     CTCRecognizer : The same for images.
     CTCDecoder : Reads the output of the network, whichever way.
-    hwsk.preprocessing.stroke_augmentation : What `augment` may be.
+    hwsk.preprocessing.augmentation.RandomStrokeDistortion : What `augment` may be.
     hwsk.datasets.load_strokes : Strokes of an InkML, SVG or JSON file.
 
     Notes

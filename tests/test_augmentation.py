@@ -78,6 +78,7 @@ def many(augment, image, n=40):
 def test_all_public_classes_are_tested_here():
     tested = {name(augment) for augment in AUGMENTATIONS} | {
         "character_augmentation", "default_augmentation", "writer_augmentation",
+        "RandomStrokeDistortion",  # in test_stroke_augmentation.py
     }  # fmt: skip
     assert tested == set(augmentation.__all__)
 

@@ -111,7 +111,7 @@ def test_bad_images_do_not_stop_the_others(monkeypatch):
     assert result.exit_code == 1
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == LINES
     errors = result.stderr.splitlines()
-    assert len(errors) == 5 and errors[-1] == "4 of 7 images could not be read"
+    assert len(errors) == 5 and errors[-1] == "4 of 7 files could not be read"
     for error, name in zip(errors, ["missing.png", "empty.png", "notes.txt", "."], strict=False):
         assert error.startswith("Error: ") and name in error
 

@@ -128,7 +128,7 @@ def test_identify():
     names = put_images(lines.images)
     Path("bad.png").write_bytes(b"")
     result = run("identify", *names, "bad.png", "--json", "--top", 2)
-    assert result.exit_code == 1 and "1 of 3 images could not be read" in result.stderr
+    assert result.exit_code == 1 and "1 of 3 files could not be read" in result.stderr
     records = json.loads(result.stdout)
     classifier = hwsk.load("iam-writers")
     expected = classifier.predict_proba(names)

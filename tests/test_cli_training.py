@@ -61,6 +61,7 @@ SMALL = {
     "writers": ["n_patches=1", "patch_size=32"],
     "characters": ["channels=(4,4,4)"],
     "lines": ["channels=(4,8,8)", "dense_units=8", "hidden_units=8", "num_layers=1"],
+    "ink": ["channels=(4,4,4)", "hidden_units=4", "num_layers=1"],
     "strokes": ["hidden_units=4", "num_layers=1"],
     "synthesizer": ["hidden_units=4", "num_layers=1"],
 }
@@ -73,7 +74,7 @@ def small(job, *more):
 
 @pytest.mark.parametrize("job", JOBS)
 def test_every_job_trains_and_evaluates(job):
-    table = put_table(ink=job in ("strokes", "synthesizer"))
+    table = put_table(ink=job in ("ink", "strokes", "synthesizer"))
     result = run("train", job, table, "-o", "model.hwsk", "--layout", "table", "--test-size", 0.4,
                  *small(job), "--json")  # fmt: skip
     assert result.exit_code == 0, result.output

@@ -537,7 +537,7 @@ def test_doctype_alone_does_no_harm(load):
 
 
 def test_other_suffixes_and_missing_files(tmp_path):
-    with pytest.raises(ValueError, match=r"read from .inkml and .svg"):
+    with pytest.raises(ValueError, match=r"read from .inkml, .svg and .json"):
         load_strokes(tmp_path / "own.txt")
     with pytest.raises(FileNotFoundError, match=r"none\.svg"):
         load_strokes(tmp_path / "none.svg")

@@ -18,6 +18,7 @@ ABILITIES = {
     "PageReader": ("read", "finds and recognizes the text of pages"),
     "LineSegmenter": ("segment", "finds the text lines of pages"),
     "CTCRecognizer": ("recognize", "recognizes words or lines of text"),
+    "InkRecognizer": ("recognize", "recognizes the text of pen strokes"),
     "SpellingCorrector": ("recognize", "recognizes words or lines of text"),
     "CharacterClassifier": ("recognize", "recognizes single characters"),
     "WriterClassifier": ("identify", "identifies the writer of a line or page"),
@@ -129,35 +130,48 @@ def _plain(value: Any) -> Any:
 
 
 def for_each_image(
-    compute: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
+    compute: Callable[[Any], Any],
+    paths: Sequence[str],
+    bad: list[str],
+    load: Callable[[str], Any] | None = None,
 ) -> Iterator[tuple[str, Any]]:
-    """Yield path and what `compute` gives for it; what is wrong with an image goes to `bad`."""
-    from hwsk._data.decoding import decode
+    """Yield path and what `compute` gives for it; what is wrong with a file goes to `bad`.
 
+    `compute` is given paths of images, or what `load` makes of paths.
+    """
     for start in range(0, len(paths), BATCH):
-        good = []
+        good, samples = [], []
         for path in paths[start : start + BATCH]:
             try:
-                decode(path)  # once more in `compute`, which names files in its warnings
+                samples.append((load or _check_image)(path))
                 good.append(path)
             except (OSError, ValueError) as error:
                 bad.append(error_line(error))
         if good:
             try:
-                yield from zip(good, compute(good), strict=True)
+                yield from zip(good, compute(samples), strict=True)
             except ValueError:
-                yield from _singly(compute, good, bad)
+                yield from _singly(compute, good, samples, bad)
+
+
+def _check_image(path: str) -> str:
+    """Decode an image: once more in `compute`, which names files in its warnings."""
+    from hwsk._data.decoding import decode
+
+    decode(path)
+    return path
 
 
 def _singly(
-    compute: Callable[[Any], Any], paths: Sequence[str], bad: list[str]
+    compute: Callable[[Any], Any], paths: Sequence[str], samples: Sequence[Any], bad: list[str]
 ) -> Iterator[tuple[str, Any]]:
-    """Do as `for_each_image`, where an image can be decoded but the model can't take it."""
-    for path in paths:
+    """Do as `for_each_image`, where a file can be read but the model can't take it."""
+    for path, sample in zip(paths, samples, strict=True):
         try:
-            yield path, compute([path])[0]
+            yield path, compute([sample])[0]
         except ValueError as error:
-            bad.append(error_line(error))
+            message = error_line(error)
+            bad.append(message if path in message else f"{show_name(path)}: {message}")
 
 
 def report_bad(bad: Sequence[str], n: int) -> None:
@@ -165,5 +179,5 @@ def report_bad(bad: Sequence[str], n: int) -> None:
     for message in bad:
         click.echo(f"Error: {message}", err=True)
     if bad:
-        click.echo(f"{len(bad)} of {n} images could not be read", err=True)
+        click.echo(f"{len(bad)} of {n} files could not be read", err=True)
         raise click.exceptions.Exit(1)

@@ -184,6 +184,13 @@ def _make_lines(layout: str) -> Any:
     )
 
 
+def _make_ink(layout: str) -> Any:
+    from hwsk.preprocessing.augmentation import RandomStrokeDistortion
+    from hwsk.recognition import InkRecognizer
+
+    return InkRecognizer(augment=RandomStrokeDistortion())
+
+
 def _make_characters(layout: str) -> Any:
     from sklearn.pipeline import make_pipeline
 
@@ -276,6 +283,12 @@ JOBS = {
     "lines": Job(
         "text of lines or words",
         "CTCRecognizer", "lines", ("text",), _make_lines,
+        lambda model, samples: model.fit(samples.X, samples.text),
+        _score_texts,
+    ),
+    "ink": Job(
+        "text of pen strokes",
+        "InkRecognizer", "table", ("text",), _make_ink,
         lambda model, samples: model.fit(samples.X, samples.text),
         _score_texts,
     ),

@@ -215,7 +215,7 @@ def load_table(path: str) -> dict[str, Any]:
             )
         paths.append(str(file))
     rows = [row for _, row in numbered]
-    if all(Path(name).suffix.lower() in (".svg", ".inkml") for name in paths):
+    if all(Path(name).suffix.lower() in (".svg", ".inkml", ".json") for name in paths):
         X: Any = object_array([load_strokes(name) for name in paths])
     else:
         rows, images = keep_usable(rows, paths, False, "warn")

@@ -73,29 +73,38 @@ def recognize(
     lexicon: str | None,
     doubtful: float | None,
 ) -> None:
-    """Recognize the text of line, word or character images.
+    """Recognize the text of line, word or character images, or of files of pen strokes.
 
-    Prints path, tab, text for each.
+    Prints path, tab, text for each. A model of pen strokes takes .inkml, .svg and .json files, one
+    line of text each; all others take images.
 
-    An image that can't be read does not keep the others from it: it is named at the end, on
+    A file that can't be read does not keep the others from it: it is named at the end, on
     standard error, and the exit code is 1. Images that don't look like one upright line of text,
     and uncertain results, are named on standard error, too.
     """
     recognizer = load_model(model, "recognize")
+    load = _load_ink if type(last_step(recognizer)).__name__ == "InkRecognizer" else None
     if lm is not None or lexicon is not None:
         _set_decoder(last_step(recognizer), lm, lm_unit, lexicon)
     bad: list[str] = []
     if layout == "json":
-        found = for_each_image(_detailed(recognizer, doubtful), images, bad)
+        found = for_each_image(_detailed(recognizer, doubtful), images, bad, load)
         click.echo(to_json([{"path": path, **record} for path, record in found]))
         report_bad(bad, len(images))
         return
     if layout == "csv":
         click.echo("path,text")
-    for path, text in for_each_image(_textual(recognizer, doubtful), images, bad):
+    for path, text in for_each_image(_textual(recognizer, doubtful), images, bad, load):
         row = _csv_row(path, text) if layout == "csv" else f"{show_name(path)}\t{text}"
         click.echo(row)
     report_bad(bad, len(images))
+
+
+def _load_ink(path: str) -> Any:
+    """Load the strokes of a file, in its own unit: a dot or a dash has no size of letters."""
+    from hwsk.datasets import load_strokes
+
+    return load_strokes(path, x_height=None)
 
 
 def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None) -> None:
@@ -104,7 +113,8 @@ def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None
 
     if not hasattr(recognizer, "decoder"):
         raise ValueError(
-            f"--lm and --lexicon are for a CTCRecognizer, and this is a {type(recognizer).__name__}"
+            "--lm and --lexicon are for a CTCRecognizer or InkRecognizer, and this is a "
+            f"{type(recognizer).__name__}"
         )
     language_model, words = None, None
     if lm is not None and Path(lm).suffix == ".hwsk":

@@ -81,7 +81,8 @@ def train(
 ) -> None:
     """Train a model for JOB on DATA; print its scores, and write it and its card.
 
-    JOB is vae, siamese, multitask, writers, characters, lines, strokes or synthesizer.
+    JOB is vae, siamese, multitask, writers, characters, lines, ink, strokes or
+    synthesizer.
 
     DATA is a folder or archive in an official layout, or your own CSV. Writers are held out to
     evaluate on, where they are known, and intervals are over writers. Beside the model
@@ -143,7 +144,8 @@ def train(
 def evaluate(job: str, model: str, data: str, layout: str | None, as_json: bool) -> None:
     """Print the scores of MODEL on DATA, with 95% intervals over writers where they are known.
 
-    JOB is vae, siamese, multitask, writers, characters, lines, strokes or synthesizer.
+    JOB is vae, siamese, multitask, writers, characters, lines, ink, strokes or
+    synthesizer.
 
     The data should be of writers and texts that the model was not trained on: nothing checks this.
     """

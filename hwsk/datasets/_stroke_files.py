@@ -1,4 +1,4 @@
-"""Load pen strokes from a user's own file: InkML, or lines drawn as SVG."""
+"""Load pen strokes from a user's own file: InkML, lines drawn as SVG, or JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hwsk.datasets._data_home import StrPath, find_written
 from hwsk.datasets._hands import resample
 from hwsk.datasets._inkml import read_inkml
 from hwsk.datasets._sketches import _join_lines
+from hwsk.datasets._stroke_json import read_json
 from hwsk.datasets._svg import read_svg
 
 _FARTHEST = 1e30  # coordinates beyond have no differences in float32
@@ -36,7 +37,7 @@ def load_strokes(
     spacing: float | None = 0.17,
     max_points: int = 200_000,
 ) -> NDArray[np.float32]:
-    """Load pen strokes from an InkML or an SVG file, such as a line in your own hand.
+    """Load pen strokes from an InkML, SVG or JSON file, such as a line in your own hand.
 
     With the defaults the strokes come in the size and density of those of IAM-OnDB, and so serve
     as the `prime` of :func:`hwsk.writing.write` if they are one line of writing.
@@ -46,13 +47,16 @@ def load_strokes(
     path : str or path
         An ``.inkml`` file (W3C InkML [1]_), or an ``.svg`` file. Of an SVG, what is drawn as a
         line (what has a stroke colour) is ink, in the order of the file; filled shapes are not.
-        For SVG, install ``hwsk[write]``.
+        For SVG, install ``hwsk[write]``. Or a ``.json`` file, as a canvas in a browser makes it: a
+        list of strokes, or ``{"strokes": [...]}``; each stroke a list of points ``[x, y]`` (time
+        and pressure may follow, and are left out) or ``{"x": 1, "y": 2}``, or lists of coordinates
+        ``{"x": [...], "y": [...]}``; y is downwards.
     x_height : float, default=115.0
         What small letters are scaled to. 115 is the median of IAM-OnDB. None keeps the file's
         units: those of InkML; of an SVG millimetres, or pixels where it has no size in units.
     spacing : float, default=0.17
         Distance between points along the ink, in x-heights. 0.17 is the mean of IAM-OnDB. None
-        keeps the points of an InkML file.
+        keeps the points of an InkML or JSON file.
     max_points : int, default=200,000
         How many points the file may have, and may be resampled to; a page of writing has about
         40,000. A larger file is refused before it takes minutes or gigabytes.
@@ -77,6 +81,7 @@ def load_strokes(
     See Also
     --------
     hwsk.writing.write : Write in that hand.
+    hwsk.recognition.InkRecognizer : Recognize its text; with ``x_height=None`` a dot or dash, too.
     load_iam_online : Strokes of many writers.
 
     References
@@ -103,8 +108,10 @@ def load_strokes(
         if spacing is None:
             raise ValueError(f"{file}: an SVG has curves for points; give a spacing")
         lines = read_svg(file, max_points)
+    elif suffix == ".json":
+        lines = read_json(file, max_points)
     else:
-        raise ValueError(f"{file}: strokes are read from .inkml and .svg")
+        raise ValueError(f"{file}: strokes are read from .inkml, .svg and .json")
     if not all((np.abs(line) < _FARTHEST).all() for line in lines):
         raise ValueError(f"{file}: coordinates are too large, or no numbers")
     points = np.concatenate(lines)
@@ -116,8 +123,8 @@ def load_strokes(
             "the size as it is"
         )
     scale = 1.0 if x_height is None else x_height / size
-    if spacing is not None:
-        step = spacing * (size or np.ptp(points, axis=0).max())
+    step = 0.0 if spacing is None else spacing * (size or np.ptp(points, axis=0).max())
+    if step:  # not of a dot alone
         with np.errstate(all="ignore"):
             wanted = sum(np.hypot(*np.diff(line, axis=0).T).sum() for line in lines) / step
         if not wanted <= max_points:

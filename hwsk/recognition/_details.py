@@ -272,6 +272,12 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
         )
     if recognizer is reader:
         return recognizer.predict_details(X)
+    if not hasattr(recognizer, "height"):  # images are lined up by their ink
+        raise TypeError(
+            f"positions in what a Pipeline ending in {type(recognizer).__name__} is given are not "
+            "known; call reader[-1].predict_details(reader[:-1].transform(X)) for those of its "
+            "last step"
+        )
     images = check_images(X, recognizer)
     # Made once, whoever goes over them: in height and number they are less than the records.
     lazy = check_images(reader[:-1].transform(X))

@@ -1,0 +1,127 @@
+"""Measure a recognizer of pen strokes on IAM-OnDB: error rates with intervals, and time.
+
+    python -m benchmarks.ink.evaluate models/ink-lines.hwsk --data ink.npz
+    python -m benchmarks.ink.evaluate models/ink-lines.hwsk --data ink.npz --part test
+
+`--part test` is testset_f, for one run at the end; otherwise the validation lines. The language
+model is made of the Brown corpus alone, as printed (its text is in `--text`): transcripts of IAM
+share prompts with IAM-OnDB. Its weight is chosen on validation lines. Intervals are over writers,
+unknown ones counted by form. Times are processor time of one thread: of `predict`, and of the text
+of a stream after each stroke of a line of 60 characters.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+import hwsk
+from benchmarks.ink.data import Lines, fixed_samples
+from benchmarks.lines.train_english_lm import LEAST_GAIN, N_LEVELS, ORDER, brown_lines
+from benchmarks.strokes.data import join
+from hwsk._data.images import object_array
+from hwsk._data.text_line import split_strokes
+from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate
+from hwsk.recognition import CTCDecoder, NgramLanguageModel, detokenize
+
+WEIGHTS = (0.3, 0.5, 0.7, 0.9, 1.1)
+CHARACTERS = 60  # of the line that is timed
+
+
+def load_part(path: Path, part: str) -> tuple[Any, list[str], list[str]]:
+    """Strokes, texts and writers of a part of the data."""
+    lines = Lines(path, part)
+    strokes = object_array([lines.strokes(row) for row in range(len(lines))])
+    writers = [
+        writer or f"form {form}" for writer, form in zip(lines.writers, lines.forms, strict=True)
+    ]
+    return strokes, lines.texts, writers
+
+
+def print_rates(name: str, texts: list[str], read: Any, writers: list[str]) -> None:
+    """Print CER and WER with intervals."""
+    for what, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
+        low, high = bootstrap_interval(metric, texts, list(read), groups=writers, random_state=0)
+        print(f"{name}: {what} {metric(texts, read):.4f} [{low:.4f}, {high:.4f}]", flush=True)
+
+
+def choose_weight(recognizer: Any, model: Any, path: Path) -> float:
+    """The weight of the language model with which the validation lines are read best."""
+    strokes, texts, _ = load_part(path, "validation")
+    outputs = recognizer.predict_log_proba(strokes)
+    rates = {}
+    for weight in WEIGHTS:
+        decoder = CTCDecoder(
+            recognizer.alphabet_, beam_width=16, language_model=model, lm_weight=weight
+        )
+        read = decoder.fit(outputs).predict(outputs)
+        rates[weight] = character_error_rate(texts, read)
+    print("validation CER by weight: " + ", ".join(f"{w:g} {r:.4f}" for w, r in rates.items()))
+    return min(rates, key=rates.__getitem__)
+
+
+def print_times(recognizer: Any, path: Path) -> None:
+    """Print the time of a line, whole and as a stream."""
+    strokes, texts, _ = load_part(path, "validation")
+    rows = [i for i, text in enumerate(texts) if 28 <= len(text) <= CHARACTERS - 28]
+    pairs = list(zip(rows[::2], rows[1::2], strict=False))[:20]
+    whole, longest, lengths = [], [], []
+    for one, other in pairs:
+        line = join(strokes[one], strokes[other], texts[one])
+        lengths.append(len(texts[one]) + 1 + len(texts[other]))
+        start = time.process_time()
+        recognizer.predict([line])
+        whole.append(time.process_time() - start)
+        stream, times = recognizer.stream(), []
+        for stroke in split_strokes(line):
+            start = time.process_time()
+            stream.add(stroke)
+            _ = stream.text
+            times.append(time.process_time() - start)
+        longest.append(max(times))
+    print(
+        f"lines of {np.mean(lengths):.0f} characters, processor time: predict "
+        f"{1e3 * np.median(whole):.0f} ms; stream, the slowest stroke of a line: median "
+        f"{1e3 * np.median(longest):.0f} ms, longest {1e3 * max(longest):.0f} ms"
+    )
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--part", type=click.Choice(["validation", "test"]), default="validation")
+@click.option("--text", default="../shared/data/text/brown_sentences.tsv.gz", type=Path)
+@click.option("--times-only", is_flag=True)
+def main(model: Path, data: Path, part: str, text: Path, times_only: bool) -> None:
+    """Print what the module says."""
+    torch.set_num_threads(1)
+    recognizer = hwsk.load(model).set_params(decoder=None)
+    print(f"{date.today()} {model.name}, {model.stat().st_size / 1e6:.1f} MB; {part}", flush=True)
+    print_times(recognizer, data)
+    if times_only:
+        return
+    for kind, samples in fixed_samples(data).items():
+        if kind != "lines":
+            read = recognizer.predict(object_array([strokes for strokes, _ in samples]))
+            right = np.mean([r == t for r, (_, t) in zip(read, samples, strict=True)])
+            print(f"{len(samples)} {kind} cut from validation lines: accuracy {right:.4f}")
+    language_model = NgramLanguageModel(ORDER, least_gain=LEAST_GAIN, n_levels=N_LEVELS)
+    language_model.fit([detokenize(line) for line in brown_lines(text)])
+    weight = choose_weight(recognizer, language_model, data)
+    strokes, texts, writers = load_part(data, part)
+    print(f"{len(texts)} lines of {len(set(writers))} writers (unknown ones by form)")
+    print_rates("greedy", texts, recognizer.predict(strokes), writers)
+    recognizer.set_params(
+        decoder=CTCDecoder(beam_width=16, language_model=language_model, lm_weight=weight)
+    )
+    print_rates(f"Brown, weight {weight:g}", texts, recognizer.predict(strokes), writers)
+
+
+if __name__ == "__main__":
+    main()

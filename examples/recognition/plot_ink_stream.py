@@ -1,0 +1,79 @@
+"""
+Recognize words while they are written
+======================================
+
+:class:`~hwsk.recognition.InkRecognizer` recognizes pen strokes instead of images. A small one
+learns a few words here, in seconds, from generated strokes. Then a word by a writer whom it has not
+seen is written stroke by stroke, and the text so far is read after each.
+"""
+
+# %%
+# Strokes are arrays of offsets and pen-ups. They come in the order of writing, in any unit:
+# baseline, size and slant are taken out inside the recognizer.
+from hwsk.datasets import make_handwriting
+
+texts = ["one", "two", "six", "ten", "tent", "next"]
+train = make_handwriting(400, texts=texts, n_writers=100, random_state=0)
+unseen = make_handwriting(40, texts=texts, n_writers=10, random_state=1)
+train.strokes[0][:3]
+
+# %%
+from hwsk.recognition import InkRecognizer
+
+recognizer = InkRecognizer(
+    channels=(16, 32, 32),
+    hidden_units=48,
+    num_layers=1,
+    dropout=0.0,
+    max_epochs=16,
+    batch_size=8,
+    lr=1e-2,
+    random_state=0,
+)
+recognizer.fit(train.strokes, train.text)
+print(f"character accuracy on unseen writers: {recognizer.score(unseen.strokes, unseen.text):.2f}")
+
+# %%
+# A stream takes positions of the pen, as a canvas or a tablet gives them. What follows a letter may
+# change how it is read: the network reads each with its neighbours on both sides. This one knows
+# six words, and guesses among them from the first strokes. After the last stroke the text is that
+# of `predict`.
+import matplotlib.pyplot as plt
+import numpy as np
+
+# The word of the most strokes.
+n_strokes = np.array([sample[:, 2].sum() for sample in unseen.strokes])
+row = int(np.argmax(n_strokes))
+sample = unseen.strokes[row]
+points = np.cumsum(sample[:, :2], axis=0)
+strokes = np.split(points, np.flatnonzero(sample[:-1, 2]) + 1)
+
+stream = recognizer.stream()
+steps = []
+for stroke in strokes:
+    stream.add(stroke)
+    steps.append(stream.text)
+assert stream.text == recognizer.predict([sample])[0]
+
+columns = min(len(strokes), 4)
+rows = -(-len(strokes) // columns)
+_, axes = plt.subplots(rows, columns, figsize=(2.2 * columns, 1.5 * rows), squeeze=False)
+for axis in axes.flat:
+    axis.axis("off")
+for number, (axis, text) in enumerate(zip(axes.flat, steps, strict=False), 1):
+    for stroke in strokes[:number]:
+        axis.plot(*stroke.T, color="black")
+    axis.plot(*strokes[number - 1].T, color="tab:blue")
+    axis.set(title=repr(text), xlim=(points[:, 0].min(), points[:, 0].max()))
+    axis.set_ylim(points[:, 1].max() + 1, points[:, 1].min() - 1)
+    axis.set_aspect("equal")
+plt.tight_layout()
+print(f"written: {unseen.text[row]!r}, read: {stream.text!r}")
+
+# %%
+# Strokes can be taken back, and each character names the strokes that it was written with.
+details = stream.details()
+for character in details["characters"]:
+    print(character["text"], f"{character['probability']:.2f}", "strokes", character["strokes"])
+stream.undo()
+print(f"without the last stroke: {stream.text!r}")

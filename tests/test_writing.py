@@ -385,14 +385,10 @@ def test_pdf_has_a_page_a_sheet_that_looks_like_the_png(page, synthesizer, tmp_p
         with pypdfium2.PdfDocument(tmp_path / "x.pdf") as document:
             assert len(document) == 2
             assert document[0].get_size() == pytest.approx(np.array(sheets.size) * 72 / 25.4)
-            for i in range(2):
-                found = (
-                    document[i].render(scale=2).to_pil().convert("L").resize(expected.shape[::-1])
-                )
+            for sheet in document:
+                found = sheet.render(scale=2).to_pil().convert("L").resize(expected.shape[::-1])
                 off = np.abs(np.asarray(found) - expected)
-                assert off.mean() < (255 - expected).mean() / 4, (
-                    number
-                )  # edges are smoothed otherwise
+                assert off.mean() < (255 - expected).mean() / 4, number  # edges differ
 
 
 def test_gif_writes_itself(page, tmp_path):

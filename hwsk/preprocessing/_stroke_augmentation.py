@@ -28,12 +28,12 @@ class RandomStrokeDistortion(BaseEstimator):
     Parameters
     ----------
     rotation : float, default=3.0
-        Largest angle in degrees, to either side.
+        Largest angle in degrees, either way.
     shear : float, default=0.3
-        Largest slant, to the side for each unit of height, to either side.
-    scale_x, scale_y : (float, float), default=(0.75, 1.3), (0.8, 1.25)
-        Least and largest factor of the width and of the height; factors are drawn evenly by their
-        logarithm.
+        Largest slant, either way, to the side for each unit of height.
+    scale_x, scale_y : tuple of (float, float), default=(0.75, 1.3) and (0.8, 1.25)
+        Smallest and largest factor for the width and the height of the writing. They are drawn
+        evenly by their logarithm.
     jitter : float, default=0.03
         Largest deviation by which points are moved, in the unit of the strokes. Half of a tremor is
         smooth along the stroke, the other half is not.
@@ -108,8 +108,7 @@ class RandomStrokeDistortion(BaseEstimator):
         Returns
         -------
         strokes : ndarray of float32 of shape (T or fewer, 3)
-            The changed strokes. The first row, from the origin to the first point, is changed as
-            the others are, but not rotated.
+            The changed strokes. They turn around the first point.
         """
         self._validate_params()
         sample = check_sample(strokes, "the strokes")

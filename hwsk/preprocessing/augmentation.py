@@ -106,7 +106,7 @@ class RandomAffine(_Augmentation):
         Largest angle in degrees, either way. In wide images it is limited so that the ends rise
         or fall by no more than an eighth of the height.
     shear : float, default=0.3
-        Largest slant, either way, in pixels to the side for each pixel of height.
+        Largest slant, either way, to the side for each unit of height.
     scale_x, scale_y : tuple of (float, float), default=(0.8, 1.25) and (0.8, 1.05)
         Smallest and largest factor for the width and the height of the writing.
     shift : float, default=0.05

@@ -12,6 +12,7 @@ from hwsk.cli._common import (
     check_output,
     force_option,
     json_option,
+    list_images,
     load_model,
     model_option,
     models_for,
@@ -79,7 +80,7 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
             )
         check_output(output, force)
     comparer = load_model(model, "compare")
-    comparison = comparer.compare(_images_of(a), _images_of(b))
+    comparison = comparer.compare(list_images(a), list_images(b))
     if output is not None:
         write = comparison.to_pdf if output.suffix.lower() == ".pdf" else comparison.to_html
         write(output, details=_details(model))
@@ -111,15 +112,3 @@ def _details(model: str) -> dict[str, str]:
     stated = {"calibrated for": known.get("input"), "data": known.get("data")}
     of_file = {"model": file.name, "SHA-256 of the model": file_digest(file)}
     return of_file | {name: text for name, text in stated.items() if text is not None}
-
-
-def _images_of(name: str) -> list[str]:
-    """Return the images of a folder, or the one image."""
-    from hwsk.datasets._data_home import IMAGE_SUFFIXES, walk_files
-
-    path = Path(name)
-    if not path.is_dir():
-        return [name]
-    if images := [str(file) for file in walk_files(path, IMAGE_SUFFIXES)]:
-        return images
-    raise ValueError(f"the folder {show_name(name)} holds no image")

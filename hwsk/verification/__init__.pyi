@@ -1,3 +1,4 @@
+from ._candidates import CandidateList as CandidateList
 from ._comparators import LocalDescriptorMatching as LocalDescriptorMatching
 from ._comparer import HandComparer as HandComparer
 from ._comparison import HandComparison as HandComparison

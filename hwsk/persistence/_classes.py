@@ -46,7 +46,7 @@ CLASSES = {
         version=2,
     ),
     "hwsk.SiameseVerifier": Declaration(
-        _CANVAS + _THRESHOLD + "classes_:[2]! "
+        _CANVAS + _THRESHOLD + "reference_calibration_[s 4] classes_:[2]! "
         "preprocessor_=transformer|none tasks_=tasks|none! "
         "feature_names_=names _feature_counts=arrays _n_writers=count",
         version=3,

@@ -5,4 +5,5 @@ from ._comparison import HandComparison as HandComparison
 from ._comparison import verbal_equivalent as verbal_equivalent
 from ._histograms import DescriptorHistogram as DescriptorHistogram
 from ._multitask import MultiTaskClassifier as MultiTaskClassifier
+from ._references import ReferenceVerification as ReferenceVerification
 from ._siamese import SiameseVerifier as SiameseVerifier

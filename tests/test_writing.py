@@ -1,10 +1,12 @@
 """Pages of writing: text wrapped, lines levelled and placed, and the files that pages become."""
 
+import dataclasses
 import re
 import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
+import pypdfium2
 import pytest
 from PIL import Image
 from sklearn.exceptions import NotFittedError
@@ -370,6 +372,25 @@ def test_png_has_ink_where_the_pen_was(page, tmp_path):
     assert pixels[12, 25][1] < 128
 
 
+def test_pdf_has_a_page_a_sheet_that_looks_like_the_png(page, synthesizer, tmp_path):
+    curved = draw(synthesizer._line("There and back", np.random.default_rng(0)))
+    for number, sheets in enumerate([page, curved]):
+        twice = dataclasses.replace(sheets, sheets=[*sheets.sheets] * 2)
+        assert twice.save(tmp_path / "x.pdf") == [tmp_path / "x.pdf"]
+        first = (tmp_path / "x.pdf").read_bytes()
+        twice.save(tmp_path / "x.pdf")
+        assert (tmp_path / "x.pdf").read_bytes() == first
+        sheets.save(tmp_path / "x.png", dpi=144)
+        expected = np.asarray(Image.open(tmp_path / "x.png").convert("L")).astype(float)
+        with pypdfium2.PdfDocument(tmp_path / "x.pdf") as document:
+            assert len(document) == 2
+            assert document[0].get_size() == pytest.approx(np.array(sheets.size) * 72 / 25.4)
+            for sheet in document:
+                found = sheet.render(scale=2).to_pil().convert("L").resize(expected.shape[::-1])
+                off = np.abs(np.asarray(found) - expected)
+                assert off.mean() < (255 - expected).mean() / 4, number  # edges differ
+
+
 def test_gif_writes_itself(page, tmp_path):
     page.save(tmp_path / "x.gif", dpi=25.4, seconds=2)
     image = Image.open(tmp_path / "x.gif")
@@ -425,7 +446,7 @@ def test_svg_comes_back(synthesizer, tmp_path, style):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("x.pdf", {}, "saved as .gif, .inkml, .png, .svg"),
+        ("x.txt", {}, "saved as .gif, .inkml, .pdf, .png, .svg"),
         ("x", {}, "saved as"),
         ("x.png", {"style": "plotter"}, "style='plotter' is a kind of .svg"),
         ("x.svg", {"style": "fancy"}, "style"),

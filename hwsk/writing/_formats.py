@@ -1,4 +1,4 @@
-"""Encode sheets as SVG, PNG, GIF or InkML."""
+"""Encode sheets as SVG, PDF, PNG, GIF or InkML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Sheet = Sequence[tuple[str, Sequence[Points]]]  # lines: what is written, and it
 
 INKML = "http://www.w3.org/2003/InkML"
 
-_MM_PER_INCH = 25.4
+_MM_PER_INCH, _POINTS_PER_INCH = 25.4, 72
 _FRAME = 0.08  # seconds; browsers slow down what is much faster
 _LAST_FRAME = 2.0  # seconds for which the whole page is seen
 _TONES = 17  # of ink and paper mixed, in a GIF
@@ -142,6 +142,52 @@ def _along(points: Points) -> Points:
     return np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
 
 
+def as_pdf(paper: Paper, sheets: Sequence[Sheet]) -> bytes:
+    """A PDF document with a page for each sheet; the curves are those of the SVG."""
+    stream, made = io.BytesIO(), {"Creator": "hwsk", "Producer": None, "CreationDate": None}
+    with _import("matplotlib.backends.backend_pdf", "plot").PdfPages(stream, metadata=made) as pdf:
+        for sheet in sheets:
+            pdf.savefig(_figure(paper, sheet))
+    return stream.getvalue()
+
+
+def _figure(paper: Paper, sheet: Sheet) -> Any:
+    """A figure as large as the sheet, in whose axes a unit is a millimetre and y points down."""
+    (width, height), patches = paper.size, _import("matplotlib.patches", "plot")
+    path = _import("matplotlib.path", "plot").Path
+    figure = _import("matplotlib.figure", "plot").Figure(
+        (width / _MM_PER_INCH, height / _MM_PER_INCH), facecolor=_unit_colour(paper.colour, "paper")
+    )
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    for _, strokes in sheet:
+        paths = [_curves(path, stroke) for stroke in strokes]
+        if paths:
+            line = patches.PathPatch(
+                path.make_compound_path(*paths),
+                fill=False,
+                edgecolor=_unit_colour(paper.ink, "ink"),
+                linewidth=paper.pen_width * _POINTS_PER_INCH / _MM_PER_INCH,
+                capstyle="round",
+                joinstyle="round",
+            )
+            axes.add_patch(line)
+    return figure
+
+
+def _curves(path: Any, stroke: Points) -> Any:
+    """The curve of `_smooth_path` as a path of matplotlib."""
+    if len(stroke) < 3:
+        return path(np.repeat(stroke, 2, axis=0) if len(stroke) == 1 else stroke)
+    start, *corners = _beziers(stroke)
+    vertices = np.concatenate([start[:1], np.stack(corners, axis=1).reshape(-1, 2)])
+    return path(vertices, [path.MOVETO] + [path.CURVE4] * (len(vertices) - 1))
+
+
+def _unit_colour(colour: str, name: str) -> tuple[float, ...]:
+    return tuple(part / 255 for part in parse_colour(colour, name))
+
+
 def as_png(paper: Paper, sheet: Sheet, dpi: float) -> bytes:
     """A PNG image that knows how large it is to be printed."""
     image = _import("PIL.Image")
@@ -242,11 +288,11 @@ def _annotate(element: ET.Element, text: str) -> None:
         ET.SubElement(element, "annotation", type="truth").text = text
 
 
-def _import(name: str) -> ModuleType:
-    """A module of what `pip install 'hwsk[write]'` installs, or where to get it."""
+def _import(name: str, extra: str = "write") -> ModuleType:
+    """A module of what `pip install 'hwsk[EXTRA]'` installs, or where to get it."""
     try:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"handwriting on sheets needs {name} ({error}): pip install 'hwsk[write]'"
+            f"handwriting on sheets needs {name} ({error}): pip install 'hwsk[{extra}]'"
         ) from error

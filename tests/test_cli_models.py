@@ -89,6 +89,24 @@ def test_verify():
     assert wrong.exit_code == 1 and "takes a pretrained model: and-verifier, sig" in wrong.stderr
 
 
+def test_verify_with_several_references():
+    made = make_signatures(1, n_genuine=4, n_forged=0, random_state=0)
+    questioned, *references = put_images(made.images)
+    record = json.loads(run("verify", questioned, *references, "--json").stdout)
+    expected = hwsk.load("signature-verifier").verify(questioned, references)
+    assert record["probability"] == pytest.approx(expected.probability, rel=1e-5)
+    assert record["threshold"] == pytest.approx(expected.threshold, rel=1e-5)
+    assert record["references"] == pytest.approx(
+        dict(zip(references, expected.pair_scores, strict=True)), rel=1e-5
+    )
+    result = run("verify", questioned, *references, "--threshold", 99)
+    assert result.stdout.startswith("different writers: score ") and "threshold 99" in result.stdout
+    copy = run("verify", questioned, references[0], questioned)
+    assert copy.exit_code == 1 and "are identical: a copy, not a comparison" in copy.stderr
+    copy = run("verify", questioned, references[0], references[0])
+    assert copy.exit_code == 1 and "are identical: give each once" in copy.stderr
+
+
 def test_compare():
     rng = np.random.default_rng(0)
     writers = np.repeat(np.arange(30), 4)

@@ -122,6 +122,18 @@ def test_an_image_in_strips_is_described_as_a_whole(words, monkeypatch):
     assert (distances.min(axis=1) < 0.1).mean() > 0.97
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_image_scale_describes_the_scaled_image(kind, words):
+    image = words.images[0]
+    (found,) = LocalDescriptors(kind, image_scale=0.5).fit_transform([image])
+    size = [round(0.5 * side) for side in image.shape[::-1]]
+    half = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    assert_same([found], LocalDescriptors(kind).fit_transform([half]))
+    assert 0 < len(found) != len(LocalDescriptors(kind).fit_transform([image])[0])
+    (tiny,) = LocalDescriptors(kind, image_scale=0.01).fit_transform([image])
+    assert tiny.shape[1] == 128
+
+
 def test_ink_at_the_edge_is_described():
     image = np.full((40, 60), 255, np.uint8)
     image[:20, :8] = 0

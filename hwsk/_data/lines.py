@@ -14,7 +14,7 @@ _SMOOTHING = 0.01  # deviation of the blur of the profile, in heights of the ink
 _LEAST = 0.4  # of the ink of the fullest rows: fainter lines may be parts of the lines beside
 _VALLEY = 0.3  # of the ink of the emptier neighbour: the gap between lines has less
 _STROKES = 5  # that a row in a line crosses: an i and its dot are not two lines
-_PAGE = 6  # lines from where on an image is called a page
+PAGE_LINES = 6  # lines from where on an image is called a page
 _TALL = 3  # times the width: the ink of a line that was turned by a quarter
 _MANY_STROKES = 8  # that a column of it crosses, or a row of a word: a few letters
 _WIDE_CHARACTER = 2.0  # times the height: wider is more than one character, if strokes are many
@@ -112,7 +112,7 @@ def remark_lines(image: Image) -> str | None:
     ink = _find_ink(image)
     lines = _count_lines(ink)
     if lines > 1:
-        what = f"{lines} lines of text" if lines < _PAGE else "a page of text"
+        what = f"{lines} lines of text" if lines < PAGE_LINES else "a page of text"
         return f"look like {what}, where one line or word is expected"
     if _is_turned(ink):
         return "look turned by a quarter: they are far taller than wide"

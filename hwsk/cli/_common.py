@@ -174,6 +174,18 @@ def _singly(
             bad.append(message if path in message else f"{show_name(path)}: {message}")
 
 
+def list_images(name: str) -> list[str]:
+    """Return the images of a folder, or the one image."""
+    from hwsk.datasets._data_home import IMAGE_SUFFIXES, walk_files
+
+    path = Path(name)
+    if not path.is_dir():
+        return [name]
+    if images := [str(file) for file in walk_files(path, IMAGE_SUFFIXES)]:
+        return images
+    raise ValueError(f"the folder {show_name(name)} holds no image")
+
+
 def report_bad(bad: Sequence[str], n: int) -> None:
     """Name images that failed on standard error, and exit with 1 if there are any."""
     for message in bad:

@@ -12,6 +12,7 @@ from hwsk.cli._common import (
     check_output,
     force_option,
     json_option,
+    list_images,
     load_model,
     model_option,
     models_for,
@@ -20,34 +21,47 @@ from hwsk.cli._common import (
 
 
 @click.command()
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
+@click.argument("questioned", type=click.Path())
+@click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @model_option("verify", "signature-verifier")
 @click.option("--threshold", type=float, help="Score from which to accept, instead of the model's.")
 @json_option
-def verify(a: str, b: str, model: str, threshold: float | None, as_json: bool) -> None:
-    """Say whether images A and B are by the same writer.
+def verify(
+    questioned: str,
+    references: tuple[str, ...],
+    model: str,
+    threshold: float | None,
+    as_json: bool,
+) -> None:
+    """Say whether the writer of the REFERENCEs wrote QUESTIONED.
 
     Prints the decision, its score and threshold, and, where the model is calibrated, the
-    probability at even odds.
+    probability at even odds. With several references by one writer the score is the mean, and the
+    threshold adapts to how much they vary.
     """
+    from hwsk.verification._references import refuse_copies
+
     verifier = load_model(model, "verify")
-    pairs = [[a, b]]
-    if threshold is not None:
-        verifier.set_threshold(threshold)
-    found: dict[str, Any] = {
-        "same_writer": bool(verifier.predict(pairs)[0] == 1),
-        "score": float(verifier.decision_function(pairs)[0]),
-        "threshold": float(verifier.threshold_),
-        "probability": None,
-        "model": model,
-    }
-    try:
-        found["probability"] = float(verifier.predict_proba(pairs)[0, 1])
-    except (AttributeError, ValueError):
-        click.echo(f"Warning: {show_name(model)} gives no probability", err=True)
+    refuse_copies(questioned, references)
+    found: dict[str, Any] = {"model": model}
+    if len(references) == 1:
+        found |= _verify_pair(verifier, [[questioned, references[0]]], model, threshold)
+        found |= {"a": questioned, "b": references[0]}
+    else:
+        if not hasattr(verifier, "verify"):
+            raise ValueError(f"{show_name(model)} takes one reference, and these are several")
+        result = verifier.verify(questioned, list(references))
+        least = result.threshold if threshold is None else threshold
+        found |= {
+            "same_writer": result.score >= least,
+            "score": result.score,
+            "threshold": least,
+            "probability": result.probability,
+            "questioned": questioned,
+            "references": dict(zip(references, result.pair_scores.tolist(), strict=True)),
+        }
     if as_json:
-        click.echo(to_json({"a": a, "b": b, **found}))
+        click.echo(to_json(found))
         return
     probability = found["probability"]
     sure = "" if probability is None else f", probability {probability:.3f} at even odds"
@@ -55,6 +69,22 @@ def verify(a: str, b: str, model: str, threshold: float | None, as_json: bool) -
         f"{'same writer' if found['same_writer'] else 'different writers'}: score "
         f"{found['score']:.4g}, threshold {found['threshold']:.4g}{sure}"
     )
+
+
+def _verify_pair(verifier: Any, pairs: Any, model: str, threshold: float | None) -> dict[str, Any]:
+    if threshold is not None:
+        verifier.set_threshold(threshold)
+    found = {
+        "same_writer": bool(verifier.predict(pairs)[0] == 1),
+        "score": float(verifier.decision_function(pairs)[0]),
+        "threshold": float(verifier.threshold_),
+        "probability": None,
+    }
+    try:
+        found["probability"] = float(verifier.predict_proba(pairs)[0, 1])
+    except (AttributeError, ValueError):
+        click.echo(f"Warning: {show_name(model)} gives no probability", err=True)
+    return found
 
 
 @click.command()
@@ -79,7 +109,7 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
             )
         check_output(output, force)
     comparer = load_model(model, "compare")
-    comparison = comparer.compare(_images_of(a), _images_of(b))
+    comparison = comparer.compare(list_images(a), list_images(b))
     if output is not None:
         write = comparison.to_pdf if output.suffix.lower() == ".pdf" else comparison.to_html
         write(output, details=_details(model))
@@ -111,15 +141,3 @@ def _details(model: str) -> dict[str, str]:
     stated = {"calibrated for": known.get("input"), "data": known.get("data")}
     of_file = {"model": file.name, "SHA-256 of the model": file_digest(file)}
     return of_file | {name: text for name, text in stated.items() if text is not None}
-
-
-def _images_of(name: str) -> list[str]:
-    """Return the images of a folder, or the one image."""
-    from hwsk.datasets._data_home import IMAGE_SUFFIXES, walk_files
-
-    path = Path(name)
-    if not path.is_dir():
-        return [name]
-    if images := [str(file) for file in walk_files(path, IMAGE_SUFFIXES)]:
-        return images
-    raise ValueError(f"the folder {show_name(name)} holds no image")

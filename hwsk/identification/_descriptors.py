@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import cv2
@@ -13,7 +14,7 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from hwsk._data.images import Image, check_images, object_array
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
@@ -51,6 +52,9 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
         itself.
     step : int, default=8
         Distance of the patches of "hog" from each other, in pixels.
+    image_scale : float, default=1.0
+        Images are scaled by this first, above 0 and up to 4. At 0.5, lines of 300 dpi take a
+        quarter of the time.
 
     See Also
     --------
@@ -86,6 +90,7 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
         "max_descriptors": [whole(1, BATCH), None],
         "cell_size": [whole(1, SIDE)],
         "step": [whole(1, SIDE)],
+        "image_scale": [Interval(Real, 0, 4, closed="right")],
     }
 
     def __init__(
@@ -95,11 +100,13 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
         max_descriptors: int | None = None,
         cell_size: int = 8,
         step: int = 8,
+        image_scale: float = 1.0,
     ) -> None:
         self.kind = kind
         self.max_descriptors = max_descriptors
         self.cell_size = cell_size
         self.step = step
+        self.image_scale = image_scale
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> LocalDescriptors:
@@ -146,6 +153,10 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
 
     def _describe(self, image: Image) -> Floats:
         gray = to_bytes(invert(image) if is_negative(image) else image)
+        if self.image_scale != 1:
+            size = [max(1, round(self.image_scale * side)) for side in gray.shape[::-1]]
+            how = cv2.INTER_AREA if self.image_scale < 1 else cv2.INTER_CUBIC
+            gray = np.asarray(cv2.resize(gray, size, interpolation=how), np.uint8)
         points, found = self._sift(gray) if self.kind == "sift" else self._hog(gray)
         if self.max_descriptors is not None and len(found) > self.max_descriptors:
             along = np.lexsort(points.T)

@@ -2,6 +2,9 @@ from ._characters import confused_pairs as confused_pairs
 from ._confidence import expected_calibration_error as expected_calibration_error
 from ._confidence import read_right as read_right
 from ._confidence import risk_coverage_curve as risk_coverage_curve
+from ._identification import (
+    detection_and_identification_rate as detection_and_identification_rate,
+)
 from ._likelihood_ratios import empirical_cross_entropy as empirical_cross_entropy
 from ._likelihood_ratios import log_likelihood_ratio_cost as log_likelihood_ratio_cost
 from ._likelihood_ratios import (

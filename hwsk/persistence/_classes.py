@@ -33,7 +33,7 @@ CLASSES = {
     "hwsk.HandComparer": Declaration(
         _THRESHOLD + "representation_=transformer|none part_names_=texts! feature_names_=names "
         "feature_ratios_=arrays feature_shares_=arrays coef_[s p]! intercept_[s]! "
-        "typical_distances_[s p 2]! limits_[s]! "
+        "typical_distances_[s p 2]! limits_[s]! search_coef_[s 3] "
         "calibration_writers_:[w] classes_:[2]! _of_table=bool _across_groups=bool",
         version=2,
     ),
@@ -49,7 +49,8 @@ CLASSES = {
         version=2,
     ),
     "hwsk.SiameseVerifier": Declaration(
-        _CANVAS + _THRESHOLD + "classes_:[2]! preprocessor_=transformer|none tasks_=tasks|none! "
+        _CANVAS + _THRESHOLD + "reference_calibration_[s 4] classes_:[2]! "
+        "preprocessor_=transformer|none tasks_=tasks|none! "
         "feature_names_=names _feature_counts=arrays _n_writers=count",
         version=3,
     ),

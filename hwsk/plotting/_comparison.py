@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._data.images import Image, check_images, paper_level
 from hwsk.plotting._matplotlib import NOTHING, RIGHT, import_pyplot, place_of
 from hwsk.verification import HandComparison
-from hwsk.verification._comparer import _unfold
 from hwsk.verification._comparison import SUPPORT, describe_feature
 from hwsk.verification._representation import shared_steps
+from hwsk.verification._sides import unfold
 
 __all__ = ["ComparisonDisplay"]
 
@@ -115,7 +115,7 @@ class ComparisonDisplay:
             )
         comparison = estimator.compare(a, b)
         front, _ = shared_steps(estimator.representation_)
-        sides = [_unfold([side], False)[0] for side in (a, b)]
+        sides = [unfold([side], False)[0] for side in (a, b)]
         if front is not None:
             sides = [front.transform(side) for side in sides]
         return cls.from_predictions(comparison, *sides, ax=ax)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -20,24 +19,35 @@ from sklearn.utils import (
     check_consistent_length,
     column_or_1d,
 )
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hwsk._data.decoding import is_path
-from hwsk._data.images import check_images, looks_like_table, object_array
-from hwsk._data.levels import is_blank
-from hwsk._data.pairs import Kind, Pairs, check_pairs, take_once
-from hwsk._data.scan import walk
+from hwsk._data.images import looks_like_table
+from hwsk._data.pairs import Kind, Pairs, check_pairs
 from hwsk._data.seeds import own_generator
-from hwsk._files import read_file
 from hwsk._limits import COPIES, whole
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
 from hwsk.model_selection import make_pairs
+from hwsk.verification._candidates import (
+    CandidateList,
+    check_sides,
+    fit_search,
+    list_candidates,
+    refuse_copies,
+)
 from hwsk.verification._comparison import HandComparison
 from hwsk.verification._pair_classifier import PairClassifierMixin
 from hwsk.verification._representation import fit_parts, needs_fit, parts_of, shared_steps
+from hwsk.verification._sides import (
+    Side,
+    are_strokes,
+    find_copy,
+    refuse_blank,
+    take_samples,
+    unfold,
+)
 
 __all__ = ["HandComparer"]
 
@@ -114,6 +124,10 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         Medians of the distances of pairs by one hand and of those by two.
     limits_ : ndarray of shape (n_sizes,)
         How far from 0 log-likelihood ratios may be: the logarithm of the number of writers.
+    search_coef_ : ndarray of shape (n_sizes, 3)
+        For `identify`, and for 1, 2, ... images a side, how the log-likelihood ratio of one known
+        writer having written depends on the logarithm of the sum of their ratios and on that of
+        their number, and the intercept.
     calibration_writers_ : ndarray
         The writers whom the logistic functions were learnt from.
     threshold_ : float
@@ -319,7 +333,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
     ) -> NDArray[Any]:
         """Learn what distances and features mean, for each number of images a side."""
         apart = "one sample" if groups is None else "samples of one group"
-        coefficients, intercepts, typical, limits = [], [], [], []
+        coefficients, intercepts, typical, limits, drawn = [], [], [], [], []
         features: list[tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]] = []
         for size in range(1, self.n_images + 1):
             sides, of_writer, of_group = _draw_sides(writers, groups, size, rng)
@@ -367,6 +381,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             features.append(
                 _feature_ratios(self.representation_, means, of_writer, pairs[same == 1])
             )
+            drawn.append((means, of_writer, of_group))
         self.coef_, self.intercept_ = np.array(coefficients), np.array(intercepts)
         self.typical_distances_, self.limits_ = np.array(typical), np.array(limits)
         self.feature_ratios_, self.feature_shares_ = (
@@ -374,6 +389,17 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             for of_kind in zip(*features, strict=True)
         )
         self._across_groups = groups is not None
+
+        def score(size: int, pairs: NDArray[np.intp]) -> NDArray[np.float64]:
+            distances = self._distances(drawn[size][0], pairs)
+            return distances @ self.coef_[size] + self.intercept_[size]
+
+        self.search_coef_ = np.array(
+            [
+                fit_search(partial(score, size), of_writer, of_group, rng)
+                for size, (_, of_writer, of_group) in enumerate(drawn)
+            ]
+        )
         return names[np.unique(writers)]
 
     def _vectors(self, X: Any) -> list[NDArray[np.float64]]:
@@ -407,7 +433,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         return distances
 
     def _compare_sides(self, entries: Sequence[Any], pairs: NDArray[np.intp]) -> _Compared:
-        samples, sides = _unfold(entries, self._of_table)
+        samples, sides = unfold(entries, self._of_table)
         means = _means(self._vectors(samples), sides)
         distances = self._distances(means, pairs)
         counts = np.array([len(side) for side in sides])
@@ -482,16 +508,13 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             If an image has no ink, or is on both sides: a copy is not a comparison.
         """
         check_is_fitted(self)
-        sides = _samples(a, self._of_table), _samples(b, self._of_table)
+        sides = [(name, take_samples(side, self._of_table)) for name, side in (("a", a), ("b", b))]
         images: tuple[Sequence[Any], Sequence[Any]] = ((), ())
-        if not self._of_table and all(map(len, sides)):
-            _refuse_copies(*sides)
-            front, _ = shared_steps(self.representation_)
-            if front is not None:
-                images = front.transform(sides[0]), front.transform(sides[1])
-            elif not any(map(_are_strokes, itertools.chain(*sides))):
-                images = sides
-            _refuse_blank(*images)
+        if not self._of_table and all(len(samples) for _, samples in sides):
+            if copy := find_copy(sides):
+                names = " and ".join(copy.names)
+                raise ValueError(f"{names} are identical: a copy, not a comparison")
+            images = self._check_ink(sides)
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         one_hand, two_hands = self.typical_distances_[size].T
@@ -505,18 +528,105 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             features=self._compare_features(found.means, size),
             n_images=(int(found.counts[0]), int(found.counts[1])),
             samples=images,
-            basis={
-                "writers": len(self.calibration_writers_),
-                "images": len(self.coef_),
-                "bound": float(np.exp(limit)),
-                "across_groups": getattr(self, "_across_groups", False),
-                "parts": {
-                    f"part {part.name}": part.transformer
-                    for part in parts_of(self.representation_)
-                    if part.transformer is not None
+            basis=self._describe_basis(limit),
+        )
+
+    @validate_params(
+        {
+            "self": "no_validation",
+            "questioned": "no_validation",
+            "known": [Mapping],
+            "prior": [Interval(Real, 0, 1, closed="neither")],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def identify(
+        self, questioned: Any, known: Mapping[Any, Any], *, prior: float = 0.5
+    ) -> CandidateList:
+        """Rank known writers by who wrote the questioned samples, or say that none of them did.
+
+        An open-set identification: each known writer is compared with the questioned side. How
+        likely one of them is, against someone else, follows from the sum of their likelihood
+        ratios, by a logistic function that `fit` has learnt from searches among the writers of the
+        calibration. Its ratio is kept within the bounds of a comparison.
+
+        Parameters
+        ----------
+        questioned : image, path, or list of such
+            What one unknown hand wrote: a sample as in `fit`, or several.
+        known : dict of image, path, or list of such
+            What each known writer wrote, by name. The more, the better.
+        prior : float, default=0.5
+            Probability beforehand, above 0 and below 1, that one of the known writers wrote it,
+            each as likely as the others. A larger value makes "none of these" less likely.
+
+        Returns
+        -------
+        candidates : CandidateList
+            The known writers with their probabilities, the most likely first, and the probability
+            of none of them.
+
+        Raises
+        ------
+        ValueError
+            If nobody is known, a writer has no image, an image has no ink, or an image is there
+            twice, such as among the known and questioned ones.
+        """
+        check_is_fitted(self)
+        names = list(known)
+        titles = ["the questioned", *(f"writer {name!r}" for name in names)]
+        entries = [questioned, *known.values()]
+        sides = [
+            (title, take_samples(entry, self._of_table))
+            for title, entry in zip(titles, entries, strict=True)
+        ]
+        check_sides(sides)
+        if not self._of_table:
+            refuse_copies(sides)
+            self._check_ink(sides)
+        pairs = np.column_stack([np.zeros(len(names), np.intp), 1 + np.arange(len(names))])
+        found = self._compare_sides(entries, pairs)
+        ranking = pd.DataFrame(
+            {
+                "log_likelihood_ratio": np.clip(found.scores, -found.limits, found.limits),
+                "score": found.scores,
+                "n_images": found.counts[1:],
+                **{
+                    f"distance_{name}": of_part
+                    for name, of_part in zip(self.part_names_, found.distances.T, strict=True)
                 },
             },
+            index=pd.Index(names, name="writer", tupleize_cols=False),
         )
+        size = int(found.sizes.min())  # the fewest images, and so the lowest bound
+        mean_of_ratios = np.tile([1.0, -1.0, 0.0], (size + 1, 1))
+        coef = getattr(self, "search_coef_", mean_of_ratios)[size]  # a file of before has none
+        basis = self._describe_basis(found.limits.min())
+        return list_candidates(ranking, coef, prior, int(found.counts[0]), basis)
+
+    def _check_ink(self, sides: Sequence[Side]) -> Any:
+        """Refuse blank images; return the images of each side, none where samples are strokes."""
+        front, _ = shared_steps(self.representation_)
+        if front is not None:
+            sides = [(name, front.transform(samples)) for name, samples in sides]
+        elif any(are_strokes(sample) for _, samples in sides for sample in samples):
+            return ((),) * len(sides)
+        refuse_blank(sides)
+        return tuple(samples for _, samples in sides)
+
+    def _describe_basis(self, limit: float) -> dict[str, Any]:
+        """Say what ratios rest on, for reports."""
+        return {
+            "writers": len(self.calibration_writers_),
+            "images": len(self.coef_),
+            "bound": float(np.exp(limit)),
+            "across_groups": getattr(self, "_across_groups", False),
+            "parts": {
+                f"part {part.name}": part.transformer
+                for part in parts_of(self.representation_)
+                if part.transformer is not None
+            },
+        }
 
     def _compare_features(self, means: list[NDArray[np.float64]], size: int) -> pd.DataFrame:
         """List the classifier's features of both sides with their evidence, the strongest first."""
@@ -596,37 +706,6 @@ def _feature_probabilities(
             yield from zip(np.split(of_part, ends, axis=1), part.classes, strict=True)
 
 
-def _refuse_copies(first: Sequence[Any], second: Sequence[Any]) -> None:
-    """Raise where an image is on both sides: a copy says nothing of a hand."""
-    known = {_identity(sample): i for i, sample in enumerate(first)}
-    for i, sample in enumerate(second):
-        if (copy := known.get(_identity(sample))) is not None:
-            names = [f" ({side})" if is_path(side) else "" for side in (first[copy], sample)]
-            raise ValueError(
-                f"image {copy} of a{names[0]} and image {i} of b{names[1]} are identical: a copy, "
-                "not a comparison"
-            )
-
-
-def _are_strokes(sample: Any) -> bool:
-    return isinstance(sample, np.ndarray) and sample.ndim == 2 and sample.shape[1] == 3
-
-
-def _refuse_blank(*sides: Sequence[Any]) -> None:
-    for name, samples in zip("ab", sides, strict=True):
-        for i, image in walk(check_images(samples)) if len(samples) else ():
-            if is_blank(image):
-                where = f" ({samples[i]})" if is_path(samples[i]) else ""
-                raise ValueError(f"image {i} of {name}{where} has no ink: there is nothing to see")
-
-
-def _identity(sample: Any) -> bytes:
-    if is_path(sample):
-        return hashlib.sha256(read_file(sample)).digest()
-    array = np.ascontiguousarray(sample)
-    return hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes()).digest()
-
-
 def _draw_sides(
     writers: NDArray[np.intp],
     groups: NDArray[np.intp] | None,
@@ -658,30 +737,3 @@ def _means(
     counts = np.array([len(side) for side in sides])
     starts = np.cumsum(counts) - counts
     return [np.add.reduceat(of_part[rows], starts) / counts[:, None] for of_part in vectors]
-
-
-def _unfold(sides: Sequence[Any], of_table: bool) -> tuple[Any, list[NDArray[np.intp]]]:
-    """The samples of all sides, as a representation takes them, and the rows of each side."""
-    several = [_samples(side, of_table) for side in sides]
-    empty = [number for number, samples in enumerate(several) if not len(samples)]
-    if empty:
-        raise ValueError(f"side {empty[0]} of {len(sides)} has no sample: there is nothing to see")
-    samples, rows = take_once([sample for side in several for sample in side])
-    ends = np.cumsum([len(side) for side in several])[:-1]
-    if of_table:
-        return np.stack(samples), np.split(rows, ends)
-    return samples if is_path(samples[0]) else object_array(samples), np.split(rows, ends)
-
-
-def _samples(side: Any, of_table: bool) -> Sequence[Any]:
-    """The samples on one side of a pair: one, or several by one hand."""
-    if is_path(side) or hasattr(side, "getbands"):  # the latter is an image of Pillow
-        return [side]
-    if of_table:
-        return list(np.atleast_2d(np.asarray(side)))
-    if isinstance(side, np.ndarray) and side.dtype != object and side.dtype.kind not in "US":
-        in_color = side.ndim == 3 and side.shape[2] in (3, 4) and min(side.shape[:2]) > 8
-        return [side] if side.ndim == 2 or in_color else list(side)
-    if len(side) and not is_path(side[0]) and np.ndim(side[0]) < 2:  # one, as nested lists
-        return [np.asarray(side)]
-    return list(side)

@@ -165,11 +165,15 @@ class PairClassifierMixin(ABC):
         """Refuse a calibration that is not there, or was made with other parameters."""
         check_is_fitted(self)
         if not hasattr(self, name):
-            raise NotFittedError(
-                f"this {type(self).__name__} has no {name} yet: call calibrate_threshold(pairs, y) "
-                "with pairs of writers that `fit` did not see"
-                + (", or set_threshold" if name == "threshold_" else "")
-            )
+            call = {
+                "threshold_": "calibrate_threshold(pairs, y) with pairs of writers that `fit` did "
+                "not see, or set_threshold",
+                "calibration_": "calibrate_threshold(pairs, y) with pairs of writers that `fit` "
+                "did not see",
+                "reference_calibration_": "calibrate_references(X, writers, forged) with samples "
+                "of writers that `fit` did not see",
+            }
+            raise NotFittedError(f"this {type(self).__name__} has no {name} yet: call {call[name]}")
         then, now = self.calibrated_with_, self._comparison_parameters()
         changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
         if changed:
@@ -177,7 +181,8 @@ class PairClassifierMixin(ABC):
             is_ = ", ".join(f"{key}={now.get(key, 'absent')}" for key in changed)
             raise ValueError(
                 f"{name} was made with {was}, and pairs are compared with {is_} now: call "
-                "calibrate_threshold again, or set these back"
+                f"{'calibrate_references' if name[0] == 'r' else 'calibrate_threshold'} again, or "
+                "set these back"
             )
 
     @validate_params(
@@ -206,7 +211,7 @@ class PairClassifierMixin(ABC):
         """Forget what was calibrated with other parameters, and remember the present ones."""
         now = self._comparison_parameters()
         if getattr(self, "calibrated_with_", now) != now:
-            for name in ("threshold_", "calibration_"):
+            for name in ("threshold_", "calibration_", "reference_calibration_"):
                 self.__dict__.pop(name, None)
         self.calibrated_with_ = now
 

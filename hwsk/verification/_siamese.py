@@ -33,12 +33,14 @@ from hwsk.verification._comparators import LocalDescriptorMatching
 from hwsk.verification._comparing import ComparingEncoder
 from hwsk.verification._metric import PairMetric
 from hwsk.verification._multitask import MultiTaskClassifier
+from hwsk.verification._references import ReferenceVerifierMixin
 from hwsk.verification._samples import PairDataset, SampleDataset
 
 __all__ = ["SiameseVerifier"]
 
 _OF_PAIRS = ("contrastive", "multi_similarity")  # losses that need no writers
 _DESCRIPTOR_DIM = 64
+_CALIBRATIONS = ("threshold_", "calibration_", "reference_calibration_", "calibrated_with_")
 _EMBEDDING_WEIGHT = 0.3  # of the embedding's loss, where local descriptors are matched
 
 Scores = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -46,7 +48,9 @@ Scores = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 @document_canvas
 @document_training
-class SiameseVerifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ComparingEncoder):
+class SiameseVerifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ReferenceVerifierMixin, ComparingEncoder
+):
     """Verify whether both samples of a pair are by the same writer.
 
     The Siamese network [1]_: both images go through one network, and the distance of their
@@ -96,6 +100,10 @@ class SiameseVerifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Compari
         `calibrate_threshold`, or, with `early_stopping`, the writers that `fit` held out.
     calibration_ : tuple of (float, float)
         Slope and intercept of the logistic function from a pair's score to its probability.
+    reference_calibration_ : ndarray of shape (n_sizes, 4)
+        For 2, 3, ... references, of `calibrate_references`: slopes of the mean score and of that of
+        the references among each other, intercept, and a score between two groups of references
+        that those of one writer are rarely below.
     calibrated_with_ : dict of str to str
         What pairs were compared with when these were found. With other parameters they are refused.
     classes_ : ndarray of shape (2,)
@@ -296,7 +304,7 @@ class SiameseVerifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Compari
             if self.comparator is not None:
                 self.comparator._validate_params()
             self._check_can_change(self._n_views())
-            for name in ("threshold_", "calibration_", "calibrated_with_"):  # of another network
+            for name in _CALIBRATIONS:  # of another network
                 self.__dict__.pop(name, None)
             if holds_pairs(X, self._pair_kind()):
                 self._fit_pairs(X, y, groups, features, contexts, further)

@@ -16,7 +16,7 @@ from hwsk.cli._common import check_output, force_option, load_model
 @click.argument("model")
 @click.argument("text", required=False)
 @click.option(
-    "-o", "--output", required=True, help="A .svg, .png, .gif or .inkml file; or a folder."
+    "-o", "--output", required=True, help="A .svg, .png, .gif, .pdf or .inkml file; or a folder."
 )
 @click.option(
     "--lines",

@@ -96,13 +96,13 @@ def _smooth_path(stroke: Points) -> str:
     if len(stroke) < 3:
         return _straight_path(stroke)
     start, out, into, end = (
-        [f"{_short(x)} {_short(y)}" for x, y in corner] for corner in _beziers(stroke)
+        [f"{_short(x)} {_short(y)}" for x, y in corner] for corner in beziers(stroke)
     )
     curves = "".join(f"C{a} {b} {c}" for a, b, c in zip(out, into, end, strict=True))
     return f"M{start[0]}{curves}"
 
 
-def _beziers(stroke: Points) -> tuple[Points, Points, Points, Points]:
+def beziers(stroke: Points) -> tuple[Points, Points, Points, Points]:
     """Start, both handles and end of the cubic curves between each two points."""
     padded = np.concatenate([stroke[:1], stroke, stroke[-1:]])
     handle = (padded[2:] - padded[:-2]) / 6
@@ -115,7 +115,7 @@ def _subdivided(stroke: Points) -> Points:
         return stroke
     t = (np.arange(_SUBDIVISIONS) / _SUBDIVISIONS)[:, np.newaxis]
     weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
-    corners = _beziers(stroke)
+    corners = beziers(stroke)
     curve = sum(w * c[:, np.newaxis] for w, c in zip(weights, corners, strict=True))
     return np.concatenate([np.reshape(curve, (-1, 2)), stroke[-1:]])
 

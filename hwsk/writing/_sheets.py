@@ -17,11 +17,12 @@ from hwsk._files import write_file
 from hwsk.preprocessing._text_line import split_strokes
 from hwsk.writing import _formats
 from hwsk.writing._legibility import Legibility
+from hwsk.writing._pdf import as_pdf
 
 PEN_WIDTH, INK, PAPER = 0.4, "#1d2b64", "white"  # a ballpoint pen
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
-_SAVE = {".svg", ".png", ".gif", ".inkml"}
+_SAVE = {".svg", ".png", ".gif", ".inkml", ".pdf"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # both would go through all the points
@@ -129,6 +130,8 @@ class Sheets:
             An image.
         ``.gif``
             An image of the pen writing, without end.
+        ``.pdf``
+            All sheets in one file, as curves. Needs pypdfium2 (``pip install 'hwsk[pdf]'``).
         ``.inkml``
             The strokes as data, with the text: InkML [1]_, which
             :func:`hwsk.datasets.load_strokes` reads, too.
@@ -136,7 +139,7 @@ class Sheets:
         Parameters
         ----------
         path : str or path
-            The file. Of more than one sheet each gets its own: ``letter.svg`` becomes
+            The file. Of more than one sheet each gets its own, but for PDF: ``letter.svg`` becomes
             ``letter-1.svg``, ``letter-2.svg`` and so on. A file that is there is replaced.
         style : {"ink", "plotter", "animated"}, default="ink"
             What kind of ``.svg``. "plotter" has one bare polyline for each stroke in the order of
@@ -150,7 +153,7 @@ class Sheets:
         Returns
         -------
         list of pathlib.Path
-            The files, one for each sheet.
+            The files, one for each sheet; of a PDF the one.
 
         Raises
         ------
@@ -170,6 +173,9 @@ class Sheets:
             raise ValueError(f"{target}: sheets are saved as {', '.join(sorted(_SAVE))}")
         if style != "ink" and suffix != ".svg":
             raise ValueError(f"{target}: style={style!r} is a kind of .svg")
+        if suffix == ".pdf":
+            write_file(target, as_pdf(self._paper, self.sheets))
+            return [target]
         files = [target]
         if len(self.sheets) != 1:
             numbers = range(1, len(self.sheets) + 1)

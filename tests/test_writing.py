@@ -455,3 +455,25 @@ def test_a_reader_by_name_checks_without_a_language_model():
     assert load_reader("iam-lines")[-1].decoder.language_model is None
     reader = hwsk.load("iam-lines")
     assert load_reader(reader) is reader and reader[-1].decoder.language_model is not None
+
+
+def test_a_pdf_holds_all_sheets_as_curves_of_the_ink(tmp_path):
+    pdfium = pytest.importorskip("pypdfium2")
+    bend = np.array([[10.0, 10.0], [20.0, 30.0], [40.0, 12.0]])
+    dot = np.array([[50.0, 40.0]])
+    sheets = Sheets([[("n.", [bend, dot])], [("x", [bend])]], (60.0, 50.0), ink="#ff0000")
+    (file,) = sheets.save(tmp_path / "letter.pdf")
+    with pdfium.PdfDocument(file) as pdf:
+        assert len(pdf) == 2
+        assert pdf[0].get_size() == pytest.approx((60 / 25.4 * 72, 50 / 25.4 * 72), abs=0.01)
+        drawn = pdf[0].render(scale=4).to_pil().convert("RGB")
+    pixels = np.asarray(drawn).astype(int)
+    is_red = (pixels[..., 0] > 200) & (pixels[..., 1] < 80)
+    (saved,) = Sheets(sheets.sheets[:1], sheets.size, ink="#ff0000").save(
+        tmp_path / "letter.png", dpi=4 * 72
+    )
+    other = np.asarray(Image.open(saved).convert("RGB")).astype(int)
+    also_red = (other[..., 0] > 200) & (other[..., 1] < 80)
+    height, width = min(is_red.shape[0], len(also_red)), min(is_red.shape[1], also_red.shape[1])
+    both = (is_red[:height, :width] & also_red[:height, :width]).sum()
+    assert both > 0.7 * max(is_red.sum(), also_red.sum())  # the same curves, the same way up

@@ -425,7 +425,7 @@ def test_svg_comes_back(synthesizer, tmp_path, style):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("x.pdf", {}, "saved as .gif, .inkml, .png, .svg"),
+        ("x.jpg", {}, "saved as .gif, .inkml, .pdf, .png, .svg"),
         ("x", {}, "saved as"),
         ("x.png", {"style": "plotter"}, "style='plotter' is a kind of .svg"),
         ("x.svg", {"style": "fancy"}, "style"),

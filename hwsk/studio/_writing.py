@@ -23,6 +23,7 @@ HANDS = 8
 _TRIAL = "the quick brown fox jumps over a dog"  # what a hand of the synthesizer's own is shown by
 _SAMPLES = 6  # of which the one that is read best stands for a hand
 _SIZES = {"a4": (210.0, 297.0), "a5": (148.0, 210.0), "card": (148.0, 105.0)}
+_AT_ONCE = 12  # lines sampled between two looks at whether the job was cancelled
 _GAP = 400.0  # between two drawn lines that are laid side by side: about three x-heights
 _KINDS: dict[
     str, tuple[str, dict[str, Any], str]
@@ -79,6 +80,32 @@ class _Reporting:
         return self.reader.predict(X)
 
 
+class _Interruptible:
+    """Sample lines as a synthesizer does, some at a time, so that the job can be cancelled."""
+
+    def __init__(self, synthesizer: Any, job: Job) -> None:
+        self.synthesizer = synthesizer
+        self.job = job
+        self.alphabet_: str = synthesizer.alphabet_
+        self.bias = synthesizer.bias
+
+    def sample(self, *, texts: Sequence[str], prime: Any, bias: Any, random_state: int) -> Any:
+        """Draw a sample of each text."""
+        samples: list[Any] = []
+        for start in range(0, len(texts), _AT_ONCE):
+            self.job.check()
+            part = slice(start, start + _AT_ONCE)
+            samples.extend(
+                self.synthesizer.sample(
+                    texts=texts[part],
+                    prime=prime if prime is None else prime[part],
+                    bias=bias,
+                    random_state=(random_state + start) % 2**32,
+                )
+            )
+        return samples
+
+
 async def start_writing(request: Request) -> Response:
     """Queue a text to be written."""
     studio = studio_of(request)
@@ -103,7 +130,7 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
     job.reach(0, None, "writing")
     sheets = write(
         letter.text,
-        synthesizer,
+        _Interruptible(synthesizer, job),
         reader if letter.checked else None,
         prime=prime,
         bias=letter.bias,

@@ -10,17 +10,20 @@ export function openDraw(room, { inks }) {
   let asking = false; // one request at a time: the newest strokes are sent when it is answered
   let stale = false;
 
+  let line = 0; // counts lines: an answer that comes after its line was cleared is dropped
+
   async function read() {
+    if (!ink.strokes.length) { line++; showWords([]); return; }
     if (asking) { stale = true; return; }
-    if (!ink.strokes.length) { showWords([]); return; }
     asking = true;
     stale = false;
+    const asked = line;
     try {
       const body = json({ strokes: ink.strokes });
       const job = await (await ask("/api/draw?wait=30", body)).json();
       if (job.state === "done") {
         status.replaceChildren();
-        if (ink.strokes.length) showWords(job.result.words);
+        if (line === asked) showWords(job.result.words);
       } else if (job.state !== "cancelled") {
         throw new Refused("The server is busy; the line is read when the pen is next lifted.");
       }
@@ -28,7 +31,7 @@ export function openDraw(room, { inks }) {
       say(status, error);
     } finally {
       asking = false;
-      if (stale) read();
+      if (stale && ink.strokes.length) read();
     }
   }
 
@@ -42,8 +45,11 @@ export function openDraw(room, { inks }) {
     const button = el("button", { type: "button", class: doubt(word.confidence),
       "aria-haspopup": "true", "aria-expanded": "false",
       title: `confidence ${percent(word.confidence, 0)}` }, word.text);
+    let menu = null;
     const close = () => {
-      place.querySelector(".menu")?.remove();
+      const open = menu;
+      menu = null; // first: removing it takes the focus, which closes it again
+      open?.remove();
       button.setAttribute("aria-expanded", "false");
     };
     const choose = (text) => {
@@ -52,9 +58,9 @@ export function openDraw(room, { inks }) {
       button.focus();
     };
     button.addEventListener("click", () => {
-      if (place.querySelector(".menu")) { close(); return; }
+      if (menu) { close(); return; }
       const others = [word.text, ...word.alternatives].filter((text) => text !== words[i]);
-      const menu = el("div", { class: "menu", role: "group",
+      menu = el("div", { class: "menu", role: "group",
         "aria-label": `Other readings of ${words[i]}` }, ...others.map((text) =>
         el("button", { type: "button", onclick: () => choose(text) }, text)));
       if (!others.length) menu.append(el("span", { class: "soft" }, "no other reading"));

@@ -1,6 +1,7 @@
 # Every target makes what it needs: from a fresh clone, `make demo` or `make test` is all there is.
 #   make PYTHON=/path/to/python3.12 ...   another Python
 #   make VENV=/path/to/venv ...           another virtual environment
+#   make test COVERAGE=--cov              measure coverage, too, as CI does
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,7 +25,7 @@ SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -b html
 
 help:
 	@echo "make demo             generate handwriting, train a small recognizer, recognize lines"
-	@echo "make test             lint, types, layers, text of the docs, tests with coverage"
+	@echo "make test             lint, types, layers, text of the docs, tests"
 	@echo "make test-slow        the tests that take 20 seconds or more each (CI runs them, too)"
 	@echo "make test-arithmetic  the numerical tests as an old processor computes, with two threads"
 	@echo "make lint             the first three parts of make test alone"
@@ -71,8 +72,8 @@ docs-text: $(READY)
 	@$(SPHINX) -t text docs docs/_build/text
 
 test: lint docs-text
-	@echo "== Tests, doctests, docstrings, coverage"
-	@$(BIN)/python -m pytest -m "not slow" --cov -n auto --dist worksteal
+	@echo "== Tests, doctests, docstrings"
+	@$(BIN)/python -m pytest -m "not slow" $(COVERAGE) -n auto --dist worksteal
 
 test-slow: $(READY)
 	@echo "== Tests that take 20 seconds or more each"

@@ -372,7 +372,10 @@ def test_write(synthesizer):
     assert read.exit_code == 0 and "no on" in Path("page.svg").read_text(encoding="utf-8")
     nowhere = run("write", synthesizer, "on", "-o", "nodir/b.png")
     assert nowhere.exit_code == 2 and "the folder nodir does not exist" in nowhere.stderr
-    assert "is a folder" in run("write", synthesizer, "on", "-o", ".").stderr
+    Path("folder.svg").mkdir()
+    assert "is a folder" in run("write", synthesizer, "on", "-o", "folder.svg").stderr
+    other = run("write", "no-such-model", "on", "-o", "page.doc")  # before any work is done
+    assert other.exit_code == 2 and "page.doc: sheets are saved as .gif, .inkml" in other.stderr
 
 
 @pytest.mark.filterwarnings("ignore:.* lines were cut")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -128,6 +129,9 @@ def test_start_goes_on_from_a_model():
     result = run("train", "lines", table, "-o", "second.hwsk", "--start", "first.hwsk",
                  "--config", "more.toml", "--test", "test.csv")  # fmt: skip
     assert result.exit_code == 0 and "On 12 samples" in result.stdout
+    rates = dict(re.findall(r"(character error rate.*?)\s+([\d.e-]+)  \(", result.stdout))
+    assert rates["character error rate"] == rates["character error rate of first.hwsk"]
+    assert "character error rate of first.hwsk" in Path("second.md").read_text(encoding="utf-8")
     first, second = (hwsk.load(name)[-1] for name in ("first.hwsk", "second.hwsk"))
     assert "few, so fine-tuned by hwsk.recognition.fine_tune" in result.stderr
     assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text(encoding="utf-8")

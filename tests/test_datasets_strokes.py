@@ -383,6 +383,7 @@ def test_files_that_take_too_much_are_refused_at_once(load, text, suffix, option
     assert time.process_time() - start < 5
 
 
+@pytest.mark.slow
 def test_many_traces_are_read_in_seconds(load):
     """The layout of a trace was looked for in the whole file: minutes for these."""
     start = time.process_time()
@@ -411,6 +412,7 @@ _SHARED = {  # a part that thousands of contexts refer to, and how they do
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", _SHARED)
 def test_many_contexts_that_share_a_part_are_read_in_seconds(shared, load):
     """Each context walked what it refers to: with the size of the file went the square of time."""
@@ -427,6 +429,7 @@ def test_many_contexts_that_share_a_part_are_read_in_seconds(shared, load):
     assert time.process_time() - start < 40  # coverage is measured, too; minutes otherwise
 
 
+@pytest.mark.slow
 def test_many_continuations_are_read_in_seconds(load):
     """Each part was put behind a copy of all before it."""
     traces = "".join(f'<trace continuation="middle">{i} 4</trace>' for i in range(30_000))

@@ -638,6 +638,7 @@ def hands():
     return make_handwriting(96, n_writers=8, height=32, random_state=1)
 
 
+@pytest.mark.slow
 def test_embedder_brings_a_hand_together(hands):
     embedder = WriterEmbedder(
         patch_size=(32, 64), embedding_dim=16, n_patches=4, max_epochs=15, random_state=0

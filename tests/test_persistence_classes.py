@@ -74,6 +74,8 @@ def check_answers(estimator: BaseEstimator, name: str) -> None:
         found, expected = flat(getattr(estimator, method)(given(name, case["X"]))), case[method]
         if expected.dtype.kind == "f":
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        elif expected.dtype == np.uint8:  # pixels: versions of OpenCV interpolate differently
+            np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=8)
         else:
             np.testing.assert_array_equal(found, expected)
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import cv2
 import numpy as np
 import pytest
 from lines_of_pages import draw_page
@@ -9,10 +10,11 @@ from lines_of_pages import draw_page
 import hwsk
 from hwsk.documents import Line, LineSegmenter, Page, find_lines_by_profile
 from hwsk.documents._crops import HEIGHT_UNIT, PageCrops, draw_maps, shape_line
+from hwsk.documents._layout import View
 from hwsk.documents._matching import line_f1, match_lines
 from hwsk.documents._order import order_lines
 from hwsk.documents._outlines import outline_lines
-from hwsk.documents._tracing import baseline_points, trace_lines
+from hwsk.documents._tracing import Trace, baseline_points, trace_lines
 from hwsk.networks.segmentation import ABOVE, BASELINE, BELOW, BODY, ENDS, VALID
 
 TEXTS = [
@@ -209,6 +211,38 @@ def test_lines_of_a_larger_scan_are_found(segmenter):
     large = images[0].repeat(3, axis=0).repeat(3, axis=1)
     page = truth[0].resized(3 * truth[0].width, 3 * truth[0].height)
     assert segmenter.score([large], [page]) > 0.8
+
+
+@pytest.mark.parametrize("degrees", [-5, 5])
+def test_lines_of_a_skewed_page_are_found_where_they_are(degrees):
+    """Levelled before they are traced, and brought back to the page as it was given."""
+    segmenter = hwsk.load("page-lines")
+    images, truth = pages(2, first=50)
+    skewed, lines = [], []
+    for image, page in zip(images, truth, strict=True):
+        height, width = image.shape
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+        turn[:, 2] += 60  # a margin: nothing is cut off
+        size = width + 120, height + 120
+        skewed.append(cv2.warpAffine(image, turn, size, borderValue=255))
+        lines.append([Line(polygon=x.polygon @ turn[:, :2].T + turn[:, 2]) for x in page.lines])
+    for image in skewed:
+        assert np.rad2deg(segmenter._look(image).skew) == pytest.approx(-degrees, abs=2)
+    assert line_f1(lines, list(segmenter.predict(skewed))) > 0.8
+
+
+@pytest.mark.parametrize("turned", range(4))
+def test_points_of_a_levelled_page_come_back(turned):
+    trace = Trace(np.arange(10, 60), 30 + np.arange(50) * 0.1, 8, 4, 1.0)
+    page = np.zeros((240, 320), np.uint8)
+    page[180:183, 40:43] = 255
+    upright = np.ascontiguousarray(np.rot90(page, -turned))
+    view = View(upright, [trace], turned, 1.0, np.zeros((5, 1, 1), np.float32))
+    ink, back = view.level()
+    assert np.tan(view.skew) == pytest.approx(0.1, abs=0.01)
+    level = view._replace(ink=ink, skewed=(back, upright.shape))
+    y, x = (float(np.average(i, weights=ink[ink > 0])) for i in np.nonzero(ink))
+    np.testing.assert_allclose(level.to_page(np.array([[x, y]]), page.shape), [[41, 181]], atol=1.5)
 
 
 def test_orientation_can_be_left_out(segmenter):

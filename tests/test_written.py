@@ -123,6 +123,7 @@ def test_nothing_is_lost_of_a_long_text():
     assert {bias for *_, bias in synthesizer.calls} >= {None, 0.75, 1.0}  # more neatly each time
 
 
+@pytest.mark.slow
 def test_each_word_is_in_the_lines_or_in_the_error():
     texts = [text_of(8, seed) for seed in range(12)]
     cursed = ("Zoe", "1250")

@@ -5,9 +5,10 @@
 Right: lines, words and characters as they should be. Wrong: the same turned, mirrored, cut in half,
 inverted in half or scaled in width; two lines in one crop, the handwriting of a page, whole pages;
 lines where a character is expected. The limits in `hwsk/_data/lines.py` and
-`hwsk/recognition/_doubt.py` were set on IAM's lines and words of all writers; those marked "fresh"
-are of writers and sources that they were not set on: the 22 writers that only the grey pages have,
-grey lines, French lines (Copiste, texts that no recognizer was trained on), EMNIST.
+`hwsk/recognition/_doubt.py` were set on IAM's lines and words of all writers. While they were set,
+this script was looked at with seed 0, so figures are given with seed 1: other lines of IAM, of the
+grey pages (by the 22 writers that only these have), of Copiste (all volunteers, texts that no
+recognizer was trained on) and of EMNIST, and other generated hands. The grey lines are the same.
 """
 
 from __future__ import annotations
@@ -141,13 +142,13 @@ def load_lines(data: str, n: int, seed: int) -> tuple[dict[str, list], dict[str,
     lines, _, valid = load_split(data)
     crops, pages = cut_pages(data, set(lines.writer))
     (french,) = load_sources(data, ["copiste"])
-    rows = draw(np.flatnonzero(french.validation), n, seed)
+    rows = draw(np.arange(len(french.validation)), n, seed)
     right = {
         "IAM, validation writers": [read_image(p) for p in draw(lines.images[valid], n, seed)],
-        "grey pages of unseen writers, fresh": draw(crops["line"], n, seed),
-        "grey lines, fresh": [read_image(path) for path in load_gray(data)[0]],
-        "French lines, fresh": [french.read(row, None) for row in rows],
-        "generated lines, fresh": list(
+        "grey pages of unseen writers": draw(crops["line"], n, seed),
+        "grey lines": [read_image(path) for path in load_gray(data)[0]],
+        "French lines": [french.read(row, None) for row in rows],
+        "generated lines": list(
             make_handwriting(n, level="line", n_writers=n, random_state=100 + seed).images
         ),
     }
@@ -164,7 +165,7 @@ def load_lines(data: str, n: int, seed: int) -> tuple[dict[str, list], dict[str,
 @click.option("--models", default="models", show_default=True, help="Folder of the models.")
 @click.option("--right", "n_right", default=150, show_default=True, help="Images of a right kind.")
 @click.option("--wrong", "n_wrong", default=50, show_default=True, help="Images of a wrong kind.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=1, show_default=True)
 def main(data: str, models: str, n_right: int, n_wrong: int, seed: int) -> None:
     """Print the share of images that each warning names."""
     click.echo(
@@ -183,13 +184,13 @@ def main(data: str, models: str, n_right: int, n_wrong: int, seed: int) -> None:
 
     words = list(make_handwriting(n_right, n_writers=n_right, random_state=100 + seed).images)
     reader = hwsk.load(f"{models}/iam-words.hwsk")
-    report(reader, "right: generated words, fresh", words)
+    report(reader, "right: generated words", words)
     for change, how in CHANGES.items():
         report(reader, f"wrong: {change}, words", [how(image) for image in words[:n_wrong]])
 
     letters = 255 - load_emnist(f"{data}/emnist").images
     classify = make_pipeline(CharacterNormalizer(), hwsk.load(f"{models}/emnist-characters.hwsk"))
-    report(classify, "right: EMNIST characters, fresh", draw(list(letters), 10 * n_right, seed))
+    report(classify, "right: EMNIST characters", draw(list(letters), 10 * n_right, seed))
     for name, images in right.items():
         report(classify, f"wrong: where a character is expected, {name}", images[:n_wrong])
     report(classify, "wrong: where a character is expected, words", words)

@@ -52,18 +52,20 @@ def in_region(line: Line, page: Page) -> bool:
 def turn_image(
     image: NDArray[np.uint8], quarters: int, degrees: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Turn an image counterclockwise; also the matrix that brings points back."""
+    """Turn an image counterclockwise, all of it seen; also the matrix that brings points back."""
     matrix = np.eye(3)
     for _ in range(quarters):  # new x = y, new y = width - x
         step = np.array([[0, 1, 0], [-1, 0, image.shape[1]], [0, 0, 1.0]])
         image, matrix = np.rot90(image), step @ matrix
     if degrees:
         height, width = image.shape
-        step = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
-        step = np.vstack([step, [0, 0, 1]])
+        step = np.vstack([cv2.getRotationMatrix2D((0, 0), degrees, 1), [0, 0, 1]])
+        corners = step @ [[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]]
+        step[:2, 2] -= corners[:2].min(axis=1)
+        new_width, new_height = np.ceil(np.ptp(corners[:2], axis=1)).astype(int).tolist()
         paper = float(np.median(image))
         image = cv2.warpAffine(
-            np.ascontiguousarray(image), step[:2], (width, height), borderValue=paper
+            np.ascontiguousarray(image), step[:2], (new_width, new_height), borderValue=paper
         )
         matrix = step @ matrix
     return np.ascontiguousarray(image), np.linalg.inv(matrix)

@@ -123,11 +123,17 @@ def train(
             f"alpha is for fewer than {_FEW} lines, and these are {len(samples)}",
             param_hint="--set",
         )
+    before: list[Score] = []
+    if of_reader and held_out is not None:
+        before = [
+            score._replace(name=f"{score.name} of {show_name(start)}")
+            for score in chosen.score(model, held_out)
+        ]
     if of_reader and len(samples) < _FEW:
         model = _fine_tune(model, samples, given, seed)
     else:
         _fit(chosen, model, samples, checkpoint)
-    scores = [] if held_out is None else chosen.score(model, held_out)
+    scores = [] if held_out is None else [*chosen.score(model, held_out), *before]
     hwsk.save(model, output)
     write_file(card, _card(output.stem, job, model, samples, held_out, scores, f"{layout}, {data}"))
     checkpoint.unlink(missing_ok=True)

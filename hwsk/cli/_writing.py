@@ -16,7 +16,7 @@ from hwsk.cli._common import check_output, force_option, load_model
 @click.argument("model")
 @click.argument("text", required=False)
 @click.option(
-    "-o", "--output", required=True, help="A .svg, .png, .gif, .pdf or .inkml file; or a folder."
+    "-o", "--output", required=True, help="A .svg, .pdf, .png, .gif or .inkml file; or a folder."
 )
 @click.option(
     "--lines",
@@ -50,10 +50,10 @@ def write(
 ) -> None:
     """Write TEXT by hand, on A4 sheets.
 
-    "-" reads the text from standard input. Of several sheets each gets a file of its own:
-    letter-1.svg, letter-2.svg. Each word is written again until the reader recognizes it, up to 28
-    times, which takes some seconds a word; if that does not help, nothing is saved, the words are
-    named, and the exit code is 1.
+    "-" reads the text from standard input. Of several sheets each gets a file of its own
+    (letter-1.svg, letter-2.svg), except in a .pdf. Each word is written again until the reader
+    recognizes it, up to 28 times, which takes some seconds a word; if that does not help, nothing
+    is saved, the words are named, and the exit code is 1.
 
     With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
@@ -61,11 +61,16 @@ def write(
     from hwsk.datasets import load_strokes
     from hwsk.writing import write as write_sheets
     from hwsk.writing import write_folder
+    from hwsk.writing._sheets import SUFFIXES
 
     if (text is None) == (lines is None):
         raise click.UsageError("give either TEXT or --lines FILE")
     target = Path(output)
     if lines is None:
+        if target.suffix.lower() not in SUFFIXES:
+            raise click.BadParameter(
+                f"{show_name(target)}: sheets are saved as {', '.join(SUFFIXES)}", param_hint="-o"
+            )
         check_output(target, force)
         check_output(target.with_stem(f"{target.stem}-1"), force)
     synthesizer = load_model(model, "write")

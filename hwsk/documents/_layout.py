@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsk.documents._elements import Box, Line, Points, Region, bounding_box
 from hwsk.documents._order import order_lines
@@ -25,6 +26,24 @@ class View(NamedTuple):
     turned: int
     scale: float
     maps: Maps
+    skewed: tuple[NDArray[np.float64], tuple[int, int]] | None = None
+    """Of a page that was levelled: the affine matrix that undoes it, and the shape before."""
+
+    @property
+    def skew(self) -> float:
+        """Median angle of the lines against the horizontal in radians, positive if they fall."""
+        return _median_angle([baseline_points(trace) for trace in self.traces])
+
+    def level(self) -> tuple[Ink, NDArray[np.float64]]:
+        """Return the ink turned until the lines are level, and the matrix that undoes it."""
+        height, width = self.ink.shape
+        cosine, sine = np.cos(self.skew), np.sin(self.skew)
+        turn = np.array([[cosine, sine], [-sine, cosine]])
+        corners = turn @ [[0, width, 0, width], [0, 0, height, height]]
+        shift = -corners.min(axis=1)
+        size = np.ceil(np.ptp(corners, axis=1)).astype(int).tolist()
+        ink: Any = cv2.warpAffine(self.ink, np.column_stack([turn, shift]), size)
+        return ink, np.column_stack([turn.T, -turn.T @ shift])
 
     @property
     def quality(self) -> float:
@@ -46,6 +65,9 @@ class View(NamedTuple):
     def to_page(self, points: Points, shape: tuple[int, ...]) -> Points:
         """Return points in pixels of the page as it was given, within it."""
         height, width = self.ink.shape
+        if self.skewed is not None:
+            back, (height, width) = self.skewed
+            points = points @ back[:, :2].T + back[:, 2]
         x, y = points.T
         for _ in range(self.turned):  # undo one turn clockwise, by 90 degrees
             x, y = y, width - x
@@ -75,7 +97,13 @@ def _level_boxes(baselines: Sequence[Points], polygons: Sequence[Points]) -> lis
     """Boxes of lines on a page that is turned until its lines are level."""
     if not baselines:
         return []
-    ends = np.array([path[-1] - path[0] for path in baselines])
-    angle = float(np.median(np.arctan2(ends[:, 1], ends[:, 0])))
+    angle = _median_angle(baselines)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return [bounding_box(polygon @ turn.T) for polygon in polygons]
+
+
+def _median_angle(baselines: Sequence[Points]) -> float:
+    if not baselines:
+        return 0.0
+    ends = np.array([path[-1] - path[0] for path in baselines])
+    return float(np.median(np.arctan2(ends[:, 1], ends[:, 0])))

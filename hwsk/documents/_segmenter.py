@@ -48,6 +48,7 @@ _COARSER = 0.5, 0.25, 0.125  # their scales
 _SMALLEST = 16  # pixels: a page is not made smaller than this
 _UPRIGHT = 1.0  # logit for a page whose lines are level, before looking
 _MOST = 3.0  # logit that profiles may give to level lines or to upright ones
+_SKEWED = np.deg2rad(2)  # angle of lines, from where on a page is levelled
 _CERTAIN = 2.0  # logit of upright against upside down, from where on one look is enough
 
 
@@ -59,7 +60,8 @@ class LineSegmenter(NetworkEstimator):
     ends of lines [1]_. Ridges in the map of baselines are traced and joined to lines; between
     neighbours a seam through the least ink decides where a line ends, so that a descender belongs
     to its own line. Pages that are turned by 90, 180 or 270 degrees are recognized by a vote of the
-    network, and pages with much larger or smaller writing are segmented at another scale.
+    network, pages with much larger or smaller writing are segmented at another scale, and pages
+    whose lines rise or fall by 2 degrees or more are levelled.
 
     Parameters
     ----------
@@ -314,6 +316,15 @@ class LineSegmenter(NetworkEstimator):
                 view = self._view(image, factor, view.turned)
         return view
 
+    def _level(self, view: View) -> View:
+        """Map a page anew whose lines rise or fall: level, it is what `fit` has seen most of."""
+        if len(view.traces) < _FEW or abs(view.skew) < _SKEWED:
+            return view
+        ink, back = view.level()
+        maps, _ = self._run(ink)
+        traces = trace_lines(maps, self.threshold)
+        return view._replace(ink=ink, maps=maps, traces=traces, skewed=(back, view.ink.shape))
+
     def _view(self, image: NDArray[Any], factor: float, turned: int | None = None) -> View:
         """Map a page at a scale; `turned` None finds out how it is turned."""
         ink, scale = self._prepare(image, factor)
@@ -366,7 +377,7 @@ class LineSegmenter(NetworkEstimator):
             Columns and marginal notes in reading order, with their lines as `predict` gives them.
         """
         check_is_fitted(self)
-        return self._look(image).to_regions(image.shape)
+        return self._level(self._look(image)).to_regions(image.shape)
 
     def predict(self, X: Any) -> NDArray[np.object_]:
         """Find the lines of pages.

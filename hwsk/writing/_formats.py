@@ -1,4 +1,4 @@
-"""Encode sheets as SVG, PNG, GIF or InkML."""
+"""Encode sheets as SVG, PDF, PNG, GIF or InkML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Sheet = Sequence[tuple[str, Sequence[Points]]]  # lines: what is written, and it
 
 INKML = "http://www.w3.org/2003/InkML"
 
-_MM_PER_INCH = 25.4
+_MM_PER_INCH, _POINTS_PER_INCH = 25.4, 72
 _FRAME = 0.08  # seconds; browsers slow down what is much faster
 _LAST_FRAME = 2.0  # seconds for which the whole page is seen
 _TONES = 17  # of ink and paper mixed, in a GIF
@@ -96,13 +96,13 @@ def _smooth_path(stroke: Points) -> str:
     if len(stroke) < 3:
         return _straight_path(stroke)
     start, out, into, end = (
-        [f"{_short(x)} {_short(y)}" for x, y in corner] for corner in beziers(stroke)
+        [f"{_short(x)} {_short(y)}" for x, y in corner] for corner in _beziers(stroke)
     )
     curves = "".join(f"C{a} {b} {c}" for a, b, c in zip(out, into, end, strict=True))
     return f"M{start[0]}{curves}"
 
 
-def beziers(stroke: Points) -> tuple[Points, Points, Points, Points]:
+def _beziers(stroke: Points) -> tuple[Points, Points, Points, Points]:
     """Start, both handles and end of the cubic curves between each two points."""
     padded = np.concatenate([stroke[:1], stroke, stroke[-1:]])
     handle = (padded[2:] - padded[:-2]) / 6
@@ -115,7 +115,7 @@ def _subdivided(stroke: Points) -> Points:
         return stroke
     t = (np.arange(_SUBDIVISIONS) / _SUBDIVISIONS)[:, np.newaxis]
     weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
-    corners = beziers(stroke)
+    corners = _beziers(stroke)
     curve = sum(w * c[:, np.newaxis] for w, c in zip(weights, corners, strict=True))
     return np.concatenate([np.reshape(curve, (-1, 2)), stroke[-1:]])
 
@@ -140,6 +140,52 @@ def _timetable(sheet: Sheet) -> Points:
 def _along(points: Points) -> Points:
     """Length of a polyline up to each of its points."""
     return np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
+
+
+def as_pdf(paper: Paper, sheets: Sequence[Sheet]) -> bytes:
+    """A PDF document with a page for each sheet; the curves are those of the SVG."""
+    stream, made = io.BytesIO(), {"Creator": "hwsk", "Producer": None, "CreationDate": None}
+    with _import("matplotlib.backends.backend_pdf", "plot").PdfPages(stream, metadata=made) as pdf:
+        for sheet in sheets:
+            pdf.savefig(_figure(paper, sheet))
+    return stream.getvalue()
+
+
+def _figure(paper: Paper, sheet: Sheet) -> Any:
+    """A figure as large as the sheet, in whose axes a unit is a millimetre and y points down."""
+    (width, height), patches = paper.size, _import("matplotlib.patches", "plot")
+    path = _import("matplotlib.path", "plot").Path
+    figure = _import("matplotlib.figure", "plot").Figure(
+        (width / _MM_PER_INCH, height / _MM_PER_INCH), facecolor=_unit_colour(paper.colour, "paper")
+    )
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    for _, strokes in sheet:
+        paths = [_curves(path, stroke) for stroke in strokes]
+        if paths:
+            line = patches.PathPatch(
+                path.make_compound_path(*paths),
+                fill=False,
+                edgecolor=_unit_colour(paper.ink, "ink"),
+                linewidth=paper.pen_width * _POINTS_PER_INCH / _MM_PER_INCH,
+                capstyle="round",
+                joinstyle="round",
+            )
+            axes.add_patch(line)
+    return figure
+
+
+def _curves(path: Any, stroke: Points) -> Any:
+    """The curve of `_smooth_path` as a path of matplotlib."""
+    if len(stroke) < 3:
+        return path(np.repeat(stroke, 2, axis=0) if len(stroke) == 1 else stroke)
+    start, *corners = _beziers(stroke)
+    vertices = np.concatenate([start[:1], np.stack(corners, axis=1).reshape(-1, 2)])
+    return path(vertices, [path.MOVETO] + [path.CURVE4] * (len(vertices) - 1))
+
+
+def _unit_colour(colour: str, name: str) -> tuple[float, ...]:
+    return tuple(part / 255 for part in parse_colour(colour, name))
 
 
 def as_png(paper: Paper, sheet: Sheet, dpi: float) -> bytes:
@@ -242,11 +288,11 @@ def _annotate(element: ET.Element, text: str) -> None:
         ET.SubElement(element, "annotation", type="truth").text = text
 
 
-def _import(name: str) -> ModuleType:
-    """A module of what `pip install 'hwsk[write]'` installs, or where to get it."""
+def _import(name: str, extra: str = "write") -> ModuleType:
+    """A module of what `pip install 'hwsk[EXTRA]'` installs, or where to get it."""
     try:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"handwriting on sheets needs {name} ({error}): pip install 'hwsk[write]'"
+            f"handwriting on sheets needs {name} ({error}): pip install 'hwsk[{extra}]'"
         ) from error

@@ -17,12 +17,11 @@ from hwsk._files import write_file
 from hwsk.preprocessing._text_line import split_strokes
 from hwsk.writing import _formats
 from hwsk.writing._legibility import Legibility
-from hwsk.writing._pdf import as_pdf
 
 PEN_WIDTH, INK, PAPER = 0.4, "#1d2b64", "white"  # a ballpoint pen
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
-_SAVE = {".svg", ".png", ".gif", ".inkml", ".pdf"}
+SUFFIXES = (".gif", ".inkml", ".pdf", ".png", ".svg")
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # both would go through all the points
@@ -126,12 +125,12 @@ class Sheets:
         ``.svg``
             Lines as smooth curves that keep their width and colour at any size; or what `style`
             says.
+        ``.pdf``
+            The same curves, a page for each sheet; needs matplotlib (``pip install 'hwsk[plot]'``).
         ``.png``
             An image.
         ``.gif``
             An image of the pen writing, without end.
-        ``.pdf``
-            All sheets in one file, as curves. Needs pypdfium2 (``pip install 'hwsk[pdf]'``).
         ``.inkml``
             The strokes as data, with the text: InkML [1]_, which
             :func:`hwsk.datasets.load_strokes` reads, too.
@@ -139,8 +138,9 @@ class Sheets:
         Parameters
         ----------
         path : str or path
-            The file. Of more than one sheet each gets its own, but for PDF: ``letter.svg`` becomes
-            ``letter-1.svg``, ``letter-2.svg`` and so on. A file that is there is replaced.
+            The file. Of more than one sheet each gets its own, except in a ``.pdf``:
+            ``letter.svg`` becomes ``letter-1.svg``, ``letter-2.svg`` and so on. A file that is
+            there is replaced.
         style : {"ink", "plotter", "animated"}, default="ink"
             What kind of ``.svg``. "plotter" has one bare polyline for each stroke in the order of
             writing, and neither paper nor width: the machine's pen has its own. "animated" writes
@@ -153,7 +153,7 @@ class Sheets:
         Returns
         -------
         list of pathlib.Path
-            The files, one for each sheet; of a PDF the one.
+            The files, one for each sheet.
 
         Raises
         ------
@@ -169,18 +169,17 @@ class Sheets:
         """
         target = Path(path)
         suffix = target.suffix.lower()
-        if suffix not in _SAVE:
-            raise ValueError(f"{target}: sheets are saved as {', '.join(sorted(_SAVE))}")
+        if suffix not in SUFFIXES:
+            raise ValueError(f"{target}: sheets are saved as {', '.join(SUFFIXES)}")
         if style != "ink" and suffix != ".svg":
             raise ValueError(f"{target}: style={style!r} is a kind of .svg")
+        files, paper = [target], self._paper
         if suffix == ".pdf":
-            write_file(target, as_pdf(self._paper, self.sheets))
-            return [target]
-        files = [target]
+            write_file(target, _formats.as_pdf(paper, self.sheets))
+            return files
         if len(self.sheets) != 1:
             numbers = range(1, len(self.sheets) + 1)
             files = [target.with_stem(f"{target.stem}-{number}") for number in numbers]
-        paper = self._paper
         for file, sheet in zip(files, self.sheets, strict=True):
             if suffix == ".svg":
                 content = _formats.as_svg(paper, [sheet], style, seconds).encode()

@@ -95,6 +95,13 @@ def test_a_blank_page_is_named(folder, tmp_path):
     assert "no handwritten line was found" in result.stderr
 
 
+def test_a_recognizer_of_lines_reads_the_lines_that_page_lines_finds(folder):
+    of_pages, of_lines = run(folder, "page0.png"), run(folder, "page0.png", "-m", "iam-lines")
+    assert of_lines.exit_code == 0 and of_lines.stdout == of_pages.stdout
+    result = run(folder, "page0.png", "-m", "emnist-characters")
+    assert result.exit_code == 1 and "which recognizes single characters" in result.stderr
+
+
 def test_what_does_not_go_together_is_refused(folder):
     assert run(folder, "page0.png", "-f", "pdf").exit_code == 2
     result = run(folder, "page0.png", "-f", "alto", "--doubtful", "0.5")

@@ -107,6 +107,12 @@ def test_cleaner_gives_ink_on_white_paper(lines, change):
         assert np.median(clean[ink]) < (220 if change is faint_ink else 100)
 
 
+def test_ruled_lines_can_be_kept(lines):
+    removed, kept = (normalize(ruled(lines[0]), remove_rules=value) for value in (True, False))
+    rows = [(image < 220).mean(axis=1) for image in (removed, kept)]
+    assert rows[0].max() < 0.7 and rows[1].max() > 0.9
+
+
 def test_cleaner_keeps_strokes_on_ruled_lines(lines):
     image = lines[0].copy()
     row = int((image < 128).sum(axis=1).argmax())  # through the words

@@ -230,6 +230,15 @@ def test_emnist_characters_reads_characters_it_was_not_trained_on():
     assert reader.score(letters.images, letters.text) > 0.6
 
 
+def test_latin_lines_reads_accents():
+    texts = ["été déjà forêt", "garçon à la fenêtre", "Noël où êtes-vous", "la rivière gelée"]
+    lines = make_handwriting(12, texts=texts, n_writers=6, height=64, random_state=0)
+    reader = hwsk.load(FOLDER / "latin-lines.hwsk")
+    read = reader.predict(lines.images)
+    assert character_error_rate(lines.text, read) < 0.3  # iam-lines: 0.36
+    assert set("éèêà") <= set("".join(read))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 def test_emnist_characters_is_as_good_as_its_card_says():

@@ -39,8 +39,8 @@ def last_step(estimator: Any) -> Any:
     return estimator[-1] if hasattr(estimator, "steps") else estimator
 
 
-def load_model(model: str, task: str) -> Any:
-    """Load a fitted model that is for a task.
+def load_model(model: str, task: str, *, also: str | None = None) -> Any:
+    """Load a fitted model that is for a task, or one of the class `also`.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def load_model(model: str, task: str) -> Any:
     estimator = hwsk.load(model)
     kind = type(last_step(estimator)).__name__
     found, does = ABILITIES.get(kind, ("", "is not an estimator of handwriting"))
-    if found != task:
+    if found != task and kind != also:
         shown = show_name(model)
         kind = f"a {kind}" if kind == type(estimator).__name__ else f"a Pipeline ending in {kind}"
         raise ValueError(f"{shown} holds {kind}, which {does}; {_suitable(task)}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+import hwsk
 from hwsk._files import write_file
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import force_option, load_model, make_folder, model_option
@@ -67,7 +68,8 @@ def read(
 ) -> None:
     """Read whole pages: find their lines and recognize them.
 
-    PAGE is an image, a TIFF or PDF with any number of pages, or a folder of those.
+    PAGE is an image, a TIFF or PDF with any number of pages, or a folder of those. With a model
+    that recognizes lines, such as latin-lines or your own, page-lines finds the lines.
 
     A page that can't be read does not keep the others from it: it is named at the end, on standard
     error, and the exit code is 1. So are pages on which most lines are in doubt, like photographs
@@ -82,7 +84,7 @@ def read(
         )
     from hwsk.documents._reader import UNREADABLE, PageRemarks
 
-    reader = load_model(model, "read")
+    reader = _load_reader(model)
     if output is not None:
         make_folder(output)
     bad: list[str] = []
@@ -119,6 +121,15 @@ def read(
     if bad:
         click.echo(f"{len(bad)} files or pages could not be read or written", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _load_reader(model: str) -> Any:
+    from hwsk.documents import PageReader
+
+    reader = load_model(model, "read", also="CTCRecognizer")
+    if isinstance(reader, PageReader):
+        return reader
+    return PageReader(hwsk.load("page-lines"), reader)
 
 
 def _read_source(

@@ -60,6 +60,8 @@ class LineNormalizer(_ImageTransformer):
         Which of ink and paper is the lighter. "auto" inverts an image whose ink is lighter than its
         paper: most pixels are a little darker than the mean around them and few are much lighter.
         "keep" never inverts and "invert" always does.
+    remove_rules : bool, default=True
+        Remove ruled lines. False suits a network that was trained on lines that have them.
 
     See Also
     --------
@@ -68,8 +70,9 @@ class LineNormalizer(_ImageTransformer):
 
     Notes
     -----
-    Dark edges of a scan and ruled lines are removed, as by :class:`LineCleaner`. The output of an
-    image without ink is blank; an image less than 4 pixels high is only scaled.
+    Dark edges of a scan are removed, and ruled lines unless `remove_rules` is False, as by
+    :class:`LineCleaner`. The output of an image without ink is blank; an image less than 4 pixels
+    high is only scaled.
 
     References
     ----------
@@ -95,6 +98,7 @@ class LineNormalizer(_ImageTransformer):
         "margin": [Interval(Real, 0, 10, closed="both")],
         "max_aspect": [upto(SIDE)],
         "polarity": [StrOptions({"auto", "keep", "invert"})],
+        "remove_rules": ["boolean"],
     }
 
     def __init__(
@@ -107,6 +111,7 @@ class LineNormalizer(_ImageTransformer):
         margin: float = 0.1,
         max_aspect: float = 100.0,
         polarity: str = "auto",
+        remove_rules: bool = True,
     ) -> None:
         self.height = height
         self.max_angle = max_angle
@@ -115,6 +120,7 @@ class LineNormalizer(_ImageTransformer):
         self.margin = margin
         self.max_aspect = max_aspect
         self.polarity = polarity
+        self.remove_rules = remove_rules
 
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
@@ -148,7 +154,9 @@ class LineNormalizer(_ImageTransformer):
         # Beyond the dark edges there is background.
         column_range = np.rint(np.array([left, right]) / factors[0]).astype(int)
         row_range = np.rint(np.array([top, bottom]) / factors[1]).astype(int)
-        level = remove_rules(_flatten(fine, background, contrast))
+        level = _flatten(fine, background, contrast)
+        if self.remove_rules:
+            level = remove_rules(level)
         level[: row_range[0]], level[row_range[1] :] = 255, 255
         level[:, : column_range[0]], level[:, column_range[1] :] = 255, 255
         shift = matrix[:, :2] @ (factors / 2 - 0.5)  # pixel 0 has its centre at 0.5

@@ -642,7 +642,7 @@ def test_under_load_each_request_is_answered_or_refused_and_memory_is_flat(model
         assert [answer.status_code for answer in answers] == [200] * 100
         assert all(answer.json()["state"] == "done" for answer in answers)
         assert grown < 60, f"{grown:.0f} MB more"
-        assert len(client.app.state.studio.jobs._jobs) <= 9
+        assert len(client.app.state.studio.jobs._jobs) <= 8 + 9  # kept, and at work or queued
     with make_client(models, queued=2) as client:  # eight users do not
         answers = run(client, 100)
         counts = Counter(answer.status_code for answer in answers)

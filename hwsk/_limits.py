@@ -50,3 +50,11 @@ def check_sides(name: str, value: Any) -> tuple[int, int]:
             f"{name}={value!r:.200}: it is a height and a width, whole numbers from 1 to {SIDE}"
         )
     return int(sides[0]), int(sides[1])
+
+
+UPLOAD_BYTES = 64_000_000
+"""Bytes of one request to the studio, all files together."""
+UPLOAD_PIXELS = 60_000_000
+"""Pixels of a page that the studio takes: A3 at 400 dpi has 31 million."""
+UPLOAD_PAGES = 50
+"""Pages of one file that the studio takes."""

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import HeightNormalizer
@@ -123,3 +124,24 @@ def test_an_interrupted_fine_tuning_is_an_error(reader, words, monkeypatch):
     monkeypatch.setattr(CTCRecognizer, "fit", stop)
     with pytest.raises(RuntimeError, match="ended after 1 of 7 epochs; the reader is as it was"):
         fine_tune(reader, words.images[:8], words.text[:8], max_epochs=7)
+
+
+def test_callbacks_see_the_epochs_and_end_the_training_by_an_exception(reader, words):
+    class Watch(Callback):
+        def __init__(self, most):
+            self.most = most
+            self.epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.epochs += 1
+            if self.epochs == self.most:
+                raise LookupError("enough")
+
+    X, y = words.images[:8], words.text[:8]
+    watch = Watch(most=9)
+    fine_tune(reader, X, y, max_epochs=2, callbacks=[watch], random_state=0)
+    assert watch.epochs == 2
+    former = weights(reader)
+    with pytest.raises(Exception, match="enough"):
+        fine_tune(reader, X, y, max_epochs=3, callbacks=[Watch(most=1)], random_state=0)
+    assert all(torch.equal(former[name], value) for name, value in weights(reader).items())

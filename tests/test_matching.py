@@ -5,6 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import hwsk
+from hwsk.datasets import make_signatures
 from hwsk.networks import matching
 from hwsk.networks.matching import (
     LocalDescriptors,
@@ -15,6 +17,8 @@ from hwsk.networks.matching import (
     reach_mask,
 )
 from hwsk.networks.siamese import SiameseNetwork, enlarged, grid_size, reach_mask_on
+from hwsk.verification import SiameseVerifier
+from hwsk.verification._places import match_places
 
 pytestmark = pytest.mark.arithmetic
 
@@ -218,3 +222,26 @@ def test_reach_grows_with_images():
     usual, larger = (reach_mask_on((32, 64), (1, 2), scale) for scale in (1.0, 2.0))
     assert (usual[0] == 0).sum() == 2 * 3
     assert (larger[0] == 0).sum() == 3 * 5
+
+
+def test_matched_places_of_a_shifted_copy_are_shifted_as_it_is():
+    verifier = hwsk.load("signature-verifier")
+    signature = make_signatures(1, 1, 0, random_state=0, clean=True).images[0]
+    found = match_places(verifier, signature, signature.copy())
+    assert len(found.first) == len(found.second) == len(found.similarity) > 10
+    np.testing.assert_allclose(found.first, found.second)
+    np.testing.assert_allclose(found.similarity, 1, atol=1e-3)
+    assert found.first.min() >= 0
+    assert found.first.max() <= 1
+    for image in found.images:
+        assert image.shape == verifier.image_size_
+    height, width = found.images[0].shape
+    for x, y in found.first:  # on ink, or beside it
+        row, column = int(y * height), int(x * width)
+        near = found.images[0][max(0, row - 8) : row + 8, max(0, column - 8) : column + 8]
+        assert near.min() < 128
+
+
+def test_embeddings_have_no_places():
+    with pytest.raises(ValueError, match="no places"):
+        match_places(SiameseVerifier(), None, None)

@@ -7,6 +7,7 @@ from hwsk.cli._models import info, models
 from hwsk.cli._preprocessing import preprocess
 from hwsk.cli._reading import read
 from hwsk.cli._recognition import demo, recognize
+from hwsk.cli._serving import serve
 from hwsk.cli._training import evaluate, train
 from hwsk.cli._verification import compare, verify
 from hwsk.cli._writing import write
@@ -19,6 +20,7 @@ for _command in (
     verify,
     compare,
     identify,
+    serve,
     preprocess,
     train,
     evaluate,

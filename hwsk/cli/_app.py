@@ -16,6 +16,7 @@ SECTIONS = {
     "Recognize text": ["read", "recognize", "preprocess"],
     "Compare and identify writers": ["verify", "compare", "identify"],
     "Write": ["write"],
+    "In the browser": ["serve"],
     "Train and evaluate": ["train", "evaluate"],
     "Models and data": ["models", "data"],
 }

@@ -38,6 +38,7 @@ def fine_tune(
     rehearsal: tuple[Any, Sequence[str]] | None = None,
     max_epochs: int | None = None,
     lr: float = 6e-4,
+    callbacks: Sequence[Any] = (),
     random_state: Any = None,
     verbose: int = 0,
 ) -> Reader:
@@ -65,6 +66,8 @@ def fine_tune(
         Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least.
     lr : float, default=6e-4
         Largest learning rate.
+    callbacks : sequence of skorch callbacks, default=()
+        Called while training, such as to report progress or to end it by an exception.
     random_state : int, RandomState instance or None, default=None
         Seed of the order of the lines, of augmentation and dropout.
     verbose : int, default=0
@@ -150,7 +153,7 @@ def fine_tune(
         lr_schedule="one_cycle",
         ema_decay=0.0,
         early_stopping=False,
-        callbacks=[_FixedStatistics()],
+        callbacks=[_FixedStatistics(), *callbacks],
         random_state=random_state,
         verbose=verbose,
     )

@@ -1,0 +1,156 @@
+"""Compare two signatures, or two pieces of writing: likelihood ratio, matched places, features."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hwsk.studio._errors import Refusal
+from hwsk.studio._jobs import File, Job
+from hwsk.studio._state import Studio, answer_job, studio_of
+from hwsk.studio._uploads import Upload, decode, encode, read_form
+
+KINDS = {"signature": "signature-verifier", "and": "and-comparer"}
+_MOST_IMAGES = 12  # on a side
+_CERTAIN = 1e-6  # from 0 and 1, where a probability has a likelihood ratio
+
+
+async def start_comparing(request: Request) -> Response:
+    """Queue two samples to be compared."""
+    studio = studio_of(request)
+    form = await read_form(request, studio.settings)
+    kind = form.choose("kind", list(KINDS))
+    a, b = (form.need(side, _MOST_IMAGES) for side in ("a", "b"))
+    if kind == "signature" and len(b) > 1:
+        raise Refusal(422, "too-many", f"b holds {len(b)} files; one signature is questioned")
+    work = partial(_compare_signatures if kind == "signature" else _compare_words, studio)
+    job = studio.jobs.submit("compare", "work", lambda job: work(job, a, b))
+    return await answer_job(request, job)
+
+
+def _compare_signatures(
+    studio: Studio, job: Job, references: list[Upload], questioned: list[Upload]
+) -> dict[str, Any]:
+    """Compare each reference with the questioned signature."""
+    from hwsk.verification import verbal_equivalent
+    from hwsk.verification._places import match_places
+
+    job.reach(0, len(references), "loading the model")
+    verifier = studio.models.get(KINDS["signature"])
+    (other,) = _decode_side(studio, questioned)
+    pairs = []
+    for number, one in enumerate(_decode_side(studio, references), 1):
+        job.reach(number - 1, len(references), f"comparing with signature {number}")
+        probability = float(verifier.predict_proba([[one, other]])[0, 1])
+        probability = min(max(probability, _CERTAIN), 1 - _CERTAIN)
+        log_ratio = math.log(probability / (1 - probability))
+        places = match_places(verifier, one, other)
+        names = f"first-{number}.png", f"second-{number}.png"
+        for name, image in zip(names, places.images, strict=True):
+            _keep(job, name, image)
+        pairs.append(
+            {
+                "name": references[number - 1].name,
+                "same_writer": bool(verifier.predict([[one, other]])[0] == 1),
+                "score": round(float(verifier.decision_function([[one, other]])[0]), 5),
+                "probability": round(probability, 5),
+                "log_likelihood_ratio": round(log_ratio, 4),
+                "verbal": verbal_equivalent(log_ratio),
+                "images": [f"/api/jobs/{job.id}/files/{name}" for name in names],
+                "matches": [
+                    {
+                        "first": [round(float(value), 4) for value in first],
+                        "second": [round(float(value), 4) for value in second],
+                        "similarity": round(float(similarity), 3),
+                    }
+                    for first, second, similarity in zip(
+                        places.first, places.second, places.similarity, strict=True
+                    )
+                ],
+            }
+        )
+    return {
+        "kind": "signature",
+        "model": KINDS["signature"],
+        "threshold": round(float(verifier.threshold_), 5),
+        "questioned": questioned[0].name,
+        "pairs": pairs,
+        "limits": "At even odds, and as the forgeries of the calibration were made. One reference "
+        "does not show how much its writer varies: compare with several.",
+    }
+
+
+def _compare_words(studio: Studio, job: Job, a: list[Upload], b: list[Upload]) -> dict[str, Any]:
+    """Compare words "and" of two sides, by named features and embeddings."""
+    from hwsk.verification._comparison import describe_feature
+
+    job.reach(0, None, "loading the model")
+    comparer = studio.models.get(KINDS["and"])
+    sides = _decode_side(studio, a), _decode_side(studio, b)
+    job.reach(0, None, "comparing")
+    comparison = comparer.compare(*sides)
+    for side, images in zip("ab", sides, strict=True):
+        for number, image in enumerate(images, 1):
+            _keep(job, f"{side}-{number}.png", image)
+    for kind, media in (("html", "text/html; charset=utf-8"), ("pdf", "application/pdf")):
+        job.files[f"report.{kind}"] = _report_writer(comparison, kind, media)
+    return {
+        "kind": "and",
+        "model": KINDS["and"],
+        "log_likelihood_ratio": round(float(comparison.log_likelihood_ratio), 4),
+        "probability": round(comparison.probability, 5),
+        "verbal": comparison.verbal,
+        "bound": round(float(comparison.basis["bound"]), 1),
+        "names": [[upload.name for upload in side] for side in (a, b)],
+        "images": [
+            [f"/api/jobs/{job.id}/files/{side}-{n}.png" for n in range(1, len(images) + 1)]
+            for side, images in zip("ab", sides, strict=True)
+        ],
+        "features": [
+            {
+                "text": describe_feature(name, row),
+                "agree": bool(row["agree"]),
+                "log_likelihood_ratio": round(float(row["log_likelihood_ratio"]), 3),
+            }
+            for name, row in comparison.features.iterrows()
+        ],
+        "distances": [
+            {"part": str(name), **{key: round(float(value), 4) for key, value in row.items()}}
+            for name, row in comparison.distances.iterrows()
+        ],
+        "reports": {kind: f"/api/jobs/{job.id}/files/report.{kind}" for kind in ("html", "pdf")},
+        "limits": 'For the word "and" alone. The ratio is not the probability that one hand wrote '
+        "both: that depends on the other evidence, too.",
+    }
+
+
+def _decode_side(studio: Studio, uploads: list[Upload]) -> list[NDArray[np.uint8]]:
+    return [decode(upload, studio.settings) for upload in uploads]
+
+
+def _keep(job: Job, name: str, image: NDArray[Any]) -> None:
+    content = encode(np.asarray(image, np.uint8), "PNG")
+    job.files[name] = content, "image/png"
+    job.size += len(content)
+
+
+def _report_writer(comparison: Any, kind: str, media: str) -> Callable[[], File]:
+    """Make what writes a report when it is asked for."""
+
+    def give() -> File:
+        with tempfile.TemporaryDirectory(prefix="hwsk-") as folder:
+            target = Path(folder, f"report.{kind}")
+            write = comparison.to_pdf if kind == "pdf" else comparison.to_html
+            write(target, details={"model": KINDS["and"]})
+            return target.read_bytes(), media
+
+    return give

@@ -1,0 +1,50 @@
+"""Define the limits of a server: what it takes, keeps and queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwsk._limits import UPLOAD_BYTES, UPLOAD_PAGES, UPLOAD_PIXELS
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits of a server.
+
+    Parameters
+    ----------
+    host : str, default="127.0.0.1"
+        Address that the server listens on. Its name is accepted in the header ``Host``.
+    token : str, default=None
+        What every request has to show. None asks for nothing.
+    upload_bytes : int, default=64000000
+        Most bytes of a request, all its files together.
+    json_bytes : int, default=2000000
+        Most bytes of a request of JSON.
+    pixels : int, default=60000000
+        Most pixels of an image, or of a page of a PDF at its resolution.
+    pages : int, default=50
+        Most pages of a file.
+    files : int, default=300
+        Most files of a request.
+    queued : int, default=8
+        Most jobs that wait in each lane; one more is refused with the status 429.
+    kept : int, default=64
+        Most finished jobs whose results are kept; the oldest go first.
+    kept_bytes : int, default=256000000
+        Most bytes of kept results.
+    kept_seconds : float, default=3600
+        How long results are kept.
+    """
+
+    host: str = "127.0.0.1"
+    token: str | None = None
+    upload_bytes: int = UPLOAD_BYTES
+    json_bytes: int = 2_000_000
+    pixels: int = UPLOAD_PIXELS
+    pages: int = UPLOAD_PAGES
+    files: int = 300
+    queued: int = 8
+    kept: int = 64
+    kept_bytes: int = 256_000_000
+    kept_seconds: float = 3600

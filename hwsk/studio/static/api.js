@@ -1,0 +1,78 @@
+import { el } from "./dom.js";
+
+/** What the server refused, in its own words. */
+export class Refused extends Error {}
+
+/** Ask the server; answers that are errors are thrown as `Refused`. */
+export async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused("The server does not answer. Is `hwsk serve` still running?");
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Refused(body.error?.message ?? `The server answers with ${response.status}.`);
+}
+
+export async function askJson(path, options) {
+  return (await ask(path, options)).json();
+}
+
+export function json(body) {
+  return {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  };
+}
+
+/**
+ * Start a job and follow it to its end; a live region shows how far it is and lets it be cancelled.
+ * Returns the job, done, or null if it was cancelled or failed, which the region then says.
+ */
+export async function follow(region, path, options, button) {
+  if (button) button.disabled = true;
+  try {
+    let job = await askJson(path, options);
+    const cancel = el("button", { type: "button" }, "Cancel");
+    cancel.addEventListener("click", () => ask(job.url, { method: "DELETE" }).catch(() => {}));
+    const bar = el("progress", { "aria-label": "Progress" });
+    const text = el("span");
+    region.replaceChildren(bar, text, cancel);
+    while (job.state === "queued" || job.state === "running") {
+      const { done, total, what } = job.progress;
+      const news = job.state === "queued" ? "waiting for other jobs" : what || "at work";
+      if (text.textContent !== news) text.textContent = news; // read aloud when it changes
+      if (total) { bar.max = total; bar.value = done; } else bar.removeAttribute("value");
+      job = await askJson(`${job.url}?wait=1`);
+    }
+    if (job.state === "done") {
+      region.replaceChildren();
+      return job;
+    }
+    if (job.state === "cancelled") region.replaceChildren("Cancelled.");
+    else throw new Refused(job.error.message);
+  } catch (error) {
+    say(region, error);
+  } finally {
+    if (button) button.disabled = false;
+  }
+  return null;
+}
+
+/** Show an error in a live region. */
+export function say(region, error) {
+  if (!(error instanceof Refused)) console.error(error);
+  region.replaceChildren(el("p", { class: "error" }, error.message));
+}
+
+/** Save an answer as a file. */
+export async function download(response, name) {
+  const url = URL.createObjectURL(await response.blob());
+  const given = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+  el("a", { href: url, download: given ? given[1] : name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,63 @@
+import { follow, say } from "./api.js";
+import { el } from "./dom.js";
+
+export function openWho(room, { drops }) {
+  const form = room.querySelector("form");
+  const status = room.querySelector(".status");
+  const result = room.querySelector(".result");
+  const hint = room.querySelector("#who-writers");
+  const [known, questioned] = [...room.querySelectorAll(".drop")].map((place) => drops.get(place));
+
+  known.place.addEventListener("files", () => {
+    const counts = new Map();
+    for (const file of known.files) {
+      counts.set(writerOf(file), (counts.get(writerOf(file)) ?? 0) + 1);
+    }
+    const shown = [...counts].slice(0, 12).map(([writer, count]) => `${writer} (${count})`);
+    hint.textContent = `${counts.size} writers: ${shown.join(", ")}` +
+      (counts.size > 12 ? ", …" : "");
+  });
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (!known.files.length || !questioned.files.length) {
+      say(status, new Error("Choose lines of known writers, and a questioned line."));
+      return;
+    }
+    const body = new FormData();
+    for (const file of known.files) {
+      body.append("known", file, file.name);
+      body.append("writer", writerOf(file));
+    }
+    body.append("questioned", questioned.files[0], questioned.files[0].name);
+    const options = { method: "POST", body };
+    const job = await follow(status, "/api/identify", options, event.submitter);
+    if (job) show(job.result);
+  });
+
+  function show({ ranking, questioned: asked, limits }) {
+    const items = ranking.map((of, rank) => el("li", { class: "card" },
+      el("h3", {}, `${rank + 1}. ${of.writer}`),
+      el("p", { class: "soft" }, `similarity ${of.similarity.toFixed(3)} (mean of the nearest of ` +
+        `${of.lines} line${of.lines === 1 ? "" : "s"})`),
+      el("meter", { min: 0, max: 1, value: Math.max(0, of.similarity),
+        "aria-label": `Similarity of ${of.writer}` }),
+      el("div", { class: "evidence" }, ...of.evidence.map((line) => el("figure", {},
+        el("img", { src: line.image, alt: "" }),
+        el("figcaption", {}, `${line.name}: ${line.similarity.toFixed(3)}`))))));
+    status.replaceChildren(`Nearest: ${ranking[0].writer}.`);
+    result.replaceChildren(
+      el("div", { class: "card" }, el("h3", {}, "Questioned line"),
+        el("div", { class: "evidence" }, el("img", { src: asked.image, alt: asked.name })),
+        el("p", { class: "hint" }, limits)),
+      el("ol", { class: "ranking" }, ...items));
+    result.hidden = false;
+  }
+}
+
+/** The folder of a file; without one, its name up to the first "-" or "_". */
+function writerOf(file) {
+  const folders = file.webkitRelativePath.split("/").slice(0, -1);
+  if (folders.length) return folders.at(-1);
+  return file.name.replace(/\.[^.]*$/, "").split(/[-_]/)[0];
+}

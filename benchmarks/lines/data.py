@@ -64,9 +64,7 @@ def preprocessing(height: int = HEIGHT) -> list[tuple[str, Any]]:
 
     Training lines have the rules of their paper; without rules, French lines are read worse.
     """
-    return [
-        ("line", LineNormalizer(height, stroke_spacing=13.0 * height / 40, remove_rules=False))
-    ]
+    return [("line", LineNormalizer(height, stroke_spacing=13.0 * height / 40, remove_rules=False))]
 
 
 def load_sources(data: str, names: Sequence[str] = tuple(WEIGHTS), seed: int = 0) -> list[Source]:

@@ -525,12 +525,16 @@ def test_writers_are_ranked_with_evidence(client):
     assert job["state"] == "done", job
     ranking = job["result"]["ranking"]
     assert {of["writer"] for of in ranking} == set(data["writer"])
-    similarities = [of["similarity"] for of in ranking]
-    assert similarities == sorted(similarities, reverse=True)
+    probabilities = [of["probability"] for of in ranking]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) + job["result"]["none_probability"] == pytest.approx(1, abs=1e-3)
     assert ranking[0]["writer"] == made.writer[8]
     for of in ranking:
         for line in of["evidence"]:
             assert client.get(line["image"]).headers["content-type"] == "image/png"
+    files[-1] = ("questioned", ("asked.png", png(made.images[0])))
+    said = message(client.post("/api/identify?wait=30", files=files, data=data), 422)
+    assert "identical" in said and "a copy, not a comparison" in said
 
 
 def test_a_text_is_written_in_all_formats(client):

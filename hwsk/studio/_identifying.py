@@ -1,4 +1,4 @@
-"""Rank known writers by how near their lines are to a questioned one."""
+"""Say which known writer wrote a questioned line, or that none of them did."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hwsk.studio._jobs import Job
 from hwsk.studio._state import Studio, answer_job, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
-MODEL = "iam-writers"
-_SHOWN = 3  # lines of each writer that are given as evidence
+MODEL = "iam-comparer"
+_SHOWN = 3  # lines of each writer that are shown
 _WIDTH, _HEIGHT = 900, 160  # pixels of the pictures of lines
 
 
@@ -44,59 +44,55 @@ async def start_identifying(request: Request) -> Response:
 def identify(
     studio: Studio, job: Job, known: list[Upload], writers: list[str], questioned: Upload
 ) -> dict[str, Any]:
-    """Rank writers by the mean similarity of their nearest lines."""
+    """Rank writers by who wrote the questioned line, or say that none of them did."""
     job.reach(0, len(known), "loading the model")
-    model = studio.models.get(MODEL)
-    asked = _embed(studio, job, model, questioned, "questioned.png")
-    similarity = np.zeros(len(known))
-    for row, upload in enumerate(known):
-        job.reach(row, len(known), f"comparing line {row + 1} of {len(known)}")
-        similarity[row] = _embed(studio, job, model, upload, f"known-{row + 1}.png") @ asked
-    ranking: list[dict[str, Any]] = []
-    for writer in dict.fromkeys(writers):
-        rows = np.array([row for row, name in enumerate(writers) if name == writer])
-        rows = rows[np.argsort(-similarity[rows], kind="stable")][:_SHOWN]
-        evidence = [
-            {
-                "name": known[row].name,
-                "similarity": round(float(similarity[row]), 4),
-                "image": f"/api/jobs/{job.id}/files/known-{row + 1}.png",
-            }
-            for row in rows
-        ]
-        ranking.append(
-            {
-                "writer": writer,
-                "lines": writers.count(writer),
-                "similarity": round(float(similarity[rows].mean()), 4),
-                "evidence": evidence,
-            }
-        )
-    ranking.sort(key=lambda of: -of["similarity"])
+    comparer = studio.models.get(MODEL)
+    asked = _take(studio, job, questioned, "questioned.png")
+    lines: dict[str, list[NDArray[np.uint8]]] = {writer: [] for writer in writers}
+    shown: dict[str, list[dict[str, str]]] = {writer: [] for writer in writers}
+    for row, (upload, writer) in enumerate(zip(known, writers, strict=True)):
+        job.reach(row, len(known), f"looking at line {row + 1} of {len(known)}")
+        name = f"known-{row + 1}.png"
+        lines[writer].append(_take(studio, job, upload, name, len(lines[writer]) < _SHOWN))
+        if name in job.files:
+            image = f"/api/jobs/{job.id}/files/{name}"
+            shown[writer].append({"name": upload.name, "image": image})
+    job.reach(len(known), len(known), "comparing")
+    candidates = comparer.identify(asked, lines)
     return {
         "model": MODEL,
         "questioned": {
             "name": questioned.name,
             "image": f"/api/jobs/{job.id}/files/questioned.png",
         },
-        "ranking": ranking,
-        "limits": "The order says who of these is nearest, not that one of them wrote it: "
-        "similarities are not calibrated. Compare lines of one kind of pen and one resolution.",
+        "ranking": [
+            {
+                "writer": writer,
+                "lines": int(row.n_images),
+                "probability": round(float(row.probability), 4),
+                "evidence": shown[str(writer)],
+            }
+            for writer, row in candidates.ranking.iterrows()
+        ],
+        "none_probability": round(candidates.none_probability, 4),
+        "limits": "Probabilities at even odds beforehand that one of these wrote it, calibrated on "
+        "English lines of IAM at 300 dots per inch, none of them forged. With a single line, "
+        "\"none of these\" is too likely. Compare lines of one kind of pen and one resolution.",
     }
 
 
-def _embed(studio: Studio, job: Job, model: Any, upload: Upload, name: str) -> NDArray[np.float64]:
-    """Return the embedding of a line, of length 1, and keep a picture of it."""
+def _take(
+    studio: Studio, job: Job, upload: Upload, name: str, shown: bool = True
+) -> NDArray[np.uint8]:
+    """Decode a line, and keep a picture of it if it is shown."""
     import cv2
 
     image = decode(upload, studio.settings)
-    vector = np.asarray(model.transform([image])[0], np.float64)
-    length = float(np.linalg.norm(vector))
-    if not length:
-        raise ValueError(f"{upload.name} has no ink that the model could compare")
-    scale = min(1.0, _WIDTH / image.shape[1], _HEIGHT / image.shape[0])
-    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    picture = encode(cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8), "PNG")
-    job.files[name] = picture, "image/png"
-    job.size += len(picture)
-    return vector / length
+    if shown:
+        scale = min(1.0, _WIDTH / image.shape[1], _HEIGHT / image.shape[0])
+        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        picture = encode(small, "PNG")
+        job.files[name] = picture, "image/png"
+        job.size += len(picture)
+    return image

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-PAGES = "english-pages"
+PAGES, LATIN = "english-pages", "latin-lines"
 LINES = "iam-lines"
 _MOST_LEARNT = 4  # recognizers of some 10 MB; the oldest goes
 
@@ -27,12 +27,7 @@ class Models:
         if name in self._learnt:
             return self._learnt[name]
 
-        def load() -> Any:
-            import hwsk
-
-            return hwsk.load(name)
-
-        return self.once(name, load)
+        return self.once(name, lambda: _load(name))
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what was made under a name; make it if it is asked for the first time."""
@@ -44,8 +39,8 @@ class Models:
             return self._made[name]
 
     def readers(self) -> list[str]:
-        """Return the names of the readers of pages: the shipped one, then those learnt here."""
-        return [PAGES, *self._learnt]
+        """Return the names of the readers of pages: the shipped ones, then those learnt here."""
+        return [PAGES, LATIN, *self._learnt]
 
     def add(self, reader: Any) -> str:
         """Keep a reader that was learnt from corrections, and return its name."""
@@ -56,3 +51,12 @@ class Models:
             if len(self._learnt) > _MOST_LEARNT:
                 del self._learnt[next(iter(self._learnt))]
             return name
+
+
+def _load(name: str) -> Any:
+    """Load a model; one that recognizes lines of pages, with what finds them."""
+    import hwsk
+    from hwsk.documents import PageReader
+
+    model = hwsk.load(name)
+    return PageReader(hwsk.load("page-lines"), model) if name == LATIN else model

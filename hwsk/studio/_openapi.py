@@ -112,7 +112,7 @@ def describe_api() -> dict[str, Any]:
         },
         "/api/identify": {
             "post": _post(
-                f"Rank known writers by similarity to a questioned line ({WRITERS})",
+                f"Say who of the known writers wrote a line, or none of them ({WRITERS})",
                 _form(
                     {
                         "questioned": _FILE,

@@ -35,22 +35,29 @@ export function openWho(room, { drops }) {
     if (job) show(job.result);
   });
 
-  function show({ ranking, questioned: asked, limits }) {
+  function show({ ranking, questioned: asked, none_probability: none, limits }) {
+    const percent = (probability) => `${(100 * probability).toFixed(1)}%`;
+    const bar = (name, probability) => [
+      el("p", {}, `probability ${percent(probability)}`),
+      el("meter", { min: 0, max: 1, value: probability, "aria-label": `Probability of ${name}` }),
+    ];
     const items = ranking.map((of, rank) => el("li", { class: "card" },
       el("h3", {}, `${rank + 1}. ${of.writer}`),
-      el("p", { class: "soft" }, `similarity ${of.similarity.toFixed(3)} (mean of the nearest of ` +
-        `${of.lines} line${of.lines === 1 ? "" : "s"})`),
-      el("meter", { min: 0, max: 1, value: Math.max(0, of.similarity),
-        "aria-label": `Similarity of ${of.writer}` }),
+      ...bar(of.writer, of.probability),
+      el("p", { class: "soft" }, `${of.lines} line${of.lines === 1 ? "" : "s"}`),
       el("div", { class: "evidence" }, ...of.evidence.map((line) => el("figure", {},
         el("img", { src: line.image, alt: "" }),
-        el("figcaption", {}, `${line.name}: ${line.similarity.toFixed(3)}`))))));
-    status.replaceChildren(`Nearest: ${ranking[0].writer}.`);
+        el("figcaption", {}, line.name))))));
+    const [first] = ranking;
+    status.replaceChildren(first.probability > none ?
+      `Most likely: ${first.writer}, ${percent(first.probability)}.` :
+      `Most likely none of these, ${percent(none)}; nearest: ${first.writer}.`);
     result.replaceChildren(
       el("div", { class: "card" }, el("h3", {}, "Questioned line"),
         el("div", { class: "evidence" }, el("img", { src: asked.image, alt: asked.name })),
         el("p", { class: "hint" }, limits)),
-      el("ol", { class: "ranking" }, ...items));
+      el("ol", { class: "ranking" }, ...items),
+      el("div", { class: "card" }, el("h3", {}, "None of these"), ...bar("none of these", none)));
     result.hidden = false;
   }
 }

@@ -214,9 +214,26 @@ def test_data_convert():
     rows = list(csv.DictReader(open("new/data.csv", encoding="utf-8")))  # noqa: SIM115
     assert rows[3]["slant"] == "" and rows[4]["slant"] == "left"
     assert run("data", "convert", "table", "data.csv", "-o", "new").exit_code == 2
+    Path("new/data.csv").unlink()
+    result = run("data", "convert", "table", "data.csv", "-o", "new")
+    assert result.exit_code == 2 and "new/images is not empty" in " ".join(result.stderr.split())
+    assert run("data", "convert", "table", "data.csv", "-o", "new", "--force").exit_code == 0
     put_table("ink.csv", ink=True)
     result = run("data", "convert", "table", "ink.csv", "-o", "ink")
     assert result.exit_code == 2 and "pen strokes can't be converted" in result.stderr
+
+
+@pytest.mark.parametrize("table", ["other.csv", "data.csv"])
+def test_convert_never_writes_over_what_it_reads(table):
+    put_table()
+    assert run("data", "convert", "table", "data.csv", "-o", "new").exit_code == 0
+    Path("new", table).write_text(
+        "path,text\nimages/000003.png,b\nimages/000000.png,a\n", encoding="utf-8"
+    )
+    before = {path: path.read_bytes() for path in Path("new").rglob("*.*")}
+    result = run("data", "convert", "lines", f"new/{table}", "-o", "new", "--force")
+    assert result.exit_code == 2 and "is an input" in " ".join(result.stderr.split())
+    assert before == {path: path.read_bytes() for path in Path("new").rglob("*.*")}
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")

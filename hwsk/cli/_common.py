@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,17 @@ def check_output(path: Path, force: bool, what: str = "-o") -> None:
         raise click.BadParameter(
             f"{show_name(path)} is there already; --force overwrites it", param_hint=what
         )
+
+
+def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over a file that is read, under whatever name, --force or not."""
+    read = {os.path.realpath(name) for name in inputs}
+    for name in outputs:
+        if os.path.realpath(name) in read:
+            raise click.BadParameter(
+                f"{show_name(name)} is an input: it would be overwritten; name another output",
+                param_hint="-o",
+            )
 
 
 def make_folder(folder: Path) -> None:

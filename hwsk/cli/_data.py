@@ -13,7 +13,7 @@ import numpy as np
 
 from hwsk._files import read_file, replaced, write_file
 from hwsk.cli._app import error_line, show_name
-from hwsk.cli._common import force_option, json_option, make_folder, to_json
+from hwsk.cli._common import force_option, json_option, make_folder, refuse_inputs, to_json
 from hwsk.cli._layouts import LAYOUTS, Samples, read_samples
 
 layout_argument = click.argument("layout", metavar="LAYOUT")
@@ -88,7 +88,8 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
     """Convert a data set of images to a folder of images and a CSV: path, text, writer, page.
 
     The table is in the layouts `lines` (where there is text) and `table`. Image files are copied as
-    they are, and arrays are written as PNG.
+    they are, and arrays are written as PNG. The folder must not hold data.csv or images yet; with
+    --force both may be there, but files that are read are never overwritten.
     """
     import cv2
 
@@ -101,23 +102,37 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
         raise click.BadParameter(
             f"{show_name(table)} is there already; --force overwrites it", param_hint="-o"
         )
+    images = output / "images"
+    if not force and images.is_dir() and any(images.iterdir()):
+        raise click.BadParameter(
+            f"the folder {show_name(images)} is not empty; --force overwrites files in it",
+            param_hint="-o",
+        )
+    sources = [image if isinstance(image, str | Path) else None for image in samples.X]
+    names = [
+        f"images/{i:06}{'.png' if source is None else Path(source).suffix}"
+        for i, source in enumerate(sources)
+    ]
+    refuse_inputs(
+        [table, *(output / name for name in names)],
+        [path, *(source for source in sources if source is not None)],
+    )
     labels = {
         name: column
         for name in ("text", "writer", "page")
         if (column := getattr(samples, name)) is not None
     }
     features = {} if samples.features is None else dict(samples.features.items())
-    (output / "images").mkdir(exist_ok=True)
+    images.mkdir(exist_ok=True)
     with replaced(table) as binary, io.TextIOWrapper(binary, "utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", *labels, *features])
-        for i, image in enumerate(samples.X):
-            is_file = isinstance(image, str | Path)
-            name = f"images/{i:06}{Path(image).suffix if is_file else '.png'}"
-            if is_file:
-                write_file(output / name, read_file(image))
+        for i, (name, source) in enumerate(zip(names, sources, strict=True)):
+            if source is None:
+                content = cv2.imencode(".png", samples.X[i])[1].tobytes()
             else:
-                write_file(output / name, cv2.imencode(".png", image)[1].tobytes())
+                content = read_file(source)
+            write_file(output / name, content)
             described = [column.iloc[i] for column in features.values()]
             described = ["" if value != value or value is None else value for value in described]
             rows.writerow([name, *(column[i] for column in labels.values()), *described])

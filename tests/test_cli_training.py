@@ -15,7 +15,8 @@ from click.testing import CliRunner
 import hwsk
 from hwsk.cli import _jobs, _training, main
 from hwsk.cli._jobs import JOBS
-from hwsk.cli._layouts import LAYOUTS
+from hwsk.cli._layouts import LAYOUTS, Samples
+from hwsk.cli._splits import count_shared, split
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.writing import draw
 
@@ -126,7 +127,7 @@ def test_start_goes_on_from_a_model():
     table = put_table()
     put_table("test.csv", n=12)
     assert run("train", "lines", table, "-o", "first.hwsk", *small("lines")).exit_code == 0
-    Path("more.toml").write_text("max_epochs = 1\nlr = 1e-9\n", encoding="utf-8")
+    Path("more.toml").write_text("max_epochs = 1\nlr = 1e-9\n", encoding="utf-8-sig")
     result = run("train", "lines", table, "-o", "second.hwsk", "--start", "first.hwsk",
                  "--config", "more.toml", "--test", "test.csv")  # fmt: skip
     assert result.exit_code == 0 and "On 12 samples" in result.stdout
@@ -135,6 +136,9 @@ def test_start_goes_on_from_a_model():
     assert "character error rate of first.hwsk" in Path("second.md").read_text(encoding="utf-8")
     first, second = (hwsk.load(name)[-1] for name in ("first.hwsk", "second.hwsk"))
     assert "few, so fine-tuned by hwsk.recognition.fine_tune" in result.stderr
+    assert "12 of 12 test samples are training samples, too" in result.stderr
+    card = Path("second.md").read_text(encoding="utf-8")
+    assert "12 of them training samples, too" in card and "has not seen" not in card
     assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text(encoding="utf-8")
     for a, b in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-6)
@@ -153,6 +157,11 @@ def test_alpha_says_how_far_a_reader_is_fine_tuned():
     assert all(map(torch.equal, first, kept)) and not all(map(torch.equal, first, tuned))
     result = run(*start, "-o", "new.hwsk", "--set", "batch_size=2")
     assert result.exit_code == 2 and "batch_size is fixed in fine-tuning" in result.stderr
+    Path("new.ckpt").write_bytes(b"state")
+    result = run(*start, "-o", "new.hwsk", "--resume")
+    assert result.exit_code == 2 and "fewer than 300 lines" in " ".join(result.stderr.split())
+    assert Path("new.ckpt").read_bytes() == b"state" and not Path("new.hwsk").exists()
+    Path("new.ckpt").unlink()
     result = run("train", "lines", table, "-o", "new.hwsk", "--set", "alpha=1")
     assert result.exit_code == 2 and "CTCRecognizer has no parameter 'alpha'" in result.stderr
 
@@ -160,7 +169,15 @@ def test_alpha_says_how_far_a_reader_is_fine_tuned():
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["train", "lines", "data.csv", "-o", "data.csv"], 2, "is there already; --force"),
+        (["train", "lines", "data.csv", "-o", "there.hwsk"], 2, "is there already; --force"),
+        (["train", "lines", "data.csv", "-o", "t2.ckpt"], 2, "t2.ckpt does not end in .hwsk"),
+        (["train", "lines", "data.csv", "-o", "t.md", "--force"], 2, "t.md does not end in .hwsk"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "random_state=7"], 2,
+         "random_state is what --seed sets"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--set", "ctcrecognizer__device=cpu"], 2,
+         "ctcrecognizer__device is what --device sets"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--config", "wide.toml"], 1,
+         "wide.toml, line 1: not UTF-8"),
         (["train", "lines", "data.csv", "-o", "no/model.hwsk"], 2, "folder no does not exist"),
         (["train", "fly", "data.csv", "-o", "m.hwsk"], 2, "'vae', 'siamese', 'multitask'"),
         (["train", "lines", "none.csv", "-o", "m.hwsk"], 1, "none.csv does not exist"),
@@ -183,6 +200,8 @@ def test_mistakes_are_one_line(arguments, code, words):
     put_table()
     Path("bare.csv").write_text("path\nfiles/0.png\n", encoding="utf-8")
     Path("gone.csv").write_text("path\nx.png\n", encoding="utf-8")
+    Path("there.hwsk").touch()
+    Path("wide.toml").write_text("lr = 1", encoding="utf-16")
     result = run(*arguments)
     assert result.exit_code == code, result.output
     assert words in " ".join(result.stderr.split()) and not Path("m.hwsk").exists()
@@ -221,6 +240,26 @@ def test_data_convert():
     put_table("ink.csv", ink=True)
     result = run("data", "convert", "table", "ink.csv", "-o", "ink")
     assert result.exit_code == 2 and "pen strokes can't be converted" in result.stderr
+
+
+def test_rows_of_one_image_stay_on_one_side():
+    X = np.array(["a.png", "b.png", "./a.png", "c.png", "d.png", "c.png"], object)
+    text, writer = np.array(list("abxcdy"), object), np.array(list("001233"), object)
+    for seed in range(10):
+        plain, grouped = Samples(X, text), Samples(X, text, writer)
+        for samples in (plain, grouped):
+            train, test = split("lines", samples, 0.4, seed)
+            sides = [{Path(name) for name in side.X} for side in (train, test)]
+            assert all(sides) and not sides[0] & sides[1]
+        assert not set(train.writer) & set(test.writer)
+
+
+def test_samples_in_both_sets_are_counted_by_content():
+    images = list(np.arange(24, dtype=np.uint8).reshape(4, 2, 3))
+    assert count_shared(Samples(images[:3]), Samples(images[2:])) == 1
+    Path("a").write_bytes(b"one")
+    Path("b").write_bytes(b"one")
+    assert count_shared(Samples(["a"]), Samples(["b", "a"])) == 2
 
 
 @pytest.mark.parametrize("table", ["other.csv", "data.csv"])

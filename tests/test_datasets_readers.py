@@ -696,6 +696,14 @@ def test_lines_tsv(tmp_path):
     assert lines.writer.tolist() == [""]
 
 
+def test_lines_of_one_image_with_two_texts(tmp_path):
+    put_image(tmp_path / "a.png")
+    table = put(tmp_path / "lines.csv", "path,text\na.png,x\na.png,x\n./a.png,y\n")
+    with pytest.warns(UserWarning, match=r"1 rows name an image again .*\./a\.png: 'x', 'y'\)"):
+        lines = load_lines(table)
+    assert lines.text.tolist() == ["x", "x", "y"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -107,6 +107,17 @@ def check_output(path: Path, force: bool, what: str = "-o") -> None:
         )
 
 
+class Number(click.FloatRange):
+    """A number in a range; NaN, which compares with nothing, is none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Refuse NaN, which `FloatRange` lets pass."""
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
     """Refuse to write over a file that is read, under whatever name, --force or not."""
     read = {os.path.realpath(name) for name in inputs}

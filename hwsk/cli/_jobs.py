@@ -52,31 +52,6 @@ class Job:
                 )
 
 
-def split(job: str, samples: Samples, test_size: float, seed: int) -> tuple[Samples, Samples]:
-    """Hold out samples to evaluate on: writers, where they are known.
-
-    The job "writers" holds out pages, of writers who have another, or single samples.
-    """
-    from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
-
-    groups = samples.writer if samples.writer is not None else samples.page
-    if job == "writers":
-        groups = samples.page
-    kind = ShuffleSplit if groups is None else GroupShuffleSplit
-    if len(samples if groups is None else set(groups)) < 2:
-        raise ValueError(
-            "all samples are of one writer or page, so none can be held out; give --test DATA, or "
-            "--test-size 0"
-        )
-    chosen = kind(1, test_size=test_size, random_state=seed)
-    train, test = next(chosen.split(np.zeros(len(samples)), groups=groups))
-    if job == "writers":
-        test = test[np.isin(samples.writer[test], samples.writer[train])]
-    if not len(test):
-        raise ValueError("no held-out sample is of a writer of the training set; give more samples")
-    return samples.take(train), samples.take(test)
-
-
 def _interval(metric: Any, y_true: Any, y_pred: Any, samples: Samples, name: str) -> Score:
     from hwsk.metrics import bootstrap_interval
 

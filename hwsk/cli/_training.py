@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import shlex
 import sys
 import tomllib
+import warnings
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,25 @@ import click
 
 import hwsk
 from hwsk._files import write_file
-from hwsk.cli._app import one_line, show_name
-from hwsk.cli._common import ABILITIES, check_output, force_option, json_option, last_step, to_json
+from hwsk.cli._app import show_name
+from hwsk.cli._cards import describe, make_card, unit
+from hwsk.cli._common import (
+    ABILITIES,
+    Number,
+    check_output,
+    force_option,
+    json_option,
+    last_step,
+    to_json,
+)
 from hwsk.cli._data import summarize
-from hwsk.cli._jobs import JOBS, Job, Score, job_argument, split
+from hwsk.cli._jobs import JOBS, Job, Score, job_argument
 from hwsk.cli._layouts import Samples, read_samples
+from hwsk.cli._splits import count_shared, split
 
 _FEW = 300  # lines: fewer are learnt by `fine_tune`, which keeps what was learnt before
 _FIXED = {"batch_size", "lr_schedule", "ema_decay", "early_stopping"}  # by `fine_tune`
+_OPTIONS = {"random_state": "--seed", "device": "--device", "n_jobs": "--n-jobs"}
 
 layout_option = click.option(
     "--layout",
@@ -50,7 +60,7 @@ layout_option = click.option(
 )
 @click.option(
     "--test-size",
-    type=click.FloatRange(0, 0.9),
+    type=Number(0, 0.9),
     default=0.2,
     show_default=True,
     help="Share of writers (or samples) held out, where there is no --test; 0 evaluates nothing.",
@@ -89,6 +99,10 @@ def train(
     NAME.hwsk there will be NAME.md, the card, and during the training NAME.ckpt, its state after
     each epoch.
     """
+    if output.suffix != ".hwsk":
+        raise click.BadParameter(
+            f"{show_name(output)} does not end in .hwsk, as models do", param_hint="-o"
+        )
     chosen = JOBS[job]
     layout = layout or chosen.layout
     card, checkpoint = output.with_suffix(".md"), output.with_suffix(".ckpt")
@@ -102,8 +116,8 @@ def train(
                 param_hint="-o",
             )
         checkpoint.unlink()
-    model = _make_model(chosen, layout, start)
     given = _read_settings(config, settings)
+    model = _make_model(chosen, layout, start)
     of_reader = start is not None and job == "lines"
     of_fine_tuning = {"alpha"} if of_reader else set()
     _set_parameters(model, {name: given[name] for name in given.keys() - of_fine_tuning})
@@ -124,19 +138,34 @@ def train(
             f"alpha is for fewer than {_FEW} lines, and these are {len(samples)}",
             param_hint="--set",
         )
+    few = of_reader and len(samples) < _FEW
+    if few and resume:
+        raise click.BadParameter(
+            f"fine-tuning on fewer than {_FEW} lines, as these {len(samples)}, keeps no state to "
+            f"go on from; delete {show_name(checkpoint)} if it is not needed, and leave it out",
+            param_hint="--resume",
+        )
+    n_seen = 0 if held_out is None else count_shared(samples, held_out)
+    if n_seen:
+        warnings.warn(
+            f"{n_seen} of {len(held_out or ())} test samples are training samples, too: the scores "
+            "are better than those of new samples; test on others",
+            stacklevel=1,
+        )
     before: list[Score] = []
     if of_reader and held_out is not None:
         before = [
             score._replace(name=f"{score.name} of {show_name(start)}")
             for score in chosen.score(model, held_out)
         ]
-    if of_reader and len(samples) < _FEW:
+    if few:
         model = _fine_tune(model, samples, given, seed)
     else:
         _fit(chosen, model, samples, checkpoint)
     scores = [] if held_out is None else [*chosen.score(model, held_out), *before]
     hwsk.save(model, output)
-    write_file(card, _card(output.stem, job, model, samples, held_out, scores, f"{layout}, {data}"))
+    of = (samples, held_out, n_seen)
+    write_file(card, make_card(output.stem, job, model, of, scores, f"{layout}, {data}"))
     checkpoint.unlink(missing_ok=True)
     _print_scores(job, scores, held_out, as_json, {"model": output, "card": card})
 
@@ -187,10 +216,12 @@ def _check_kind(model: Any, name: str, job: Job) -> None:
 
 def _read_settings(config: Path | None, settings: Sequence[str]) -> dict[str, Any]:
     """Return parameters by name: those of the file, then those of the command line."""
+    from hwsk.datasets._data_home import read_text_lines
+
     found: dict[str, Any] = {}
     if config is not None:
         try:
-            found.update(tomllib.loads(config.read_text("utf-8")))
+            found.update(tomllib.loads("\n".join(read_text_lines(config, as_written=True))))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{show_name(config)} is not TOML: {error}") from None
     for setting in settings:
@@ -208,7 +239,10 @@ def _set_parameters(model: Any, settings: dict[str, Any]) -> None:
     """Set parameters of the last step, or by `step__parameter` of another."""
     last = last_step(model)
     names = last.get_params()
+    step = model.steps[-1][0] if hasattr(model, "steps") else ""
     for name, value in settings.items():
+        if option := _OPTIONS.get(name.removeprefix(f"{step}__")):
+            raise click.BadParameter(f"{name} is what {option} sets", param_hint="--set")
         if name in names:
             last.set_params(**{name: value})
         elif name in model.get_params() and "__" in name:
@@ -248,7 +282,7 @@ def _fine_tune(model: Any, samples: Samples, settings: dict[str, Any], seed: int
         raise click.BadParameter(
             f"{fixed[0]} is fixed in fine-tuning on fewer than {_FEW} lines", param_hint="--set"
         )
-    click.echo(f"{_describe(samples)}: few, so fine-tuned by hwsk.recognition.fine_tune", err=True)
+    click.echo(f"{describe(samples)}: few, so fine-tuned by hwsk.recognition.fine_tune", err=True)
     last_step(model).set_params(warm_start=False)
     verbose = 1 if sys.stderr.isatty() else 2
     with contextlib.redirect_stdout(sys.stderr):
@@ -270,71 +304,8 @@ def _print_scores(
         click.echo(to_json({**more, "test": counts, "scores": records}))
         return
     if samples is not None:
-        click.echo(f"On {_describe(samples)}, 95% interval over {_unit(job, samples)}:")
+        click.echo(f"On {describe(samples)}, 95% interval over {unit(job, samples)}:")
     for score in scores:
         click.echo(f"  {score.name:48}{score.value:10.4g}  ({score.low:.4g} to {score.high:.4g})")
     for name, file in more.items():
         click.echo(f"{name}: {show_name(file)}")
-
-
-def _unit(job: str, samples: Samples) -> str:
-    """Return what intervals are over; the writers of the job "writers" are its classes."""
-    if samples.writer is not None and job != "writers":
-        return "writers"
-    return "samples" if samples.page is None else "pages"
-
-
-def _describe(samples: Samples) -> str:
-    found = summarize(samples)
-    counts = [f"{found['samples']} samples"]
-    counts += [f"{found[key]} {key}" for key in ("writers", "pages", "forgeries") if key in found]
-    return ", ".join(counts)
-
-
-def _card(
-    name: str,
-    job: str,
-    model: Any,
-    samples: Samples,
-    held_out: Samples | None,
-    scores: Sequence[Score],
-    data: str,
-) -> str:
-    """Return the card of a model: what it is, data, parameters, scores, how it was made."""
-    last = last_step(model)
-    default = type(last)()
-    changed = {
-        key: value
-        for key, value in last.get_params(deep=False).items()
-        if repr(value) != repr(getattr(default, key)) and key not in ("callbacks", "verbose")
-    }
-    steps = " → ".join(type(step).__name__ for _, step in getattr(model, "steps", []))
-    command = shlex.join(sys.argv[1:])
-    lines = [
-        f"# {name}",
-        "",
-        f"A `{type(last).__module__.rpartition('.')[0]}.{type(last).__name__}`: {JOBS[job].what}.",
-        "",
-        "| | |",
-        "| --- | --- |",
-        *([f"| steps | {steps} |"] if steps else []),
-        f"| training data | {_describe(samples)}; layout {show_name(data)} |",
-        f"| parameters | {', '.join(f'`{k}={one_line(repr(v))}`' for k, v in changed.items())} |",
-        f"| training | {last.n_iter_} epochs, hwsk {hwsk.__version__}, {date.today()} |",
-        f"| command | `hwsk {show_name(command)}` |",
-        "",
-        "## Results",
-        "",
-    ]
-    if held_out is None:
-        lines.append("Not evaluated: no data were held out.")
-    else:
-        lines += [
-            f"On {_describe(held_out)} that training has not seen; 95% bootstrap intervals over "
-            f"{_unit(job, held_out)}:",
-            "",
-            "| score | |",
-            "| --- | --- |",
-        ]
-        lines += [f"| {s.name} | {s.value:.4g} ({s.low:.4g} to {s.high:.4g}) |" for s in scores]
-    return "\n".join([*lines, ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from hwsk._data.images import object_array
+from hwsk._warn import warn_caller
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -109,7 +111,8 @@ def load_lines(
     -----
     UserWarning
         If an image lacks its transcript, or a transcript (or table row) its image or its text, or
-        if an image can't be used: they are left out, counted.
+        if an image can't be used: they are left out, counted. If a table names an image again with
+        another text: all rows are kept.
 
     See Also
     --------
@@ -179,12 +182,30 @@ def _from_table(table: Path) -> _Found:
             found.append(_Line(name, image, text, writer))
         else:
             no_image.append(f"line {number}: {name or 'no path'}")
+    _warn_contradictions(table, found)
     if not found:
         raise ValueError(
             f"{table}: none of its {len(rows)} rows names an image that exists; paths count from "
             f"{table.parent} ({', '.join(no_image[:3])})"
         )
     return found, [], no_image
+
+
+def _warn_contradictions(table: Path, lines: Sequence[_Line]) -> None:
+    """Warn of images that stand in a table with two texts: one of them is wrong."""
+    first: dict[str, _Line] = {}
+    pairs = []
+    for line in lines:
+        other = first.setdefault(os.path.realpath(line.image), line)
+        if other.text != line.text:
+            pairs.append(f"{line.id}: {other.text!r}, {line.text!r}")
+    if pairs:
+        more = ", ..." if len(pairs) > 3 else ""
+        warn_caller(
+            f"{table}: {len(pairs)} rows name an image again with another text "
+            f"({'; '.join(pairs[:3])}{more}); all are kept",
+            UserWarning,
+        )
 
 
 def _from_folder(folder: Path, text_suffix: str) -> _Found:

@@ -1,6 +1,8 @@
 """Test the report of a comparison: what it states, in HTML and PDF, and that it is reproducible."""
 
 import hashlib
+import os
+import sys
 from datetime import date
 
 import cv2
@@ -10,6 +12,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
+from hwsk._data.decoding import read_image
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.verification import HandComparer, HandComparison
@@ -41,7 +44,7 @@ def comparer(tmp_path):
             return "Vectors(<b>)"
 
     def load(image):
-        return cv2.imread(image, 0) if isinstance(image, str) else image
+        return read_image(image) if isinstance(image, str) else image
 
     rng = np.random.default_rng(0)
     writers = np.repeat(np.arange(30), 4)
@@ -93,6 +96,22 @@ def test_the_pdf_has_the_words(comparison, tmp_path):
     words = " ".join(text.split())
     assert " ".join(comparison.explanation.splitlines()[0].split()) in words
     assert "b <i>.png" in words and "Limits" in words
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are Unicode")
+@pytest.mark.parametrize("ending", ["html", "pdf"])
+def test_names_that_are_not_utf8_are_escaped(comparer, comparison, tmp_path, ending):
+    odd = tmp_path / os.fsdecode(b"\xff\xe9\n\xc3\xa9.png")
+    (tmp_path / "a.png").rename(odd)
+    found = comparer.compare(str(odd), str(tmp_path / "b <i>.png"))
+    path = tmp_path / f"r.{ending}"
+    getattr(found, f"to_{ending}")(path, date=DATE, details={"model": odd.name})
+    if ending == "html":
+        html = path.read_text(encoding="utf-8")
+        assert "<td>\\udcff\\udce9\\né.png</td>" in html
+        assert "<td>\\udcff\\udce9 é.png</td>" in html  # among the details
+    else:
+        assert path.read_bytes().startswith(b"%PDF")
 
 
 def test_the_scale_marks_the_finding(tmp_path):

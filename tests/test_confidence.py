@@ -61,6 +61,7 @@ def test_calibration_error_at_its_ends():
     ("y_true", "confidence", "options", "message"),
     [
         ([1, 0], [0.5], {}, "inconsistent numbers of samples"),
+        ([], [], {}, "y_true and confidence are empty"),
         ([1, 0], [0.5, 1.5], {}, "confidence is 1.5 in row 1; it must lie between 0 and 1"),
         ([1, 0], [np.nan, 0.5], {}, "confidence is nan in row 0"),
         ([1, 2], [0.5, 0.5], {}, "y_true holds 2; it is 0 or 1"),

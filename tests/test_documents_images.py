@@ -130,8 +130,11 @@ def test_nothing_there(tmp_path):
         list(read_pages(tmp_path))
     with pytest.raises(FileNotFoundError, match="nowhere"):
         list(read_pages("nowhere.png"))
-    with pytest.raises(ValueError, match="dpi=0"):
-        list(read_pages(tmp_path, dpi=0))
+    for dpi in (0, -5, 1e-9, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"dpi={dpi}; expected pixels per inch, from 1 to"):
+            list(read_pages(tmp_path, dpi=dpi))
+        with pytest.raises(ValueError, match=rf"dpi={dpi}; expected pixels per inch, from 1 to"):
+            save_pdf(tmp_path / "new.pdf", [], dpi=dpi)
 
 
 # `qpdf --encrypt user owner 40 --allow-weak-crypto` of an empty page.

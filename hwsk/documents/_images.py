@@ -20,6 +20,7 @@ from hwsk._files import open_file
 from hwsk._warn import warn_caller
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
+_MOST_DPI = 10_000
 _ORIENTATION = 0x0112  # the EXIF tag
 _TOO_LARGE = "larger pages are not read, unless you raise PIL.Image.MAX_IMAGE_PIXELS"
 
@@ -109,8 +110,7 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
     >>> [page.image.shape for page in read_pages([np.zeros((30, 20), np.uint8)])]
     [(30, 20)]
     """
-    if not 0 < dpi < float("inf"):
-        raise ValueError(f"dpi={dpi}; expected a number of pixels per inch above 0")
+    check_dpi(dpi)
     failures: list[str] = []
     count = 0
     for page in iterate_pages(source, dpi, failures):
@@ -130,9 +130,15 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
         )
 
 
+def check_dpi(dpi: float) -> None:
+    """Refuse what is not a resolution of scans, such as NaN."""
+    if not 1 <= dpi <= _MOST_DPI:
+        raise ValueError(f"dpi={dpi}; expected pixels per inch, from 1 to {_MOST_DPI}")
+
+
 def iterate_pages(source: Any, dpi: float, failures: list[str]) -> Iterator[PageImage]:
     """Yield pages as `read_pages` does; what can't be read is entered in `failures`."""
-    for item, name in _items(source):
+    for item, name in iterate_items(source):
         try:
             yield from _read_item(item, name, dpi, failures)
         except (ValueError, OSError) as error:
@@ -141,7 +147,7 @@ def iterate_pages(source: Any, dpi: float, failures: list[str]) -> Iterator[Page
             failures.append(str(error))
 
 
-def _items(source: Any) -> Iterator[tuple[Any, str]]:
+def iterate_items(source: Any) -> Iterator[tuple[Any, str]]:
     """Files, contents and arrays, each with its name."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
@@ -162,7 +168,7 @@ def _items(source: Any) -> Iterator[tuple[Any, str]]:
         yield source, "<array>"
     elif isinstance(source, Iterable):
         for i, item in enumerate(source):
-            for part, name in _items(item):
+            for part, name in iterate_items(item):
                 yield part, f"{name} (item {i})" if name.startswith("<") else name
     else:
         raise TypeError(f"{type(source).__name__} is not a source of pages; pass paths or arrays")

@@ -20,7 +20,7 @@ from hwsk._files import write_file
 from hwsk._warn import warn_caller
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._formats import word_gaps
-from hwsk.documents._images import PageImage, image_size, import_pdfium, to_gray
+from hwsk.documents._images import PageImage, check_dpi, image_size, import_pdfium, to_gray
 from hwsk.documents._page import Page
 
 # A TrueType font of one glyph, a box half as wide as high (made with fontTools). Invisible text
@@ -71,15 +71,16 @@ def save_pdf(
         The image of each page, of its size; None for the files at `Page.image_path`. A JPEG file
         is put in as it is; others are compressed as JPEG.
     dpi : float, default=None
-        Pixels per inch, which makes the paper size; more makes smaller paper. None for what the
-        image file says, otherwise 300.
+        Pixels per inch, 1 to 10000, which makes the paper size; more makes smaller paper. None for
+        what the image file says, otherwise 300.
 
     Raises
     ------
     FileNotFoundError
         If an image is missing.
     ValueError
-        If there is no page, or an image is not of the size of its page.
+        If there is no page, an image is not of the size of its page, or `dpi` is not from 1 to
+        10000.
     ModuleNotFoundError
         If pypdfium2 is missing.
 
@@ -104,6 +105,8 @@ def save_pdf(
     >>> page = Page(300, 100, [Region([Line("Dear Sir,", polygon=[20, 30, 280, 70])])])
     >>> save_pdf("letter.pdf", [page], [np.full((100, 300), 255, np.uint8)])  # doctest: +SKIP
     """
+    if dpi is not None:
+        check_dpi(dpi)
     pdfium = import_pdfium("write PDF")
     without_place: list[str] = []
     with pdfium.PdfDocument.new() as pdf:

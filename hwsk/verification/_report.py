@@ -170,12 +170,20 @@ def _side(comparison: HandComparison, side: str) -> Iterator[Block]:
     images = [to_bytes(image) for image in check_images(samples)]
     rows = []
     for i, (sample, image) in enumerate(zip(samples, images, strict=True), 1):
-        name = Path(os.fspath(sample)).name if is_path(sample) else f"array {i}"
+        name = _printable(Path(os.fspath(sample)).name) if is_path(sample) else f"array {i}"
         content = read_file(sample) if is_path(sample) else np.ascontiguousarray(image).tobytes()
         size = f"{image.shape[1]} x {image.shape[0]}"
         rows.append((f"{side}{i}", name, size, hashlib.sha256(content).hexdigest()))
     yield Images(images, [f"{row[0]}: {row[1]}" for row in rows])
     yield Table((side, "name", "pixels", "SHA-256"), rows)
+
+
+def _printable(name: str) -> str:
+    """Return a file name with bytes that are not UTF-8, and control characters, escaped."""
+    return "".join(
+        repr(c)[1:-1] if "\ud800" <= c <= "\udfff" or (c.isascii() and not c.isprintable()) else c
+        for c in name
+    )
 
 
 def _features(comparison: HandComparison) -> Table:
@@ -219,7 +227,7 @@ def _limits(comparison: HandComparison) -> Iterator[str]:
 
 def _made_with(comparison: HandComparison, details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in {**details, **comparison.basis.get("parts", {})}.items():
-        yield str(name), " ".join(str(value).split())
+        yield str(name), _printable(" ".join(str(value).split()))
     for package in _PACKAGES:
         try:
             yield package, version(package)

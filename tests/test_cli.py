@@ -24,6 +24,7 @@ import hwsk
 from hwsk._demo.learning import _draw
 from hwsk.cli import main
 from hwsk.cli._app import SECTIONS
+from hwsk.cli._recognition import _read_words
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.preprocessing import Deslanter, HeightNormalizer
 
@@ -208,6 +209,14 @@ def test_recognize_with_a_lexicon_and_a_language_model(folder):
     Path("none.txt").write_text("", encoding="utf-8")
     result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
     assert result.exit_code == 1 and "none.txt has no words" in result.stderr
+    Path("none.txt").write_text("on\nin no\n", encoding="utf-8")
+    result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
+    assert result.exit_code == 1 and "none.txt, line 2: 'in no' is more than one" in result.stderr
+    Path("none.txt").write_text("on\nno\n", encoding="utf-16")
+    result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
+    assert result.exit_code == 1 and "none.txt, line 1: not UTF-8" in result.stderr
+    Path("none.txt").write_text(" on \r\n\nno\n", encoding="utf-8-sig")
+    assert _read_words(Path("none.txt")) == ["on", "no"]
 
 
 def test_recognize_marks_doubtful_words():
@@ -222,6 +231,13 @@ def test_recognize_marks_doubtful_words():
     assert marked.split() == [word["text"] + "[?]" * word["doubtful"] for word in record["words"]]
     assert run(*command, "--doubtful", 0).stdout == run(*command).stdout
     assert run(*command, "--doubtful", 2).exit_code == 2
+    result = run(*command, "--doubtful", "nan")
+    assert result.exit_code == 2 and "'nan' is not a number" in result.stderr
+
+
+def test_recognize_prints_json_or_csv():
+    result = run("recognize", "model.hwsk", LINES[0], "--json", "--csv")
+    assert result.exit_code == 2 and "give either --json or --csv" in result.stderr
 
 
 def test_warnings_are_one_line_and_strict_counts_them():
@@ -370,6 +386,16 @@ def test_write(synthesizer):
         main, ["write", synthesizer, "-", *unread, "page.svg", "--force"], input="no on"
     )
     assert read.exit_code == 0 and "no on" in Path("page.svg").read_text(encoding="utf-8")
+    wide = CliRunner().invoke(main, ["write", synthesizer, "-", *unread, "wide.svg"],
+                              input="no on".encode("utf-16"))  # fmt: skip
+    assert wide.exit_code == 1 and "standard input is not utf-8" in wide.stderr.lower()
+    marked = CliRunner().invoke(main, ["write", synthesizer, "-", *unread, "marked.svg"],
+                                input="no on".encode("utf-8-sig"))  # fmt: skip
+    assert marked.exit_code == 0, marked.stderr
+    Path("letter-12.svg").write_text("mine", encoding="utf-8")
+    again = run("write", "no-such-model", "no", *unread, "letter.svg")
+    assert again.exit_code == 2 and "letter-12.svg is there already" in again.stderr
+    assert run("write", synthesizer, "no", *unread, "letter-1.svg").exit_code == 0
     nowhere = run("write", synthesizer, "on", "-o", "nodir/b.png")
     assert nowhere.exit_code == 2 and "the folder nodir does not exist" in nowhere.stderr
     Path("folder.svg").mkdir()
@@ -405,6 +431,9 @@ def test_write_lines_into_a_folder(synthesizer):
     result = run("write", synthesizer, *options, "--reader", "model.hwsk")
     assert result.exit_code == 1 and "their lines are left out" in result.stderr
     assert Path("unread", "lines.csv").read_text(encoding="utf-8") == "path,text\n"
+    Path("texts.txt").write_text("on no\n", encoding="utf-16")
+    result = run("write", synthesizer, *options, "--unchecked")
+    assert result.exit_code == 1 and "texts.txt, line 1: not UTF-8" in result.stderr
     for wrong in (["on", *options], ["-o", "made"]):
         result = run("write", synthesizer, *wrong)
         assert result.exit_code == 2 and "either TEXT or --lines" in result.stderr

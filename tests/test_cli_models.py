@@ -107,7 +107,7 @@ def test_verify_with_several_references():
     assert copy.exit_code == 1 and "are identical: give each once" in copy.stderr
 
 
-def test_compare():
+def test_compare(monkeypatch):
     rng = np.random.default_rng(0)
     writers = np.repeat(np.arange(30), 4)
     images = (rng.normal(120, 20, (120, 12, 12)) + writers[:, None, None]).astype(np.uint8)
@@ -128,6 +128,10 @@ def test_compare():
     assert result.exit_code == 0 and result.stderr == "report: report.html\n"
     digest = hashlib.sha256(Path("comparer.hwsk").read_bytes()).hexdigest()
     assert f"<td>{digest}</td>" in report and "0.png" in report and report.count("<img") == 3
+    with monkeypatch.context() as patch:  # the finding comes before the report
+        patch.setattr(hwsk.verification.HandComparison, "to_pdf", lambda *args, **options: 1 / 0)
+        result = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.pdf")
+    assert isinstance(result.exception, ZeroDivisionError) and result.stdout == f"{expected}\n"
     again = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.html")
     assert again.exit_code == 2 and "report.html is there already; --force" in again.stderr
     other = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.txt")
@@ -147,6 +151,7 @@ def test_identify():
     Path("bad.png").write_bytes(b"")
     result = run("identify", *names, "bad.png", "--json", "--top", 2)
     assert result.exit_code == 1 and "1 of 3 files could not be read" in result.stderr
+    assert run("identify", *names, "--top", 0).exit_code == 2
     records = json.loads(result.stdout)
     classifier = hwsk.load("iam-writers")
     expected = classifier.predict_proba(names)

@@ -89,6 +89,16 @@ def test_files_are_not_overwritten_unasked(folder, tmp_path):
     assert run(folder, "page0.png", "-o", str(out), "--force").exit_code == 0
 
 
+def test_a_pdf_is_never_replaced_by_what_is_read_of_it(folder, tmp_path):
+    pytest.importorskip("pypdfium2")
+    source = tmp_path / "a.pdf"
+    Image.open(folder / "page0.png").save(source)
+    before = source.read_bytes()
+    result = run(folder, str(source), "-f", "pdf", "-o", str(tmp_path), "--force")
+    assert result.exit_code == 1 and "a.pdf is an input: it would be overw" in result.stderr
+    assert source.read_bytes() == before
+
+
 def test_a_blank_page_is_named(folder, tmp_path):
     Image.fromarray(np.full((200, 300), 255, np.uint8)).save(tmp_path / "blank.png")
     result = run(folder, str(tmp_path / "blank.png"))
@@ -106,3 +116,7 @@ def test_what_does_not_go_together_is_refused(folder):
     assert run(folder, "page0.png", "-f", "pdf").exit_code == 2
     result = run(folder, "page0.png", "-f", "alto", "--doubtful", "0.5")
     assert result.exit_code == 2 and "plain text" in result.stderr
+    for option in ("--dpi", "--doubtful"):
+        result = run(folder, "page0.png", option, "nan")
+        assert result.exit_code == 2 and "'nan' is not a number" in result.stderr
+    assert run(folder, "page0.png", "--dpi", "1e-9").exit_code == 2

@@ -12,6 +12,7 @@ import numpy as np
 import hwsk
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
+    Number,
     for_each_image,
     json_option,
     last_step,
@@ -39,12 +40,18 @@ _KNOWN_WRITERS, _COMPARER = "iam-writers", "iam-comparer"
     f"{', '.join(models_for('compare'))}), or a file. By default {_KNOWN_WRITERS}, with --known "
     f"{_COMPARER}.",
 )
-@click.option("--top", default=3, show_default=True, help="How many writers to name.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many writers to name.",
+)
 @click.option("--pool", is_flag=True, help="Judge all images together, as lines of one page.")
 @click.option("--pages", is_flag=True, help="With --known: images are pages; cut their lines.")
 @click.option(
     "--prior",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.5,
     show_default=True,
     help="With --known: probability beforehand that one of them wrote it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -13,7 +14,13 @@ import click
 import hwsk
 from hwsk._files import write_file
 from hwsk.cli._app import error_line, show_name
-from hwsk.cli._common import force_option, load_model, make_folder, model_option
+from hwsk.cli._common import (
+    Number,
+    force_option,
+    load_model,
+    make_folder,
+    model_option,
+)
 
 _SUFFIXES = {
     "txt": ".txt",
@@ -45,13 +52,13 @@ _SUFFIXES = {
 @model_option("read", "english-pages")
 @click.option(
     "--doubtful",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     metavar="P",
     help="In plain text, mark words that hold a character of a lower probability: word[?].",
 )
 @click.option(
     "--dpi",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(1, 10_000),
     default=300.0,
     show_default=True,
     help="Pixels per inch at which pages of a PDF are drawn.",
@@ -82,11 +89,13 @@ def read(
         raise click.UsageError(
             f"--doubtful marks plain text; {layout} holds the probabilities themselves"
         )
+    from hwsk.documents._images import iterate_items
     from hwsk.documents._reader import UNREADABLE, PageRemarks
 
     reader = _load_reader(model)
     if output is not None:
         make_folder(output)
+    inputs = {os.path.realpath(name) for page in pages for _, name in iterate_items(page)}
     bad: list[str] = []
     remarks = PageRemarks()
     written: set[Path] = set()
@@ -109,6 +118,11 @@ def read(
                         raise ValueError(
                             f"{show_name(target)} is there already; --force overwrites files of "
                             "former runs, and pages of one name need folders of their own"
+                        )
+                    if os.path.realpath(target) in inputs:
+                        raise ValueError(
+                            f"{show_name(target)} is an input: it would be overwritten; name "
+                            "another folder (-o)"
                         )
                     written.add(target)
                     _write(target, page, image, layout, doubtful)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from hwsk.cli._app import show_name
-from hwsk.cli._common import for_each_image, last_step, load_model, report_bad, to_json
+from hwsk.cli._common import Number, for_each_image, last_step, load_model, report_bad, to_json
 
 
 @click.command()
@@ -42,11 +42,11 @@ def demo(output: Path, quick: bool) -> None:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--json",
-    "layout",
-    flag_value="json",
+    "as_json",
+    is_flag=True,
     help="Print a JSON list: path, text, and where each word and character stands and how sure.",
 )
-@click.option("--csv", "layout", flag_value="csv", help="Print CSV with a header.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option(
     "--lm", type=click.Path(), help="A language model: an ARPA file, or one that hwsk.save wrote."
 )
@@ -60,14 +60,15 @@ def demo(output: Path, quick: bool) -> None:
 @click.option("--lexicon", type=click.Path(), help="A file of the words there may be, one a line.")
 @click.option(
     "--doubtful",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     metavar="P",
     help="Mark words that hold a character of a lower probability: word[?].",
 )
 def recognize(
     model: str,
     images: tuple[str, ...],
-    layout: str | None,
+    as_json: bool,
+    as_csv: bool,
     lm: str | None,
     lm_unit: str,
     lexicon: str | None,
@@ -82,20 +83,22 @@ def recognize(
     standard error, and the exit code is 1. Images that don't look like one upright line of text,
     and uncertain results, are named on standard error, too.
     """
+    if as_json and as_csv:
+        raise click.UsageError("give either --json or --csv")
     recognizer = load_model(model, "recognize")
     load = _load_ink if type(last_step(recognizer)).__name__ == "InkRecognizer" else None
     if lm is not None or lexicon is not None:
         _set_decoder(last_step(recognizer), lm, lm_unit, lexicon)
     bad: list[str] = []
-    if layout == "json":
+    if as_json:
         found = for_each_image(_detailed(recognizer, doubtful), images, bad, load)
         click.echo(to_json([{"path": path, **record} for path, record in found]))
         report_bad(bad, len(images))
         return
-    if layout == "csv":
+    if as_csv:
         click.echo("path,text")
     for path, text in for_each_image(_textual(recognizer, doubtful), images, bad, load):
-        row = _csv_row(path, text) if layout == "csv" else f"{show_name(path)}\t{text}"
+        row = _csv_row(path, text) if as_csv else f"{show_name(path)}\t{text}"
         click.echo(row)
     report_bad(bad, len(images))
 
@@ -122,10 +125,25 @@ def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None
     elif lm is not None:
         language_model = NgramLanguageModel.read_arpa(lm, unit=unit)
     if lexicon is not None:
-        words = Path(lexicon).read_text("utf-8").split()
-        if not words:
-            raise ValueError(f"{lexicon} has no words; expected one a line")
+        words = _read_words(Path(lexicon))
     recognizer.set_params(decoder=CTCDecoder(language_model=language_model, lexicon=words))
+
+
+def _read_words(file: Path) -> list[str]:
+    """Read a lexicon: a word a line."""
+    from hwsk.datasets._data_home import read_text_lines
+
+    words = []
+    for number, line in enumerate(read_text_lines(file), 1):
+        if len(parts := line.split()) > 1:
+            raise ValueError(
+                f"{show_name(file)}, line {number}: {line.strip()!r} is more than one word; a "
+                "lexicon has one a line"
+            )
+        words += parts
+    if not words:
+        raise ValueError(f"{show_name(file)} has no words; expected one a line")
+    return words
 
 
 def _textual(recognizer: Any, doubtful: float | None) -> Callable[[Any], list[str]]:

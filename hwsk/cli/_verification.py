@@ -9,6 +9,7 @@ import click
 
 from hwsk.cli._app import one_line, show_name
 from hwsk.cli._common import (
+    Number,
     check_output,
     force_option,
     json_option,
@@ -24,7 +25,9 @@ from hwsk.cli._common import (
 @click.argument("questioned", type=click.Path())
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @model_option("verify", "signature-verifier")
-@click.option("--threshold", type=float, help="Score from which to accept, instead of the model's.")
+@click.option(
+    "--threshold", type=Number(), help="Score from which to accept, instead of the model's."
+)
 @json_option
 def verify(
     questioned: str,
@@ -110,13 +113,14 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
         check_output(output, force)
     comparer = load_model(model, "compare")
     comparison = comparer.compare(list_images(a), list_images(b))
+    click.echo(_to_json(a, b, comparison) if as_json else str(comparison))
     if output is not None:
         write = comparison.to_pdf if output.suffix.lower() == ".pdf" else comparison.to_html
         write(output, details=_details(model))
         click.echo(f"report: {show_name(output)}", err=True)
-    if not as_json:
-        click.echo(str(comparison))
-        return
+
+
+def _to_json(a: str, b: str, comparison: Any) -> str:
     record = {
         "a": a,
         "b": b,
@@ -127,7 +131,7 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
         "distances": comparison.distances.reset_index().to_dict("records"),
         "features": comparison.features.reset_index().to_dict("records"),
     }
-    click.echo(to_json(record))
+    return to_json(record)
 
 
 def _details(model: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from hwsk.cli._app import show_name
-from hwsk.cli._common import check_output, force_option, load_model
+from hwsk.cli._common import Number, check_output, force_option, load_model
 
 
 @click.command()
@@ -23,7 +24,7 @@ from hwsk.cli._common import check_output, force_option, load_model
     type=click.Path(dir_okay=False, path_type=Path),
     help="Instead of TEXT: write each line of this file as an image, with a table of all.",
 )
-@click.option("--bias", type=float, help="How neatly: 0 as people do, 1 tidily.")
+@click.option("--bias", type=Number(), help="How neatly: 0 as people do, 1 tidily.")
 @click.option("--seed", type=int, help="The same seed, the same writing.")
 @click.option(
     "--hand",
@@ -59,6 +60,7 @@ def write(
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
     """
     from hwsk.datasets import load_strokes
+    from hwsk.datasets._data_home import read_text_lines
     from hwsk.writing import write as write_sheets
     from hwsk.writing import write_folder
     from hwsk.writing._sheets import SUFFIXES
@@ -72,7 +74,9 @@ def write(
                 f"{show_name(target)}: sheets are saved as {', '.join(SUFFIXES)}", param_hint="-o"
             )
         check_output(target, force)
-        check_output(target.with_stem(f"{target.stem}-1"), force)
+        if target.suffix.lower() != ".pdf":  # how many sheets there are is known at the end
+            for file in _numbered(target):
+                check_output(file, force)
     synthesizer = load_model(model, "write")
     options: dict[str, Any] = {
         "reader": None if unchecked else reader,
@@ -83,14 +87,32 @@ def write(
         "verbose": True,
     }
     if lines is not None:
-        texts = [line for line in lines.read_text("utf-8").splitlines() if line.strip()]
+        texts = [line for line in read_text_lines(lines) if line.strip()]
         legibility = write_folder(texts, output, synthesizer, **options)
         click.echo(show_name(target / "lines.csv"))
     else:
-        text = sys.stdin.read() if text == "-" else text
+        text = _read_input() if text == "-" else text
         sheets = write_sheets(text, synthesizer, **options)
         legibility = sheets.legibility
         for file in sheets.save(output):
             click.echo(show_name(file))
     if legibility is not None:
         click.echo(legibility, err=True)
+
+
+def _numbered(target: Path) -> list[Path]:
+    """List the files that are called like one of several sheets: letter-1.svg, letter-2.svg."""
+    name = re.compile(rf"{re.escape(target.stem)}-[1-9]\d*{re.escape(target.suffix)}")
+    return sorted(file for file in target.parent.iterdir() if name.fullmatch(file.name))
+
+
+def _read_input() -> str:
+    """Read standard input; bytes that its encoding lacks are an error, not surrogates."""
+    encoding = sys.stdin.encoding
+    try:
+        text = sys.stdin.buffer.read().decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"standard input is not {encoding}: {error.reason} at byte {error.start}"
+        ) from None
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")

@@ -42,7 +42,7 @@ def lines(strokes, tmp_path_factory):
         }  # fmt: skip
     words = []
     for text, points in zip(texts, made.strokes, strict=True):
-        found = data._split_at_gaps(points, len(text.split()))
+        found = data.split_at_gaps(points, len(text.split()))
         words.append(np.full(len(points), -1) if found is None else found)
     arrays["train_words"] = np.concatenate(words).astype(np.int8)
     arrays["train_levels"] = np.zeros(len(arrays["train_points"]), np.float32)

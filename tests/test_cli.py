@@ -444,7 +444,6 @@ def test_write_lines_into_a_folder(synthesizer):
     [
         (["model.hwsk", "on", "-o", "new.svg"], "which recognizes words or lines of text; this"),
         (["synthesizer.hwsk", "Q", "-o", "new.svg"], "has no 'Q' (line 1, column 1)"),
-        (["synthesizer.hwsk", "on", "-o", "new.txt"], "sheets are saved as .gif"),
         (["synthesizer.hwsk", "on", "-o", "new.svg", "--bias", "-1"], "bias"),
         (["synthesizer.hwsk", "on", "-o", "p.svg", "--hand", "none.svg", "on"], "none.svg"),
     ],

@@ -202,7 +202,7 @@ def test_a_ratio_of_classes_is_one_of_counts():
     pixels[writers < 30, 0, 0] = 1
     comparer = HandComparer(FrozenEstimator(known_features()), n_images=1, random_state=0)
     slant, staff = comparer.fit(pixels, writers).feature_ratios_
-    explanation = str(comparer.compare(pixels[0], pixels[1] + 1e-6))  # no copy
+    explanation = str(comparer.compare(pixels[0], pixels[1] + 0.01))  # no copy
     assert "for one hand:\n  slant: both right (3.8 times)\nFeatures that tell" in explanation
     assert explanation.endswith("tell nothing:\n  staff of d: both loopy (1.0 times)")
     assert slant[0, 1, 1] == pytest.approx(np.log(30.5 / (120 / 16 + 0.5)))
@@ -311,6 +311,32 @@ def test_paths(tmp_path):
 
 
 # -- parts
+
+
+@pytest.mark.parametrize("kind", ["bmp", "webp", "array", "colour"])
+def test_one_image_in_two_formats_is_a_copy(comparer, tmp_path, kind):
+    image = np.random.default_rng(5).normal(120, 5, (12, 30)).astype(np.uint8)
+    one, other = str(tmp_path / "one.png"), str(tmp_path / f"other.{kind}")
+    cv2.imwrite(one, image)
+    if kind == "array":
+        other = image.copy()
+    elif kind == "colour":
+        other = np.repeat(image[..., np.newaxis], 3, axis=2)
+    else:
+        quality = [cv2.IMWRITE_WEBP_QUALITY, 101] if kind == "webp" else []
+        cv2.imwrite(other, image, quality)
+    with pytest.raises(ValueError, match="are identical: a copy, not a comparison"):
+        comparer.compare(one, other)
+
+
+def test_sides_of_pandas_are_taken_by_position(comparer, images):
+    one, other = list(images[0][:2]), list(images[0][2:4])
+    expected = comparer.compare(one, other).score
+    index = [7, 1]
+    series = pd.Series(one, index=index), pd.Series(other, index=index)
+    assert comparer.compare(*series).score == expected
+    tables = (pd.DataFrame({"image": side}) for side in series)
+    assert comparer.compare(*tables).score == expected
 
 
 def test_parts_are_fitted_on_other_writers(images):

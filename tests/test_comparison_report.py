@@ -165,3 +165,26 @@ def test_strokes_are_reported_as_the_images_drawn_of_them(shared, tmp_path):
         assert html.count("<img") == 3 and "x 24</td>" in html
     else:  # what the steps make of them on the way is not known here
         assert "Side B: 2 samples, which are not kept." in html
+
+
+def test_a_report_of_images_that_were_changed_afterwards_is_refused(comparer, tmp_path):
+    words = make_handwriting(3, texts=["and"], n_writers=2, height=40, random_state=3).images
+    for name, image in zip("abc", words, strict=True):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+    a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    comparison = comparer.compare(a, b)
+    comparison.to_html(tmp_path / "before.html", date=DATE)
+    (tmp_path / "a.png").write_bytes((tmp_path / "c.png").read_bytes())
+    with pytest.raises(ValueError, match=r"a\.png on side A is not the image that was compared"):
+        comparison.to_html(tmp_path / "after.html", date=DATE)
+    assert not (tmp_path / "after.html").exists()
+
+
+def test_a_report_shows_arrays_as_they_were(comparer, tmp_path):
+    one, other = make_handwriting(2, texts=["and"], n_writers=2, height=40, random_state=3).images
+    one = one.copy()
+    comparison = comparer.compare(one, other)
+    comparison.to_html(tmp_path / "before.html", date=DATE)
+    one[:] = 255
+    comparison.to_html(tmp_path / "after.html", date=DATE)
+    assert (tmp_path / "after.html").read_bytes() == (tmp_path / "before.html").read_bytes()

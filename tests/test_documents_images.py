@@ -402,3 +402,27 @@ def test_font_of_the_invisible_text():
     glyph = font["glyf"][name]
     assert (glyph.xMin, glyph.xMax) == (0, em * _ADVANCE)
     assert (glyph.yMin, glyph.yMax) == (-em * _DESCENT, em * (1 - _DESCENT))
+
+
+def test_a_line_far_outside_the_page_is_named():
+    page = np.full((60, 80), 230, np.uint8)
+    page[20:30, 10:70] = 30
+    assert cut_lines(page, [Line(polygon=[-5, 10, 90, 40])])[0].shape == (31, 96)
+    for line in (Line("a", polygon=[0, 0, 10**6, 10**6]),
+                 Line("a", polygon=[0, 10, 80, 40], baseline=[[0, 30], [10**6, 30]])):  # fmt: skip
+        with pytest.raises(
+            ValueError, match=r"line 0 \('a'\) lies far outside the page of 80 x 60"
+        ):
+            cut_lines(page, [line])
+
+
+def test_json_is_clipped_to_its_page_as_other_formats_are():
+    page = Page(80, 60, [Region([Line("a", polygon=[0, 0, 40, 30])])])
+    text = page.to_json()
+    assert Page.from_json(text.encode()).lines[0].box == page.lines[0].box
+    with pytest.warns(UserWarning, match="polygon partly outside the page, clipped"):
+        clipped = Page.from_json(text.replace("40.0", "4e300").encode())
+    assert clipped.lines[0].box == (0, 0, 80, 30)
+    for wrong in ("true", str(10**30), "0"):
+        with pytest.raises(ValueError, match="page: width is"):
+            Page.from_json(text.replace('"width": 80', f'"width": {wrong}').encode())

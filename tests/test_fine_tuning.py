@@ -2,11 +2,14 @@
 
 import copy
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
+from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import CTCDecoder, CTCRecognizer, NgramLanguageModel, fine_tune
@@ -83,6 +86,17 @@ def test_rehearsal_is_learnt_along(reader, words):
     assert any(not torch.equal(alone[name], along[name]) for name in alone)
 
 
+def test_rehearsal_of_pandas_is_taken_by_position(reader, words):
+    X, y = words.images[:8], words.text[:8]
+    rows = np.random.default_rng(0).permutation(len(words.text))
+    table = pd.DataFrame({"image": list(words.images), "text": words.text}).iloc[rows]
+    options = {"max_epochs": 1, "random_state": 0}
+    arrays = object_array([words.images[row] for row in rows]), words.text[rows]
+    one = weights(fine_tune(reader, X, y, rehearsal=(table["image"], table["text"]), **options))
+    other = weights(fine_tune(reader, X, y, rehearsal=arrays, **options))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_a_language_model_of_other_letters_is_named(reader, words):
     model = NgramLanguageModel(order=2).fit(["on no one ten net tone"])
     guided = copy.deepcopy(reader)
@@ -113,6 +127,9 @@ def test_fine_tune_names_what_is_wrong(reader, words):
         fine_tune(reader, words.images[:5], words.text[:4])
     with pytest.raises(ValueError, match=r"rehearsal\[1\]"):
         fine_tune(reader, words.images[:4], words.text[:4], rehearsal=(words.images[:2], ["a", ""]))
+    for wrong in ({"alpha": float("nan")}, {"lr": float("nan")}):
+        with pytest.raises(ValueError, match="both are finite numbers"):
+            fine_tune(reader, words.images[:4], words.text[:4], **wrong)
     with pytest.raises(TypeError, match="HeightNormalizer is not fine-tuned here"):
         fine_tune(HeightNormalizer(16), words.images[:4], words.text[:4])
 

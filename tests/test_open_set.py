@@ -358,7 +358,8 @@ def test_command_refuses_pages_or_cuts_their_lines(folder, monkeypatch):
         hwsk, "load", lambda name: Segmenter() if name == "page-lines" else comparer
     )
     result = identify("page.png", "--pages")
-    assert result.exit_code == 0 and asked == [[2, 4, 4]]
+    assert result.exit_code == 0, result.stderr
+    assert asked == [[2, 4, 4]]
     assert "page.png" in segmented and "known/B/4.png" in segmented
     cv2.imwrite("empty.png", page)
     assert "no line is found on the page empty.png" in identify("empty.png", "--pages").stderr

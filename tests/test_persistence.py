@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import joblib
@@ -41,6 +42,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.svm import SVC
+from small_words import draw_words, small_recognizer
 
 import hwsk
 from hwsk import persistence
@@ -709,3 +711,14 @@ def test_an_attribute_that_is_a_parameter_is_stored_once(tmp_path):
         )
         with pytest.raises(ValueError, match=r"comparer\.hwsk can't be loaded"):
             hwsk.load(tmp_path / "comparer.hwsk")
+
+
+def test_what_load_would_refuse_is_not_saved(tmp_path):
+    """Parameters of a network that are changed after the fit, unseen until it is loaded."""
+    recognizer = small_recognizer(max_epochs=1).fit(*draw_words(8))
+    hwsk.save(recognizer, tmp_path / "good.hwsk")
+    before = (tmp_path / "good.hwsk").read_bytes()
+    for changed in ({"hidden_units": 5}, {"num_layers": 3}, {"channels": (4, 8, 24)}):
+        with pytest.raises(ValueError, match="can't be saved: its parameters are not"):
+            hwsk.save(deepcopy(recognizer).set_params(**changed), tmp_path / "good.hwsk")
+        assert (tmp_path / "good.hwsk").read_bytes() == before

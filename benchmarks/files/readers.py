@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import io
+import json
 import lzma
 import pickle
 import tarfile
@@ -358,6 +359,26 @@ def make_readers() -> dict[str, Reader]:
                 SVG.format("<g>" * 50_000 + "</g>" * 50_000).encode(),
                 SVG.format(f'<path stroke="red" d="{path}L1e13 0"/>').encode(),
                 SVG.format(f'<path stroke="red" d="M0 0{"C1 1 2 2 3 3" * 400_000}"/>').encode(),
+            ],
+            check_strokes,
+        ),
+        "stroke json": Reader(
+            ".json",
+            load_strokes,
+            [
+                json.dumps([[[i, (i * 7) % 11] for i in range(40)], [[50, 0], [51, 9]]]).encode(),
+                json.dumps(
+                    {"strokes": [{"x": [1, 2, 3, 9], "y": [1, 5, 2, 4], "t": [0, 1, 2, 3]}]}
+                ).encode(),
+                json.dumps([[{"x": 1, "y": 2}, {"x": 5, "y": 3}, {"x": 6, "y": 9}]]).encode(),
+            ],
+            [
+                b"[" * 200_000 + b"]" * 200_000,
+                b"[[[1, 2], [3, 1e400]]]",
+                b"[[[1, 2], [NaN, 4]]]",
+                b"[[[0, 0], [1e300, 1], [2, 5]]]",
+                b"[[" + b"[1, 2]," * 2_000_000 + b"[3, 4]]]",
+                b'{"strokes": [{"x": [' + b"9" * 100_000 + b'], "y": [1]}]}',
             ],
             check_strokes,
         ),

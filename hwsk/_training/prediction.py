@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
 from hwsk._data.images import Image, some_rows
 from hwsk._data.levels import FAINTEST, inverted_message
@@ -169,11 +170,8 @@ class NetworkPredictor(BaseEstimator):
         and weights don't fit asks for no memory. What is rebuilt predicts; a net that trains is
         made when training goes on.
         """
-        with torch.device("meta"), limit_size(weights):
-            module = self._make_module()
-        if self.precision == "float64":
-            module.double()
-        module.load_state_dict(fit_weights(module, weights), assign=True)
+        module, fitting = self._lay_out(weights)
+        module.load_state_dict(fitting, assign=True)
         device = self.device
         try:
             resolved = resolve_device(device)
@@ -190,6 +188,17 @@ class NetworkPredictor(BaseEstimator):
             device=str(resolved),
             dtype=dtype,
         ).initialize()
+
+    def _lay_out(self, weights: dict[str, NDArray[Any]]) -> tuple[nn.Module, dict[str, Tensor]]:
+        """The module that the parameters ask for, without memory, and the weights as it has them.
+
+        Raises an exception, most often ValueError, if parameters and weights don't fit.
+        """
+        with torch.device("meta"), limit_size(weights):
+            module = self._make_module()
+        if self.precision == "float64":
+            module.double()
+        return module, fit_weights(module, weights)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

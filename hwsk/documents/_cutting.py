@@ -17,6 +17,8 @@ from hwsk.documents._images import to_gray
 
 Map = NDArray[np.float32]
 
+_BEYOND = 1000  # pixels by which a line may lie outside its page, or as many as this has
+
 
 def cut_lines(page_image: Any, lines: Sequence[Line]) -> list[NDArray[np.uint8]]:
     """Cut the images of text lines out of a page.
@@ -66,6 +68,15 @@ def _cut(image: Image, line: Line, name: str) -> NDArray[np.uint8]:
     name = f"{name} ({line.id or line.text!r:.40})"
     if line.polygon is None:
         raise ValueError(f"{name} has no polygon, which says where it ends above and below")
+    size = np.array(image.shape[::-1])
+    beyond = np.maximum(size, _BEYOND)
+    for points in (line.polygon, line.baseline):
+        # Lines may end a little outside; far outside, their image would fill the memory.
+        if points is not None and ((points < -beyond) | (points > size + beyond)).any():
+            raise ValueError(
+                f"{name} lies far outside the page of {size[0]} x {size[1]} pixels: its box is "
+                f"{bounding_box(points)}"
+            )
     x, y = map_line(line)
     # Work on the part of the page that the line lies in.
     left, top = max(0, int(x.min())), max(0, int(y.min()))

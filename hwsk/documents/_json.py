@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from hwsk.documents._elements import Character, Line, Region, Word
+from hwsk.documents._formats import clip_to_page
 from hwsk.documents._page import Page
-from hwsk.documents._xml import read_source
+from hwsk.documents._xml import Remarks, read_source
 
 _FORMAT = "hwsk page, version 1"
 _PARTS = {"regions": Region, "lines": Line, "words": Word, "characters": Character}
+_LARGEST = 10**6  # pixels of a side
 _NUMBERS: dict[str, Any] = {"width": int, "height": int, "confidence": (int, float)}
 
 
@@ -43,7 +45,11 @@ def read_json(source: Any) -> Page:
         raise ValueError(f"{name}: not JSON ({error})") from None
     if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
         raise ValueError(f'{name}: not the JSON of a page; expected "format": "{_FORMAT}"')
-    return _decode(Page, content, f"{name}: page")
+    page: Page = _decode(Page, content, f"{name}: page")
+    remarks = Remarks()
+    clip_to_page(page, remarks)
+    remarks.warn(name)
+    return page
 
 
 def _decode(kind: type, content: Any, where: str) -> Any:
@@ -62,8 +68,10 @@ def _decode(kind: type, content: Any, where: str) -> Any:
         elif key in ("polygon", "baseline"):
             if not isinstance(value, list):
                 raise ValueError(f"{where}: {key} is {value!r:.60}; expected pairs of numbers")
-        elif not isinstance(value, _NUMBERS.get(key, str)):
+        elif not isinstance(value, _NUMBERS.get(key, str)) or isinstance(value, bool):
             raise ValueError(f"{where}: {key} is {value!r:.60}")
+        elif key in ("width", "height") and not 0 < value <= _LARGEST:
+            raise ValueError(f"{where}: {key} is {value!r:.60}; expected 1 to {_LARGEST} pixels")
         values[key] = value
     try:
         return kind(**values)

@@ -147,7 +147,9 @@ class WriterClassifier(
     >>> from hwsk.datasets import make_handwriting
     >>> from hwsk.identification import WriterClassifier
     >>> lines = make_handwriting(60, n_writers=3, height=32, random_state=0)
-    >>> classifier = WriterClassifier(patch_size=(32, 64), max_epochs=12, random_state=0)
+    >>> classifier = WriterClassifier(
+    ...     patch_size=(32, 64), n_patches=2, max_epochs=12, random_state=0
+    ... )
     >>> classifier = classifier.fit(lines.images[:40], lines.writer[:40])
     >>> classifier.score(lines.images[40:], lines.writer[40:]) > 0.6
     True

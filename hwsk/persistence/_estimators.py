@@ -48,6 +48,7 @@ def encode_estimator(estimator: BaseEstimator, where: str, writer: Writer) -> di
     if hasattr(estimator, "_get_network_state") and state.pop("net_", None) is not None:
         weights = estimator._get_network_state()
         check_finite(weights, where)
+        check_layout(estimator, weights, where)
         node["weights"] = writer.write(weights, f"{where}{OF_NETWORK}")
     state.pop("_stop_words_id", None)  # an address in memory
     if unknown := sorted(state.keys() - declaration.names()):
@@ -111,6 +112,17 @@ def check_finite(weights: dict[str, NDArray[Any]], where: str) -> None:
                 f"{where}: the weight {name} of the network holds NaN or infinity: it predicts "
                 "nothing"
             )
+
+
+def check_layout(estimator: Any, weights: dict[str, NDArray[Any]], where: str) -> None:
+    """Raise ValueError where parameters were changed after `fit`, so that `load` would refuse."""
+    try:
+        estimator._lay_out(weights)
+    except Exception as error:  # of the network's own making, too
+        raise ValueError(
+            f"{where} can't be saved: its parameters are not those of the network that was "
+            f"fitted ({error}); set them back, or fit again"
+        ) from None
 
 
 def decode_estimator(node: dict[str, Any], reader: Reader) -> BaseEstimator:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, check_scalar
@@ -129,6 +130,8 @@ def fine_tune(
     check_is_fitted(recognizer)
     check_scalar(lr, "lr", Real, min_val=0, include_boundaries="neither")
     check_scalar(alpha, "alpha", Real, min_val=0, max_val=1)
+    if not math.isfinite(alpha) or not math.isfinite(lr):
+        raise ValueError(f"alpha={alpha} and lr={lr}: both are finite numbers")
     if max_epochs is not None:
         check_scalar(max_epochs, "max_epochs", Integral, min_val=1)
     texts = check_texts(y, "y", allow_empty=False)
@@ -198,9 +201,10 @@ def _draw_rehearsal(
 ) -> tuple[list[Any], list[str]]:
     """Lines by others, as many as there are new ones."""
     texts: list[str] = check_texts(rehearsal[1], "rehearsal[1]", allow_empty=False)
-    check_consistent_length(rehearsal[0], texts)
+    images = check_images(rehearsal[0])
+    check_consistent_length(images, texts)
     rows = own_generator(random_state).permutation(len(texts))[:n].tolist()
-    chosen = object_array([rehearsal[0][row] for row in rows])
+    chosen = images[np.array(rows)]  # by position, whatever the index of a Series is
     return _prepare(reader, chosen), [texts[row] for row in rows]
 
 

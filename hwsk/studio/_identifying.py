@@ -77,7 +77,7 @@ def identify(
         "none_probability": round(candidates.none_probability, 4),
         "limits": "Probabilities at even odds beforehand that one of these wrote it, calibrated on "
         "English lines of IAM at 300 dots per inch, none of them forged. With a single line, "
-        "\"none of these\" is too likely. Compare lines of one kind of pen and one resolution.",
+        '"none of these" is too likely. Compare lines of one kind of pen and one resolution.',
     }
 
 

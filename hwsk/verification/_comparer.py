@@ -43,7 +43,9 @@ from hwsk.verification._representation import fit_parts, needs_fit, parts_of, sh
 from hwsk.verification._sides import (
     Side,
     are_strokes,
+    digest,
     find_copy,
+    keep,
     refuse_blank,
     take_samples,
     unfold,
@@ -515,6 +517,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 names = " and ".join(copy.names)
                 raise ValueError(f"{names} are identical: a copy, not a comparison")
             images = self._check_ink(sides)
+        digests = tuple(tuple(map(digest, side)) for side in images)
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         one_hand, two_hands = self.typical_distances_[size].T
@@ -527,7 +530,8 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             ),
             features=self._compare_features(found.means, size),
             n_images=(int(found.counts[0]), int(found.counts[1])),
-            samples=images,
+            samples=(keep(images[0]), keep(images[1])),
+            digests=(digests[0], digests[1]),
             basis=self._describe_basis(limit),
         )
 

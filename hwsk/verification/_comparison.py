@@ -90,6 +90,8 @@ class HandComparison:
         How many images there were on both sides.
     samples : tuple of (sequence, sequence), default=((), ())
         Both sides, images or paths, for the report. Without them it shows none.
+    digests : tuple of (sequence of str, sequence of str), default=((), ())
+        SHA-256 of each of these as they were compared: of the file, or of the array.
     basis : dict, default={}
         What the calibration rests on: its `writers`, the most `images` a side, the `bound` of
         ratios, whether pairs were taken `across_groups`, and the `parts` as they print.
@@ -119,6 +121,7 @@ class HandComparison:
     features: pd.DataFrame
     n_images: tuple[int, int]
     samples: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()), repr=False)
+    digests: tuple[Sequence[str], Sequence[str]] = field(default=((), ()), repr=False)
     basis: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

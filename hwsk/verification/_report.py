@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import os
 import platform
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 from hwsk._data.decoding import is_path
 from hwsk._data.images import check_images
 from hwsk._data.levels import to_bytes
-from hwsk._files import read_file, replaced, write_file
+from hwsk._files import replaced, write_file
 from hwsk.verification._comparison import SUPPORT, describe_feature, name_times
+from hwsk.verification._sides import digest
 
 if TYPE_CHECKING:
     from hwsk.verification._comparison import HandComparison
@@ -168,12 +168,17 @@ def _side(comparison: HandComparison, side: str) -> Iterator[Block]:
         yield f"Side {side}: {comparison.n_images['AB'.index(side)]} samples, which are not kept."
         return
     images = [to_bytes(image) for image in check_images(samples)]
+    compared = comparison.digests["AB".index(side)]
     rows = []
     for i, (sample, image) in enumerate(zip(samples, images, strict=True), 1):
         name = _printable(Path(os.fspath(sample)).name) if is_path(sample) else f"array {i}"
-        content = read_file(sample) if is_path(sample) else np.ascontiguousarray(image).tobytes()
-        size = f"{image.shape[1]} x {image.shape[0]}"
-        rows.append((f"{side}{i}", name, size, hashlib.sha256(content).hexdigest()))
+        found = digest(sample)
+        if len(compared) and found != compared[i - 1]:
+            raise ValueError(
+                f"{name} on side {side} is not the image that was compared: its SHA-256 was "
+                f"{compared[i - 1]} and is {found}. Compare again"
+            )
+        rows.append((f"{side}{i}", name, f"{image.shape[1]} x {image.shape[0]}", found))
     yield Images(images, [f"{row[0]}: {row[1]}" for row in rows])
     yield Table((side, "name", "pixels", "SHA-256"), rows)
 

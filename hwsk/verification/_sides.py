@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from hwsk._data.decoding import is_path
 from hwsk._data.images import check_images, object_array
-from hwsk._data.levels import is_blank
+from hwsk._data.levels import is_blank, to_bytes
 from hwsk._data.pairs import take_once
 from hwsk._data.scan import walk
 from hwsk._files import read_file
@@ -53,11 +54,26 @@ def are_strokes(sample: Any) -> bool:
     return isinstance(sample, np.ndarray) and sample.ndim == 2 and sample.shape[1] == 3
 
 
+def digest(sample: Any) -> str:
+    """Compute the SHA-256 of a file, or of the numbers of an array."""
+    content = read_file(sample) if is_path(sample) else np.ascontiguousarray(sample).tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def keep(samples: Sequence[Any]) -> list[Any]:
+    """Copy arrays, that may change afterwards; paths stay as they are."""
+    return [sample if is_path(sample) else np.array(sample) for sample in samples]
+
+
 def _identity(sample: Any) -> bytes:
-    if is_path(sample):
-        return hashlib.sha256(read_file(sample)).digest()
-    array = np.ascontiguousarray(sample)
-    return hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes()).digest()
+    """What the same image has in whatever format it is stored: its grey levels."""
+    if are_strokes(sample):
+        array = np.ascontiguousarray(sample)
+    else:
+        with warnings.catch_warnings():  # they are given when the image is compared
+            warnings.simplefilter("ignore")
+            array = to_bytes(check_images(object_array([sample]))[0])
+    return hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).digest()
 
 
 def unfold(sides: Sequence[Any], of_table: bool) -> tuple[Any, list[NDArray[np.intp]]]:
@@ -79,6 +95,8 @@ def take_samples(side: Any, of_table: bool) -> Sequence[Any]:
         return [side]
     if of_table:
         return list(np.atleast_2d(np.asarray(side)))
+    if hasattr(side, "iloc"):  # of pandas: by position, whatever its index is
+        return list(side.to_numpy().ravel())
     if isinstance(side, np.ndarray) and side.dtype != object and side.dtype.kind not in "US":
         in_color = side.ndim == 3 and side.shape[2] in (3, 4) and min(side.shape[:2]) > 8
         return [side] if side.ndim == 2 or in_color else list(side)

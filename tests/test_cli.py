@@ -382,6 +382,8 @@ def test_write(synthesizer):
     options = ["--hand", "hand.svg", "on no", "--bias", 2]
     assert run("write", synthesizer, "no", *unread, "page.png", *options).exit_code == 0
     assert cv2.imread("page.png") is not None
+    over = run("write", synthesizer, "no", *unread, "hand.svg", *options[:3], "--force")
+    assert over.exit_code == 2 and "hand.svg is an input" in over.stderr
     read = CliRunner().invoke(
         main, ["write", synthesizer, "-", *unread, "page.svg", "--force"], input="no on"
     )

@@ -179,3 +179,5 @@ def test_preprocess():
     cv2.imwrite("sub/0.png", np.zeros((9, 9), np.uint8))
     result = run("preprocess", "lines", line, "sub/0.png", "-o", "other")
     assert result.exit_code == 2 and "two images would be written" in result.stderr
+    result = run("preprocess", "lines", "sub/../0.png", "-o", ".", "--force")
+    assert result.exit_code == 2 and "0.png is an input" in result.stderr

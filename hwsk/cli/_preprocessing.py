@@ -9,7 +9,14 @@ import click
 
 from hwsk._files import write_file
 from hwsk.cli._app import show_name
-from hwsk.cli._common import check_output, for_each_image, force_option, make_folder, report_bad
+from hwsk.cli._common import (
+    check_output,
+    for_each_image,
+    force_option,
+    make_folder,
+    refuse_inputs,
+    report_bad,
+)
 
 
 @click.command()
@@ -47,6 +54,7 @@ def preprocess(
             )
         check_output(target, force)
         targets[name] = target
+    refuse_inputs(targets.values(), images)
     steps = make_steps(kind, height)
     bad: list[str] = []
     for name, image in for_each_image(steps.fit_transform, images, bad):

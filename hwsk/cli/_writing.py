@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hwsk.cli._app import show_name
-from hwsk.cli._common import Number, check_output, force_option, load_model
+from hwsk.cli._common import Number, check_output, force_option, load_model, refuse_inputs
 
 
 @click.command()
@@ -77,6 +77,8 @@ def write(
         if target.suffix.lower() != ".pdf":  # how many sheets there are is known at the end
             for file in _numbered(target):
                 check_output(file, force)
+        if hand is not None:
+            refuse_inputs([target, *_numbered(target)], [hand[0]])
     synthesizer = load_model(model, "write")
     options: dict[str, Any] = {
         "reader": None if unchecked else reader,

@@ -462,7 +462,8 @@ def test_corrections_are_learnt_from_and_both_models_stay(client, tmp_path):
     result = lesson["result"]
     assert result["learnt"] + result["held_out"] == count
     assert result["cer_before"] >= 0 <= result["cer_after"]
-    assert client.get("/api/models").json()["readers"][:2] == ["english-pages", result["model"]]
+    readers = client.get("/api/models").json()["readers"]
+    assert readers[:2] == ["english-pages", "latin-lines"] and result["model"] in readers
     for model in ("english-pages", result["model"]):
         again = client.post("/api/read?wait=30", files=files, data={"model": model}).json()
         assert again["state"] == "done", again

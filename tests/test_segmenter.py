@@ -36,7 +36,7 @@ def pages(n, first=0):
 @pytest.fixture(scope="module")
 def segmenter():
     images, truth = pages(6)
-    return LineSegmenter(**SMALL, max_epochs=30, lr=0.01, random_state=0).fit(images, truth)
+    return LineSegmenter(**SMALL, max_epochs=50, lr=0.01, random_state=0).fit(images, truth)
 
 
 def line(left, right, base, above=24, below=10, slope=0.0):

@@ -77,6 +77,7 @@ def test_verify():
     a, b, other, _ = put_images(made.images)
     record = json.loads(run("verify", a, b, "--json").stdout)
     verifier = hwsk.load("signature-verifier")
+    assert record["questioned"] == a and record["references"] == {b: record["score"]}
     assert record["score"] == pytest.approx(verifier.decision_function([[a, b]])[0], rel=1e-5)
     assert record["probability"] == pytest.approx(verifier.predict_proba([[a, b]])[0, 1], rel=1e-5)
     assert record["same_writer"] == bool(verifier.predict([[a, b]])[0])

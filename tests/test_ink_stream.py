@@ -93,7 +93,7 @@ def test_undo_of_more_than_there_is_is_refused(recognizer):
     for n in (0, 1, -1):
         with pytest.raises(ValueError, match=f"n_strokes={n}: there are 0 strokes"):
             stream.undo(n)
-    with pytest.raises(ValueError, match="there is no stroke yet"):
+    with pytest.raises(ValueError, match="no stroke was added yet"):
         stream.details()
 
 

@@ -473,6 +473,14 @@ def test_corrections_are_learnt_from_and_both_models_stay(client, tmp_path):
     assert len(hwsk.load(saved).predict(made.images[:2])) == 2
 
 
+def test_a_line_that_is_hardly_read_is_remarked_on(client):
+    noise = np.random.default_rng(0).integers(0, 2, (12, 100)).repeat(5, 0).repeat(5, 1)
+    files = {"file": ("noise.png", png(255 * noise.astype(np.uint8)))}
+    job = client.post("/api/read?wait=30", files=files, data={"layout": "line"}).json()
+    assert job["state"] == "done", job
+    assert "low mean confidence" in " ".join(job["result"]["remarks"])
+
+
 def test_ink_is_read_with_alternatives(client):
     made = make_handwriting(1, texts=["on"], random_state=1)
     job = client.post("/api/draw?wait=30", json={"strokes": as_points(made.strokes[0])}).json()
@@ -490,6 +498,12 @@ def test_signatures_are_compared_with_the_places_that_match(client):
     job = client.post("/api/compare?wait=30", files=files).json()
     assert job["state"] == "done", job
     same, other = job["result"]["pairs"]
+    together = job["result"]["together"]
+    assert other["score"] < together["score"] < same["score"]
+    assert other["same_writer"] == (other["score"] >= other["threshold"])
+    copies = [("a", ("a.png", a)), ("b", ("b.png", a))]
+    said = message(client.post("/api/compare?wait=30", files=copies), 422)
+    assert "identical" in said and "a copy, not a comparison" in said
     assert same["probability"] > other["probability"]
     assert same["log_likelihood_ratio"] == pytest.approx(
         np.log(same["probability"] / (1 - same["probability"])), abs=1e-2

@@ -135,8 +135,9 @@ def _among_known(
     records: list[dict[str, Any]] = []
     for name, paths in questions:
         try:
-            sides = ((f"writer {known!r}", of_known) for known, of_known in files.items())
-            refuse_copies([("the questioned", paths), *sides])
+            if pages:  # lines that are cut from copies have no names
+                sides = ((f"writer {known!r}", of_known) for known, of_known in files.items())
+                refuse_copies([("the questioned", paths), *sides])
             found = comparer.identify(_samples(paths, pages), known, prior=prior)
         except (OSError, ValueError) as error:
             bad.append(error_line(error))

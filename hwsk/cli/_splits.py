@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hwsk._data.digest import digest
 from hwsk._files import read_file
 from hwsk.cli._layouts import Samples
 
@@ -66,9 +66,7 @@ def count_shared(training: Samples, test: Samples) -> int:
     return sum(_digest(image) in seen for image in test.X)
 
 
-def _digest(image: Any) -> bytes:
+def _digest(image: Any) -> str:
     """Return a digest of an image file, of an image, or of strokes."""
-    if isinstance(image, str | Path):
-        return hashlib.sha256(read_file(image)).digest()
-    array = np.ascontiguousarray(image)
-    return hashlib.sha256(f"{array.shape} {array.dtype}".encode() + array.tobytes()).digest()
+    is_file = isinstance(image, str | Path)
+    return digest(read_file(image) if is_file else np.asarray(image))

@@ -46,10 +46,10 @@ def verify(
 
     verifier = load_model(model, "verify")
     refuse_copies(questioned, references)
-    found: dict[str, Any] = {"model": model}
+    found: dict[str, Any] = {"model": model, "questioned": questioned}
     if len(references) == 1:
         found |= _verify_pair(verifier, [[questioned, references[0]]], model, threshold)
-        found |= {"a": questioned, "b": references[0]}
+        found["references"] = {references[0]: found["score"]}
     else:
         if not hasattr(verifier, "verify"):
             raise ValueError(f"{show_name(model)} takes one reference, and these are several")
@@ -60,7 +60,6 @@ def verify(
             "score": result.score,
             "threshold": least,
             "probability": result.probability,
-            "questioned": questioned,
             "references": dict(zip(references, result.pair_scores.tolist(), strict=True)),
         }
     if as_json:

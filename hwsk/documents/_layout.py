@@ -36,8 +36,8 @@ class View(NamedTuple):
 
     def level(self) -> tuple[Ink, NDArray[np.float64]]:
         """Return the ink turned until the lines are level, and the matrix that undoes it."""
-        height, width = self.ink.shape
-        cosine, sine = np.cos(self.skew), np.sin(self.skew)
+        (height, width), skew = self.ink.shape, self.skew
+        cosine, sine = np.cos(skew), np.sin(skew)
         turn = np.array([[cosine, sine], [-sine, cosine]])
         corners = turn @ [[0, width, 0, width], [0, 0, height, height]]
         shift = -corners.min(axis=1)

@@ -79,7 +79,7 @@ def save_pdf(
     FileNotFoundError
         If an image is missing.
     ValueError
-        If there is no page, an image is not of the size of its page, or `dpi` is not from 1 to
+        If no page is given, an image is not of the size of its page, or `dpi` is not from 1 to
         10000.
     ModuleNotFoundError
         If pypdfium2 is missing.

@@ -174,7 +174,7 @@ def risk_coverage_curve(
 def _check_confidence(confidence: Any) -> NDArray[np.float64]:
     sure = column_or_1d(np.asarray(confidence, np.float64))
     if not len(sure):
-        raise ValueError("y_true and confidence are empty: there is no prediction to score")
+        raise ValueError("y_true and confidence are empty: give at least one prediction")
     if (bad := ~((sure >= 0) & (sure <= 1))).any():
         row = np.flatnonzero(bad)[0]
         raise ValueError(f"confidence is {sure[row]:g} in row {row}; it must lie between 0 and 1")

@@ -148,14 +148,14 @@ class InkStream:
         Raises
         ------
         ValueError
-            If there is no stroke yet.
+            If no stroke was added yet.
         """
         if not self._points:
-            raise ValueError("there is no stroke yet: add one before you ask for details")
+            raise ValueError("no stroke was added yet: add one before you ask for details")
         details: Details = self._ask("predict_details")
         return details
 
     def _ask(self, method: str) -> Any:
-        with warnings.catch_warnings():  # of doubt: half a word is no line yet
+        with warnings.catch_warnings():  # of doubt: half a word is not a line yet
             warnings.simplefilter("ignore", UserWarning)
             return getattr(self.recognizer, method)([self.strokes])[0]

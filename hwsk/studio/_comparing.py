@@ -16,12 +16,11 @@ from starlette.responses import Response
 
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import Studio, answer_job, studio_of
+from hwsk.studio._state import Studio, answer_job, collect_remarks, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
 KINDS = {"signature": "signature-verifier", "and": "and-comparer"}
 _MOST_IMAGES = 12  # on a side
-_CERTAIN = 1e-6  # from 0 and 1, where a probability has a likelihood ratio
 
 
 async def start_comparing(request: Request) -> Response:
@@ -41,18 +40,19 @@ def _compare_signatures(
     studio: Studio, job: Job, references: list[Upload], questioned: list[Upload]
 ) -> dict[str, Any]:
     """Compare each reference with the questioned signature."""
-    from hwsk.verification import verbal_equivalent
     from hwsk.verification._places import match_places
 
     job.reach(0, len(references), "loading the model")
     verifier = studio.models.get(KINDS["signature"])
     (other,) = _decode_side(studio, questioned)
+    known = _decode_side(studio, references)
+    job.reach(0, len(references), "comparing")
+    with collect_remarks() as remarks:
+        together = verifier.verify(other, known)
+    slope, intercept = verifier.calibration_
     pairs = []
-    for number, one in enumerate(_decode_side(studio, references), 1):
-        job.reach(number - 1, len(references), f"comparing with signature {number}")
-        probability = float(verifier.predict_proba([[one, other]])[0, 1])
-        probability = min(max(probability, _CERTAIN), 1 - _CERTAIN)
-        log_ratio = math.log(probability / (1 - probability))
+    for number, (one, score) in enumerate(zip(known, together.pair_scores, strict=True), 1):
+        job.reach(number - 1, len(references), f"matching signature {number}")
         places = match_places(verifier, one, other)
         names = f"first-{number}.png", f"second-{number}.png"
         for name, image in zip(names, places.images, strict=True):
@@ -60,11 +60,7 @@ def _compare_signatures(
         pairs.append(
             {
                 "name": references[number - 1].name,
-                "same_writer": bool(verifier.predict([[one, other]])[0] == 1),
-                "score": round(float(verifier.decision_function([[one, other]])[0]), 5),
-                "probability": round(probability, 5),
-                "log_likelihood_ratio": round(log_ratio, 4),
-                "verbal": verbal_equivalent(log_ratio),
+                **_finding(float(slope * score + intercept), score, verifier.threshold_),
                 "images": [f"/api/jobs/{job.id}/files/{name}" for name in names],
                 "matches": [
                     {
@@ -81,11 +77,31 @@ def _compare_signatures(
     return {
         "kind": "signature",
         "model": KINDS["signature"],
-        "threshold": round(float(verifier.threshold_), 5),
         "questioned": questioned[0].name,
+        "references": len(known),
+        "together": _finding(
+            math.log(together.probability / (1 - together.probability)),
+            together.score,
+            together.threshold,
+        ),
         "pairs": pairs,
+        "remarks": remarks,
         "limits": "At even odds, and as the forgeries of the calibration were made. One reference "
         "does not show how much its writer varies: compare with several.",
+    }
+
+
+def _finding(log_ratio: float, score: float, threshold: float) -> dict[str, Any]:
+    """Describe a score and the likelihood ratio that it stands for."""
+    from hwsk.verification import verbal_equivalent
+
+    return {
+        "same_writer": bool(score >= threshold),
+        "score": round(float(score), 5),
+        "threshold": round(float(threshold), 5),
+        "probability": round(1 / (1 + math.exp(-log_ratio)), 5),
+        "log_likelihood_ratio": round(log_ratio, 4),
+        "verbal": verbal_equivalent(log_ratio),
     }
 
 

@@ -153,7 +153,7 @@ class Jobs:
                 return self._jobs[job_id]
         minutes = self.settings.kept_seconds / 60
         raise Refusal(
-            404, "no-job", f"there is no such job; results are kept for {minutes:g} minutes"
+            404, "no-job", f"the job is unknown; results are kept for {minutes:g} minutes"
         )
 
     def cancel(self, job_id: str) -> Job:

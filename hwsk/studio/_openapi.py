@@ -46,7 +46,7 @@ _STATUS = {
     "400": "The header Host, or a form, is not understood.",
     "401": "The token is missing or wrong.",
     "403": "The request comes from the page of another site.",
-    "404": "There is no such job or file (any more).",
+    "404": "The job or file is unknown, or kept no longer.",
     "405": "There is no such method here.",
     "409": "The job was cancelled, or is not of the kind that is needed.",
     "413": "The request, or an image in it, is too large.",

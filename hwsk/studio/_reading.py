@@ -18,7 +18,14 @@ from starlette.responses import Response
 
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import Body, Studio, answer_job, read_body, studio_of
+from hwsk.studio._state import (
+    Body,
+    Studio,
+    answer_job,
+    collect_remarks,
+    read_body,
+    studio_of,
+)
 from hwsk.studio._uploads import Upload, check_pixels, encode, read_form
 
 LAYOUTS = ("auto", "page", "line")
@@ -106,8 +113,9 @@ def _read_line(reader: Any, image: Any) -> tuple[Any, list[str]]:
 
     height, width = image.image.shape
     line = Line(polygon=[0, 0, max(1, width - 1), max(1, height - 1)])
-    _enter_text(line, predict_details(reader._parts()[1], [image.image])[0])
-    return Page(width, height, [Region([line])], image.name), []
+    with collect_remarks() as remarks:
+        _enter_text(line, predict_details(reader._parts()[1], [image.image])[0])
+    return Page(width, height, [Region([line])], image.name), remarks
 
 
 def as_json(job: Job, number: int, page: Any) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -84,7 +87,14 @@ async def wait_for(request: Request, job: Job) -> None:
         await asyncio.wait([asyncio.wrap_future(job.future)], timeout=seconds)
 
 
-def number_in_path(request: Request, name: str) -> int:
-    """Return a number of the path."""
-    value: Any = request.path_params[name]
-    return int(value)
+@contextmanager
+def collect_remarks() -> Iterator[list[str]]:
+    """Collect the library's warnings for the page, in jobs of the lane "work" alone.
+
+    Python keeps what is done with warnings for all threads together.
+    """
+    remarks: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield remarks
+    remarks += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)

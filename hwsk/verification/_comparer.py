@@ -43,7 +43,7 @@ from hwsk.verification._representation import fit_parts, needs_fit, parts_of, sh
 from hwsk.verification._sides import (
     Side,
     are_strokes,
-    digest,
+    checksum,
     find_copy,
     keep,
     refuse_blank,
@@ -517,7 +517,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 names = " and ".join(copy.names)
                 raise ValueError(f"{names} are identical: a copy, not a comparison")
             images = self._check_ink(sides)
-        digests = tuple(tuple(map(digest, side)) for side in images)
+        digests = tuple(tuple(map(checksum, side)) for side in images)
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         one_hand, two_hands = self.typical_distances_[size].T

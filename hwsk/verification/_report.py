@@ -24,7 +24,7 @@ from hwsk._data.images import check_images
 from hwsk._data.levels import to_bytes
 from hwsk._files import replaced, write_file
 from hwsk.verification._comparison import SUPPORT, describe_feature, name_times
-from hwsk.verification._sides import digest
+from hwsk.verification._sides import checksum
 
 if TYPE_CHECKING:
     from hwsk.verification._comparison import HandComparison
@@ -172,7 +172,7 @@ def _side(comparison: HandComparison, side: str) -> Iterator[Block]:
     rows = []
     for i, (sample, image) in enumerate(zip(samples, images, strict=True), 1):
         name = _printable(Path(os.fspath(sample)).name) if is_path(sample) else f"array {i}"
-        found = digest(sample)
+        found = checksum(sample)
         if len(compared) and found != compared[i - 1]:
             raise ValueError(
                 f"{name} on side {side} is not the image that was compared: its SHA-256 was "

@@ -54,7 +54,7 @@ def are_strokes(sample: Any) -> bool:
     return isinstance(sample, np.ndarray) and sample.ndim == 2 and sample.shape[1] == 3
 
 
-def digest(sample: Any) -> str:
+def checksum(sample: Any) -> str:
     """Compute the SHA-256 of a file, or of the numbers of an array."""
     content = read_file(sample) if is_path(sample) else np.ascontiguousarray(sample).tobytes()
     return hashlib.sha256(content).hexdigest()

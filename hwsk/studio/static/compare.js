@@ -57,12 +57,18 @@ function gauge({ log_likelihood_ratio: ratio }) {
       label(100, "same writer", "end")));
 }
 
-function signatureViews({ pairs, questioned, limits, threshold, model }) {
-  return [...pairs.map((pair) => el("div", { class: "card" },
-    el("h3", {}, `${pair.name} and ${questioned}`), ...finding(pair), matches(pair),
-    el("p", { class: "hint" }, `Lines join places whose descriptors are nearest to each other ` +
-      `(${pair.matches.length} shown). Score ${pair.score}, threshold ${threshold}, ${model}.`))),
-  el("p", { class: "hint" }, limits)];
+function signatureViews({ pairs, together, questioned, remarks, limits, model }) {
+  const scores = (record) => `Score ${record.score}, threshold ${record.threshold}, ${model}.`;
+  const all = el("div", { class: "card" }, el("h3", {}, `${questioned} and all references`),
+    ...finding(together), el("p", { class: "hint" }, `${scores(together)} The threshold adapts ` +
+      "to how much the references vary."));
+  return [...(pairs.length > 1 ? [all] : []),
+    ...remarks.map((remark) => el("p", { class: "card", role: "alert" }, remark)),
+    ...pairs.map((pair) => el("div", { class: "card" },
+      el("h3", {}, `${pair.name} and ${questioned}`), ...finding(pair), matches(pair),
+      el("p", { class: "hint" }, `Lines join places whose descriptors are nearest to each other ` +
+        `(${pair.matches.length} shown). ${scores(pair)}`))),
+    el("p", { class: "hint" }, limits)];
 }
 
 /** Both images, one above the other, with lines between matched places. */

@@ -115,6 +115,8 @@ def huge_png(width: int = 20_000, height: int = 30_000) -> bytes:
         (pdf_file()[:100], r"a\.bin is damaged or no PDF"),
         (pdf_file(1, 14_000, 14_000), r"a\.bin: 58333 x 58333 pixels at 300 dpi: lower dpi"),
     ],
+    # of the content they would hold the time at which a PDF was made: another in each worker
+    ids=["empty", "text", "cut JPEG", "huge PNG", "cut PDF", "huge PDF"],
 )
 def test_what_cannot_be_read(tmp_path, content, message):
     (tmp_path / "a.bin").write_bytes(content)

@@ -2,13 +2,15 @@
 
     python -m benchmarks.pairs.train_words train --data ../shared/data --out runs/and --seed 0
     python -m benchmarks.pairs.train_words judge runs/and/verifier-seed0.hwsk
+    python -m benchmarks.pairs.train_words match runs/and/verifier-seed0.hwsk
     python -m benchmarks.pairs.train_words train --final
 
 One encoder learns both: to tell the writers (multi-similarity loss), and the 15 features. Stops and
 goes on: run it again with the same --out and it continues from the last epoch. Without --final the
 test writers are kept out; with it, all but the validation writers are learnt from. Thresholds and
 probabilities are calibrated on the validation writers. `judge` prints figures on those, and on the
-test writers, with and without test augmentation.
+test writers, with and without test augmentation. `match` compares embeddings with matched local
+descriptors, of one verifier on the same pairs: all by one writer, and random ones by two.
 """
 
 from __future__ import annotations
@@ -24,7 +26,15 @@ import torch
 from scipy.spatial.distance import pdist
 
 import hwsk
-from benchmarks.shared.words import SPLIT_SEED, load_split, print_features, print_pairs, print_table
+from benchmarks.shared.words import (
+    SPLIT_SEED,
+    load_split,
+    print_features,
+    print_pairs,
+    print_scores,
+    print_table,
+)
+from hwsk._data.images import object_array
 from hwsk.callbacks import Checkpoint
 from hwsk.metrics import (
     false_acceptance_rate,
@@ -131,6 +141,41 @@ def judge(model: Path, data: str) -> None:
         for part, rows in (("validation", valid), ("test", test)):
             if not ("final" in model.name and part == "test"):
                 report(verifier, words, rows, f"{part} writers, {n_views} changed versions")
+
+
+@main.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+@click.option("--part", type=click.Choice(["validation", "test"]), default="validation")
+@click.option("--n-different", default=60_000, help="Random pairs by two writers.")
+@click.option("--views", default=0, help="Augmented copies over which scores are averaged.")
+def match(model: Path, data: str, part: str, n_different: int, views: int) -> None:
+    """Print figures of embeddings and of matching with each of its parameters."""
+    words, _, *parts = load_split(data)
+    rows = parts[part == "test"]
+    images, writer, page = words.images[rows], words.writer[rows], words.page[rows]
+    index = np.column_stack(np.triu_indices(len(rows), 1))
+    same = writer[index[:, 0]] == writer[index[:, 1]]
+    different = np.random.default_rng(SPLIT_SEED).permutation(np.flatnonzero(~same))[:n_different]
+    index = index[np.sort(np.concatenate([np.flatnonzero(same), different]))]
+    entries = object_array(list(images))
+    verifier = hwsk.load(model)
+    augment = augmentation(VIEW_STRENGTH)
+    print(f"{date.today()} {model.name}, {part} writers, {views} augmented copies")
+    variants = [{}, {"scale": 1.5}, {"registration": True}, {"n_duplicates": 4}]
+    comparators = [LocalDescriptorMatching(**variant) for variant in variants]
+    embedding_scores = None
+    for comparator in (None, *comparators):
+        verifier.set_params(comparator=comparator, augment=augment, test_augmentations=views)
+        start = time.process_time()
+        scores = verifier.pair_score(entries[index])
+        pace = f"{1e3 * (time.process_time() - start) / len(index):.2f} ms a pair"
+        name = "embeddings" if comparator is None else str(comparator)
+        print_scores(f"{name} ({pace})", scores, index, writer, page)
+        if embedding_scores is None:
+            embedding_scores = scores
+        else:  # both distances go from 0 to 2
+            print_scores(f"{name} + embeddings", scores + embedding_scores, index, writer, page)
 
 
 def report(verifier: SiameseVerifier, words: Any, rows: np.ndarray, name: str) -> None:

@@ -34,13 +34,20 @@ def load_split(path: str) -> tuple[Bunch, np.ndarray, np.ndarray, np.ndarray]:
 def print_pairs(name: str, X: np.ndarray, writer: np.ndarray, page: np.ndarray) -> float:
     """Print what the cosines of all pairs of samples are worth, with intervals over writers."""
     vectors = X / np.linalg.norm(X, axis=1, keepdims=True)
-    first, second = np.triu_indices(len(writer), 1)
-    scores = (vectors @ vectors.T)[first, second]
+    index = np.column_stack(np.triu_indices(len(writer), 1))
+    scores = (vectors @ vectors.T)[index[:, 0], index[:, 1]]
+    return print_scores(name, scores, index, writer, page)
+
+
+def print_scores(
+    name: str, scores: np.ndarray, index: np.ndarray, writer: np.ndarray, page: np.ndarray
+) -> float:
+    """Print what the scores of some pairs of rows are worth, with intervals over writers."""
+    first, second = index.T
     same, cross = writer[first] == writer[second], page[first] != page[second]
-    of = np.column_stack([writer[first], writer[second]])
     rate = equal_error_rate(same, scores)
     low, high = pair_bootstrap_interval(
-        equal_error_rate, same, scores, of, n_resamples=N_RESAMPLES, random_state=0
+        equal_error_rate, same, scores, writer[index], n_resamples=N_RESAMPLES, random_state=0
     )
     own = ~(same & cross)  # of pairs by one hand, those on one page; of the others, all
     print(

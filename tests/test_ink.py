@@ -10,6 +10,7 @@ from small_ink import SMALL, WORDS, ink_recognizer, ink_words
 
 import hwsk
 from hwsk._data.ink import normalize_ink, trace_ink
+from hwsk._data.text_line import _mode
 from hwsk.datasets import make_handwriting
 from hwsk.networks.ink import InkNetwork
 from hwsk.preprocessing import StrokeResampler, shear_strokes
@@ -255,3 +256,13 @@ def test_ink_too_long_for_a_line_is_refused(recognizer, words):
 def test_wrong_channels_are_refused(words, channels):
     with pytest.raises(ValueError, match="channels="):
         InkRecognizer(channels=channels).fit(words.strokes, words.text)
+
+
+def test_the_densest_place_of_a_row_does_not_depend_on_other_rows():
+    apart, together = np.linspace(0, 60, 8), np.full(8, 30.0)
+    rows = np.array([apart, together, apart[::-1] - 50])
+    places, counts = _mode(rows, np.ones(8), 0.8)
+    for row, place, count in zip(rows, places, counts, strict=True):
+        assert (place, count) == pytest.approx(
+            tuple(x[0] for x in _mode(row[None], np.ones(8), 0.8))
+        )

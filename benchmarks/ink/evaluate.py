@@ -4,15 +4,16 @@
     python -m benchmarks.ink.evaluate models/ink-lines.hwsk --data ink.npz --part test
 
 `--part test` is testset_f, for one run at the end; otherwise the validation lines. The language
-model is made of the Brown corpus alone, as printed (its text is in `--text`): transcripts of IAM
-share prompts with IAM-OnDB. Its weight is chosen on validation lines. Intervals are over writers,
-unknown ones counted by form. Times are processor time of one thread: of `predict`, and of the text
-of a stream after each stroke of a line of 60 characters.
+model that the recognizer has is of the Brown corpus alone, as transcripts of IAM share prompts with
+IAM-OnDB. For the validation lines, error rates are printed by its weight. Intervals are over
+writers, unknown ones counted by form. Times are processor time of one thread: of `predict`, and of
+the text of a stream after each stroke of a line of 60 characters.
 """
 
 from __future__ import annotations
 
 import time
+from copy import copy
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,13 @@ import torch
 
 import hwsk
 from benchmarks.ink.data import Lines, fixed_samples
-from benchmarks.lines.train_english_lm import LEAST_GAIN, N_LEVELS, ORDER, brown_lines
 from benchmarks.strokes.data import join
 from hwsk._data.images import object_array
 from hwsk._data.text_line import split_strokes
 from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate
-from hwsk.recognition import CTCDecoder, NgramLanguageModel, detokenize
+from hwsk.recognition import CTCDecoder
 
-WEIGHTS = (0.3, 0.5, 0.7, 0.9, 1.1)
+WEIGHTS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.1)
 CHARACTERS = 60  # of the line that is timed
 
 
@@ -51,19 +51,22 @@ def print_rates(name: str, texts: list[str], read: Any, writers: list[str]) -> N
         print(f"{name}: {what} {metric(texts, read):.4f} [{low:.4f}, {high:.4f}]", flush=True)
 
 
-def choose_weight(recognizer: Any, model: Any, path: Path) -> float:
-    """The weight of the language model with which the validation lines are read best."""
-    strokes, texts, _ = load_part(path, "validation")
-    outputs = recognizer.predict_log_proba(strokes)
-    rates = {}
+def print_by_weight(recognizer: Any, decoder: CTCDecoder, path: Path) -> None:
+    """Print what is read of validation samples by weight of the language model; 0: greedy."""
+    outputs, texts = {}, {}
+    for kind, samples in fixed_samples(path).items():
+        outputs[kind] = recognizer.predict_log_proba(object_array([ink for ink, _ in samples]))
+        texts[kind] = [text for _, text in samples]
     for weight in WEIGHTS:
-        decoder = CTCDecoder(
-            recognizer.alphabet_, beam_width=16, language_model=model, lm_weight=weight
+        reader = copy(decoder) if weight else CTCDecoder()
+        reader.set_params(alphabet=recognizer.alphabet_, lm_weight=weight)
+        read = {kind: reader.fit(found).predict(found) for kind, found in outputs.items()}
+        rates = {kind: character_error_rate(texts[kind], read[kind]) for kind in read}
+        print(
+            f"validation, weight {weight:g}: CER "
+            + ", ".join(f"{kind} {rate:.4f}" for kind, rate in rates.items()),
+            flush=True,
         )
-        read = decoder.fit(outputs).predict(outputs)
-        rates[weight] = character_error_rate(texts, read)
-    print("validation CER by weight: " + ", ".join(f"{w:g} {r:.4f}" for w, r in rates.items()))
-    return min(rates, key=rates.__getitem__)
 
 
 def print_times(recognizer: Any, path: Path) -> None:
@@ -96,12 +99,13 @@ def print_times(recognizer: Any, path: Path) -> None:
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--part", type=click.Choice(["validation", "test"]), default="validation")
-@click.option("--text", default="../shared/data/text/brown_sentences.tsv.gz", type=Path)
 @click.option("--times-only", is_flag=True)
-def main(model: Path, data: Path, part: str, text: Path, times_only: bool) -> None:
+def main(model: Path, data: Path, part: str, times_only: bool) -> None:
     """Print what the module says."""
     torch.set_num_threads(1)
-    recognizer = hwsk.load(model).set_params(decoder=None)
+    recognizer = hwsk.load(model)
+    decoder = recognizer.decoder
+    recognizer.set_params(decoder=None)
     print(f"{date.today()} {model.name}, {model.stat().st_size / 1e6:.1f} MB; {part}", flush=True)
     print_times(recognizer, data)
     if times_only:
@@ -111,16 +115,13 @@ def main(model: Path, data: Path, part: str, text: Path, times_only: bool) -> No
             read = recognizer.predict(object_array([strokes for strokes, _ in samples]))
             right = np.mean([r == t for r, (_, t) in zip(read, samples, strict=True)])
             print(f"{len(samples)} {kind} cut from validation lines: accuracy {right:.4f}")
-    language_model = NgramLanguageModel(ORDER, least_gain=LEAST_GAIN, n_levels=N_LEVELS)
-    language_model.fit([detokenize(line) for line in brown_lines(text)])
-    weight = choose_weight(recognizer, language_model, data)
+    if part == "validation":
+        print_by_weight(recognizer, decoder, data)
     strokes, texts, writers = load_part(data, part)
     print(f"{len(texts)} lines of {len(set(writers))} writers (unknown ones by form)")
     print_rates("greedy", texts, recognizer.predict(strokes), writers)
-    recognizer.set_params(
-        decoder=CTCDecoder(beam_width=16, language_model=language_model, lm_weight=weight)
-    )
-    print_rates(f"Brown, weight {weight:g}", texts, recognizer.predict(strokes), writers)
+    recognizer.set_params(decoder=decoder)
+    print_rates(f"Brown, weight {decoder.lm_weight:g}", texts, recognizer.predict(strokes), writers)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import hwsk
 from benchmarks.ink.data import SHARES, Lines, Mixture, Sample, fixed_samples
+from benchmarks.lines.train_english_lm import LEAST_GAIN, N_LEVELS, ORDER, brown_lines
 from benchmarks.shared.long_run import (
     last_step,
     learning_rate,
@@ -42,7 +43,7 @@ from hwsk._data.ink import N_FEATURES, normalize_ink, trace_ink
 from hwsk.networks.crnn import CTCLoss
 from hwsk.networks.ink import InkNetwork
 from hwsk.preprocessing.augmentation import RandomStrokeDistortion
-from hwsk.recognition import InkRecognizer
+from hwsk.recognition import CTCDecoder, InkRecognizer, NgramLanguageModel, detokenize
 from hwsk.recognition._ctc_training import count_steps
 from hwsk.recognition._decoding import greedy_decode
 from hwsk.recognition._ink_prediction import collate_ink
@@ -288,17 +289,28 @@ def print_rates(trainer: Trainer, measured: dict[str, list[Sample]]) -> None:
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
-def export(checkpoint: Path, model: Path, data: Path) -> None:
-    """Write the average of a checkpoint as an InkRecognizer, calibrated on validation lines."""
+@click.option("--text", default="../shared/data/text/brown_sentences.tsv.gz", type=Path)
+@click.option("--lm-weight", default=0.5)
+def export(checkpoint: Path, model: Path, data: Path, text: Path, lm_weight: float) -> None:
+    """Write the average of a checkpoint as an InkRecognizer, calibrated on validation lines.
+
+    With a language model of the Brown corpus alone, as printed.
+    """
     recognizer = to_recognizer(checkpoint)
     lines = Lines(data, "validation")
     strokes = object_array([lines.strokes(row) for row in range(len(lines))])
     recognizer.calibrate_temperature(strokes, lines.texts)
+    greedy = recognizer.score(strokes, lines.texts)
+    language_model = NgramLanguageModel(ORDER, least_gain=LEAST_GAIN, n_levels=N_LEVELS)
+    language_model.fit([detokenize(line) for line in brown_lines(text)])
+    recognizer.set_params(
+        decoder=CTCDecoder(beam_width=16, language_model=language_model, lm_weight=lm_weight)
+    )
     hwsk.save(recognizer, model, half_precision=True)
     print(
         f"{model}: {model.stat().st_size / 1e6:.1f} MB; temperature {recognizer.temperature_:.3f}, "
         f"confidence {recognizer.confidence_:.3f}; CER of the {len(lines)} validation lines, "
-        f"greedy, {1 - recognizer.score(strokes, lines.texts):.4f}"
+        f"greedy, {1 - greedy:.4f}"
     )
 
 

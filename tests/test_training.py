@@ -160,8 +160,10 @@ def test_resolve_precision(monkeypatch):
     assert resolve_precision("float32", cpu) == torch.float32
     assert resolve_precision("bfloat16", cpu) == torch.bfloat16
     for able, expected in (({"amx_bf16": True}, torch.bfloat16), ({}, torch.float32)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
         assert resolve_precision("auto", cpu) == expected
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in old versions of torch
+    assert resolve_precision("auto", cpu) == torch.float32
     assert resolve_precision("auto", torch.device("mps")) == torch.float32
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     assert resolve_precision("auto", torch.device("cuda")) == torch.bfloat16

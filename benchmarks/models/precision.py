@@ -27,6 +27,7 @@ from benchmarks.shared import words as and_words
 from benchmarks.strokes.train_iam import arguments, load
 from benchmarks.writers.data import load_writers
 from benchmarks.writers.train import final_split
+from hwsk._data.images import object_array
 from hwsk.datasets import load_cedar_signatures, load_iam
 from hwsk.metrics import bootstrap_interval, character_error_rate, equal_error_rate
 from hwsk.model_selection import make_pairs
@@ -121,12 +122,9 @@ def figures(name: str, data: str, data_home: str) -> Iterator[str]:
             truth = words.features.iloc[test[known]].to_numpy()
             yield f"accuracy {np.mean(model.predict(images[known]).to_numpy() == truth):.4f}"
             return
-        first, second = np.triu_indices(len(test), 1)
-        vectors = model.transform(images)
-        scores = -np.concatenate(
-            [np.linalg.norm(vectors[i] - vectors[i + 1 :], axis=1) for i in range(len(test))]
-        )
-        same = writers[first] == writers[second]
+        index = np.column_stack(np.triu_indices(len(test), 1))
+        scores = model.pair_score(object_array(list(images))[index])
+        same = np.equal(*writers[index].T)
         yield f"EER {equal_error_rate(same, scores):.4f}, AUC {roc_auc_score(same, scores):.4f}"
     else:
         lines: Bunch = load(data, data_home, "test_t")

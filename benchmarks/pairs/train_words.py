@@ -23,14 +23,12 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from scipy.spatial.distance import pdist
 
 import hwsk
 from benchmarks.shared.words import (
     SPLIT_SEED,
     load_split,
     print_features,
-    print_pairs,
     print_scores,
     print_table,
 )
@@ -113,7 +111,7 @@ def train(
     )
     verifier.fit(words.images[rows], words.writer[rows], features=words.features.iloc[rows])
     print(f"{verifier.n_iter_} epochs, {time.time() - start:.0f} s", flush=True)
-    finish(verifier, words, valid)
+    finish(verifier, words, valid, 0 if matching else VIEWS)  # each copy costs a matching of pairs
     hwsk.save(verifier, out / f"verifier-{name}.hwsk")
     classifier = verifier.feature_classifier()  # changed versions don't help it
     classifier.set_params(augment=None, test_augmentations=0, logit_adjustment=0.3)
@@ -136,7 +134,7 @@ def judge(model: Path, data: str) -> None:
     words, _, valid, test = load_split(data)
     verifier = hwsk.load(model)
     print(f"{date.today()} {model.name}")
-    for n_views in (0, VIEWS):
+    for n_views in (0, VIEWS) if verifier.comparator is None else (0,):
         finish(verifier, words, valid, n_views)
         for part, rows in (("validation", valid), ("test", test)):
             if not ("final" in model.name and part == "test"):
@@ -155,7 +153,7 @@ def match(model: Path, data: str, part: str, n_different: int, views: int) -> No
     rows = parts[part == "test"]
     images, writer, page = words.images[rows], words.writer[rows], words.page[rows]
     index = np.column_stack(np.triu_indices(len(rows), 1))
-    same = writer[index[:, 0]] == writer[index[:, 1]]
+    same = np.equal(*writer[index].T)
     different = np.random.default_rng(SPLIT_SEED).permutation(np.flatnonzero(~same))[:n_different]
     index = index[np.sort(np.concatenate([np.flatnonzero(same), different]))]
     entries = object_array(list(images))
@@ -181,11 +179,10 @@ def match(model: Path, data: str, part: str, n_different: int, views: int) -> No
 def report(verifier: SiameseVerifier, words: Any, rows: np.ndarray, name: str) -> None:
     """Print the figures on some rows."""
     images, writers = words.images[rows], words.writer[rows]
-    vectors = verifier.transform(images)
-    print_pairs(name, vectors, writers, words.page[rows])
-    first, second = np.triu_indices(len(rows), 1)
-    same = writers[first] == writers[second]
-    scores = -pdist(vectors.astype(np.float64))
+    index = np.column_stack(np.triu_indices(len(rows), 1))
+    same = np.equal(*writers[index].T)
+    scores = verifier.pair_score(object_array(list(images))[index])
+    print_scores(name, scores, index, writers, words.page[rows])
     slope, intercept = verifier.calibration_
     far, frr = (
         rate(same, scores, threshold=verifier.threshold_)

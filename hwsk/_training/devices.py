@@ -35,7 +35,7 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
-        able = torch.cpu.get_capabilities()
+        able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions can't say
         native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     else:
         native = False

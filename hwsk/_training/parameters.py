@@ -66,8 +66,8 @@ _TRAINING_DOC = """\
         "auto" (CUDA, else Apple's MPS, else the CPU) or a torch device such as "cuda:1".
     precision : {{"auto", "float32", "bfloat16", "float64"}}, default="auto"
         Number format of the heavy operations; "auto" takes bfloat16 where the processor computes
-        in it. Weights, losses and outputs are float32 with all but "float64", which is slow, and
-        for where rounding must not count.
+        in it, as far as torch can say. Weights, losses and outputs are float32 with all but
+        "float64", which is slow, and for where rounding must not count.
     n_jobs : int, default=None
         Worker processes that decode, preprocess and augment samples while the network computes;
         with 1, the process of the network does this as well. -1 is a worker for each processor.

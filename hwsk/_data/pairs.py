@@ -136,7 +136,12 @@ def check_pairs(X: Any, kind: Kind = "images") -> Pairs:
 def take_once(items: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
     """Take each item once, in the order of their first occurrence, and number all items by that."""
     numbers: dict[Hashable, int] = {}
-    found = [numbers.setdefault(_key(item), len(numbers)) for item in items]
+    known: dict[int, int] = {}  # by identity, since the key of an image is a digest of its pixels
+    found = []
+    for item in items:
+        if id(item) not in known:
+            known[id(item)] = numbers.setdefault(_key(item), len(numbers))
+        found.append(known[id(item)])
     _, firsts = np.unique(found, return_index=True)
     return [items[i] for i in firsts], np.array(found, dtype=np.intp)
 

@@ -1,6 +1,6 @@
 """Train `models/and-verifier.hwsk` and `models/and-features.hwsk` on the AND words.
 
-    python -m benchmarks.pairs.train_words train --data ../shared/data --out runs/and --seed 0
+    python -m benchmarks.pairs.train_words train --out runs/and --matching
     python -m benchmarks.pairs.train_words judge runs/and/verifier-seed0.hwsk
     python -m benchmarks.pairs.train_words match runs/and/verifier-seed0.hwsk
     python -m benchmarks.pairs.train_words train --final
@@ -169,6 +169,7 @@ def match(model: Path, data: str, part: str, n_different: int, views: int) -> No
         scores = verifier.pair_score(entries[index])
         pace = f"{1e3 * (time.process_time() - start) / len(index):.2f} ms a pair"
         name = "embeddings" if comparator is None else str(comparator)
+        name = f"{part}, {name}"
         print_scores(f"{name} ({pace})", scores, index, writer, page)
         if embedding_scores is None:
             embedding_scores = scores

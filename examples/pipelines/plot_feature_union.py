@@ -33,7 +33,7 @@ from hwsk.identification import LocalDescriptors, VLADEncoder
 
 parts = {
     "latents": hwsk.load("and-vae"),
-    "embedding": hwsk.load("and-verifier").set_params(test_augmentations=0),
+    "embedding": hwsk.load("and-verifier"),
     "features": hwsk.load("and-features").set_params(transform_kind="probabilities"),
 }
 union = FeatureUnion(

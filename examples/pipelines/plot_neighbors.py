@@ -18,7 +18,7 @@ import hwsk
 from hwsk.datasets import make_handwriting
 
 words = make_handwriting(144, texts=["and"], n_writers=24, random_state=3)
-verifier = hwsk.load("and-verifier").set_params(test_augmentations=0)
+verifier = hwsk.load("and-verifier").set_params(comparator=None)  # by embeddings alone
 embeddings = verifier.transform(words.images)
 print(embeddings.shape)
 
@@ -45,7 +45,8 @@ for name, X in {"embedding": embeddings, "pixels": pixels}.items():
 # -----------------
 # ``get_metric`` gives the distance of two flattened images as a function. It is slower than
 # embeddings, for they are computed in one batch; but it goes wherever a metric goes, and serves a
-# verifier that compares images otherwise than by embeddings, such as "signature-verifier".
+# verifier that compares images by their local descriptors, as "and-verifier" does unless it is set
+# otherwise.
 from hwsk.preprocessing import Binarizer
 
 height, width = verifier.image_size_

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from studio_server import serve_app
 
 import hwsk
+from hwsk._warn import warn_caller
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.studio._app import create_app
 from hwsk.studio._errors import Refusal
@@ -478,7 +479,31 @@ def test_a_line_that_is_hardly_read_is_remarked_on(client):
     files = {"file": ("noise.png", png(255 * noise.astype(np.uint8)))}
     job = client.post("/api/read?wait=30", files=files, data={"layout": "line"}).json()
     assert job["state"] == "done", job
-    assert "low mean confidence" in " ".join(job["result"]["remarks"])
+    assert "low mean confidence" in " ".join(job["remarks"])
+
+
+def test_each_job_has_its_own_warnings_and_issues_none(recwarn):
+    jobs = Jobs(Settings())
+    both = threading.Barrier(2, timeout=10)
+
+    def work(job):
+        for _ in range(2):
+            both.wait()
+            warn_caller(f"of {job.kind}")
+
+    at_once = [jobs.submit(kind, kind, work) for kind in ("ink", "work")]
+    for job in at_once:
+        job.future.result(10)
+    assert [job.to_json()["remarks"] for job in at_once] == [["of ink"], ["of work"]]
+    assert not recwarn.list
+    jobs.close()
+
+
+def test_letters_that_can_not_be_written_are_remarked_on(client):
+    letter = {"text": "on €", "size": "card", "checked": False, "hand": None}
+    job = client.post("/api/write?wait=30", json=letter).json()
+    assert job["state"] == "done", job
+    assert "'€'" in " ".join(job["remarks"])
 
 
 def test_ink_is_read_with_alternatives(client):

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import Studio, answer_job, collect_remarks, studio_of
+from hwsk.studio._state import Studio, answer_job, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
 KINDS = {"signature": "signature-verifier", "and": "and-comparer"}
@@ -47,8 +47,7 @@ def _compare_signatures(
     (other,) = _decode_side(studio, questioned)
     known = _decode_side(studio, references)
     job.reach(0, len(references), "comparing")
-    with collect_remarks() as remarks:
-        together = verifier.verify(other, known)
+    together = verifier.verify(other, known)
     slope, intercept = verifier.calibration_
     pairs = []
     for number, (one, score) in enumerate(zip(known, together.pair_scores, strict=True), 1):
@@ -85,7 +84,6 @@ def _compare_signatures(
             together.threshold,
         ),
         "pairs": pairs,
-        "remarks": remarks,
         "limits": "At even odds, and as the forgeries of the calibration were made. One reference "
         "does not show how much its writer varies: compare with several.",
     }

@@ -20,7 +20,7 @@ _FILES = {"type": "array", "items": _FILE, "minItems": 1}
 _JOB = {"$ref": "#/components/schemas/Job"}
 _JOB_SCHEMA = {
     "type": "object",
-    "required": ["id", "kind", "state", "progress", "result", "error", "url"],
+    "required": ["id", "kind", "state", "progress", "result", "error", "remarks", "url"],
     "properties": {
         "id": {"type": "string"},
         "kind": {"enum": ["read", "draw", "write", "compare", "identify", "learn"]},
@@ -28,6 +28,11 @@ _JOB_SCHEMA = {
         "progress": {"type": "object"},
         "result": {"type": ["object", "null"]},
         "error": {"type": ["object", "null"]},
+        "remarks": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Warnings of the library, such as of letters that were replaced.",
+        },
         "url": {"type": "string"},
     },
 }

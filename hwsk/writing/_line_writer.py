@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk._data.strokes import check_sample
+from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._comparison import count_misread, marks
 from hwsk.writing._legibility import Legibility, UnreadWord
@@ -245,12 +245,13 @@ class LineWriter:
                 continue
             prime = None if free else [hands[i] for i in rows]
             asked = [texts[i] for i in rows]
-            with warnings.catch_warnings():
-                if self.reader is not None:  # it finds what is missing of a line that was cut
-                    warnings.filterwarnings("ignore", ".*lines were cut", UserWarning)
+            with collect_warnings() as collected:
                 samples = self.synthesizer.sample(
                     texts=asked, prime=prime, bias=bias, random_state=seed
                 )
+            for warning in collected:  # a reader finds what is missing of a line that was cut
+                if self.reader is None or "lines were cut" not in str(warning):
+                    warn_caller(str(warning), type(warning))
             if len(samples) != len(asked):
                 raise ValueError(
                     f"the synthesizer gave {len(samples)} samples of {len(asked)} lines"
@@ -262,8 +263,7 @@ class LineWriter:
 
     def read(self, samples: list[Strokes]) -> list[str]:
         """Draw strokes, and recognize them."""
-        with warnings.catch_warnings():  # of doubtful readings: they are compared anyway
-            warnings.simplefilter("ignore", UserWarning)
+        with collect_warnings():  # of doubtful readings: they are compared anyway
             images = self._draw.fit_transform(samples)
             readings = list(self.reader.predict(images))
         if len(readings) != len(samples) or not all(isinstance(text, str) for text in readings):

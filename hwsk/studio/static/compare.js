@@ -1,5 +1,5 @@
 import { follow, say } from "./api.js";
-import { el, percent, svg, times } from "./dom.js";
+import { el, percent, remarks, svg, times } from "./dom.js";
 
 export function openCompare(room, { drops }) {
   const form = room.querySelector("form");
@@ -25,7 +25,7 @@ export function openCompare(room, { drops }) {
     const reports = Object.entries(job.result.reports ?? {}).map(([kind, url]) =>
       el("a", { class: "button", href: `${url}?download` }, `Report (${kind.toUpperCase()})`));
     status.replaceChildren("Compared.");
-    result.replaceChildren(...views, el("div", { class: "card noprint" },
+    result.replaceChildren(...remarks(job), ...views, el("div", { class: "card noprint" },
       el("div", { class: "downloads" }, ...reports, print)));
     result.hidden = false;
   });
@@ -57,13 +57,12 @@ function gauge({ log_likelihood_ratio: ratio }) {
       label(100, "same writer", "end")));
 }
 
-function signatureViews({ pairs, together, questioned, remarks, limits, model }) {
+function signatureViews({ pairs, together, questioned, limits, model }) {
   const scores = (record) => `Score ${record.score}, threshold ${record.threshold}, ${model}.`;
   const all = el("div", { class: "card" }, el("h3", {}, `${questioned} and all references`),
     ...finding(together), el("p", { class: "hint" }, `${scores(together)} The threshold adapts ` +
       "to how much the references vary."));
   return [...(pairs.length > 1 ? [all] : []),
-    ...remarks.map((remark) => el("p", { class: "card", role: "alert" }, remark)),
     ...pairs.map((pair) => el("div", { class: "card" },
       el("h3", {}, `${pair.name} and ${questioned}`), ...finding(pair), matches(pair),
       el("p", { class: "hint" }, `Lines join places whose descriptors are nearest to each other ` +

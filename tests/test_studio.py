@@ -24,7 +24,7 @@ from hwsk._warn import warn_caller
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.studio._app import create_app
 from hwsk.studio._errors import Refusal
-from hwsk.studio._jobs import Jobs
+from hwsk.studio._jobs import Cancelled, Jobs
 from hwsk.studio._models import Models
 from hwsk.studio._settings import Settings
 
@@ -590,6 +590,32 @@ def test_a_text_is_written_in_all_formats(client):
         assert response.content.startswith(start)
         assert response.headers["content-disposition"] == f'attachment; filename="letter.{kind}"'
     assert message(client.get(f"{job['url']}/files/letter.exe"), 404)
+
+
+def test_words_that_are_written_are_counted_and_samples_are_drawn_in_parts():
+    from hwsk.studio._jobs import Job
+    from hwsk.studio._writing import _AT_ONCE, _Interruptible
+
+    drawn = []
+
+    class Echo:
+        alphabet_, bias = "a", 0.5
+
+        def sample(self, *, texts, prime, bias, random_state):
+            drawn.append(len(texts))
+            return list(zip(texts, prime, strict=True))
+
+    texts = ["a" * 60] * 30 + ["a"] * 100 + ["a" * (_AT_ONCE + 1)] * 2
+    prime = list(range(len(texts)))
+    job = Job("write")
+    draw = _Interruptible(Echo(), job).sample
+    samples = draw(texts=texts, prime=prime, bias=None, random_state=0)
+    assert samples == list(zip(texts, prime, strict=True))
+    assert drawn == [12, 12, 106, 1, 1]
+    job._stop.set()
+    with pytest.raises(Cancelled):
+        draw(texts=texts, prime=prime, bias=None, random_state=0)
+    assert len(drawn) == 5
 
 
 def test_a_drawn_hand_is_brought_to_what_the_synthesizer_has_learnt():

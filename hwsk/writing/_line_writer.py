@@ -14,7 +14,7 @@ from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._comparison import count_misread, marks
 from hwsk.writing._legibility import Legibility, UnreadWord
-from hwsk.writing._progress import Progress
+from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._words import Word, cut_words, join_words
 
 Strokes = NDArray[np.float32]
@@ -102,21 +102,25 @@ class LineWriter:
         self._draw = StrokeRasterizer(height=HEIGHT)
 
     def write(
-        self, texts: Sequence[str], hands: Sequence[Hand | None], verbose: bool = False
+        self,
+        texts: Sequence[str],
+        hands: Sequence[Hand | None],
+        verbose: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> WrittenLines:
         """Write lines, each in its hand; None is a new hand."""
         self.n_samples = 0
         if self.reader is None:
             strokes = [
                 sample
-                for batch in _batches(list(zip(texts, hands, strict=True)), verbose, "line")
+                for batch in _batches(list(zip(texts, hands, strict=True)), verbose, on_progress)
                 for sample in self.sample([t for t, _ in batch], [h for _, h in batch], 0)
             ]
             return WrittenLines(strokes, list(texts), None, None)
         lines = [_Line(text, hand) for text, hand in zip(texts, hands, strict=True)]
         n_words = sum(len(line.words) for line in lines)
         n_first = 0
-        with Progress(n_words, "word", verbose) as progress:
+        with Progress(n_words, "word", verbose, on_progress) as progress:
             for attempt in range(self.tries):
                 waiting = [
                     line
@@ -283,8 +287,10 @@ def _count_right(lines: Sequence[_Line]) -> int:
     return sum(len(line.words) - len(line.missing()) for line in lines)
 
 
-def _batches(items: list[Any], verbose: bool, unit: str) -> Iterator[list[Any]]:
-    with Progress(len(items), unit, verbose) as progress:
+def _batches(
+    items: list[Any], verbose: bool, on_progress: OnProgress | None
+) -> Iterator[list[Any]]:
+    with Progress(len(items), "line", verbose, on_progress) as progress:
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
             yield batch

@@ -554,6 +554,20 @@ def test_words_are_compared_with_features_and_a_report(client):
     assert "identical" in said
 
 
+def test_lines_are_compared_with_a_report(client):
+    made = make_handwriting(3, texts=["on friday"], n_writers=3, height=64, random_state=0)
+    files = [
+        (side, (f"{side}.png", png(image))) for side, image in zip("aab", made.images, strict=True)
+    ]
+    job = client.post("/api/compare?wait=30", files=files, data={"kind": "lines"}).json()
+    assert job["state"] == "done", job
+    assert job["result"]["model"] == "iam-comparer"
+    assert job["result"]["features"] == []
+    assert 0 < job["result"]["probability"] < 1
+    assert [len(side) for side in job["result"]["images"]] == [2, 1]
+    assert b"iam-comparer" in client.get(job["result"]["reports"]["html"]).content
+
+
 def test_writers_are_ranked_with_evidence(client):
     made = make_handwriting(
         9, texts=["thank you", "dear ada", "on friday"], n_writers=3, height=64, random_state=0

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import hwsk
+from hwsk.studio._comparing import KINDS
 from hwsk.studio._identifying import MODEL as WRITERS
 from hwsk.studio._ink import Ink
 from hwsk.studio._learning import Lesson
@@ -104,12 +105,12 @@ def describe_api() -> dict[str, Any]:
         "/api/write": {"post": _post("Write a text by hand", _json("/api/write", Letter))},
         "/api/compare": {
             "post": _post(
-                'Compare signatures, or words "and": same writer or different writers',
+                'Compare signatures, words "and" or lines: same writer or different writers',
                 _form(
                     {
                         "a": _FILES,
                         "b": _FILES,
-                        "kind": {"enum": ["signature", "and"], "default": "signature"},
+                        "kind": {"enum": list(KINDS), "default": "signature"},
                     },
                     ["a", "b"],
                 ),

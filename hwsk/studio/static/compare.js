@@ -20,7 +20,8 @@ export function openCompare(room, { drops }) {
     const options = { method: "POST", body };
     const job = await follow(status, "/api/compare", options, event.submitter);
     if (!job) return;
-    const views = job.result.kind === "and" ? wordsView(job.result) : signatureViews(job.result);
+    const views = job.result.kind === "signature" ? signatureViews(job.result)
+      : writingViews(job.result);
     const print = el("button", { type: "button", onclick: () => window.print() }, "Print");
     const reports = Object.entries(job.result.reports ?? {}).map(([kind, url]) =>
       el("a", { class: "button", href: `${url}?download` }, `Report (${kind.toUpperCase()})`));
@@ -86,7 +87,7 @@ function matches({ images, matches: found, name }) {
   svg("image", { href: images[1], y: tall + gap, width: wide, height: tall }), ...lines);
 }
 
-function wordsView(record) {
+function writingViews(record) {
   const side = (i, title) => el("div", {}, el("p", { class: "soft" }, title),
     el("div", { class: "evidence" }, ...record.images[i].map((src, n) =>
       el("img", { src, alt: record.names[i][n] }))));
@@ -99,10 +100,10 @@ function wordsView(record) {
       el("div", { class: "two" }, side(0, "Reference"), side(1, "Questioned")),
       el("p", { class: "hint" }, `${record.limits} The ratio is kept within ` +
         `${Math.round(record.bound)}, the number of writers of the calibration.`)),
-    el("div", { class: "card" }, el("h3", {}, "Named features"),
+    ...(rows.length ? [el("div", { class: "card" }, el("h3", {}, "Named features"),
       el("p", { class: "soft" }, "Each ratio is that of one feature alone: they must not be " +
         "multiplied."),
       el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Feature"), el("th", {}, ""),
-        el("th", { class: "n" }, "Likelier for"))), el("tbody", {}, ...rows))),
+        el("th", { class: "n" }, "Likelier for"))), el("tbody", {}, ...rows)))] : []),
   ];
 }

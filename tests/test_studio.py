@@ -16,6 +16,7 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the studio's packages are not installed: hwsk[studio]")
 
+from small_ink import ink_recognizer, ink_words, split_pen_ups
 from starlette.testclient import TestClient
 from studio_server import serve_app
 
@@ -38,8 +39,8 @@ def make_client(models=None, **settings):
 
 @pytest.fixture(scope="module")
 def models():
-    """Models that all tests share, so that each is loaded once."""
-    return Models()
+    """Models that all tests share, so that each is loaded once; ink is read by a small one."""
+    return Models({"ink-lines": ink_recognizer()})
 
 
 @pytest.fixture
@@ -56,9 +57,7 @@ def png(image):
 
 def as_points(strokes):
     """Strokes as a canvas sends them."""
-    points = np.cumsum(strokes[:, :2], axis=0)
-    parts = np.split(points, np.flatnonzero(strokes[:, 2]) + 1)
-    return [part.tolist() for part in parts if len(part)]
+    return [points.tolist() for points in split_pen_ups(strokes)]
 
 
 def message(response, status):
@@ -506,14 +505,69 @@ def test_letters_that_can_not_be_written_are_remarked_on(client):
     assert "'€'" in " ".join(job["remarks"])
 
 
-def test_ink_is_read_with_alternatives(client):
-    made = make_handwriting(1, texts=["on"], random_state=1)
-    job = client.post("/api/draw?wait=30", json={"strokes": as_points(made.strokes[0])}).json()
+def read_ink(client, strokes, **more):
+    job = client.post("/api/draw?wait=30", json={"strokes": as_points(strokes), **more}).json()
     assert job["state"] == "done", job
-    assert job["result"]["text"]
-    for word in job["result"]["words"]:
-        assert word["text"] not in word["alternatives"]
-        assert 0 <= word["confidence"] <= 1
+    return job["result"]
+
+
+def test_ink_is_read_as_by_the_recognizer_whole_and_in_part(client):
+    for strokes in ink_words(1, 24).strokes[:6]:
+        parts = as_points(strokes)
+        for count in range(1, len(parts) + 1):
+            points = np.concatenate(parts[:count])
+            so_far = np.c_[np.diff(points, axis=0, prepend=points[:1]), strokes[: len(points), 2]]
+            so_far[-1, 2] = 1
+            (expected,) = ink_recognizer().predict_details([so_far.astype(np.float32)])
+            found = client.post("/api/draw?wait=30", json={"strokes": parts[:count]}).json()
+            assert found["result"]["text"] == expected["text"].strip()
+            words = found["result"]["words"]
+            assert [word["strokes"] for word in words] == [
+                word["strokes"] for word in expected["words"]
+            ]
+
+
+def test_what_is_read_names_its_strokes_and_points(client):
+    strokes = ink_words(1, 24).strokes[0]
+    result = read_ink(client, strokes)
+    (word,) = result["words"]
+    assert word["strokes"] == list(range(int(strokes[:, 2].sum())))
+    assert (word["start"], word["stop"]) == (0, len(strokes))
+    assert "".join(character["text"] for character in word["characters"]) == word["text"]
+    places = [character["start"] for character in word["characters"]]
+    assert places == sorted(places)
+    assert all(0 <= character["confidence"] <= 1 for character in word["characters"])
+
+
+def test_other_readings_are_given_where_they_are_asked_for(client):
+    strokes = ink_words(1, 24).strokes[0]
+    (without,) = read_ink(client, strokes)["words"]
+    (word,) = read_ink(client, strokes, alternatives=True)["words"]
+    assert without["alternatives"] == []
+    assert {**word, "alternatives": []} == without
+    assert 1 <= len(word["alternatives"]) <= 5
+    assert word["text"] not in word["alternatives"]
+
+
+class TwoLetters:
+    """Gives fixed probabilities of the blank of CTC, "a", "b" and " ": "a b", and both doubtful."""
+
+    alphabet_, decoder = "ab ", None
+
+    def predict_log_proba(self, X):
+        steps = [[0.1, 0.6, 0.3, 0], [1, 0, 0, 0], [0.1, 0, 0, 0.9], [0.1, 0.4, 0.5, 0]]
+        with np.errstate(divide="ignore"):
+            return [np.log(np.array(steps)) for _ in X]
+
+
+def test_each_word_has_other_readings_of_its_own():
+    from hwsk.studio._ink import _find_alternatives
+
+    strokes = np.zeros((4, 3), np.float32)
+    first, second = _find_alternatives(TwoLetters(), strokes, ["a", "b"])
+    assert (first[0], second[0]) == ("b", "a")
+    assert "a" not in first and "b" not in second
+    assert _find_alternatives(TwoLetters(), strokes, ["ab"]) == [[]]
 
 
 def test_signatures_are_compared_with_the_places_that_match(client):

@@ -11,12 +11,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 import hwsk
 from benchmarks.speed.studio import draw, launch, on_canvas, serve
 
 TEXTS = {("studio-draw", 1280): "Dear Ada, thank you", ("studio-draw-phone", 390): "thank you"}
+
+
+def wait_for_last_reading(page: Page) -> None:
+    """Wait until no answer has changed the text for some seconds."""
+    text = None
+    while text != (text := page.text_content("#draw .reading")) or not text:
+        page.wait_for_timeout(5000)
 
 
 def main() -> None:
@@ -30,10 +37,11 @@ def main() -> None:
         for (name, width), text in TEXTS.items():
             (sample,) = synthesizer.sample(texts=[text], bias=1.5, random_state=5)
             page = browser.new_page(viewport={"width": width, "height": 720})
+            page.set_default_timeout(180_000)
             page.goto(f"{address}#draw")
             page.wait_for_selector("html[data-ready]")
             draw(page, on_canvas(page, sample))
-            page.wait_for_load_state("networkidle")
+            wait_for_last_reading(page)
             page.locator("#draw .reading .word > button").last.click()
             page.wait_for_selector("#draw .menu .others button")
             page.screenshot(path=folder / f"{name}.png")

@@ -233,6 +233,19 @@ def test_a_word_shows_its_ink_and_other_readings_which_stay_chosen(page, written
     wait_for_reading(page, " ".join([chosen, *line.split()[1:]]))
 
 
+def test_other_readings_of_the_last_word_stay_on_a_small_screen(browser, address, written):
+    strokes, line = written
+    for page in open_page(browser, address, 360):
+        open_room(page, "draw")
+        draw(page, page.locator("#draw canvas"), strokes)
+        wait_for_reading(page, line)
+        page.locator("#draw .reading .word > button").last.click()
+        page.wait_for_selector("#draw .menu .others button", timeout=SECONDS)
+        menu = page.locator("#draw .menu").bounding_box()
+        assert menu["x"] >= 0 and menu["x"] + menu["width"] <= 360
+        assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+
+
 def test_drawing_goes_on_while_the_server_does_not_answer(page, written):
     strokes, line = written
     held, let_through = [], []

@@ -61,15 +61,14 @@ def draw(page: Page, strokes: list[list[list[float]]]) -> None:
 
 
 def on_canvas(page: Page, sample: np.ndarray) -> list[list[list[float]]]:
-    """Bring a line of strokes to the size of the canvas, with every third point of it."""
+    """Bring a line of strokes to the size of the canvas."""
     box = page.locator("#draw canvas").bounding_box()
     assert box is not None
     points = np.cumsum(sample[:, :2], axis=0)
     points -= points.min(axis=0)
     scale = min((box["width"] - 40) / points[:, 0].max(), (box["height"] - 40) / points[:, 1].max())
     places = points * scale + [box["x"] + 20, box["y"] + 20]
-    parts = np.split(places, np.flatnonzero(sample[:-1, 2]) + 1)
-    return [[*part[:-1:3].tolist(), part[-1].tolist()] for part in parts]
+    return [part.tolist() for part in np.split(places, np.flatnonzero(sample[:-1, 2]) + 1)]
 
 
 @click.command()

@@ -72,6 +72,7 @@ export function openDraw(room, { inks }) {
       menu = el("div", { class: "menu", role: "group",
         "aria-label": `The word ${words[i]}` }, charactersView(word), others);
       place.append(menu);
+      keepOnScreen(menu);
       button.setAttribute("aria-expanded", "true");
       ink.highlight(word);
       let found;
@@ -87,6 +88,7 @@ export function openDraw(room, { inks }) {
       found = found.filter((text) => text !== words[i]);
       others.replaceChildren(...found.map((text) =>
         el("button", { type: "button", onclick: () => choose(text) }, text)));
+      if (menu) keepOnScreen(menu);
       if (!found.length) others.append("no other reading");
       else if (place.contains(document.activeElement)) others.querySelector("button").focus();
     };
@@ -99,6 +101,13 @@ export function openDraw(room, { inks }) {
     });
     place.append(button);
     return place;
+  }
+
+  /** Move a menu to the left as far as it would leave the screen. */
+  function keepOnScreen(menu) {
+    menu.style.left = "0";
+    const excess = menu.getBoundingClientRect().right - document.documentElement.clientWidth + 8;
+    if (excess > 0) menu.style.left = `${-excess}px`;
   }
 
   /** The characters of a word; choosing one shows where it was written. */

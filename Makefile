@@ -64,7 +64,6 @@ docs: $(READY)
 
 docs-check: docs
 	@echo "== Documentation in a browser, at 1,400 and 400 pixels"
-	@$(PIP_INSTALL) -e '.[browser]'
 	@$(BIN)/python docs/check_rendering.py docs/_build/html
 
 docs-text: $(READY)

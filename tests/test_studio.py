@@ -16,14 +16,16 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the studio's packages are not installed: hwsk[studio]")
 
+from small_ink import ink_recognizer, ink_words, split_pen_ups
 from starlette.testclient import TestClient
 from studio_server import serve_app
 
 import hwsk
+from hwsk._warn import warn_caller
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.studio._app import create_app
 from hwsk.studio._errors import Refusal
-from hwsk.studio._jobs import Jobs
+from hwsk.studio._jobs import Cancelled, Jobs
 from hwsk.studio._models import Models
 from hwsk.studio._settings import Settings
 
@@ -37,8 +39,8 @@ def make_client(models=None, **settings):
 
 @pytest.fixture(scope="module")
 def models():
-    """Models that all tests share, so that each is loaded once."""
-    return Models()
+    """Models that all tests share, so that each is loaded once; ink is read by a small one."""
+    return Models({"ink-lines": ink_recognizer()})
 
 
 @pytest.fixture
@@ -55,9 +57,7 @@ def png(image):
 
 def as_points(strokes):
     """Strokes as a canvas sends them."""
-    points = np.cumsum(strokes[:, :2], axis=0)
-    parts = np.split(points, np.flatnonzero(strokes[:, 2]) + 1)
-    return [part.tolist() for part in parts if len(part)]
+    return [points.tolist() for points in split_pen_ups(strokes)]
 
 
 def message(response, status):
@@ -478,17 +478,96 @@ def test_a_line_that_is_hardly_read_is_remarked_on(client):
     files = {"file": ("noise.png", png(255 * noise.astype(np.uint8)))}
     job = client.post("/api/read?wait=30", files=files, data={"layout": "line"}).json()
     assert job["state"] == "done", job
-    assert "low mean confidence" in " ".join(job["result"]["remarks"])
+    assert "low mean confidence" in " ".join(job["remarks"])
 
 
-def test_ink_is_read_with_alternatives(client):
-    made = make_handwriting(1, texts=["on"], random_state=1)
-    job = client.post("/api/draw?wait=30", json={"strokes": as_points(made.strokes[0])}).json()
+def test_each_job_has_its_own_warnings_and_issues_none(recwarn):
+    jobs = Jobs(Settings())
+    both = threading.Barrier(2, timeout=10)
+
+    def work(job):
+        for _ in range(2):
+            both.wait()
+            warn_caller(f"of {job.kind}")
+
+    at_once = [jobs.submit(kind, kind, work) for kind in ("ink", "work")]
+    for job in at_once:
+        job.future.result(10)
+    assert [job.to_json()["remarks"] for job in at_once] == [["of ink"], ["of work"]]
+    assert not recwarn.list
+    jobs.close()
+
+
+def test_letters_that_can_not_be_written_are_remarked_on(client):
+    letter = {"text": "on €", "size": "card", "checked": False, "hand": None}
+    job = client.post("/api/write?wait=30", json=letter).json()
     assert job["state"] == "done", job
-    assert job["result"]["text"]
-    for word in job["result"]["words"]:
-        assert word["text"] not in word["alternatives"]
-        assert 0 <= word["confidence"] <= 1
+    assert "'€'" in " ".join(job["remarks"])
+
+
+def read_ink(client, strokes, **more):
+    job = client.post("/api/draw?wait=30", json={"strokes": as_points(strokes), **more}).json()
+    assert job["state"] == "done", job
+    return job["result"]
+
+
+def test_ink_is_read_as_by_the_recognizer_whole_and_in_part(client):
+    for strokes in ink_words(1, 24).strokes[:6]:
+        parts = as_points(strokes)
+        for count in range(1, len(parts) + 1):
+            points = np.concatenate(parts[:count])
+            so_far = np.c_[np.diff(points, axis=0, prepend=points[:1]), strokes[: len(points), 2]]
+            so_far[-1, 2] = 1
+            (expected,) = ink_recognizer().predict_details([so_far.astype(np.float32)])
+            found = client.post("/api/draw?wait=30", json={"strokes": parts[:count]}).json()
+            assert found["result"]["text"] == expected["text"].strip()
+            words = found["result"]["words"]
+            assert [word["strokes"] for word in words] == [
+                word["strokes"] for word in expected["words"]
+            ]
+
+
+def test_what_is_read_names_its_strokes_and_points(client):
+    strokes = ink_words(1, 24).strokes[0]
+    result = read_ink(client, strokes)
+    (word,) = result["words"]
+    assert word["strokes"] == list(range(int(strokes[:, 2].sum())))
+    assert (word["start"], word["stop"]) == (0, len(strokes))
+    assert "".join(character["text"] for character in word["characters"]) == word["text"]
+    places = [character["start"] for character in word["characters"]]
+    assert places == sorted(places)
+    assert all(0 <= character["confidence"] <= 1 for character in word["characters"])
+
+
+def test_other_readings_are_given_where_they_are_asked_for(client):
+    strokes = ink_words(1, 24).strokes[0]
+    (without,) = read_ink(client, strokes)["words"]
+    (word,) = read_ink(client, strokes, alternatives=True)["words"]
+    assert without["alternatives"] == []
+    assert {**word, "alternatives": []} == without
+    assert 1 <= len(word["alternatives"]) <= 5
+    assert word["text"] not in word["alternatives"]
+
+
+class TwoLetters:
+    """Gives fixed probabilities of the blank of CTC, "a", "b" and " ": "a b", and both doubtful."""
+
+    alphabet_, decoder = "ab ", None
+
+    def predict_log_proba(self, X):
+        steps = [[0.1, 0.6, 0.3, 0], [1, 0, 0, 0], [0.1, 0, 0, 0.9], [0.1, 0.4, 0.5, 0]]
+        with np.errstate(divide="ignore"):
+            return [np.log(np.array(steps)) for _ in X]
+
+
+def test_each_word_has_other_readings_of_its_own():
+    from hwsk.studio._ink import _find_alternatives
+
+    strokes = np.zeros((4, 3), np.float32)
+    first, second = _find_alternatives(TwoLetters(), strokes, ["a", "b"])
+    assert (first[0], second[0]) == ("b", "a")
+    assert "a" not in first and "b" not in second
+    assert _find_alternatives(TwoLetters(), strokes, ["ab"]) == [[]]
 
 
 def test_signatures_are_compared_with_the_places_that_match(client):
@@ -529,6 +608,20 @@ def test_words_are_compared_with_features_and_a_report(client):
     assert "identical" in said
 
 
+def test_lines_are_compared_with_a_report(client):
+    made = make_handwriting(3, texts=["on friday"], n_writers=3, height=64, random_state=0)
+    files = [
+        (side, (f"{side}.png", png(image))) for side, image in zip("aab", made.images, strict=True)
+    ]
+    job = client.post("/api/compare?wait=30", files=files, data={"kind": "lines"}).json()
+    assert job["state"] == "done", job
+    assert job["result"]["model"] == "iam-comparer"
+    assert job["result"]["features"] == []
+    assert 0 < job["result"]["probability"] < 1
+    assert [len(side) for side in job["result"]["images"]] == [2, 1]
+    assert b"iam-comparer" in client.get(job["result"]["reports"]["html"]).content
+
+
 def test_writers_are_ranked_with_evidence(client):
     made = make_handwriting(
         9, texts=["thank you", "dear ada", "on friday"], n_writers=3, height=64, random_state=0
@@ -565,6 +658,32 @@ def test_a_text_is_written_in_all_formats(client):
         assert response.content.startswith(start)
         assert response.headers["content-disposition"] == f'attachment; filename="letter.{kind}"'
     assert message(client.get(f"{job['url']}/files/letter.exe"), 404)
+
+
+def test_words_that_are_written_are_counted_and_samples_are_drawn_in_parts():
+    from hwsk.studio._jobs import Job
+    from hwsk.studio._writing import _AT_ONCE, _Interruptible
+
+    drawn = []
+
+    class Echo:
+        alphabet_, bias = "a", 0.5
+
+        def sample(self, *, texts, prime, bias, random_state):
+            drawn.append(len(texts))
+            return list(zip(texts, prime, strict=True))
+
+    texts = ["a" * 60] * 30 + ["a"] * 100 + ["a" * (_AT_ONCE + 1)] * 2
+    prime = list(range(len(texts)))
+    job = Job("write")
+    draw = _Interruptible(Echo(), job).sample
+    samples = draw(texts=texts, prime=prime, bias=None, random_state=0)
+    assert samples == list(zip(texts, prime, strict=True))
+    assert drawn == [12, 12, 106, 1, 1]
+    job._stop.set()
+    with pytest.raises(Cancelled):
+        draw(texts=texts, prime=prime, bias=None, random_state=0)
+    assert len(drawn) == 5
 
 
 def test_a_drawn_hand_is_brought_to_what_the_synthesizer_has_learnt():

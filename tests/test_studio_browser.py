@@ -1,8 +1,9 @@
 """The page of the studio in a browser: each room end to end, with the shipped models."""
 
 import io
+import json
+import re
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -40,7 +41,8 @@ def address():
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
         browser.close()
 
@@ -99,12 +101,10 @@ def save(folder, name, image):
 
 @pytest.fixture(scope="module")
 def written():
-    """Strokes and text of a line that is read right when it is drawn as an image."""
-    from hwsk.preprocessing import StrokeRasterizer
-
+    """Strokes and text of a line that `ink-lines` reads right; the synthesizer knows IAM-OnDB."""
     texts = LINES * 3
     samples = hwsk.load("synthesizer").sample(texts=texts, bias=1.0, random_state=5)
-    readings = hwsk.load("iam-lines").predict(StrokeRasterizer(height=96).fit_transform(samples))
+    readings = hwsk.load("ink-lines").predict(samples)
     found = [pair for pair in zip(samples, texts, readings, strict=True) if pair[1] == pair[2]]
     assert found, list(readings)
     return found[0][:2]
@@ -158,33 +158,162 @@ def test_every_control_and_picture_has_a_name(page):
     assert page.eval_on_selector_all("img:not([alt])", "all => all.length") == 0
 
 
-def test_a_line_is_drawn_and_read_while_drawing_and_kept(page, written):
-    strokes, line = written
-    open_room(page, "draw")
-    begin = time.monotonic()
-    draw(page, page.locator("#draw canvas"), strokes)
-    page.wait_for_selector("#draw .reading button", timeout=SECONDS)
-    until = time.monotonic() + 60
-    while (text := reading(page)) != line and time.monotonic() < until:
-        page.wait_for_timeout(200)
-    assert text == line, f"after {time.monotonic() - begin:.0f} s"
-    button = page.locator("#draw .reading .word > button").first
-    button.press("Enter")
-    assert button.get_attribute("aria-expanded") == "true"
-    assert page.query_selector("#draw .menu") is not None
-    page.keyboard.press("Escape")
-    assert page.query_selector("#draw .menu") is None
-    page.click("#draw-undo")
-    page.click("#draw-keep")
-    assert page.input_value("#draw-text")
-    assert reading(page) == ""
+def wait_for_reading(page, text):
+    page.wait_for_function(
+        """text => [...document.querySelectorAll("#draw .reading .word > button")]
+             .map(button => button.textContent).join(" ") === text""",
+        arg=text,
+        timeout=SECONDS,
+    )
 
 
 def reading(page):
     return " ".join(page.locator("#draw .reading .word > button").all_text_contents())
 
 
-def test_ink_is_drawn_by_keyboard_and_the_first_answer_comes_within_two_seconds(page):
+def ink_colours(page):
+    """Colours of ink on the canvas: blue, and orange where it is marked."""
+    return set(
+        page.locator("#draw canvas").evaluate(
+            """canvas => {
+              const { data } = canvas.getContext("2d").getImageData(
+                0, 0, canvas.width, canvas.height);
+              const found = new Set();
+              for (let i = 0; i < data.length; i += 4) {
+                if (data[i + 3] < 255) continue;
+                if (data[i] > 200 && data[i + 2] < 50) found.add("orange");
+                if (data[i] < 60 && data[i + 2] > 80) found.add("blue");
+              }
+              return [...found];
+            }"""
+        )
+    )
+
+
+def test_a_line_is_drawn_and_read_while_drawing_and_kept(page, written):
+    strokes, line = written
+    open_room(page, "draw")
+    with page.expect_request("**/api/draw*"):  # long before the last stroke
+        draw(page, page.locator("#draw canvas"), strokes[: np.flatnonzero(strokes[:, 2])[0] + 1])
+    page.click("#draw-clear")
+    draw(page, page.locator("#draw canvas"), strokes)
+    wait_for_reading(page, line)
+    page.click("#draw-on")
+    assert reading(page) == ""
+    draw(page, page.locator("#draw canvas"), strokes)
+    wait_for_reading(page, line)
+    page.click("#draw-keep")
+    assert page.input_value("#draw-text") == f"{line} {line}\n"
+
+
+def test_a_word_shows_its_ink_and_other_readings_which_stay_chosen(page, written):
+    strokes, line = written
+    open_room(page, "draw")
+    draw(page, page.locator("#draw canvas"), strokes)
+    wait_for_reading(page, line)
+    assert ink_colours(page) == {"blue"}
+    button = page.locator("#draw .reading .word > button").first
+    button.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+    assert ink_colours(page) == {"blue", "orange"}
+    characters = page.locator("#draw .menu .characters button")
+    assert "".join(characters.all_text_contents()) == line.split()[0]
+    other = page.locator("#draw .menu .others button").first
+    chosen = other.text_content(timeout=SECONDS)
+    other.click()
+    assert reading(page) == " ".join([chosen, *line.split()[1:]])
+    assert ink_colours(page) == {"blue"}
+    button.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.query_selector("#draw .menu") is None
+    page.focus("#draw canvas")
+    page.keyboard.press("Space")  # a dot, which is taken back
+    page.keyboard.press("Space")
+    page.keyboard.press("Control+z")
+    wait_for_reading(page, " ".join([chosen, *line.split()[1:]]))
+
+
+def test_other_readings_of_the_last_word_stay_on_a_small_screen(browser, address, written):
+    strokes, line = written
+    for page in open_page(browser, address, 360):
+        open_room(page, "draw")
+        draw(page, page.locator("#draw canvas"), strokes)
+        wait_for_reading(page, line)
+        page.locator("#draw .reading .word > button").last.click()
+        page.wait_for_selector("#draw .menu .others button", timeout=SECONDS)
+        menu = page.locator("#draw .menu").bounding_box()
+        assert menu["x"] >= 0 and menu["x"] + menu["width"] <= 360
+        assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+
+
+def test_drawing_goes_on_while_the_server_does_not_answer(page, written):
+    strokes, line = written
+    held, let_through = [], []
+
+    def hold(route):
+        if let_through:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/api/draw*", hold)
+    open_room(page, "draw")
+    draw(page, page.locator("#draw canvas"), strokes)
+    assert ink_colours(page) == {"blue"}
+    assert len(held) == 1, "one request at a time"
+    let_through.append(True)
+    held[0].continue_()
+    wait_for_reading(page, line)  # what was drawn meanwhile was sent after it
+
+
+def test_a_second_finger_and_a_palm_beside_the_pen_do_not_write(page):
+    open_room(page, "draw")
+    counts = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("#draw canvas");
+          const box = canvas.getBoundingClientRect(), counts = [];
+          const send = (kind, pointerId, pointerType, x, more = {}) =>
+            canvas.dispatchEvent(new PointerEvent(kind, { pointerId, pointerType, bubbles: true,
+              clientX: box.left + x, clientY: box.top + 60, ...more }));
+          let lifted = 0;
+          canvas.parentElement.addEventListener("ink", () => lifted++);
+          send("pointerdown", 1, "touch", 40);
+          send("pointerdown", 2, "touch", 90);
+          send("pointermove", 2, "touch", 140);
+          send("pointerup", 2, "touch", 140);
+          counts.push(lifted);
+          send("pointerup", 1, "touch", 60);
+          counts.push(lifted);
+          send("pointerdown", 3, "pen", 40, { pressure: 0.9 });
+          send("pointerup", 3, "pen", 60);
+          send("pointerdown", 4, "touch", 200);
+          send("pointerup", 4, "touch", 200);
+          counts.push(lifted);
+          return counts;
+        }"""
+    )
+    assert counts == [0, 1, 2]
+
+
+def test_a_pen_that_is_pressed_draws_thicker(page):
+    open_room(page, "draw")
+    inked = page.evaluate(
+        """() => [0.1, 0.9].map((pressure, row) => {
+          const canvas = document.querySelector("#draw canvas");
+          const box = canvas.getBoundingClientRect(), y = 30 + 60 * row;
+          const send = (kind, x) => canvas.dispatchEvent(new PointerEvent(kind, { pointerId: 1,
+            pointerType: "pen", pressure, clientX: box.left + x, clientY: box.top + y }));
+          send("pointerdown", 40);
+          send("pointermove", 140);
+          send("pointerup", 140);
+          const { data } = canvas.getContext("2d").getImageData(90, y - 15, 1, 30);
+          return [...data].filter((value, i) => i % 4 === 3 && value > 100).length;
+        })"""
+    )
+    assert inked[1] > inked[0] >= 1
+
+
+def test_ink_is_drawn_by_keyboard(page):
     open_room(page, "draw")
     page.focus("#draw canvas")
     page.keyboard.press("ArrowUp")
@@ -192,12 +321,9 @@ def test_ink_is_drawn_by_keyboard_and_the_first_answer_comes_within_two_seconds(
     for _ in range(8):
         page.keyboard.press("ArrowUp")
     page.keyboard.press("Space")
-    begin = time.monotonic()
     page.wait_for_selector("#draw .reading button", timeout=SECONDS)
-    assert time.monotonic() - begin < 2
     page.click("#draw-clear")
-    page.wait_for_timeout(300)
-    assert reading(page) == ""
+    wait_for_reading(page, "")
 
 
 def test_a_page_is_read_corrected_and_saved(page, tmp_path):
@@ -223,6 +349,28 @@ def test_a_page_is_read_corrected_and_saved(page, tmp_path):
     page.click("#read button:text-is('Learn')")
     page.wait_for_selector("#read .result .error")
     assert "8 or more" in page.text_content("#read .result .error")
+
+
+def test_corrections_are_learnt_from_and_error_rates_are_shown(page, tmp_path):
+    def shorten(route):
+        route.continue_(post_data=json.dumps({**route.request.post_data_json, "epochs": 1}))
+
+    page.route("**/api/learn*", shorten)
+    made = make_handwriting(9, texts=LINES, n_writers=1, height=64, random_state=0)
+    sheet = np.full((9 * 120 + 60, 900), 255, np.uint8)
+    for row, image in enumerate(made.images):
+        top = 60 + 120 * row
+        sheet[top : top + image.shape[0], 60 : 60 + min(image.shape[1], 780)] = image[:, :780]
+    open_room(page, "read")
+    page.set_input_files("#read input[type=file]", save(tmp_path, "sheet.png", sheet))
+    finish(page, "read")
+    page.check("#read label:has-text('All lines are right') input")
+    page.click("#read button:text-is('Learn')")
+    page.wait_for_selector("#read .result a:has-text('Save learnt-')", timeout=2 * SECONDS)
+    news = page.text_content("#read .result .status")
+    assert re.search(r"was \d+\.\d% before and is \d+\.\d% now", news), news
+    models = page.locator("#read select[name=model] option").all_text_contents()
+    assert models[:2] == ["english-pages", "latin-lines"] and len(models) == 3
 
 
 def test_a_broken_file_gets_a_message_that_is_read_aloud(page, tmp_path):
@@ -258,13 +406,16 @@ def test_a_text_is_written_and_what_is_written_can_be_read(page, address):
 
 def test_a_text_is_written_in_the_hand_that_was_drawn(page, written):
     open_room(page, "write")
-    page.fill("#write-text", "you")
+    page.fill("#write-text", "you ß")
     page.select_option("#write [name=hand]", "mine")
     page.uncheck("#write [name=checked]")
     for number in (0, 1):
         draw(page, page.locator("#write-mine canvas").nth(number), written[0])
     finish(page, "write")
     assert page.locator("#write img.written").count() == 1
+    assert "'ß'" in page.text_content("#write .result .remark")
+    links = page.locator("#write .downloads a").all_text_contents()
+    assert links == ["SVG", "Animated SVG", "PNG", "GIF", "PDF", "Plotter SVG", "InkML"]
 
 
 def test_writing_is_cancelled(page):
@@ -285,6 +436,10 @@ def test_two_signatures_are_compared_with_lines_between_places(page, tmp_path):
     assert "Rather the same writer" in text
     assert "times likelier" in text
     assert page.locator("#compare .matches line").count() > 10
+    page.emulate_media(media="print")  # the result alone is printed
+    assert page.is_visible("#compare .finding") and page.is_visible("#compare .matches")
+    assert not any(page.is_visible(part) for part in ("header", "footer", "#compare-form"))
+    assert page.pdf().startswith(b"%PDF")
 
 
 def test_words_are_compared_with_features_and_a_report(page, tmp_path):

@@ -362,6 +362,23 @@ def test_tries_are_limited_and_said_line_by_line(capsys, monkeypatch):
     assert len(lines) == 3 + 6 + 2
 
 
+def test_progress_is_reported_round_by_round_and_may_end_the_writing():
+    seen = []
+    write_lines(["a dark"], Bars(), CountPoints(), on_progress=lambda *news: seen.append(news))
+    assert seen[0] == (0, 2, "try 1 of 4 of whole lines")
+    assert seen[-1] == (2, 2, "")
+    seen.clear()
+    write_lines(["a", "dark"], Bars(), None, on_progress=lambda *news: seen.append(news))
+    assert seen == [(2, 2, "")]
+
+    def stop(done, total, note):
+        raise KeyboardInterrupt
+
+    synthesizer = Bars()
+    with pytest.raises(KeyboardInterrupt):
+        write_lines(["a dark"], synthesizer, CountPoints(), on_progress=stop)
+
+
 def test_the_first_try_is_said_at_once(capsys):
     write_lines(["a dark"], Bars(), CountPoints(), verbose=True)
     first, last = capsys.readouterr().err.splitlines()

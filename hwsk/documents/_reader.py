@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -23,7 +22,7 @@ from hwsk._data.levels import to_bytes
 from hwsk._data.scan import walk
 from hwsk._limits import N_JOBS
 from hwsk._training.rollback import restored_on_failure
-from hwsk._warn import warn_caller
+from hwsk._warn import collect_warnings, warn_caller
 from hwsk.documents._cutting import cut_lines, map_line
 from hwsk.documents._elements import Character, Line, Points, Word
 from hwsk.documents._images import PageImage, read_pages
@@ -294,8 +293,7 @@ def _is_fitted(part: Any) -> bool:
 
 def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page, list[str]]:
     """Read one page; also what was warned of, for one count over all pages."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collect_warnings() as collected:
         height, width = image.image.shape
         regions = segmenter.segment(image.image)
         page = Page(width, height, regions, image.name)
@@ -305,8 +303,8 @@ def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page,
         cuts = cut_lines(image.image, lines)
         for line, record in zip(lines, predict_details(recognizer, cuts), strict=True):
             _enter_text(line, record)
-    remarks = {_without_rows(str(warning.message)) for warning in caught}
-    doubted = sum(_count_rows(str(warning.message)) for warning in caught)
+    remarks = {_without_rows(str(warning)) for warning in collected}
+    doubted = sum(_count_rows(str(warning)) for warning in collected)
     if 2 * doubted > sum(len(line.text) >= _FEW for line in lines):
         remarks.add(UNREADABLE)
     return page, sorted(remarks)

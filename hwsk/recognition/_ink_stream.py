@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hwsk._warn import collect_warnings
 from hwsk.recognition._details import Details
 
 if TYPE_CHECKING:
@@ -156,6 +156,5 @@ class InkStream:
         return details
 
     def _ask(self, method: str) -> Any:
-        with warnings.catch_warnings():  # of doubt: half a word is not a line yet
-            warnings.simplefilter("ignore", UserWarning)
+        with collect_warnings():  # of doubt: half a word is not a line yet
             return getattr(self.recognizer, method)([self.strokes])[0]

@@ -16,10 +16,14 @@ from starlette.responses import Response
 
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import Studio, answer_job, collect_remarks, studio_of
+from hwsk.studio._state import Studio, answer_job, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
-KINDS = {"signature": "signature-verifier", "and": "and-comparer"}
+KINDS = {"signature": "signature-verifier", "and": "and-comparer", "lines": "iam-comparer"}
+_LIMITS = {
+    "and": 'For the word "and" alone.',
+    "lines": "For English lines at 300 dots per inch, of one kind of pen a side, none forged.",
+}
 _MOST_IMAGES = 12  # on a side
 
 
@@ -31,7 +35,9 @@ async def start_comparing(request: Request) -> Response:
     a, b = (form.need(side, _MOST_IMAGES) for side in ("a", "b"))
     if kind == "signature" and len(b) > 1:
         raise Refusal(422, "too-many", f"b holds {len(b)} files; one signature is questioned")
-    work = partial(_compare_signatures if kind == "signature" else _compare_words, studio)
+    work: Callable[..., dict[str, Any]] = partial(_compare_writing, studio, kind)
+    if kind == "signature":
+        work = partial(_compare_signatures, studio)
     job = studio.jobs.submit("compare", "work", lambda job: work(job, a, b))
     return await answer_job(request, job)
 
@@ -47,8 +53,7 @@ def _compare_signatures(
     (other,) = _decode_side(studio, questioned)
     known = _decode_side(studio, references)
     job.reach(0, len(references), "comparing")
-    with collect_remarks() as remarks:
-        together = verifier.verify(other, known)
+    together = verifier.verify(other, known)
     slope, intercept = verifier.calibration_
     pairs = []
     for number, (one, score) in enumerate(zip(known, together.pair_scores, strict=True), 1):
@@ -85,7 +90,6 @@ def _compare_signatures(
             together.threshold,
         ),
         "pairs": pairs,
-        "remarks": remarks,
         "limits": "At even odds, and as the forgeries of the calibration were made. One reference "
         "does not show how much its writer varies: compare with several.",
     }
@@ -105,23 +109,25 @@ def _finding(log_ratio: float, score: float, threshold: float) -> dict[str, Any]
     }
 
 
-def _compare_words(studio: Studio, job: Job, a: list[Upload], b: list[Upload]) -> dict[str, Any]:
-    """Compare words "and" of two sides, by named features and embeddings."""
+def _compare_writing(
+    studio: Studio, kind: str, job: Job, a: list[Upload], b: list[Upload]
+) -> dict[str, Any]:
+    """Compare words "and" or lines of two sides, by embeddings and the features of words."""
     from hwsk.verification._comparison import describe_feature
 
     job.reach(0, None, "loading the model")
-    comparer = studio.models.get(KINDS["and"])
+    comparer = studio.models.get(KINDS[kind])
     sides = _decode_side(studio, a), _decode_side(studio, b)
     job.reach(0, None, "comparing")
     comparison = comparer.compare(*sides)
     for side, images in zip("ab", sides, strict=True):
         for number, image in enumerate(images, 1):
             _keep(job, f"{side}-{number}.png", image)
-    for kind, media in (("html", "text/html; charset=utf-8"), ("pdf", "application/pdf")):
-        job.files[f"report.{kind}"] = _report_writer(comparison, kind, media)
+    for end, media in (("html", "text/html; charset=utf-8"), ("pdf", "application/pdf")):
+        job.files[f"report.{end}"] = _report_writer(comparison, KINDS[kind], end, media)
     return {
-        "kind": "and",
-        "model": KINDS["and"],
+        "kind": kind,
+        "model": KINDS[kind],
         "log_likelihood_ratio": round(float(comparison.log_likelihood_ratio), 4),
         "probability": round(comparison.probability, 5),
         "verbal": comparison.verbal,
@@ -143,9 +149,9 @@ def _compare_words(studio: Studio, job: Job, a: list[Upload], b: list[Upload]) -
             {"part": str(name), **{key: round(float(value), 4) for key, value in row.items()}}
             for name, row in comparison.distances.iterrows()
         ],
-        "reports": {kind: f"/api/jobs/{job.id}/files/report.{kind}" for kind in ("html", "pdf")},
-        "limits": 'For the word "and" alone. The ratio is not the probability that one hand wrote '
-        "both: that depends on the other evidence, too.",
+        "reports": {end: f"/api/jobs/{job.id}/files/report.{end}" for end in ("html", "pdf")},
+        "limits": f"{_LIMITS[kind]} The ratio is not the probability that one hand wrote both: "
+        "that depends on the other evidence, too.",
     }
 
 
@@ -159,14 +165,14 @@ def _keep(job: Job, name: str, image: NDArray[Any]) -> None:
     job.size += len(content)
 
 
-def _report_writer(comparison: Any, kind: str, media: str) -> Callable[[], File]:
+def _report_writer(comparison: Any, model: str, end: str, media: str) -> Callable[[], File]:
     """Make what writes a report when it is asked for."""
 
     def give() -> File:
         with tempfile.TemporaryDirectory(prefix="hwsk-") as folder:
-            target = Path(folder, f"report.{kind}")
-            write = comparison.to_pdf if kind == "pdf" else comparison.to_html
-            write(target, details={"model": KINDS["and"]})
+            target = Path(folder, f"report.{end}")
+            write = comparison.to_pdf if end == "pdf" else comparison.to_html
+            write(target, details={"model": model})
             return target.read_bytes(), media
 
     return give

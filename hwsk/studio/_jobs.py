@@ -6,11 +6,12 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from hwsk._warn import collect_warnings
 from hwsk.studio._errors import EXPECTED, Refusal, error_body
 from hwsk.studio._settings import Settings
 
@@ -35,6 +36,7 @@ class Job:
     state: str = "queued"
     result: Any = None
     error: dict[str, Any] | None = None
+    remarks: list[str] = field(default_factory=list)  # warnings, for the page to show
     progress: dict[str, Any] = field(default_factory=dict)
     files: dict[str, File | Callable[[], File]] = field(default_factory=dict)  # or what makes it
     kept: Any = None  # of a result, for later requests: pages, sheets
@@ -53,6 +55,11 @@ class Job:
         self.check()
         self.progress = {"done": done, "total": total, "what": what}
 
+    def remark(self, warnings: Sequence[Warning | str], where: str = "") -> None:
+        """Keep warnings for the page, each once; `where` stands before them."""
+        said = [where + " ".join(str(warning).split()) for warning in warnings]
+        self.remarks = list(dict.fromkeys([*self.remarks, *said]))
+
     def to_json(self) -> dict[str, Any]:
         """Return what a client sees of the job."""
         return {
@@ -62,6 +69,7 @@ class Job:
             "progress": self.progress,
             "result": self.result if self.state == "done" else None,
             "error": self.error,
+            "remarks": self.remarks,
             "url": f"/api/jobs/{self.id}",
         }
 
@@ -115,8 +123,10 @@ class Jobs:
         try:
             job.check()
             job.state = "running"
-            result = work(job)
+            with collect_warnings() as collected:
+                result = work(job)
             job.check()
+            job.remark(collected)
             job.result, job.state = result, "done"
         except Cancelled:
             job.state = "cancelled"

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 PAGES, LATIN = "english-pages", "latin-lines"
 LINES = "iam-lines"
+INK = "ink-lines"
 _MOST_LEARNT = 4  # recognizers of some 10 MB; the oldest goes
 
 
 class Models:
-    """Hold the models of a server."""
+    """Hold the models of a server.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    made : dict, default={}
+        Models by name that need not be loaded any more.
+    """
+
+    def __init__(self, made: Mapping[str, Any] = MappingProxyType({})) -> None:
         self._lock = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._made: dict[str, Any] = {}
+        self._made: dict[str, Any] = dict(made)
         self._learnt: dict[str, Any] = {}
         self._n_learnt = 0
 

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 import hwsk
+from hwsk.studio._comparing import KINDS
 from hwsk.studio._identifying import MODEL as WRITERS
-from hwsk.studio._ink import Ink
+from hwsk.studio._ink import Ink, Reading
 from hwsk.studio._learning import Lesson
 from hwsk.studio._reading import LAYOUTS, Export
 from hwsk.studio._state import MOST_WAIT
@@ -20,7 +21,7 @@ _FILES = {"type": "array", "items": _FILE, "minItems": 1}
 _JOB = {"$ref": "#/components/schemas/Job"}
 _JOB_SCHEMA = {
     "type": "object",
-    "required": ["id", "kind", "state", "progress", "result", "error", "url"],
+    "required": ["id", "kind", "state", "progress", "result", "error", "remarks", "url"],
     "properties": {
         "id": {"type": "string"},
         "kind": {"enum": ["read", "draw", "write", "compare", "identify", "learn"]},
@@ -28,6 +29,11 @@ _JOB_SCHEMA = {
         "progress": {"type": "object"},
         "result": {"type": ["object", "null"]},
         "error": {"type": ["object", "null"]},
+        "remarks": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Warnings of the library, such as of letters that were replaced.",
+        },
         "url": {"type": "string"},
     },
 }
@@ -62,7 +68,7 @@ _WAIT = {
 }
 _STROKES = [[[10, 40], [30, 10], [50, 40]], [[20, 28], [42, 28]]]
 _EXAMPLES: dict[str, Any] = {
-    "/api/draw": {"strokes": _STROKES},
+    "/api/draw": {"strokes": _STROKES, "alternatives": True},
     "/api/write": {"text": "Dear Ada, thank you.", "hand": 3, "size": "card", "ink": "#1d2b64"},
     "/api/learn": {"job": "JOB", "lines": [{"page": 1, "line": 0, "text": "Dear Ada,"}]},
     "/api/jobs/{job}/export": {
@@ -74,7 +80,7 @@ _EXAMPLES: dict[str, Any] = {
 
 def describe_api() -> dict[str, Any]:
     """Return the OpenAPI document."""
-    bodies: list[type[BaseModel]] = [Ink, Letter, Lesson, Export]
+    bodies: list[type[BaseModel]] = [Ink, Letter, Lesson, Export, Reading]
     schemas: dict[str, Any] = {"Job": _JOB_SCHEMA, "Error": _ERROR_SCHEMA}
     for body in bodies:
         schema = body.model_json_schema(ref_template=_REFS)
@@ -95,16 +101,23 @@ def describe_api() -> dict[str, Any]:
                 ),
             )
         },
-        "/api/draw": {"post": _post("Recognize strokes", _json("/api/draw", Ink))},
+        "/api/draw": {
+            "post": _post(
+                "Recognize strokes: a character, a word or a line. All strokes so far are sent "
+                "each time that the pen is lifted; the server keeps no ink.",
+                _json("/api/draw", Ink),
+                Reading,
+            )
+        },
         "/api/write": {"post": _post("Write a text by hand", _json("/api/write", Letter))},
         "/api/compare": {
             "post": _post(
-                'Compare signatures, or words "and": same writer or different writers',
+                'Compare signatures, words "and" or lines: same writer or different writers',
                 _form(
                     {
                         "a": _FILES,
                         "b": _FILES,
-                        "kind": {"enum": ["signature", "and"], "default": "signature"},
+                        "kind": {"enum": list(KINDS), "default": "signature"},
                     },
                     ["a", "b"],
                 ),
@@ -181,15 +194,21 @@ def _responses(good: dict[str, Any]) -> dict[str, Any]:
     return good | bad
 
 
-def _job_response(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/json": {"schema": _JOB}}}
+def _job_response(text: str, result: type[BaseModel] | None = None) -> dict[str, Any]:
+    schema: dict[str, Any] = _JOB
+    if result is not None:
+        described = {"$ref": _REFS.format(model=result.__name__)}
+        schema = {"allOf": [_JOB, {"properties": {"result": described}}]}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _post(summary: str, body: dict[str, Any]) -> dict[str, Any]:
+def _post(
+    summary: str, body: dict[str, Any], result: type[BaseModel] | None = None
+) -> dict[str, Any]:
     either = {"anyOf": [_JOB, {"$ref": "#/components/schemas/Error"}]}
     content = {"application/json": {"schema": either}}
     good = {
-        "200": _job_response("The job, done."),
+        "200": _job_response("The job, done.", result),
         "202": _job_response("The job, queued or running."),
         "409": {"description": _STATUS["409"], "content": content},
         "422": {"description": _STATUS["422"], "content": content},

@@ -16,16 +16,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hwsk._warn import collect_warnings
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import (
-    Body,
-    Studio,
-    answer_job,
-    collect_remarks,
-    read_body,
-    studio_of,
-)
+from hwsk.studio._state import Body, Studio, answer_job, read_body, studio_of
 from hwsk.studio._uploads import Upload, check_pixels, encode, read_form
 
 LAYOUTS = ("auto", "page", "line")
@@ -81,7 +75,7 @@ def read(studio: Studio, job: Job, upload: Upload, layout: str, model: str) -> d
     job.reach(0, None, "loading the model")
     reader = studio.models.get(model)
     failures: list[str] = []
-    remarks: list[str] = []
+    said: Sequence[Warning | str]
     job.kept = []
     job.reach(0, None, "reading page 1")
     for image in iterate_pages(upload.open(), 300, failures):
@@ -91,10 +85,11 @@ def read(studio: Studio, job: Job, upload: Upload, layout: str, model: str) -> d
             layout == "auto" and image.image.shape[1] >= _LINE_ASPECT * image.image.shape[0]
         )
         if is_line:
-            page, said = _read_line(reader, image)
+            with collect_warnings() as said:
+                page = _read_line(reader, image)
         else:
             ((page, said),) = reader._read_each(iter([image]))
-        remarks += [f"page {number}: {remark}" for remark in said]
+        job.remark(said, f"page {number}: ")
         read_page = ReadPage(page, encode(image.image, "JPEG"))
         job.kept.append(read_page)
         job.size += len(read_page.jpeg)
@@ -102,10 +97,11 @@ def read(studio: Studio, job: Job, upload: Upload, layout: str, model: str) -> d
     if not job.kept:
         raise ValueError("; ".join(failures) or f"{upload.name} holds no page")
     pages = [as_json(job, number, kept.page) for number, kept in enumerate(job.kept, 1)]
-    return {"name": upload.name, "model": model, "pages": pages, "remarks": remarks + failures}
+    job.remark(failures)
+    return {"name": upload.name, "model": model, "pages": pages}
 
 
-def _read_line(reader: Any, image: Any) -> tuple[Any, list[str]]:
+def _read_line(reader: Any, image: Any) -> Any:
     """Read an image that is one line as a page of it."""
     from hwsk.documents import Line, Page, Region
     from hwsk.documents._reader import _enter_text
@@ -113,9 +109,8 @@ def _read_line(reader: Any, image: Any) -> tuple[Any, list[str]]:
 
     height, width = image.image.shape
     line = Line(polygon=[0, 0, max(1, width - 1), max(1, height - 1)])
-    with collect_remarks() as remarks:
-        _enter_text(line, predict_details(reader._parts()[1], [image.image])[0])
-    return Page(width, height, [Region([line])], image.name), remarks
+    _enter_text(line, predict_details(reader._parts()[1], [image.image])[0])
+    return Page(width, height, [Region([line])], image.name)
 
 
 def as_json(job: Job, number: int, page: Any) -> dict[str, Any]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -85,16 +82,3 @@ async def wait_for(request: Request, job: Job) -> None:
         )
     if seconds and job.future is not None and not job.future.done():
         await asyncio.wait([asyncio.wrap_future(job.future)], timeout=seconds)
-
-
-@contextmanager
-def collect_remarks() -> Iterator[list[str]]:
-    """Collect the library's warnings for the page, in jobs of the lane "work" alone.
-
-    Python keeps what is done with warnings for all threads together.
-    """
-    remarks: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield remarks
-    remarks += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)

@@ -23,7 +23,7 @@ HANDS = 8
 _TRIAL = "the quick brown fox jumps over a dog"  # what a hand of the synthesizer's own is shown by
 _SAMPLES = 6  # of which the one that is read best stands for a hand
 _SIZES = {"a4": (210.0, 297.0), "a5": (148.0, 210.0), "card": (148.0, 105.0)}
-_AT_ONCE = 12  # lines sampled between two looks at whether the job was cancelled
+_AT_ONCE = 720  # characters sampled between two looks at whether the job was cancelled
 _GAP = 400.0  # between two drawn lines that are laid side by side: about three x-heights
 _KINDS: dict[
     str, tuple[str, dict[str, Any], str]
@@ -65,21 +65,6 @@ class Letter(Body):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="The same seed, the same writing.")
 
 
-class _Reporting:
-    """Recognize lines as another reader does; report it as progress, and stop if cancelled."""
-
-    def __init__(self, reader: Any, job: Job) -> None:
-        self.reader = reader
-        self.job = job
-        self.count = 0
-
-    def predict(self, X: Any) -> Any:
-        """Recognize lines."""
-        self.count += len(X)
-        self.job.reach(self.count, None, f"writing: {self.count} samples of lines and words tried")
-        return self.reader.predict(X)
-
-
 class _Interruptible:
     """Sample lines as a synthesizer does, some at a time, so that the job can be cancelled."""
 
@@ -92,9 +77,11 @@ class _Interruptible:
     def sample(self, *, texts: Sequence[str], prime: Any, bias: Any, random_state: int) -> Any:
         """Draw a sample of each text."""
         samples: list[Any] = []
-        for start in range(0, len(texts), _AT_ONCE):
+        while len(samples) < len(texts):
             self.job.check()
-            part = slice(start, start + _AT_ONCE)
+            start = len(samples)
+            sizes = np.cumsum([len(text) for text in texts[start:]])
+            part = slice(start, start + max(1, int((sizes <= _AT_ONCE).sum())))
             samples.extend(
                 self.synthesizer.sample(
                     texts=texts[part],
@@ -120,7 +107,7 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
 
     job.reach(0, None, "loading the models")
     synthesizer = studio.models.get("synthesizer")
-    reader = _Reporting(_legibility_reader(studio.models), job)
+    reader = _legibility_reader(studio.models) if letter.checked else None
     if letter.drawn:
         prime = _drawn_hand(letter.drawn)
     elif letter.hand is not None:
@@ -128,10 +115,11 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
     else:
         prime = None
     job.reach(0, None, "writing")
+    unit = "lines" if reader is None else "words"
     sheets = write(
         letter.text,
         _Interruptible(synthesizer, job),
-        reader if letter.checked else None,
+        reader,
         prime=prime,
         bias=letter.bias,
         size=_SIZES[letter.size],
@@ -141,6 +129,9 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
         on_failure="ignore",
         unsupported="replace",
         random_state=letter.seed,
+        on_progress=lambda done, total, note: job.reach(
+            done, total, f"{done} of {total} {unit} written" + f"; {note}" * bool(note)
+        ),
     )
     job.size = sum(stroke.nbytes for sheet in sheets.sheets for _, line in sheet for stroke in line)
     count = len(sheets.sheets)

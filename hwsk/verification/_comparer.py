@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from numbers import Real
@@ -28,7 +27,7 @@ from hwsk._data.pairs import Kind, Pairs, check_pairs
 from hwsk._data.seeds import own_generator
 from hwsk._limits import COPIES, whole
 from hwsk._training.rollback import restored_on_failure
-from hwsk._warn import warn_caller
+from hwsk._warn import collect_warnings, warn_caller
 from hwsk.model_selection import make_pairs
 from hwsk.verification._candidates import (
     CandidateList,
@@ -362,8 +361,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                     f"{len(alone)} of {len(n_groups)} writers to calibrate on have {apart}, such "
                     f"as {alone[0]!r}: of these there are only pairs by two hands",
                 )
-            with warnings.catch_warnings():  # of the same, in other words
-                warnings.simplefilter("ignore")
+            with collect_warnings():  # of the same, in other words
                 pairs, same = make_pairs(
                     of_writer,
                     groups=of_group,

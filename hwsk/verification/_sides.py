@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from hwsk._data.levels import is_blank, to_bytes
 from hwsk._data.pairs import take_once
 from hwsk._data.scan import walk
 from hwsk._files import read_file
+from hwsk._warn import collect_warnings
 
 Side = tuple[str, Sequence[Any]]
 """The name of a side, for messages, and its samples."""
@@ -70,8 +70,7 @@ def _identity(sample: Any) -> bytes:
     if are_strokes(sample):
         array = np.ascontiguousarray(sample)
     else:
-        with warnings.catch_warnings():  # they are given when the image is compared
-            warnings.simplefilter("ignore")
+        with collect_warnings():  # they are given when the image is compared
             array = to_bytes(check_images(object_array([sample]))[0])
     return hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).digest()
 

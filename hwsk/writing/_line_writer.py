@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk._data.strokes import check_sample
+from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._comparison import count_misread, marks
 from hwsk.writing._legibility import Legibility, UnreadWord
-from hwsk.writing._progress import Progress
+from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._words import Word, cut_words, join_words
 
 Strokes = NDArray[np.float32]
@@ -102,21 +102,25 @@ class LineWriter:
         self._draw = StrokeRasterizer(height=HEIGHT)
 
     def write(
-        self, texts: Sequence[str], hands: Sequence[Hand | None], verbose: bool = False
+        self,
+        texts: Sequence[str],
+        hands: Sequence[Hand | None],
+        verbose: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> WrittenLines:
         """Write lines, each in its hand; None is a new hand."""
         self.n_samples = 0
         if self.reader is None:
             strokes = [
                 sample
-                for batch in _batches(list(zip(texts, hands, strict=True)), verbose, "line")
+                for batch in _batches(list(zip(texts, hands, strict=True)), verbose, on_progress)
                 for sample in self.sample([t for t, _ in batch], [h for _, h in batch], 0)
             ]
             return WrittenLines(strokes, list(texts), None, None)
         lines = [_Line(text, hand) for text, hand in zip(texts, hands, strict=True)]
         n_words = sum(len(line.words) for line in lines)
         n_first = 0
-        with Progress(n_words, "word", verbose) as progress:
+        with Progress(n_words, "word", verbose, on_progress) as progress:
             for attempt in range(self.tries):
                 waiting = [
                     line
@@ -245,12 +249,13 @@ class LineWriter:
                 continue
             prime = None if free else [hands[i] for i in rows]
             asked = [texts[i] for i in rows]
-            with warnings.catch_warnings():
-                if self.reader is not None:  # it finds what is missing of a line that was cut
-                    warnings.filterwarnings("ignore", ".*lines were cut", UserWarning)
+            with collect_warnings() as collected:
                 samples = self.synthesizer.sample(
                     texts=asked, prime=prime, bias=bias, random_state=seed
                 )
+            for warning in collected:  # a reader finds what is missing of a line that was cut
+                if self.reader is None or "lines were cut" not in str(warning):
+                    warn_caller(str(warning), type(warning))
             if len(samples) != len(asked):
                 raise ValueError(
                     f"the synthesizer gave {len(samples)} samples of {len(asked)} lines"
@@ -262,8 +267,7 @@ class LineWriter:
 
     def read(self, samples: list[Strokes]) -> list[str]:
         """Draw strokes, and recognize them."""
-        with warnings.catch_warnings():  # of doubtful readings: they are compared anyway
-            warnings.simplefilter("ignore", UserWarning)
+        with collect_warnings():  # of doubtful readings: they are compared anyway
             images = self._draw.fit_transform(samples)
             readings = list(self.reader.predict(images))
         if len(readings) != len(samples) or not all(isinstance(text, str) for text in readings):
@@ -283,8 +287,10 @@ def _count_right(lines: Sequence[_Line]) -> int:
     return sum(len(line.words) - len(line.missing()) for line in lines)
 
 
-def _batches(items: list[Any], verbose: bool, unit: str) -> Iterator[list[Any]]:
-    with Progress(len(items), unit, verbose) as progress:
+def _batches(
+    items: list[Any], verbose: bool, on_progress: OnProgress | None
+) -> Iterator[list[Any]]:
+    with Progress(len(items), "line", verbose, on_progress) as progress:
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
             yield batch

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 from hwsk._data.strokes import check_sample
 from hwsk.writing._legibility import report_unread
 from hwsk.writing._line_writer import Hand, LineWriter, WrittenLines
+from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_reader
 from hwsk.writing._text import prepare_text
 
@@ -28,6 +29,7 @@ READING_CONSTRAINTS: dict[str, Any] = {
     "unsupported": [StrOptions({"error", "replace"})],
     "random_state": ["random_state"],
     "verbose": ["boolean"],
+    "on_progress": [callable, None],
 }
 
 
@@ -48,6 +50,7 @@ def write_lines(
     unsupported: str = "error",
     random_state: int | np.random.RandomState | None = None,
     verbose: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> WrittenLines:
     """Write lines so that a reader recognizes every word.
 
@@ -88,6 +91,10 @@ def write_lines(
         Decides the writing.
     verbose : bool, default=False
         Whether to show a progress bar.
+    on_progress : callable, default=None
+        Called before each round of samples and at the end, with the number of words that are
+        recognized so far, that of all words, and a note on the round; without a reader, lines
+        are counted. What it raises ends the writing.
 
     Returns
     -------
@@ -131,7 +138,7 @@ def write_lines(
     lines, hands = prepare_lines(texts, synthesizer, prime, unsupported)
     rng = check_random_state(random_state)
     writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
-    written = writer.write(lines, hands, verbose)
+    written = writer.write(lines, hands, verbose, on_progress)
     report_unread(written.legibility, on_failure)
     return written
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from tqdm.auto import tqdm
 
 from hwsk._training.progress import can_move_bars
 
+OnProgress = Callable[[int, int, str], object]
 _SECONDS = 10.0  # between two lines of a log
 
 
@@ -24,10 +26,14 @@ class Progress:
         What is counted: "word" or "line".
     verbose : bool
         Whether to show anything.
+    on_progress : callable, default=None
+        Called with what is done, the total, and what is done next.
     """
 
-    def __init__(self, total: int, unit: str, verbose: bool) -> None:
-        self.total, self.unit = total, unit
+    def __init__(
+        self, total: int, unit: str, verbose: bool, on_progress: OnProgress | None = None
+    ) -> None:
+        self.total, self.unit, self.on_progress = total, unit, on_progress
         self.done = 0
         self._start = time.monotonic()
         self._last: float | None = None
@@ -52,6 +58,8 @@ class Progress:
     def reach(self, done: int, note: str = "") -> None:
         """Say how much is done, and what is done next."""
         self.done = self._bar.n = done
+        if self.on_progress is not None:
+            self.on_progress(done, self.total, note)
         self._bar.set_postfix_str(note)
         now = time.monotonic()
         is_first = bool(note) and self._last is None  # tries may take minutes

@@ -17,6 +17,7 @@ from hwsk.writing._comparison import count_misread
 from hwsk.writing._legibility import report_unread
 from hwsk.writing._line_writer import Hand, LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, check_hand, check_synthesizer
+from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_reader
 from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
 from hwsk.writing._text import Line, prepare_text, wrap
@@ -76,6 +77,7 @@ def write(
     unsupported: str = "error",
     random_state: int | np.random.RandomState | None = None,
     verbose: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Sheets:
     """Write a text by hand, on as many sheets as it takes.
 
@@ -137,6 +139,10 @@ def write(
         Decides the writing and its place.
     verbose : bool, default=False
         Whether to show a progress bar.
+    on_progress : callable, default=None
+        Called before each round of samples and at the end, with the number of words that are
+        recognized so far, that of all words, and a note on the round; without a reader, lines
+        are counted. What it raises ends the writing.
 
     Returns
     -------
@@ -207,7 +213,7 @@ def write(
     lines = wrap(text, lengths, hyphen="-" if "-" in known else "")
     inked = [line for line in lines if line is not None]
     written = writer.write(
-        [line.text for line in inked], [hands[line.hand] for line in inked], verbose
+        [line.text for line in inked], [hands[line.hand] for line in inked], verbose, on_progress
     )
     report_unread(written.legibility, on_failure)
     placed = iter(_normalize(written.strokes, inked, x_height, room[0]))

@@ -1,5 +1,5 @@
 import { follow, say } from "./api.js";
-import { el, percent, svg, times } from "./dom.js";
+import { el, percent, remarks, svg, times } from "./dom.js";
 
 export function openCompare(room, { drops }) {
   const form = room.querySelector("form");
@@ -20,12 +20,13 @@ export function openCompare(room, { drops }) {
     const options = { method: "POST", body };
     const job = await follow(status, "/api/compare", options, event.submitter);
     if (!job) return;
-    const views = job.result.kind === "and" ? wordsView(job.result) : signatureViews(job.result);
+    const views = job.result.kind === "signature" ? signatureViews(job.result)
+      : writingViews(job.result);
     const print = el("button", { type: "button", onclick: () => window.print() }, "Print");
     const reports = Object.entries(job.result.reports ?? {}).map(([kind, url]) =>
       el("a", { class: "button", href: `${url}?download` }, `Report (${kind.toUpperCase()})`));
     status.replaceChildren("Compared.");
-    result.replaceChildren(...views, el("div", { class: "card noprint" },
+    result.replaceChildren(...remarks(job), ...views, el("div", { class: "card noprint" },
       el("div", { class: "downloads" }, ...reports, print)));
     result.hidden = false;
   });
@@ -57,13 +58,12 @@ function gauge({ log_likelihood_ratio: ratio }) {
       label(100, "same writer", "end")));
 }
 
-function signatureViews({ pairs, together, questioned, remarks, limits, model }) {
+function signatureViews({ pairs, together, questioned, limits, model }) {
   const scores = (record) => `Score ${record.score}, threshold ${record.threshold}, ${model}.`;
   const all = el("div", { class: "card" }, el("h3", {}, `${questioned} and all references`),
     ...finding(together), el("p", { class: "hint" }, `${scores(together)} The threshold adapts ` +
       "to how much the references vary."));
   return [...(pairs.length > 1 ? [all] : []),
-    ...remarks.map((remark) => el("p", { class: "card", role: "alert" }, remark)),
     ...pairs.map((pair) => el("div", { class: "card" },
       el("h3", {}, `${pair.name} and ${questioned}`), ...finding(pair), matches(pair),
       el("p", { class: "hint" }, `Lines join places whose descriptors are nearest to each other ` +
@@ -87,7 +87,7 @@ function matches({ images, matches: found, name }) {
   svg("image", { href: images[1], y: tall + gap, width: wide, height: tall }), ...lines);
 }
 
-function wordsView(record) {
+function writingViews(record) {
   const side = (i, title) => el("div", {}, el("p", { class: "soft" }, title),
     el("div", { class: "evidence" }, ...record.images[i].map((src, n) =>
       el("img", { src, alt: record.names[i][n] }))));
@@ -100,10 +100,10 @@ function wordsView(record) {
       el("div", { class: "two" }, side(0, "Reference"), side(1, "Questioned")),
       el("p", { class: "hint" }, `${record.limits} The ratio is kept within ` +
         `${Math.round(record.bound)}, the number of writers of the calibration.`)),
-    el("div", { class: "card" }, el("h3", {}, "Named features"),
+    ...(rows.length ? [el("div", { class: "card" }, el("h3", {}, "Named features"),
       el("p", { class: "soft" }, "Each ratio is that of one feature alone: they must not be " +
         "multiplied."),
       el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Feature"), el("th", {}, ""),
-        el("th", { class: "n" }, "Likelier for"))), el("tbody", {}, ...rows))),
+        el("th", { class: "n" }, "Likelier for"))), el("tbody", {}, ...rows)))] : []),
   ];
 }

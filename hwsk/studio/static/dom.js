@@ -25,6 +25,11 @@ export function doubt(confidence) {
   return confidence >= 0.6 ? "d1" : "d2";
 }
 
+/** What the library warned of in a job. */
+export function remarks(job) {
+  return job.remarks.map((remark) => el("p", { class: "card remark", role: "alert" }, remark));
+}
+
 /** A probability or rate in percent. */
 export function percent(value, digits = 1) {
   return `${(100 * value).toFixed(digits)}%`;

@@ -1,6 +1,7 @@
 import { el } from "./dom.js";
 
 const STEP = 6; // pixels that an arrow key moves the pen
+const PALM = 1000; // milliseconds after a pen in which a touch is the palm of its hand
 
 /**
  * A canvas to write on, by pen, finger, mouse or keyboard. `strokes` holds lists of [x, y]; the
@@ -13,6 +14,8 @@ export class Ink {
     this.widths = [];
     this.active = null;
     this.cursor = null;
+    this.marked = null; // points that are shown in another colour: {start, stop}
+    this.lastPen = -Infinity;
     this.canvas = el("canvas", { tabindex: 0, role: "application", "aria-label":
       `${place.dataset.label}. With the keyboard: arrow keys move the pen, the space bar sets it ` +
       "down and lifts it." });
@@ -25,7 +28,8 @@ export class Ink {
     on("pointerup", (event) => this.end(event));
     on("pointercancel", (event) => this.end(event));
     on("keydown", (event) => this.key(event));
-    on("blur", () => { this.cursor = null; this.draw(); });
+    on("lostpointercapture", (event) => this.end(event));
+    on("blur", () => { this.liftKey(); this.cursor = null; this.draw(); });
   }
 
   resize() {
@@ -40,12 +44,16 @@ export class Ink {
 
   at(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    return [event.clientX - box.left, event.clientY - box.top].map((x) => Math.round(10 * x) / 10);
   }
 
   begin(event) {
     if (event.button) return;
     event.preventDefault();
+    const isPalm = event.pointerType === "touch" && event.timeStamp - this.lastPen < PALM;
+    this.liftKey();
+    if (this.active !== null || isPalm) return; // a second finger does not write
+    if (event.pointerType === "pen") this.lastPen = event.timeStamp;
     this.canvas.focus({ preventScroll: true });
     try { this.canvas.setPointerCapture(event.pointerId); } catch { /* a made-up pointer */ }
     this.active = event.pointerId;
@@ -61,6 +69,7 @@ export class Ink {
 
   move(event) {
     if (event.pointerId !== this.active) return;
+    if (event.pointerType === "pen") this.lastPen = event.timeStamp;
     const all = event.getCoalescedEvents?.() ?? [];
     for (const one of all.length ? all : [event]) this.add(this.at(one), width(one));
   }
@@ -80,13 +89,18 @@ export class Ink {
     this.changed();
   }
 
+  /** Lift the pen that the space bar has set down. */
+  liftKey() {
+    if (this.active === "key") this.end({ pointerId: "key" });
+  }
+
   key(event) {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const { clientWidth, clientHeight } = this.canvas;
     this.cursor ??= [30, clientHeight * 0.6];
     if (event.key === " ") {
       event.preventDefault();
-      if (this.active === "key") { this.active = null; this.changed(); }
+      if (this.active === "key") this.liftKey();
       else if (this.active === null) { this.active = "key"; this.down([...this.cursor], 2.4); }
     } else if (event.key in moves) {
       event.preventDefault();
@@ -96,7 +110,16 @@ export class Ink {
         Math.min(Math.max(this.cursor[1] + STEP * y, 0), clientHeight),
       ];
       if (this.active === "key") this.add([...this.cursor], 2.4);
+    } else if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      this.undo();
     } else return;
+    this.draw();
+  }
+
+  /** Show some points, counted through all strokes, in another colour; null: none. */
+  highlight(range) {
+    this.marked = range;
     this.draw();
   }
 
@@ -106,12 +129,14 @@ export class Ink {
   }
 
   undo() {
+    this.active = null; // a stroke that is being written is the one to go
     this.strokes.pop();
     this.widths.pop();
     this.changed();
   }
 
   clear() {
+    this.active = null;
     this.strokes = [];
     this.widths = [];
     this.changed();
@@ -126,11 +151,15 @@ export class Ink {
     this.pen.moveTo(12, tall * 0.68);
     this.pen.lineTo(wide - 12, tall * 0.68);
     this.pen.stroke();
+    let count = 0; // points of the strokes before
     this.strokes.forEach((stroke, i) => {
-      if (stroke.length === 1) this.piece(stroke[0], stroke[0], this.widths[i][0]);
-      for (let j = 1; j < stroke.length; j++) {
-        this.piece(stroke[j - 1], stroke[j], this.widths[i][j]);
+      const { start, stop } = this.marked ?? { start: 0, stop: 0 };
+      for (let j = 0; j < stroke.length; j++) {
+        if (!j && stroke.length > 1) continue;
+        const marked = count + j >= start && count + j < stop;
+        this.piece(stroke[Math.max(j - 1, 0)], stroke[j], this.widths[i][j], marked);
       }
+      count += stroke.length;
     });
     if (this.cursor) {
       this.pen.strokeStyle = this.active === "key" ? "#d65a00" : "#24397f";
@@ -141,8 +170,8 @@ export class Ink {
     }
   }
 
-  piece(from, to, thick) {
-    this.pen.strokeStyle = "#1d2b64";
+  piece(from, to, thick, marked = false) {
+    this.pen.strokeStyle = marked ? "#d65a00" : "#1d2b64";
     this.pen.lineCap = "round";
     this.pen.lineWidth = thick;
     this.pen.beginPath();

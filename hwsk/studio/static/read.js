@@ -1,5 +1,5 @@
 import { ask, askJson, download, follow, json, say } from "./api.js";
-import { doubt, el, percent, svg } from "./dom.js";
+import { doubt, el, percent, remarks, svg } from "./dom.js";
 
 const FORMATS = { text: "Text", page: "PAGE XML", alto: "ALTO", hocr: "hOCR", json: "JSON",
   pdf: "Searchable PDF" };
@@ -35,14 +35,14 @@ export function openRead(room, { drops, choices }) {
   });
 
   function show(job) {
-    const { pages, remarks } = job.result;
+    const { pages } = job.result;
     const fields = [];
     const views = pages.map((page) => pageView(page, pages.length, fields));
     const count = fields.length;
     const lines = `${count} line${count === 1 ? "" : "s"} read`;
     status.replaceChildren(`${lines}. Correct them in place.`);
     result.replaceChildren(
-      ...remarks.map((remark) => el("p", { class: "hint" }, remark)),
+      ...remarks(job),
       el("div", { class: "pages" }, ...views),
       el("p", { class: "legend soft" }, el("span", { class: "d1" }, "doubtful"),
         el("span", { class: "d2" }, "very doubtful")),
@@ -78,7 +78,7 @@ export function openRead(room, { drops, choices }) {
       const { model: name, former, cer_before: before, cer_after: after } = done.result;
       const better = after < before;
       list(await askJson("/api/models"), better ? name : model.value);
-      news.replaceChildren(el("p", {}, `Learnt from ${done.result.learnt} lines. On ` +
+      news.replaceChildren(...remarks(done), el("p", {}, `Learnt from ${done.result.learnt} lines. On ` +
         `${done.result.held_out} lines held out, the character error rate was ` +
         `${percent(before)} before and is ${percent(after)} now. ` +
         (better ? `${name} is chosen above; ` : `${former} stays chosen above; `) +

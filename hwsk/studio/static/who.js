@@ -1,5 +1,5 @@
 import { follow, say } from "./api.js";
-import { el } from "./dom.js";
+import { el, remarks } from "./dom.js";
 
 export function openWho(room, { drops }) {
   const form = room.querySelector("form");
@@ -32,10 +32,11 @@ export function openWho(room, { drops }) {
     body.append("questioned", questioned.files[0], questioned.files[0].name);
     const options = { method: "POST", body };
     const job = await follow(status, "/api/identify", options, event.submitter);
-    if (job) show(job.result);
+    if (job) show(job);
   });
 
-  function show({ ranking, questioned: asked, none_probability: none, limits }) {
+  function show(job) {
+    const { ranking, questioned: asked, none_probability: none, limits } = job.result;
     const percent = (probability) => `${(100 * probability).toFixed(1)}%`;
     const bar = (name, probability) => [
       el("p", {}, `probability ${percent(probability)}`),
@@ -53,6 +54,7 @@ export function openWho(room, { drops }) {
       `Most likely: ${first.writer}, ${percent(first.probability)}.` :
       `Most likely none of these, ${percent(none)}; nearest: ${first.writer}.`);
     result.replaceChildren(
+      ...remarks(job),
       el("div", { class: "card" }, el("h3", {}, "Questioned line"),
         el("div", { class: "evidence" }, el("img", { src: asked.image, alt: asked.name })),
         el("p", { class: "hint" }, limits)),

@@ -1,5 +1,5 @@
 import { follow, json, say } from "./api.js";
-import { el } from "./dom.js";
+import { el, remarks } from "./dom.js";
 
 const KINDS = { svg: "SVG", "animated.svg": "Animated SVG", png: "PNG", gif: "GIF", pdf: "PDF",
   "plotter.svg": "Plotter SVG", inkml: "InkML" };
@@ -44,10 +44,11 @@ export function openWrite(room, { inks, choices }) {
       seed: Number(fields.seed.value),
     };
     const job = await follow(status, "/api/write", json(letter), event.submitter);
-    if (job) show(job.result);
+    if (job) show(job);
   });
 
-  function show({ sheets, files, unread }) {
+  function show(job) {
+    const { sheets, files, unread } = job.result;
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const kind = still ? "svg" : "animated.svg";
     const names = Object.keys(files);
@@ -65,7 +66,7 @@ export function openWrite(room, { inks, choices }) {
     const doubts = unread.length
       ? `Not recognized in the end: ${unread.join(", ")}.` : "Done.";
     status.replaceChildren(doubts);
-    result.replaceChildren(el("div", { class: "card" }, place,
+    result.replaceChildren(...remarks(job), el("div", { class: "card" }, place,
       el("div", { class: "downloads" }, still ? null : again, ...links)));
     result.hidden = false;
   }

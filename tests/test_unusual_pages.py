@@ -112,6 +112,20 @@ def test_parts_of_pages_have_large_writing(reader, n, seed):
     assert reader.segmenter.score([image], [page]) == 1
 
 
+def test_lines_of_two_columns_are_not_joined_across_the_gutter(reader):
+    """Lines at the same height, nearer to each other than parts of one line may be."""
+    halves = ["the old house stood", "and no one went there", "in all those long years"]
+    others = ["where many people met", "when the war had ended", "there were no letters"]
+    size = {"size": (300, 480), "left": 10, "height": 40, "pitch": 70}
+    left, page = draw_page(halves, **size, seed=3)
+    right, _ = draw_page(others, **size, seed=4)
+    start = int(max(line.box[2] for line in page.lines)) + 80
+    regions = reader.segmenter.segment(np.hstack([left[:, : start - 10], right]))
+    assert [len(region.lines) for region in regions] == [3, 3]
+    assert max(line.box[2] for line in regions[0].lines) < start - 40
+    assert min(line.box[0] for line in regions[1].lines) > start - 40
+
+
 def test_a_page_of_200_x_300_pixels(reader):
     image, _ = draw_page(["old house", "by the sea"], size=(300, 200), height=32, left=10)
     assert len(reader.segmenter.predict([image])[0]) == 2

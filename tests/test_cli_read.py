@@ -56,7 +56,7 @@ def test_a_bad_page_does_not_stop_the_others(folder, tmp_path):
     out = tmp_path / "out"
     result = run(folder, "page0.png", "bad.png", "two.tif", "-f", "page", "-o", str(out))
     assert result.exit_code == 1
-    assert "bad.png" in result.stderr and "1 files or pages could not be read" in result.stderr
+    assert "bad.png" in result.stderr and "1 file or page could not be read" in result.stderr
     names = sorted(path.name for path in out.iterdir())
     assert names == ["page0.page.xml", "two-001.page.xml", "two-002.page.xml"]
     assert Page.load(out / "page0.page.xml").lines

@@ -272,6 +272,19 @@ def test_masked_ink_is_filled_with_the_paper_around():
     assert np.abs(corner_right - page[0, 321:361]).max() < 15
 
 
+def test_paper_in_a_shadow_that_is_darker_than_ink_beside_it_is_paper():
+    x = np.arange(600)
+    light = 60 + 180 / (1 + np.exp(-(x - 300) / 15))  # the edge of a shadow
+    page = np.tile(light, (100, 1))
+    page[40:60, 20:580:8] *= 0.4  # strokes; in the light, they are lighter than the paper left
+    page = page.astype(np.uint8)
+    wave = np.column_stack([x[10:590:10], 70 + 8 * np.sin(x[10:590:10] / 20)])
+    outline = np.vstack([[[10, 30], [589, 30]], wave[::-1]])
+    (image,) = cut_lines(page, [Line("ink", [[10, 60], [589, 60]], outline)])
+    ratio = image[-3:].astype(float) / page[0, 10:590]
+    assert ratio.min() > 0.85 and ratio.max() < 1.2
+
+
 def test_box_without_baseline_and_other_pixels(tmp_path):
     page, line = written_line()
     (image,) = cut_lines(page, [Line("ink", polygon=line.polygon)])

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 import hwsk
 from hwsk.cli import main
 from hwsk.documents import cut_lines
+from hwsk.documents._reader import PageRemarks, _is_doubtful
 from hwsk.metrics import character_error_rate
 
 TEXTS = [
@@ -112,6 +113,41 @@ def test_parts_of_pages_have_large_writing(reader, n, seed):
     assert reader.segmenter.score([image], [page]) == 1
 
 
+@pytest.mark.parametrize(
+    ("relative", "n_characters", "doubtful"),
+    [(0.78, 400, True), (0.82, 400, False), (0.7, 20, False), (0.6, 20, True), (0.6, 0, False)],
+)
+def test_a_page_is_doubted_by_all_its_characters(relative, n_characters, doubtful):
+    """Another script whose lines, one at a time, are not clearly unlike; signs in short lines."""
+    half = {"relative": relative, "characters": [{}] * (n_characters // 2)}
+    assert _is_doubtful([half, half]) == doubtful
+
+
+def test_remarks_count_lines_and_join_pages_that_follow_each_other():
+    remarks = PageRemarks()
+    for number in (1, 2, 3, 5):
+        remarks.add(f"a.pdf, page {number}", ["no line"])
+    remarks.add("b.png", ["2 of 9 lines are low", "no line"])
+    assert list(remarks.messages()) == [
+        "5 of 5 pages: no line (a.pdf, pages 1 to 3; a.pdf, page 5; b.png)",
+        "1 of 5 pages: lines are low (b.png: 2 of 9 lines)",
+    ]
+
+
+def test_lines_of_two_columns_are_not_joined_across_the_gutter(reader):
+    """Lines at the same height, nearer to each other than parts of one line may be."""
+    halves = ["the old house stood", "and no one went there", "in all those long years"]
+    others = ["where many people met", "when the war had ended", "there were no letters"]
+    size = {"size": (300, 480), "left": 10, "height": 40, "pitch": 70}
+    left, page = draw_page(halves, **size, seed=3)
+    right, _ = draw_page(others, **size, seed=4)
+    start = int(max(line.box[2] for line in page.lines)) + 80
+    regions = reader.segmenter.segment(np.hstack([left[:, : start - 10], right]))
+    assert [len(region.lines) for region in regions] == [3, 3]
+    assert max(line.box[2] for line in regions[0].lines) < start - 40
+    assert min(line.box[0] for line in regions[1].lines) > start - 40
+
+
 def test_a_page_of_200_x_300_pixels(reader):
     image, _ = draw_page(["old house", "by the sea"], size=(300, 200), height=32, left=10)
     assert len(reader.segmenter.predict([image])[0]) == 2
@@ -152,6 +188,7 @@ def test_the_command_names_each_and_fails(letter, tmp_path):
     out = tmp_path / "out"
     result = CliRunner().invoke(main, ["read", *paths, "-o", str(out)])
     assert result.exit_code == 1
+    assert "1 page in doubt\n4 files or pages could not be read" in result.stderr
     errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 5, result.stderr
     for name in ("cat.png: most lines are in doubt", "huge.png", "page.xml is neither an image",
@@ -159,7 +196,8 @@ def test_the_command_names_each_and_fails(letter, tmp_path):
         assert any(name in error for error in errors), (name, result.stderr)
     blank = next(line for line in result.stderr.splitlines() if "no handwritten line" in line)
     assert blank.startswith("Warning: 20 of 22 pages: ") and "empty.png" in blank
-    assert "many.pdf, page 20" in blank and "letter.png" not in result.stderr
+    assert "many.pdf, pages 1 to 6; " in blank and "many.pdf, pages 8 to 20)" in blank
+    assert "letter.png" not in result.stderr
     assert len(list(out.iterdir())) == 22
     assert character_error_rate(["\n".join(TEXTS)], [(out / "letter.txt").read_text()]) < 0.3
 

@@ -97,6 +97,7 @@ def read(
         make_folder(output)
     inputs = {os.path.realpath(name) for page in pages for _, name in iterate_items(page)}
     bad: list[str] = []
+    doubted: list[str] = []
     remarks = PageRemarks()
     written: set[Path] = set()
     hidden = output is None or not sys.stderr.isatty()
@@ -106,7 +107,7 @@ def read(
             try:
                 for page, image, said in _read_source(reader, source, dpi, bad):
                     if UNREADABLE in said:
-                        bad.append(f"{show_name(image.name)}: {UNREADABLE}")
+                        doubted.append(f"{show_name(image.name)}: {UNREADABLE}")
                         said.remove(UNREADABLE)
                     remarks.add(show_name(image.name), said)
                     if output is None:
@@ -126,15 +127,24 @@ def read(
                         )
                     written.add(target)
                     _write(target, page, image, layout, doubtful)
+            except BrokenPipeError:  # nobody reads on, such as `head`
+                raise
             except (OSError, ValueError) as error:
                 bad.append(error_line(error))
     for message in remarks.messages():
         click.echo(f"Warning: {message}", err=True)
-    for message in bad:
+    for message in doubted + bad:
         click.echo(f"Error: {message}", err=True)
+    if doubted:
+        click.echo(f"{_count(doubted, 'page')} in doubt", err=True)
     if bad:
-        click.echo(f"{len(bad)} files or pages could not be read or written", err=True)
+        click.echo(f"{_count(bad, 'file or page')} could not be read or written", err=True)
+    if doubted or bad:
         raise click.exceptions.Exit(1)
+
+
+def _count(items: list[str], name: str) -> str:
+    return f"{len(items)} {name if len(items) == 1 else name.replace('file', 'files') + 's'}"
 
 
 def _load_reader(model: str) -> Any:

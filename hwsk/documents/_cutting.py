@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 from hwsk._data.decoding import Image, read_image
 from hwsk.documents._elements import Line, Points, bounding_box
 from hwsk.documents._images import to_gray
+from hwsk.preprocessing._line_paper import SMALL, estimate_background, shrink
 
 Map = NDArray[np.float32]
 
@@ -183,9 +184,12 @@ def _fill_with_paper(image: Image, inside: NDArray[np.bool_]) -> NDArray[np.uint
     """Replace what lies outside by the tone of the nearest paper inside."""
     if inside.all():
         return image
-    values = image[inside]
-    level, _ = cv2.threshold(values, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    is_paper = (inside & (image > level)).astype(np.float32)
+    # In a shadow, paper may be darker than ink is beside it.
+    paper = estimate_background(shrink(image, SMALL / len(image)))
+    paper = cv2.resize(paper, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    even = cv2.convertScaleAbs(cv2.divide(image.astype(np.float32), paper, scale=255))
+    level, _ = cv2.threshold(even[inside], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    is_paper = (inside & (even > level)).astype(np.float32)
     if not is_paper.any():
         is_paper = inside.astype(np.float32)
     # The tone changes slowly, so a quarter of the size is enough.

@@ -230,7 +230,8 @@ def _open(source: Any, name: str) -> Any:
             f"{name} is neither an image nor a PDF (empty, damaged, or another format?)"
         ) from None
     except PillowImage.DecompressionBombError as error:
-        raise ValueError(f"{name}: {error} {_TOO_LARGE}") from None
+        size = str(error).partition(", could be")[0]
+        raise ValueError(f"{name}: {size}; scale it down: {_TOO_LARGE}") from None
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -33,6 +33,10 @@ from hwsk.recognition._details import as_returned
 
 _PARTS = ("segmenter", "recognizer")
 _FEW = 5  # characters: a line of fewer says nothing of whether a page is one of handwriting
+# Parts of the usual confidence, below which a page is in doubt (benchmarks/pages/doubt.py prints
+# how many are): of the mean over its characters, and of that over a few.
+_LOW, _LOW_OF_FEW = 0.8, 0.65
+_MANY = 100  # characters
 UNREADABLE = (
     "most lines are in doubt, so that the text may be nonsense: not a page of handwriting, another "
     "script, turned, or too faint or damaged?"
@@ -274,13 +278,34 @@ class PageRemarks:
         """Enter the remarks on one page."""
         self.count += 1
         for remark in remarks:
-            self.names.setdefault(remark, []).append(name)
+            lines = re.match(r"\d+ of \d+ (?=lines )", remark)
+            if lines is not None:  # those of one page; what is remarked of them is one of many
+                remark = remark[lines.end() :]
+            shown = name if lines is None else f"{name}: {lines[0]}lines"
+            self.names.setdefault(remark, []).append(shown)
 
     def messages(self, most: int | None = None) -> Iterator[str]:
         """Yield a message for each remark; it names `most` pages, or all."""
         for remark, names in self.names.items():
-            named = "; ".join(names[:most]) + "; ..." * (len(names[:most]) < len(names))
+            shown = _join_numbers(names)
+            named = "; ".join(shown[:most]) + "; ..." * (len(shown[:most]) < len(shown))
             yield f"{len(names)} of {self.count} pages: {remark} ({named})"
+
+
+def _join_numbers(names: list[str]) -> list[str]:
+    """Name pages of a file that follow each other together: a book may have 1,000."""
+    joined: list[str] = []
+    file, first, last = "", 0, 0
+    for name in names:
+        found = re.fullmatch(r"(.*), page (\d+)", name, flags=re.DOTALL)
+        if found and joined and found[1] == file and int(found[2]) == last + 1:
+            last += 1
+            joined[-1] = f"{file}, pages {first} to {last}"
+            continue
+        joined.append(name)
+        file, first = (found[1], int(found[2])) if found else ("", 0)
+        last = first
+    return joined
 
 
 def _is_fitted(part: Any) -> bool:
@@ -301,13 +326,22 @@ def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page,
         if not lines:
             return page, ["no handwritten line was found"]
         cuts = cut_lines(image.image, lines)
-        for line, record in zip(lines, predict_details(recognizer, cuts), strict=True):
+        records = predict_details(recognizer, cuts)
+        for line, record in zip(lines, records, strict=True):
             _enter_text(line, record)
     remarks = {_without_rows(str(warning)) for warning in collected}
     doubted = sum(_count_rows(str(warning)) for warning in collected)
-    if 2 * doubted > sum(len(line.text) >= _FEW for line in lines):
+    if 2 * doubted > sum(len(line.text) >= _FEW for line in lines) or _is_doubtful(records):
         remarks.add(UNREADABLE)
     return page, sorted(remarks)
+
+
+def _is_doubtful(records: Sequence[dict[str, Any]]) -> bool:
+    """Judge a page by all its characters: their mean is surer than that of one line."""
+    counts = np.array([len(record["characters"]) for record in records])
+    relative = np.array([record["relative"] for record in records])
+    low = _LOW if counts.sum() >= _MANY else _LOW_OF_FEW
+    return bool(counts @ relative < low * counts.sum())
 
 
 def _count_rows(message: str) -> int:
@@ -317,8 +351,8 @@ def _count_rows(message: str) -> int:
 
 
 def _without_rows(message: str) -> str:
-    """A warning on images of lines, without their numbers: it is one of many pages."""
-    what = re.sub(r"^\d+ of \d+ images ", "lines ", message)
+    """A warning on images of lines, without which ones: these are images of one of many pages."""
+    what = re.sub(r"^(\d+ of \d+) images ", r"\1 lines ", message)
     return re.sub(r"(; mean confidence [\d., ]+)?,? rows .*$", "", what, flags=re.DOTALL)
 
 

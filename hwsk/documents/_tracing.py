@@ -20,7 +20,7 @@ Maps = NDArray[np.float32]
 _STRIDE = LineNetwork.stride
 _GAP = 2.5  # heights of a line: parts of one line are at most so far apart
 _OFFSET = 0.35  # heights above the baseline by which parts of one line may miss each other
-_ENDED = 0.5  # line ends this probable on both sides of a gap keep parts separate
+_ENDED = 0.2  # line ends this probable on both sides of a gap keep parts separate (ends have 0.3)
 _SURE = 0.5  # mean probability of a baseline, from where on it is that of a line
 _SHORTEST = 0.8  # heights of a line: what is shorter is a speck
 

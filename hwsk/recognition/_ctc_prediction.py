@@ -204,7 +204,11 @@ class CTCPredictor(NetworkEstimator):
 
         def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:
             text, places = self._write(decoded)
-            return describe(row, text, locate(line, decoded), len(line), places)
+            record = describe(row, text, locate(line, decoded), len(line), places)
+            confidence, _ = reading_confidence(line, self.temperature_)
+            is_trained = self._typical_confidence > _TRAINED
+            record["relative"] = confidence / self._typical_confidence if is_trained else 1.0
+            return record
 
         return finish
 

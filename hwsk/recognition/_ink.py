@@ -276,6 +276,8 @@ class InkRecognizer(CTCTraining, InkPredictor):
                 `strokes`.
             mean, minimum, geometric_mean
                 The same of all characters; 0 where nothing was read.
+            relative
+                As for images, by the strokes alone.
 
             It is plain data, that `json.dumps` takes.
 

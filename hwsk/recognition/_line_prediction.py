@@ -94,6 +94,9 @@ class LinePredictor(CTCPredictor):
                 `geometric_mean` of the probabilities of its characters, `start` and `stop`.
             mean, minimum, geometric_mean
                 The same of all characters; 0 where nothing was read.
+            relative
+                Mean probability of the characters by the image alone, as a share of what the
+                recognizer has on average; 1 for one that hardly recognizes anything.
 
             It is plain data, that `json.dumps` takes.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +35,8 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions can't say
+        # Older versions of torch can't say.
+        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     else:
         native = False

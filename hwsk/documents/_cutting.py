@@ -185,8 +185,8 @@ def _fill_with_paper(image: Image, inside: NDArray[np.bool_]) -> NDArray[np.uint
     if inside.all():
         return image
     # In a shadow, paper may be darker than ink is beside it.
-    paper = estimate_background(shrink(image, SMALL / len(image)))
-    paper = cv2.resize(paper, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    estimate = estimate_background(shrink(image, SMALL / len(image)))
+    paper = cv2.resize(estimate, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     even = cv2.convertScaleAbs(cv2.divide(image.astype(np.float32), paper, scale=255))
     level, _ = cv2.threshold(even[inside], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     is_paper = (inside & (even > level)).astype(np.float32)

@@ -210,6 +210,13 @@ def test_what_is_not_a_signature_gets_no_ratio(shipped, good, kind):
         assert str(comparison).startswith("No ratio is given")
 
 
+def test_a_file_of_before_compares_as_before():
+    words = make_handwriting(2, texts=["and"], n_writers=2, height=64, random_state=0).images
+    comparison = hwsk.load("and-comparer").compare(*words)
+    assert comparison.doubts == () and comparison.places == ()
+    assert not comparison.basis["forgeries"] and comparison.log_likelihood_ratio != 0
+
+
 def test_references_of_two_writers_get_no_ratio(shipped, good, tmp_path):
     mixed = [good[0][1], good[1][0], good[0][2], good[1][1]]
     with pytest.warns(UserWarning, match="of b look like those of two writers"):

@@ -277,7 +277,7 @@ def test_writing_is_cancelled(page):
 
 
 def test_two_signatures_are_compared_with_lines_between_places(page, tmp_path):
-    made = make_signatures(1, 2, 0, random_state=0)
+    made = make_signatures(1, 2, 0, random_state=8)
     open_room(page, "compare")
     for side, image in zip("ab", made.images, strict=True):
         page.set_input_files(f"#compare input[name={side}]", save(tmp_path, f"{side}.png", image))
@@ -285,6 +285,9 @@ def test_two_signatures_are_compared_with_lines_between_places(page, tmp_path):
     assert "Rather the same writer" in text
     assert "times likelier" in text
     assert page.locator("#compare .matches line").count() > 10
+    with page.expect_download() as saved:
+        page.click("#compare a:has-text('HTML')")
+    assert b"Matched places" in saved.value.path().read_bytes()
 
 
 def test_words_are_compared_with_features_and_a_report(page, tmp_path):

@@ -61,7 +61,7 @@ _SHRINKAGE = 0.5  # counted beside what was found, and beside what chance would 
 _LOWEST = float(np.finfo(np.float64).min)
 _ODD_SHARE = 0.01  # of sides by one writer, that look like those of two
 _MEAN_OF_RATIOS = (1.0, -1.0, 0.0)  # as `search_coef_`
-_MOST_PICTURES = 8  # pairs of images whose matched places are kept
+_MOST_PICTURES = 12  # pairs of images whose matched places are kept
 
 
 class _Compared(NamedTuple):
@@ -232,6 +232,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
 
     _calibrates_probabilities = False
     _calibrated_by = "fit"
+    _of_forgeries = False  # of files of before
 
     def _pair_kind(self) -> Kind:
         return "vectors" if self.representation is None else "images"
@@ -688,7 +689,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             "images": len(self.coef_),
             "bound": float(np.exp(limit)),
             "across_groups": getattr(self, "_across_groups", False),
-            "forgeries": getattr(self, "_of_forgeries", False),
+            "forgeries": self._of_forgeries,
             "parts": {
                 f"part {part.name}": part.transformer
                 for part in parts_of(self.representation_)

@@ -17,8 +17,8 @@ from hwsk.preprocessing._character_normalizer import _stroke_width
 from hwsk.preprocessing._signatures import separate_ink
 from hwsk.verification._sides import Side, name_image
 
-_BEYOND = 1.5  # how far outside of the calibration's range a sample may be, as a factor: chosen so
-# that hardly one of CEDAR's signatures is, and nearly all pages, stamps and pairs of SigComp2009 are
+_BEYOND = 1.5  # how far outside of the calibration's range a sample may be, as a factor: so that
+# hardly one of CEDAR's signatures is named, and nearly all pages, stamps and joined signatures are
 _FEWEST_IMAGES = 50  # that ranges are taken of
 _WITHIN = range(2, 100, 2)  # depths of outlines that lie within others
 _SMALLEST = 16  # pixels: the sides of images that are measured

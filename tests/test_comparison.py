@@ -512,7 +512,8 @@ def test_display(comparer, images):
     comparison = comparer.compare(X[0], X[6])
     table = comparison.distances  # one is too far out, and has an arrow
     table.loc[table.index[0], "distance"] = 3 * table["two_hands"].iloc[0]
-    display = ComparisonDisplay.from_estimator(comparer, X[0], X[6:15])
+    with pytest.warns(UserWarning, match="6, 7, 8 of b look like those of two writers"):
+        display = ComparisonDisplay.from_estimator(comparer, X[0], X[6:15])
     assert list(display.axes_) == ["first", "second", "features", "parts", "scale"]
     assert len(display.axes_["first"].images) == 1 and len(display.axes_["second"].images) == 6
     assert display.axes_["second"].get_title(loc="left") == "second, 6 of 9 images"

@@ -571,22 +571,28 @@ def test_each_word_has_other_readings_of_its_own():
 
 
 def test_signatures_are_compared_with_the_places_that_match(client):
-    made = make_signatures(2, 2, 0, random_state=0)
+    made = make_signatures(2, 2, 0, random_state=8)
     a, b, c = (png(made.images[i]) for i in (0, 1, 2))
-    files = [("a", ("a.png", a)), ("a", ("c.png", c)), ("b", ("b.png", b))]
-    job = client.post("/api/compare?wait=30", files=files).json()
-    assert job["state"] == "done", job
-    same, other = job["result"]["pairs"]
-    together = job["result"]["together"]
-    assert other["score"] < together["score"] < same["score"]
-    assert other["same_writer"] == (other["score"] >= other["threshold"])
+    ratios = []
+    for reference in (a, c):
+        files = [("a", ("a.png", reference)), ("b", ("b.png", b))]
+        job = client.post("/api/compare?wait=30", files=files).json()
+        assert job["state"] == "done", job
+        assert job["result"]["doubts"] == []
+        ratios.append(job["result"]["log_likelihood_ratio"])
+        assert abs(ratios[-1]) <= np.log(job["result"]["bound"]) + 1e-3
+    assert ratios[0] > ratios[1]
+    report = client.get(job["result"]["reports"]["html"])
+    assert b"Matched places" in report.content and b"signature-comparer" in report.content
     copies = [("a", ("a.png", a)), ("b", ("b.png", a))]
     said = message(client.post("/api/compare?wait=30", files=copies), 422)
     assert "identical" in said and "a copy, not a comparison" in said
-    assert same["probability"] > other["probability"]
-    assert same["log_likelihood_ratio"] == pytest.approx(
-        np.log(same["probability"] / (1 - same["probability"])), abs=1e-2
-    )
+    files = [("a", ("a.png", a)), ("a", ("c.png", c)), ("b", ("b.png", png(255 - made.images[1])))]
+    job = client.post("/api/compare?wait=30", files=files).json()
+    assert job["result"]["log_likelihood_ratio"] == 0
+    assert "image 0 of b: it is a negative" in " ".join(job["result"]["doubts"])
+    same, other = job["result"]["pairs"]
+    assert [same["name"], other["name"]] == ["a.png", "c.png"]
     assert same["matches"]
     for match in same["matches"]:
         assert all(0 <= value <= 1 for value in (*match["first"], *match["second"]))

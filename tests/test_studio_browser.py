@@ -428,7 +428,7 @@ def test_writing_is_cancelled(page):
 
 
 def test_two_signatures_are_compared_with_lines_between_places(page, tmp_path):
-    made = make_signatures(1, 2, 0, random_state=0)
+    made = make_signatures(1, 2, 0, random_state=8)
     open_room(page, "compare")
     for side, image in zip("ab", made.images, strict=True):
         page.set_input_files(f"#compare input[name={side}]", save(tmp_path, f"{side}.png", image))
@@ -436,6 +436,9 @@ def test_two_signatures_are_compared_with_lines_between_places(page, tmp_path):
     assert "Rather the same writer" in text
     assert "times likelier" in text
     assert page.locator("#compare .matches line").count() > 10
+    with page.expect_download() as saved:
+        page.click("#compare a:has-text('HTML')")
+    assert b"Matched places" in saved.value.path().read_bytes()
     page.emulate_media(media="print")  # the result alone is printed
     assert page.is_visible("#compare .finding") and page.is_visible("#compare .matches")
     assert not any(page.is_visible(part) for part in ("header", "footer", "#compare-form"))

@@ -70,7 +70,14 @@ def accuracy_of_writers(data: str) -> tuple[Any, ...]:
 
 
 # What has no network of its own to compare, or was trained and evaluated in float32.
-OTHERS = {"english-lm", "english-pages", "iam-comparer", "latin-lines", "page-lines"}
+OTHERS = {
+    "english-lm",
+    "english-pages",
+    "iam-comparer",
+    "latin-lines",
+    "page-lines",
+    "signature-comparer",
+}
 NAMES = sorted({path.stem for path in MODELS.glob("*.hwsk")} - OTHERS)
 CLASSIFIERS = {
     "iam-lines": error_of_lines,

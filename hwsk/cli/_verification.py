@@ -126,6 +126,7 @@ def _to_json(a: str, b: str, comparison: Any) -> str:
         "log_likelihood_ratio": comparison.log_likelihood_ratio,
         "probability": comparison.probability,
         "verbal": comparison.verbal,
+        "doubts": list(comparison.doubts),
         "explanation": one_line(comparison.explanation),
         "distances": comparison.distances.reset_index().to_dict("records"),
         "features": comparison.features.reset_index().to_dict("records"),

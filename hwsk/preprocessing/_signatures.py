@@ -110,7 +110,9 @@ class SignatureNormalizer(_ImageTransformer):
             raise ValueError(f"size={self.size!r} leaves no room within margin={self.margin}")
 
     def _transform_one(self, image: Image) -> Image:
-        ink = self._find_ink(to_bytes(invert(image) if is_negative(image) else image))
+        ink = separate_ink(
+            to_bytes(invert(image) if is_negative(image) else image), self.speck_widths
+        )
         if not ink.any():
             return np.full(self.size, 255, np.uint8)
         ink = _level(_cut_out(ink)) if self.deskew else _cut_out(ink)
@@ -121,25 +123,6 @@ class SignatureNormalizer(_ImageTransformer):
         if changed.min() == changed.max():
             return "hold no ink and come out blank"
         return remark_polarity(image)
-
-    def _find_ink(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Ink (255) on paper (0) without the edges of the scan, and without specks."""
-        strong = otsu_ink(gray)
-        if not strong.any():
-            return strong
-        strong = _without_edges(strong)
-        paper, dark = np.median(gray), int(gray[strong > 0].max(initial=0))
-        weak = (gray <= max(dark, (paper + dark) / 2)).astype(np.uint8)
-        weak[_without_edges(255 * weak) == 0] = 0
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
-        kept = np.zeros(len(stats), bool)
-        kept[labels[strong > 0]] = True
-        kept[0] = False
-        if not kept.any():
-            return np.zeros_like(strong)
-        ink = np.where(kept[labels], np.uint8(255), np.uint8(0))
-        kept &= stats[:, cv2.CC_STAT_AREA] >= (self.speck_widths * _stroke_width(ink)) ** 2
-        return np.where(kept[labels], np.uint8(255), np.uint8(0))
 
     def _room(self, times: int) -> tuple[int, int]:
         height, width = self.size
@@ -192,6 +175,26 @@ class SignatureNormalizer(_ImageTransformer):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def separate_ink(gray: NDArray[np.uint8], speck_widths: float = 1.0) -> NDArray[np.uint8]:
+    """Separate ink (255) from paper (0), without the edges of the scan, and without specks."""
+    strong = otsu_ink(gray)
+    if not strong.any():
+        return strong
+    strong = _without_edges(strong)
+    paper, dark = np.median(gray), int(gray[strong > 0].max(initial=0))
+    weak = (gray <= max(dark, (paper + dark) / 2)).astype(np.uint8)
+    weak[_without_edges(255 * weak) == 0] = 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
+    kept = np.zeros(len(stats), bool)
+    kept[labels[strong > 0]] = True
+    kept[0] = False
+    if not kept.any():
+        return np.zeros_like(strong)
+    ink = np.where(kept[labels], np.uint8(255), np.uint8(0))
+    kept &= stats[:, cv2.CC_STAT_AREA] >= (speck_widths * _stroke_width(ink)) ** 2
+    return np.where(kept[labels], np.uint8(255), np.uint8(0))
 
 
 def _cut_out(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:

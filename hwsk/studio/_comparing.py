@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hwsk._warn import collect_warnings
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
 from hwsk.studio._state import Studio, answer_job, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
-KINDS = {"signature": "signature-verifier", "and": "and-comparer", "lines": "iam-comparer"}
+KINDS = {"signature": "signature-comparer", "and": "and-comparer", "lines": "iam-comparer"}
 _LIMITS = {
     "and": 'For the word "and" alone.',
     "lines": "For English lines at 300 dots per inch, of one kind of pen a side, none forged.",
@@ -45,27 +45,22 @@ async def start_comparing(request: Request) -> Response:
 def _compare_signatures(
     studio: Studio, job: Job, references: list[Upload], questioned: list[Upload]
 ) -> dict[str, Any]:
-    """Compare each reference with the questioned signature."""
-    from hwsk.verification._places import match_places
-
-    job.reach(0, len(references), "loading the model")
-    verifier = studio.models.get(KINDS["signature"])
-    (other,) = _decode_side(studio, questioned)
-    known = _decode_side(studio, references)
-    job.reach(0, len(references), "comparing")
-    together = verifier.verify(other, known)
-    slope, intercept = verifier.calibration_
+    """Compare all references with the questioned signature, and show where each matches it."""
+    job.reach(0, None, "loading the model")
+    comparer = studio.models.get(KINDS["signature"])
+    known, (other,) = _decode_side(studio, references), _decode_side(studio, questioned)
+    job.reach(0, None, "comparing")
+    with collect_warnings() as said:
+        comparison = comparer.compare(known, other)
+    job.remark([remark for remark in said if not str(remark).startswith("no ratio is given")])
     pairs = []
-    for number, (one, score) in enumerate(zip(known, together.pair_scores, strict=True), 1):
-        job.reach(number - 1, len(references), f"matching signature {number}")
-        places = match_places(verifier, one, other)
+    for number, pair in enumerate(comparison.places, 1):
         names = f"first-{number}.png", f"second-{number}.png"
-        for name, image in zip(names, places.images, strict=True):
+        for name, image in zip(names, pair.places.images, strict=True):
             _keep(job, name, image)
         pairs.append(
             {
-                "name": references[number - 1].name,
-                **_finding(float(slope * score + intercept), score, verifier.threshold_),
+                "name": references[pair.images[0]].name,
                 "images": [f"/api/jobs/{job.id}/files/{name}" for name in names],
                 "matches": [
                     {
@@ -73,9 +68,7 @@ def _compare_signatures(
                         "second": [round(float(value), 4) for value in second],
                         "similarity": round(float(similarity), 3),
                     }
-                    for first, second, similarity in zip(
-                        places.first, places.second, places.similarity, strict=True
-                    )
+                    for first, second, similarity in zip(*pair.places[1:], strict=True)
                 ],
             }
         )
@@ -84,28 +77,24 @@ def _compare_signatures(
         "model": KINDS["signature"],
         "questioned": questioned[0].name,
         "references": len(known),
-        "together": _finding(
-            math.log(together.probability / (1 - together.probability)),
-            together.score,
-            together.threshold,
-        ),
+        **_finding(comparison),
         "pairs": pairs,
-        "limits": "At even odds, and as the forgeries of the calibration were made. One reference "
-        "does not show how much its writer varies: compare with several.",
+        "reports": _offer_reports(job, comparison, KINDS["signature"]),
+        "limits": "Against skilled forgeries: one questioned signature and so many references of "
+        "24 Dutch and Australian writers. The ratio is not the probability that one writer wrote "
+        "them all: that depends on the other evidence, too. One reference does not show how much "
+        "its writer varies: compare with several.",
     }
 
 
-def _finding(log_ratio: float, score: float, threshold: float) -> dict[str, Any]:
-    """Describe a score and the likelihood ratio that it stands for."""
-    from hwsk.verification import verbal_equivalent
-
+def _finding(comparison: Any) -> dict[str, Any]:
+    """Describe the likelihood ratio of a comparison, or why none is given."""
     return {
-        "same_writer": bool(score >= threshold),
-        "score": round(float(score), 5),
-        "threshold": round(float(threshold), 5),
-        "probability": round(1 / (1 + math.exp(-log_ratio)), 5),
-        "log_likelihood_ratio": round(log_ratio, 4),
-        "verbal": verbal_equivalent(log_ratio),
+        "log_likelihood_ratio": round(float(comparison.log_likelihood_ratio), 4),
+        "probability": round(comparison.probability, 5),
+        "verbal": comparison.verbal,
+        "bound": round(float(comparison.basis["bound"]), 1),
+        "doubts": list(comparison.doubts),
     }
 
 
@@ -123,15 +112,10 @@ def _compare_writing(
     for side, images in zip("ab", sides, strict=True):
         for number, image in enumerate(images, 1):
             _keep(job, f"{side}-{number}.png", image)
-    for end, media in (("html", "text/html; charset=utf-8"), ("pdf", "application/pdf")):
-        job.files[f"report.{end}"] = _report_writer(comparison, KINDS[kind], end, media)
     return {
         "kind": kind,
         "model": KINDS[kind],
-        "log_likelihood_ratio": round(float(comparison.log_likelihood_ratio), 4),
-        "probability": round(comparison.probability, 5),
-        "verbal": comparison.verbal,
-        "bound": round(float(comparison.basis["bound"]), 1),
+        **_finding(comparison),
         "names": [[upload.name for upload in side] for side in (a, b)],
         "images": [
             [f"/api/jobs/{job.id}/files/{side}-{n}.png" for n in range(1, len(images) + 1)]
@@ -149,7 +133,7 @@ def _compare_writing(
             {"part": str(name), **{key: round(float(value), 4) for key, value in row.items()}}
             for name, row in comparison.distances.iterrows()
         ],
-        "reports": {end: f"/api/jobs/{job.id}/files/report.{end}" for end in ("html", "pdf")},
+        "reports": _offer_reports(job, comparison, KINDS[kind]),
         "limits": f"{_LIMITS[kind]} The ratio is not the probability that one hand wrote both: "
         "that depends on the other evidence, too.",
     }
@@ -165,13 +149,20 @@ def _keep(job: Job, name: str, image: NDArray[Any]) -> None:
     job.size += len(content)
 
 
-def _report_writer(comparison: Any, model: str, end: str, media: str) -> Callable[[], File]:
+def _offer_reports(job: Job, comparison: Any, model: str) -> dict[str, str]:
+    """Keep what writes the reports of a comparison; return their addresses."""
+    for kind, media in (("html", "text/html; charset=utf-8"), ("pdf", "application/pdf")):
+        job.files[f"report.{kind}"] = _report_writer(comparison, model, kind, media)
+    return {kind: f"/api/jobs/{job.id}/files/report.{kind}" for kind in ("html", "pdf")}
+
+
+def _report_writer(comparison: Any, model: str, kind: str, media: str) -> Callable[[], File]:
     """Make what writes a report when it is asked for."""
 
     def give() -> File:
         with tempfile.TemporaryDirectory(prefix="hwsk-") as folder:
-            target = Path(folder, f"report.{end}")
-            write = comparison.to_pdf if end == "pdf" else comparison.to_html
+            target = Path(folder, f"report.{kind}")
+            write = comparison.to_pdf if kind == "pdf" else comparison.to_html
             write(target, details={"model": model})
             return target.read_bytes(), media
 

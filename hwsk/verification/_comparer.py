@@ -27,8 +27,8 @@ from hwsk._data.pairs import Kind, Pairs, check_pairs
 from hwsk._data.seeds import own_generator
 from hwsk._limits import COPIES, whole
 from hwsk._training.rollback import restored_on_failure
-from hwsk._warn import collect_warnings, warn_caller
-from hwsk.model_selection import make_pairs
+from hwsk._warn import warn_caller
+from hwsk.metrics._verification import _check_forged
 from hwsk.verification._candidates import (
     CandidateList,
     check_sides,
@@ -37,7 +37,11 @@ from hwsk.verification._candidates import (
     refuse_copies,
 )
 from hwsk.verification._comparison import HandComparison
+from hwsk.verification._draws import Draw, draw_questioned, draw_sides
 from hwsk.verification._pair_classifier import PairClassifierMixin
+from hwsk.verification._parts import Described, MatchedImages, Vectors, describe, own_pairs
+from hwsk.verification._places import PlacesOfPair
+from hwsk.verification._references import split_references
 from hwsk.verification._representation import fit_parts, needs_fit, parts_of, shared_steps
 from hwsk.verification._sides import (
     Side,
@@ -49,21 +53,24 @@ from hwsk.verification._sides import (
     take_samples,
     unfold,
 )
+from hwsk.verification._typicality import find_ranges, name_unusual
 
 __all__ = ["HandComparer"]
 
-_FEWEST_WRITERS = 10  # to calibrate for more than one image a side
 _SHRINKAGE = 0.5  # counted beside what was found, and beside what chance would bring
-_AT_ONCE = 50_000  # pairs whose vectors are held at once
+_LOWEST = float(np.finfo(np.float64).min)
+_ODD_SHARE = 0.01  # of sides by one writer, that look like those of two
+_MEAN_OF_RATIOS = (1.0, -1.0, 0.0)  # as `search_coef_`
+_MOST_PICTURES = 12  # pairs of images whose matched places are kept
 
 
 class _Compared(NamedTuple):
     """Hold distances and scores of pairs of sides."""
 
-    counts: NDArray[np.intp]
-    """Samples of each side."""
-    means: list[NDArray[np.float64]]
-    """For each part, the vector of each side."""
+    described: list[Described]
+    """The samples, for each part."""
+    sides: list[NDArray[np.intp]]
+    """The rows of the samples of each side."""
     distances: NDArray[np.float64]
     """Of each pair, a column for each part."""
     sizes: NDArray[np.intp]
@@ -224,12 +231,16 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         return tags
 
     _calibrates_probabilities = False
+    _calibrated_by = "fit"
+    _of_forgeries = False  # of files of before
 
     def _pair_kind(self) -> Kind:
         return "vectors" if self.representation is None else "images"
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, groups: Any = None, features: Any = None) -> HandComparer:
+    def fit(
+        self, X: Any, y: Any, groups: Any = None, features: Any = None, forged: Any = None
+    ) -> HandComparer:
         """Fit the parts on some writers, and learn from others what distances mean.
 
         Parameters
@@ -238,13 +249,17 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             Samples, of whatever kind the representation takes: images as elsewhere, strokes where a
             StrokeRasterizer stands in front, or rows.
         y : array-like of shape (n_samples,)
-            The writer of each.
+            The writer of each; of a forgery, who is imitated.
         groups : array-like of shape (n_samples,), default=None
             What samples of a writer have in common beside the hand, as a rule the page. If given,
             the calibration takes pairs by one hand from two groups only, and the images of a side
             from one: the question is then whether two pages are by one hand.
         features : DataFrame or array-like of shape (n_samples, n_features), default=None
             What a :class:`MultiTaskClassifier` in the representation learns, if it is not frozen.
+        forged : array-like of bool of shape (n_samples,), default=None
+            Which samples are skilled forgeries. If any are, the calibration is for signatures: one
+            questioned sample, genuine or forged, against 1 to `n_images` genuine references of the
+            same writer. `groups` must then be None.
 
         Returns
         -------
@@ -254,7 +269,8 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If no writer has two samples, or there are too few writers.
+            If no writer has two samples, there are too few writers, or `forged` holds others than
+            True and False, or comes with `groups`.
 
         Warns
         -----
@@ -268,10 +284,10 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
                 "of each sample"
             )
         with restored_on_failure(self):
-            self._fit(X, y, groups, features)
+            self._fit(X, y, groups, features, forged)
         return self
 
-    def _fit(self, X: Any, y: Any, groups: Any, features: Any) -> None:
+    def _fit(self, X: Any, y: Any, groups: Any, features: Any, forged: Any) -> None:
         if self.representation is None:
             X = validate_data(self, X, dtype=np.float64)
         else:
@@ -280,6 +296,12 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         self._of_table = looks_like_table(X)
         names, writers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         check_consistent_length(X, writers, groups, features)
+        fakes = _check_forged(forged, len(writers))
+        if fakes.any() and groups is not None:
+            raise ValueError(
+                "groups keep pairs of genuine samples apart, and forged samples are compared with "
+                "genuine ones of any group: give one of both"
+            )
         rng = own_generator(self.random_state)
         learn, calibrate = self._split_writers(len(names), len(writers), rng)
         if len(learn):
@@ -287,7 +309,10 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             self.representation_ = fit_parts(
                 self.representation,
                 _safe_indexing(X, rows),
-                names[writers[rows]],
+                # A forgery is by a writer of its own.
+                np.where(fakes, len(names) + np.arange(len(fakes)), writers)[rows]
+                if fakes.any()
+                else names[writers[rows]],
                 None if features is None else _safe_indexing(features, rows),
             )
         else:
@@ -296,12 +321,20 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         parts = parts_of(self.representation_)
         self.part_names_ = [part.name for part in parts]
         self.feature_names_ = [name for part in parts for name in part.features]
-        vectors = self._vectors(_safe_indexing(X, rows))
+        samples = _safe_indexing(X, rows)
+        described = self._describe(samples)
         self.classes_ = np.array([0, 1])
-        self.threshold_, self.calibrated_with_ = 0.0, {}  # scores are log-likelihood ratios
+        # scores are log-likelihood ratios
+        self.threshold_, self.calibrated_with_ = 0.0, self._comparison_parameters()
         if groups is not None:
             groups = np.unique(column_or_1d(groups), return_inverse=True)[1][rows]
-        self.calibration_writers_ = self._calibrate(vectors, names, writers[rows], groups, rng)
+        self._across_groups, self._of_forgeries = groups is not None, bool(fakes.any())
+        self._calibrate(described, names, writers[rows], groups, fakes[rows], rng)
+        self.calibration_writers_ = names[np.unique(writers[rows])]
+        if self._of_forgeries:
+            self.calibration_writers_ = names[np.unique(writers[rows][fakes[rows]])]
+        images = [] if self._of_table else self._images_of([("X", samples)])
+        self.sample_ranges_ = find_ranges(images[0][1]) if images else None
 
     def _split_writers(
         self, n_writers: int, n_samples: int, rng: np.random.RandomState
@@ -326,122 +359,117 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
 
     def _calibrate(
         self,
-        vectors: list[NDArray[np.float64]],
+        described: list[Described],
         names: NDArray[Any],
         writers: NDArray[np.intp],
         groups: NDArray[np.intp] | None,
+        forged: NDArray[np.bool_],
         rng: np.random.RandomState,
-    ) -> NDArray[Any]:
+    ) -> None:
         """Learn what distances and features mean, for each number of images a side."""
-        apart = "one sample" if groups is None else "samples of one group"
-        coefficients, intercepts, typical, limits, drawn = [], [], [], [], []
+        coefficients, intercepts, typical, limits = [], [], [], []
         features: list[tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]] = []
+        draws: list[Draw] = []
         for size in range(1, self.n_images + 1):
-            sides, of_writer, of_group = _draw_sides(writers, groups, size, rng)
-            table = pd.DataFrame({"writer": of_writer, "group": of_group})
-            n_groups = table.groupby("writer")["group"].nunique()
-            able = n_groups.index[n_groups > 1]
-            if size > 1:
-                if len(able) < _FEWEST_WRITERS:
-                    break
-                kept = np.flatnonzero(np.isin(of_writer, able))
-                sides, of_writer, of_group = (
-                    [sides[i] for i in kept],
-                    of_writer[kept],
-                    of_group[kept],
-                )
-            elif not len(able):
-                raise ValueError(
-                    f"each of the {len(n_groups)} writers to calibrate on has {apart}: there is no "
-                    "pair by one hand"
-                )
-            elif len(able) < len(n_groups) and not self._of_table:
-                alone = names[n_groups.index[n_groups == 1]].tolist()
-                warn_caller(
-                    f"{len(alone)} of {len(n_groups)} writers to calibrate on have {apart}, such "
-                    f"as {alone[0]!r}: of these there are only pairs by two hands",
-                )
-            with collect_warnings():  # of the same, in other words
-                pairs, same = make_pairs(
-                    of_writer,
-                    groups=of_group,
-                    positives="across_groups",
-                    balanced=True,
-                    random_state=rng,
-                )
-            means = _means(vectors, sides)
-            distances = self._distances(means, pairs)
+            if self._of_forgeries:
+                draw = draw_questioned(writers, forged, size, rng)
+            else:
+                draw = draw_sides(writers, groups, size, names, rng, warn=not self._of_table)
+            if draw is None:
+                break
+            distances = _distances(described, draw.sides, draw.pairs)
             spread = np.maximum(distances.std(axis=0), 1e-12)  # the penalty is then of no scale
-            logistic = LogisticRegression().fit(distances / spread, same)
+            logistic = LogisticRegression()
+            logistic.fit(distances / spread, draw.same, sample_weight=draw.weights)
             coefficients.append(logistic.coef_[0] / spread)
             intercepts.append(logistic.intercept_[0])
-            medians = [np.median(distances[same == one], axis=0) for one in (1, 0)]
+            medians = [np.median(distances[draw.same == one], axis=0) for one in (1, 0)]
             typical.append(np.column_stack(medians))
-            limits.append(np.log(len(np.unique(of_writer))))
-            features.append(
-                _feature_ratios(self.representation_, means, of_writer, pairs[same == 1])
-            )
-            drawn.append((means, of_writer, of_group))
+            limits.append(np.log(len(np.unique(draw.writers[draw.writers >= 0]))))
+            features.append(_feature_ratios(self.representation_, described, draw))
+            draws.append(draw)
         self.coef_, self.intercept_ = np.array(coefficients), np.array(intercepts)
         self.typical_distances_, self.limits_ = np.array(typical), np.array(limits)
         self.feature_ratios_, self.feature_shares_ = (
             [np.array(of_sizes) for of_sizes in zip(*of_kind, strict=True)]
             for of_kind in zip(*features, strict=True)
         )
-        self._across_groups = groups is not None
+        self.least_alike_ = np.array([self._least_alike(described, draw) for draw in draws])
 
         def score(size: int, pairs: NDArray[np.intp]) -> NDArray[np.float64]:
-            distances = self._distances(drawn[size][0], pairs)
+            distances = _distances(described, draws[size].sides, pairs)
             return distances @ self.coef_[size] + self.intercept_[size]
 
+        if self._of_forgeries:  # ratios are against forgers, of whom a search would have to know
+            self.search_coef_ = np.tile(_MEAN_OF_RATIOS, (len(draws), 1))
+            return
         self.search_coef_ = np.array(
             [
-                fit_search(partial(score, size), of_writer, of_group, rng)
-                for size, (_, of_writer, of_group) in enumerate(drawn)
+                fit_search(partial(score, size), draw.writers, draw.groups, rng)
+                for size, draw in enumerate(draws)
             ]
         )
-        return names[np.unique(writers)]
 
-    def _vectors(self, X: Any) -> list[NDArray[np.float64]]:
-        """Transform each sample by each part."""
+    def _least_alike(self, described: list[Described], draw: Draw) -> float:
+        """Return the score of the two groups of a side by one writer that few are below."""
+        sides = {
+            tuple(side)
+            for side, writer in zip(draw.sides, draw.writers, strict=True)
+            if writer >= 0 and len(side) > 1
+        }
+        if not sides:
+            return _LOWEST
+        found = [self._split_side(described, np.array(side))[1] for side in sorted(sides)]
+        return float(np.quantile(found, _ODD_SHARE))
+
+    def _split_side(
+        self, described: list[Described], side: NDArray[np.intp]
+    ) -> tuple[tuple[list[int], list[int]], float]:
+        """Split the samples of a side into two groups, and score how alike these are."""
+        n = len(side)
+        pairs = own_pairs(np.arange(n))
+        distances = _distances(described, list(side[:, np.newaxis]), pairs)
+        table = np.full((n, n), np.nan)
+        table[tuple(pairs.T)] = distances @ self.coef_[0] + self.intercept_[0]
+        table[tuple(pairs.T[::-1])] = table[tuple(pairs.T)]
+        groups = split_references(table)
+        return groups, float(table[np.ix_(*groups)].mean())
+
+    def _describe(self, X: Any) -> list[Described]:
+        """Describe each sample by each part."""
         front, union = shared_steps(self.representation_)
         if union is None:
             X = validate_data(self, X, reset=False, dtype=np.float64)
         if front is not None:
             X = front.transform(X)
-        return [
-            np.asarray(
-                X if part.transformer is None else part.transformer.transform(X), dtype=np.float64
-            )
-            for part in parts_of(self.representation_)
-        ]
-
-    def _distances(
-        self, means: list[NDArray[np.float64]], pairs: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """Distance of both sides of each pair, `(n_pairs, n_parts)`."""
-        distances = np.empty((len(pairs), len(means)))
-        for i, (part, of_part) in enumerate(
-            zip(parts_of(self.representation_), means, strict=True)
-        ):
-            if part.classes is not None:
-                of_part = np.sqrt(of_part / 2)
-            for start in range(0, len(pairs), _AT_ONCE):
-                first, second = pairs[start : start + _AT_ONCE].T
-                difference = of_part[first] - of_part[second]
-                distances[start : start + _AT_ONCE, i] = np.linalg.norm(difference, axis=1)
-        return distances
+        return [describe(part, X) for part in parts_of(self.representation_)]
 
     def _compare_sides(self, entries: Sequence[Any], pairs: NDArray[np.intp]) -> _Compared:
+        self._check_calibrated("threshold_")
         samples, sides = unfold(entries, self._of_table)
-        means = _means(self._vectors(samples), sides)
-        distances = self._distances(means, pairs)
-        counts = np.array([len(side) for side in sides])
-        # The variance of the difference of two means goes by the harmonic mean of their numbers.
-        harmonic = 2 / (1 / counts[pairs]).sum(axis=1)
-        size = np.clip(np.rint(harmonic).astype(int), 1, len(self.coef_)) - 1
+        described = self._describe(samples)
+        distances = _distances(described, sides, pairs)
+        counts = np.array([len(side) for side in sides])[pairs]
+        if self._of_forgeries:  # one questioned sample, and references
+            numbers = counts.max(axis=1)
+        else:  # the variance of the difference of means goes by the harmonic mean of their numbers
+            numbers = np.rint(2 / (1 / counts).sum(axis=1)).astype(int)
+        size = np.clip(numbers, 1, len(self.coef_)) - 1
         scores = (distances * self.coef_[size]).sum(axis=1) + self.intercept_[size]
-        return _Compared(counts, means, distances, size, scores, self.limits_[size])
+        return _Compared(described, sides, distances, size, scores, self.limits_[size])
+
+    def _drop_stale_calibration(self) -> None:
+        """Refuse to set a threshold on scores that `fit` has not calibrated."""
+        self._check_calibrated("threshold_")
+
+    def _comparison_parameters(self) -> dict[str, str]:
+        parts = parts_of(self.representation_)
+        return {
+            f"{part.name}__{name}": value
+            for part in parts
+            if part.verifier is not None
+            for name, value in part.verifier._comparison_parameters().items()
+        }
 
     def part_distances(self, pairs: Any) -> NDArray[np.float64]:
         """Compute the distances of each pair, one for each part.
@@ -465,7 +493,9 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         return self._compare_sides(*pairs).scores
 
     def _score_samples(self, X: Any, index: NDArray[np.intp]) -> NDArray[np.float64]:
-        return self._distances(self._vectors(X), index) @ self.coef_[0] + self.intercept_[0]
+        described = self._describe(X)
+        sides = list(np.arange(index.max() + 1)[:, np.newaxis])
+        return _distances(described, sides, index) @ self.coef_[0] + self.intercept_[0]
 
     def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
         """Predict the probability of different writers and of the same writer, at even prior odds.
@@ -509,29 +539,63 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sides = [(name, take_samples(side, self._of_table)) for name, side in (("a", a), ("b", b))]
-        images: tuple[Sequence[Any], Sequence[Any]] = ((), ())
+        images: list[Side] = []
         if not self._of_table and all(len(samples) for _, samples in sides):
             if copy := find_copy(sides):
                 names = " and ".join(copy.names)
                 raise ValueError(f"{names} are identical: a copy, not a comparison")
-            images = self._check_ink(sides)
-        digests = tuple(tuple(map(checksum, side)) for side in images)
+            images = self._images_of(sides)
+            refuse_blank(images)
+        shown = [samples for _, samples in images] or [(), ()]
+        digests = [tuple(map(checksum, side)) for side in shown]
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
+        doubts = self._find_doubts([name for name, _ in sides], images, found)
         one_hand, two_hands = self.typical_distances_[size].T
         return HandComparison(
             score=score,
-            log_likelihood_ratio=float(np.clip(score, -limit, limit)),
+            log_likelihood_ratio=0.0 if doubts else float(np.clip(score, -limit, limit)),
             distances=pd.DataFrame(
                 {"distance": found.distances[0], "one_hand": one_hand, "two_hands": two_hands},
                 index=pd.Index(self.part_names_, name="part"),
             ),
-            features=self._compare_features(found.means, size),
-            n_images=(int(found.counts[0]), int(found.counts[1])),
-            samples=(keep(images[0]), keep(images[1])),
+            features=self._compare_features(found, size),
+            n_images=(len(found.sides[0]), len(found.sides[1])),
+            samples=(keep(shown[0]), keep(shown[1])),
             digests=(digests[0], digests[1]),
             basis=self._describe_basis(limit),
+            doubts=tuple(doubts),
+            places=tuple(self._find_places(found)),
         )
+
+    def _find_doubts(
+        self, names: Sequence[str], images: Sequence[Side], found: _Compared
+    ) -> list[str]:
+        """Name samples that the calibration does not hold for, and warn of them."""
+        ranges = getattr(self, "sample_ranges_", None)  # a file of before has none
+        doubts = name_unusual(images, ranges) if ranges is not None else []
+        least_alike = getattr(self, "least_alike_", np.array([_LOWEST]))
+        for name, side in zip(names, found.sides, strict=True):
+            if len(side) == 1:
+                continue
+            groups, score = self._split_side(found.described, side)
+            if score < least_alike[min(len(side), len(least_alike)) - 1]:
+                numbers = [", ".join(map(str, sorted(group))) for group in groups]
+                doubts.append(
+                    f"images {numbers[0]} and {numbers[1]} of {name} look like those of two writers"
+                )
+        if doubts:
+            warn_caller(f"no ratio is given: {'; '.join(doubts)}")
+        return doubts
+
+    def _find_places(self, found: _Compared) -> Iterator[PlacesOfPair]:
+        """Find the matched places of the first pairs of images, in each part that matches."""
+        pairs = [(i, j) for i in range(len(found.sides[0])) for j in range(len(found.sides[1]))]
+        for name, described in zip(self.part_names_, found.described, strict=True):
+            if isinstance(described, MatchedImages):
+                for i, j in pairs[:_MOST_PICTURES]:
+                    places = described.places(int(found.sides[0][i]), int(found.sides[1][j]))
+                    yield PlacesOfPair(name, (i, j), places)
 
     @validate_params(
         {
@@ -583,16 +647,18 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             for title, entry in zip(titles, entries, strict=True)
         ]
         check_sides(sides)
+        images: list[Side] = []
         if not self._of_table:
             refuse_copies(sides)
-            self._check_ink(sides)
+            images = self._images_of(sides)
+            refuse_blank(images)
         pairs = np.column_stack([np.zeros(len(names), np.intp), 1 + np.arange(len(names))])
         found = self._compare_sides(entries, pairs)
         ranking = pd.DataFrame(
             {
                 "log_likelihood_ratio": np.clip(found.scores, -found.limits, found.limits),
                 "score": found.scores,
-                "n_images": found.counts[1:],
+                "n_images": [len(side) for side in found.sides[1:]],
                 **{
                     f"distance_{name}": of_part
                     for name, of_part in zip(self.part_names_, found.distances.T, strict=True)
@@ -601,20 +667,20 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             index=pd.Index(names, name="writer", tupleize_cols=False),
         )
         size = int(found.sizes.min())  # the fewest images, and so the lowest bound
-        mean_of_ratios = np.tile([1.0, -1.0, 0.0], (size + 1, 1))
+        mean_of_ratios = np.tile(_MEAN_OF_RATIOS, (size + 1, 1))
         coef = getattr(self, "search_coef_", mean_of_ratios)[size]  # a file of before has none
-        basis = self._describe_basis(found.limits.min())
-        return list_candidates(ranking, coef, prior, int(found.counts[0]), basis)
+        doubtful = bool(self._find_doubts(titles, images, found))
+        basis = self._describe_basis(0.0 if doubtful else found.limits.min())
+        return list_candidates(ranking, coef, prior, len(found.sides[0]), basis)
 
-    def _check_ink(self, sides: Sequence[Side]) -> Any:
-        """Refuse blank images; return the images of each side, none where samples are strokes."""
+    def _images_of(self, sides: Sequence[Side]) -> list[Side]:
+        """Return the images of each side, as the shared steps make them; none of strokes."""
         front, _ = shared_steps(self.representation_)
         if front is not None:
-            sides = [(name, front.transform(samples)) for name, samples in sides]
-        elif any(are_strokes(sample) for _, samples in sides for sample in samples):
-            return ((),) * len(sides)
-        refuse_blank(sides)
-        return tuple(samples for _, samples in sides)
+            return [(name, front.transform(samples)) for name, samples in sides]
+        if any(are_strokes(sample) for _, samples in sides for sample in samples):
+            return []
+        return list(sides)
 
     def _describe_basis(self, limit: float) -> dict[str, Any]:
         """Say what ratios rest on, for reports."""
@@ -623,6 +689,7 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             "images": len(self.coef_),
             "bound": float(np.exp(limit)),
             "across_groups": getattr(self, "_across_groups", False),
+            "forgeries": self._of_forgeries,
             "parts": {
                 f"part {part.name}": part.transformer
                 for part in parts_of(self.representation_)
@@ -630,12 +697,12 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
             },
         }
 
-    def _compare_features(self, means: list[NDArray[np.float64]], size: int) -> pd.DataFrame:
+    def _compare_features(self, found: _Compared, size: int) -> pd.DataFrame:
         """List the classifier's features of both sides with their evidence, the strongest first."""
         rows = []
         unknown = [np.full(ratios.shape[:2], np.nan) for ratios in self.feature_ratios_]
         for (probabilities, classes), ratios, shares in zip(
-            _feature_probabilities(self.representation_, means),
+            _feature_probabilities(self.representation_, found.described, found.sides),
             self.feature_ratios_,
             getattr(self, "feature_shares_", unknown),  # a file of before has none
             strict=True,
@@ -670,25 +737,35 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
         return table.sort_values("log_likelihood_ratio", key=abs, ascending=False, kind="stable")
 
 
+def _distances(
+    described: Sequence[Described], sides: Sequence[NDArray[np.intp]], pairs: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Distance of both sides of each pair, `(n_pairs, n_parts)`."""
+    return np.column_stack([of_part.distances(sides, pairs) for of_part in described])
+
+
 def _feature_ratios(
-    representation: Any,
-    means: list[NDArray[np.float64]],
-    writers: NDArray[np.intp],
-    alike: NDArray[np.intp],
+    representation: Any, described: Sequence[Described], draw: Draw
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """For each feature, the log-likelihood ratio of each two of its classes, and their shares.
 
-    Every writer counts the same, however many sides and pairs (`alike`) are his or hers.
+    Every writer counts the same, however many sides and pairs are his or hers.
     """
-    _, numbers, n_sides = np.unique(writers, return_inverse=True, return_counts=True)
-    n_pairs = np.bincount(numbers[alike[:, 0]], minlength=len(n_sides))
+    genuine = draw.writers >= 0
+    _, numbers = np.unique(draw.writers[genuine], return_inverse=True)
+    n_sides = np.bincount(numbers)
+    of_side = np.zeros(len(genuine), np.intp)  # the number of its writer
+    of_side[genuine] = numbers
+    alike = draw.pairs[draw.same == 1]
+    n_pairs = np.bincount(of_side[alike[:, 0]], minlength=len(n_sides))
     ratios, shares = [], []
-    for probabilities, _ in _feature_probabilities(representation, means):
+    for probabilities, _ in _feature_probabilities(representation, described, draw.sides):
         k = probabilities.shape[1]
         codes = probabilities.argmax(axis=1)
-        share = np.bincount(codes, weights=1 / n_sides[numbers], minlength=k) / len(n_sides)
-        found = np.zeros((k, k))
-        np.add.at(found, tuple(codes[alike].T), 1 / n_pairs[numbers[alike[:, 0]]])
+        counted = np.bincount(codes[genuine], weights=1 / n_sides[numbers], minlength=k)
+        share = np.asarray(counted / len(n_sides), np.float64)
+        found: NDArray[np.float64] = np.zeros((k, k))
+        np.add.at(found, tuple(codes[alike].T), 1 / n_pairs[of_side[alike[:, 0]]])
         expected = found.sum() * np.outer(share, share)
         found, expected = (  # either order is the same
             np.where(np.eye(k), table, table + table.T) for table in (found, expected)
@@ -699,43 +776,10 @@ def _feature_ratios(
 
 
 def _feature_probabilities(
-    representation: Any, means: list[NDArray[np.float64]]
+    representation: Any, described: Sequence[Described], sides: Sequence[NDArray[np.intp]]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
     """For each feature, the probabilities of each side, and the classes they are of."""
-    for part, of_part in zip(parts_of(representation), means, strict=True):
-        if part.classes is not None:
+    for part, of_part in zip(parts_of(representation), described, strict=True):
+        if part.classes is not None and isinstance(of_part, Vectors):
             ends = np.cumsum([len(classes) for classes in part.classes])[:-1]
-            yield from zip(np.split(of_part, ends, axis=1), part.classes, strict=True)
-
-
-def _draw_sides(
-    writers: NDArray[np.intp],
-    groups: NDArray[np.intp] | None,
-    size: int,
-    rng: np.random.RandomState,
-) -> tuple[list[NDArray[np.intp]], NDArray[np.intp], NDArray[np.intp]]:
-    """Samples of each writer, and of one group, cut into sets of a size; their writers and groups.
-
-    Without groups, each set is its own.
-    """
-    together = np.zeros_like(writers) if groups is None else groups
-    sides: list[NDArray[np.intp]] = []
-    whose: list[tuple[int, int]] = []
-    for writer, group in np.unique(np.column_stack([writers, together]), axis=0):
-        rows = rng.permutation(np.flatnonzero((writers == writer) & (together == group)))
-        n_sides = len(rows) // size
-        if n_sides:
-            sides += np.split(rows[: n_sides * size], n_sides)
-            whose += [(writer, group)] * n_sides
-    of_writer, of_group = np.array(whose, dtype=np.intp).reshape(-1, 2).T
-    return sides, of_writer, np.arange(len(sides)) if groups is None else of_group
-
-
-def _means(
-    vectors: list[NDArray[np.float64]], sides: list[NDArray[np.intp]]
-) -> list[NDArray[np.float64]]:
-    """For each part, the mean vector of each side."""
-    rows = np.concatenate(sides)
-    counts = np.array([len(side) for side in sides])
-    starts = np.cumsum(counts) - counts
-    return [np.add.reduceat(of_part[rows], starts) / counts[:, None] for of_part in vectors]
+            yield from zip(np.split(of_part.means(sides), ends, axis=1), part.classes, strict=True)

@@ -6,11 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
+
+if TYPE_CHECKING:
+    from hwsk.verification._places import PlacesOfPair
 
 __all__ = ["HandComparison", "verbal_equivalent"]
 
@@ -94,7 +97,14 @@ class HandComparison:
         SHA-256 of each of these as they were compared: of the file, or of the array.
     basis : dict, default={}
         What the calibration rests on: its `writers`, the most `images` a side, the `bound` of
-        ratios, whether pairs were taken `across_groups`, and the `parts` as they print.
+        ratios, whether pairs were taken `across_groups`, whether pairs by two hands are skilled
+        `forgeries`, and the `parts` as they print.
+    doubts : tuple of str, default=()
+        Samples that the calibration does not hold for, such as a stamp, a whole page or references
+        of two writers. If there are any, `log_likelihood_ratio` is 0.
+    places : tuple, default=()
+        For parts that match local descriptors, where pairs of images match: the `part`, the numbers
+        of both `images`, and the `places`.
 
     See Also
     --------
@@ -123,6 +133,8 @@ class HandComparison:
     samples: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()), repr=False)
     digests: tuple[Sequence[str], Sequence[str]] = field(default=((), ()), repr=False)
     basis: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    doubts: tuple[str, ...] = ()
+    places: tuple[PlacesOfPair, ...] = field(default=(), repr=False)
 
     @property
     def probability(self) -> float:
@@ -135,12 +147,19 @@ class HandComparison:
         return verbal_equivalent(self.log_likelihood_ratio)
 
     @property
-    def explanation(self) -> str:
-        """The ratio in words, then what the features say, the most telling first."""
+    def finding(self) -> str:
+        """The ratio in words, or the reasons why none is given."""
+        if self.doubts:
+            return f"No ratio is given, the calibration does not hold: {'; '.join(self.doubts)}."
         hands = "one hand wrote both than if two did"
         if self.log_likelihood_ratio < 0:
             hands = "two hands wrote them than if one did"
-        lines = [f"{name_times(self.log_likelihood_ratio)} likelier if {hands}: {self.verbal}."]
+        return f"{name_times(self.log_likelihood_ratio)} likelier if {hands}: {self.verbal}."
+
+    @property
+    def explanation(self) -> str:
+        """The ratio in words, then what the features say, the most telling first."""
+        lines = [self.finding]
         ratios = self.features["log_likelihood_ratio"]
         for title, chosen in (
             ("speak for one hand", ratios > _TELLING),

@@ -42,6 +42,7 @@ class PairClassifierMixin(ABC):
     calibrated_with_: dict[str, str]
 
     _calibrates_probabilities = True  # not what has probabilities from `fit`
+    _calibrated_by = "calibrate_threshold"
 
     def __sklearn_tags__(self) -> Tags:
         # a mixin: the estimator that it is mixed into has the tags
@@ -181,7 +182,7 @@ class PairClassifierMixin(ABC):
             is_ = ", ".join(f"{key}={now.get(key, 'absent')}" for key in changed)
             raise ValueError(
                 f"{name} was made with {was}, and pairs are compared with {is_} now: call "
-                f"{'calibrate_references' if name[0] == 'r' else 'calibrate_threshold'} again, or "
+                f"{'calibrate_references' if name[0] == 'r' else self._calibrated_by} again, or "
                 "set these back"
             )
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hwsk._data.images import check_images
+from hwsk._data.levels import to_bytes
 from hwsk._data.scan import walk
 from hwsk.networks.matching import cosines, nearest_neighbours
 from hwsk.networks.registration import REGISTERED_REACH
 from hwsk.networks.siamese import grid_size, reach_mask_on
+
+_ZOOM, _GAP = 3, 12  # of drawn images, and pixels between them
+_MOST_DRAWN = 24  # matches: more can't be told apart
+_OPACITY = 0.8
+_COLORS = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233)]
+"""Red, green and blue, of colours that the colour-blind can tell apart."""
 
 
 class MatchedPlaces(NamedTuple):
@@ -32,6 +40,24 @@ class MatchedPlaces(NamedTuple):
     first: NDArray[np.float64]
     second: NDArray[np.float64]
     similarity: NDArray[np.float64]
+
+
+class PlacesOfPair(NamedTuple):
+    """Hold the matched places of one pair of images of a comparison.
+
+    Parameters
+    ----------
+    part : str
+        The part of the representation that matches.
+    images : tuple of (int, int)
+        The number of the image on either side.
+    places : MatchedPlaces
+        Images as compared, and matches.
+    """
+
+    part: str
+    images: tuple[int, int]
+    places: MatchedPlaces
 
 
 def match_places(verifier: Any, a: Any, b: Any, most: int = 40) -> MatchedPlaces:
@@ -61,28 +87,63 @@ def match_places(verifier: Any, a: Any, b: Any, most: int = 40) -> MatchedPlaces
     """
     if verifier.comparator is None:
         raise ValueError("the verifier compares embeddings, which have no places (comparator=None)")
-    prepared = verifier._images([a, b], reset=False)
-    images = [image for _, image in walk(check_images(prepared))]
-    described = verifier._describe_images(prepared)[0]
+    images = verifier._images([a, b], reset=False)
+    return find_places(verifier, images, verifier._describe_images(images), 0, 1, most)
+
+
+def find_places(
+    verifier: Any, images: Any, described: list[Any], row: int, other: int, most: int = 40
+) -> MatchedPlaces:
+    """Find the keypoints of a row of images, that were described, in another one."""
+    view = described[0]
+    chosen = check_images([images[row], images[other]])
+    first, second = (image for _, image in walk(chosen))
     size, scale = verifier.image_size_, float(verifier.comparator.scale)
-    one, other = described.of(torch.tensor([0])), described.of(torch.tensor([1]))
+    one, two = view.of(torch.tensor([row])), view.of(torch.tensor([other]))
     reach = (3 * REGISTERED_REACH[0], 3 * REGISTERED_REACH[1])
     mask = reach_mask_on(size, reach, scale)
-    there, back = nearest_neighbours(one.descriptors, other.descriptors, mask)
-    similarity = cosines(one, other, there)[0].double().numpy()
+    there, back = nearest_neighbours(one.descriptors, two.descriptors, mask)
+    similarity = cosines(one, two, there)[0].double().numpy()
     found, returned = there[0].numpy(), back[0].numpy()
     rows = np.arange(len(found))
-    weights = np.minimum(one.weights[0].numpy(), other.weights[0].numpy()[found])
+    weights = np.minimum(one.weights[0].numpy(), two.weights[0].numpy()[found])
     weights = np.where(returned[found] == rows, weights * np.maximum(similarity, 0), 0.0)
     best = np.argsort(-weights, kind="stable")[:most]
     best = best[weights[best] > 0]
     height, width = grid_size(size, scale)
     return MatchedPlaces(
-        (images[0], images[1]),
+        (first, second),
         _positions(best, height, width),
         _positions(found[best], height, width),
         similarity[best],
     )
+
+
+def draw_places(places: MatchedPlaces) -> NDArray[np.uint8]:
+    """Draw both images, one above the other, with lines between the matched places, in RGB."""
+    upper, lower = (
+        cv2.resize(to_bytes(image), None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_LINEAR)
+        for image in places.images
+    )
+    width = max(upper.shape[1], lower.shape[1])
+    top = upper.shape[0] + _GAP
+    canvas = np.full((top + lower.shape[0], width), 255, np.uint8)
+    canvas[: upper.shape[0], : upper.shape[1]] = upper
+    canvas[top:, : lower.shape[1]] = lower
+    plain = np.repeat(canvas[..., np.newaxis], 3, axis=2)
+    drawn = plain.copy()
+    drawn[upper.shape[0] : top] = 235
+    ends = zip(
+        np.rint(places.first[:_MOST_DRAWN] * upper.shape[::-1]).astype(int).tolist(),
+        np.rint(places.second[:_MOST_DRAWN] * lower.shape[::-1] + (0, top)).astype(int).tolist(),
+        strict=True,
+    )
+    for number, (start, end) in enumerate(ends):
+        color = _COLORS[number % len(_COLORS)]
+        cv2.line(drawn, start, end, color, 1, cv2.LINE_AA)
+        for point in (start, end):
+            cv2.circle(drawn, point, 4, color, 2, cv2.LINE_AA)
+    return np.asarray(cv2.addWeighted(drawn, _OPACITY, plain, 1 - _OPACITY, 0), np.uint8)
 
 
 def _positions(rows: NDArray[Any], height: int, width: int) -> NDArray[np.float64]:

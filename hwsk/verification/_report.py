@@ -24,6 +24,8 @@ from hwsk._data.images import check_images
 from hwsk._data.levels import to_bytes
 from hwsk._files import replaced, write_file
 from hwsk.verification._comparison import SUPPORT, describe_feature, name_times
+from hwsk.verification._parts import OWN_SHARE
+from hwsk.verification._places import draw_places
 from hwsk.verification._sides import checksum
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
   color: #1c1e21; background: #fff; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 img { max-width: 100%; max-height: 14rem; border: 1px solid #d5d8dc; }
+img.large { max-height: none; width: 28rem; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: 1rem; } figure { margin: 0; }
 figcaption { color: #444; } table { border-collapse: collapse; }
 td, th { padding: .25rem 1rem .25rem 0; text-align: left; vertical-align: top;
@@ -44,9 +47,13 @@ td:last-child { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; }
   figure, tr { break-inside: avoid; } }
 """
+_OF_SEVERAL = (
+    " Where places are matched, the distance is the mean over the pairs of images, less "
+    f"{OWN_SHARE:.0%} of the mean distance among the images of a side."
+)
 _SHEET, _EDGE = (8.27, 11.69), 0.8  # inches: A4
 _LINE, _COLUMNS = 0.19, 92  # inches between the lines of text, and characters in one
-_IMAGE = (2.2, 1.3)  # inches that an image may take
+_IMAGE, _LARGE_IMAGE = (2.2, 1.3), (3.3, 3.3)  # inches that an image may take
 
 
 class Table(NamedTuple):
@@ -61,7 +68,9 @@ class Images(NamedTuple):
     """Images side by side, each with what stands below it."""
 
     images: Sequence[NDArray[np.uint8]]
+    """Grey, or RGB."""
     captions: Sequence[str]
+    large: bool = False
 
 
 Block = str | Table | Images
@@ -99,23 +108,13 @@ def _sections(
     comparison: HandComparison, date: Date, details: Mapping[str, Any]
 ) -> Iterator[tuple[str, list[Block]]]:
     """The report: headings, and what stands below each."""
-    first = comparison.explanation.splitlines()[0]
-    decimal = comparison.log_likelihood_ratio / np.log(10)
-    bound = comparison.basis.get("bound")
-    lines: list[Block] = [first, f"Decimal logarithm of the likelihood ratio: {decimal:+.2f}."]
-    if bound is not None:
-        lines.append(
-            f"The ratio is kept between 1/{bound:.0f} and {bound:.0f}: the calibration had "
-            f"{bound:.0f} writers with so many samples, and no more can be learnt from them."
-        )
-    lines.append(
-        "A likelihood ratio is not the probability that one hand wrote both: that depends on the "
-        "other evidence, too."
-    )
     yield f"Comparison of two samples of handwriting, {date.isoformat()}", []
-    yield "Finding", lines
-    yield "The scale", [_scale(comparison.log_likelihood_ratio)]
+    yield "Finding", list(_finding(comparison))
+    if not comparison.doubts:
+        yield "The scale", [_scale(comparison.log_likelihood_ratio)]
     yield "What was compared", [block for side in "AB" for block in _side(comparison, side)]
+    if comparison.places:
+        yield "Matched places", list(_places(comparison))
     if len(comparison.features):
         yield (
             "Features",
@@ -130,7 +129,9 @@ def _sections(
         "Distances",
         [
             "The finding rests on these: the distance of both sides in each part, beside the "
-            "medians of the pairs of the calibration.",
+            "medians of the pairs of the calibration."
+            + _OF_SEVERAL
+            * bool(comparison.places and max(comparison.n_images) > 1),
             Table(
                 ("part", "distance", "median of one hand", "median of two hands"),
                 [
@@ -145,6 +146,39 @@ def _sections(
     )
     yield "Limits", list(_limits(comparison))
     yield "Made with", [Table((), [*_made_with(comparison, details)])]
+
+
+def _finding(comparison: HandComparison) -> Iterator[str]:
+    yield comparison.finding
+    if comparison.doubts:
+        return
+    decimal = comparison.log_likelihood_ratio / np.log(10)
+    yield f"Decimal logarithm of the likelihood ratio: {decimal:+.2f}."
+    bound = comparison.basis.get("bound")
+    if bound is not None:
+        yield (
+            f"The ratio is kept between 1/{bound:.0f} and {bound:.0f}: the calibration had "
+            f"{bound:.0f} writers with so many samples, and no more can be learnt from them."
+        )
+    yield (
+        "A likelihood ratio is not the probability that one hand wrote both: that depends on the "
+        "other evidence, too."
+    )
+
+
+def _places(comparison: HandComparison) -> Iterator[Block]:
+    yield (
+        "Each image as it was compared: ink alone, fitted to one size. A line joins two places "
+        "whose surroundings are most alike among all within reach, each in the other's image; the "
+        "weightiest matches are drawn. Signatures of two writers match in places, too: the finding "
+        "rests on the distances, and the lines show where to look."
+    )
+    drawn = [draw_places(pair.places) for pair in comparison.places]
+    names = [
+        f"{pair.part}: A{pair.images[0] + 1} above, B{pair.images[1] + 1} below"
+        for pair in comparison.places
+    ]
+    yield Images(drawn, names, large=True)
 
 
 def _scale(log_ratio: float) -> Table:
@@ -215,15 +249,22 @@ def _features(comparison: HandComparison) -> Table:
 def _limits(comparison: HandComparison) -> Iterator[str]:
     basis = comparison.basis
     if "writers" in basis:
-        pages = ", of two groups (such as pages)" if basis.get("across_groups") else ""
+        pages = "; pairs by one hand are of two groups (such as pages)"
         yield (
             f"Calibrated on {basis['writers']} writers whom the parts were not trained on, with up "
-            f"to {basis['images']} samples a side; pairs by one hand{pages}."
+            f"to {basis['images']} samples a side{pages if basis.get('across_groups') else ''}."
         )
-    yield (
-        "The pairs by two hands are of writers who did not try to write alike: the ratio says "
-        "nothing of a forgery or a disguised hand."
-    )
+    if basis.get("forgeries"):
+        yield (
+            "The pairs by two hands are of genuine samples and skilled forgeries of them, by "
+            "practised writers who had seen genuine ones. The ratio says nothing of a disguised "
+            "hand, and by how much another's own signature is unlike is understated."
+        )
+    else:
+        yield (
+            "The pairs by two hands are of writers who did not try to write alike: the ratio says "
+            "nothing of a forgery or a disguised hand."
+        )
     yield (
         "The ratio holds for samples like those of the calibration: the same kind of text, pen, "
         "paper and scan. Of other samples it is an extrapolation."
@@ -263,9 +304,11 @@ def _block_to_html(block: Block) -> str:
     if isinstance(block, Images):
         figures = []
         for image, caption in zip(block.images, block.captions, strict=True):
-            data = base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
+            pixels = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
+            data = base64.b64encode(cv2.imencode(".png", pixels)[1].tobytes()).decode("ascii")
+            kind = ' class="large"' if block.large else ""
             figures.append(
-                f'<figure><img alt="{escape(caption, quote=True)}" '
+                f'<figure><img{kind} alt="{escape(caption, quote=True)}" '
                 f'src="data:image/png;base64,{data}"><figcaption>{escape(caption)}</figcaption>'
                 "</figure>"
             )
@@ -350,7 +393,7 @@ class _Sheets:
         self._figure.text(x / _SHEET[0], self._y / _SHEET[1], text, **options)
 
     def _add_images(self, block: Images) -> None:
-        width, height = _IMAGE
+        width, height = _LARGE_IMAGE if block.large else _IMAGE
         columns = int((_SHEET[0] - 2 * _EDGE) // width)
         for start in range(0, len(block.images), columns):
             self._need(height + 2.5 * _LINE)
@@ -363,7 +406,9 @@ class _Sheets:
                 ax.set(xticks=[], yticks=[], anchor="NW")
             self._y -= height + 0.3 * _LINE
             for i, caption in enumerate(block.captions[start : start + columns]):
-                self._text(_EDGE + i * width, textwrap.shorten(caption, 34), fontsize=7)
+                self._text(
+                    _EDGE + i * width, textwrap.shorten(caption, round(15.5 * width)), fontsize=7
+                )
             self._y -= 1.5 * _LINE
 
     def _add_table(self, table: Table) -> None:

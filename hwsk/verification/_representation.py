@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk.verification._multitask import MultiTaskClassifier
+from hwsk.verification._siamese import SiameseVerifier
 
 
 class Part(NamedTuple):
@@ -24,6 +25,10 @@ class Part(NamedTuple):
     classes: list[NDArray[Any]] | None
     """Of each feature, where the vectors are probabilities of these; else None."""
     features: list[Any]
+    verifier: Any = None
+    """The SiameseVerifier that compares by its comparator, if the part is one."""
+    front: Any = None
+    """The steps before the verifier, if there are any."""
 
 
 def innermost(transformer: Any) -> Any:
@@ -44,6 +49,18 @@ def shared_steps(representation: Any) -> tuple[Any, Any]:
     return None, representation
 
 
+def _last_step(transformer: Any) -> tuple[Any, Any]:
+    """The steps of a Pipeline before its last estimator, or None, and that estimator."""
+    last = innermost(transformer)
+    if not isinstance(last, Pipeline):
+        return None, last
+    steps = last.steps[:-1]
+    front, last = _last_step(last[-1])
+    if front is not None:
+        steps = [*steps, ("last", front)]
+    return Pipeline(steps) if steps else None, last
+
+
 def parts_of(representation: Any) -> list[Part]:
     """The parts of a fitted representation."""
     _, union = shared_steps(representation)
@@ -55,10 +72,10 @@ def parts_of(representation: Any) -> list[Part]:
         named = [(type(innermost(union)).__name__.lower(), union)]
     parts = []
     for name, transformer in named:
-        last = innermost(transformer)
-        while isinstance(last, Pipeline):
-            last = innermost(last[-1])
-        if isinstance(last, MultiTaskClassifier) and last.transform_kind == "probabilities":
+        front, last = _last_step(transformer)
+        if isinstance(last, SiameseVerifier) and last.comparator is not None:
+            parts.append(Part(name, transformer, None, [], last, front))
+        elif isinstance(last, MultiTaskClassifier) and last.transform_kind == "probabilities":
             check_is_fitted(last)
             of_one = isinstance(last.classes_, np.ndarray)
             classes = [last.classes_] if of_one else last.classes_

@@ -33,7 +33,7 @@ def find_copy(sides: Iterable[Side]) -> Copy | None:
     known: dict[bytes, tuple[int, str]] = {}
     for number, (side, samples) in enumerate(sides):
         for i, sample in enumerate(samples):
-            name = f"image {i} of {side}" + (f" ({sample})" if is_path(sample) else "")
+            name = name_image(i, side, sample)
             before, first = known.setdefault(_identity(sample), (number, name))
             if first != name:
                 return Copy((before, number), (first, name))
@@ -45,8 +45,13 @@ def refuse_blank(sides: Iterable[Side]) -> None:
     for name, samples in sides:
         for i, image in walk(check_images(samples)) if len(samples) else ():
             if is_blank(image):
-                where = f" ({samples[i]})" if is_path(samples[i]) else ""
-                raise ValueError(f"image {i} of {name}{where} has no ink: there is nothing to see")
+                where = name_image(i, name, samples[i])
+                raise ValueError(f"{where} has no ink: there is nothing to see")
+
+
+def name_image(number: int, side: str, sample: Any) -> str:
+    """Name an image for messages: its number, its side, and its file if it has one."""
+    return f"image {number} of {side}" + (f" ({sample})" if is_path(sample) else "")
 
 
 def are_strokes(sample: Any) -> bool:

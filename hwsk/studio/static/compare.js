@@ -33,6 +33,11 @@ export function openCompare(room, { drops }) {
 }
 
 function finding(record) {
+  if (record.doubts.length) {
+    return [el("p", { class: "finding" }, "No ratio is given"),
+      el("p", { role: "alert" }, `The calibration does not hold: ${record.doubts.join("; ")}. ` +
+        "Side a holds the references, b the questioned; images are counted from 0.")];
+  }
   const same = record.log_likelihood_ratio > 0;
   return [
     el("p", { class: "finding" }, same ? "Rather the same writer" : "Rather different writers"),
@@ -58,17 +63,16 @@ function gauge({ log_likelihood_ratio: ratio }) {
       label(100, "same writer", "end")));
 }
 
-function signatureViews({ pairs, together, questioned, limits, model }) {
-  const scores = (record) => `Score ${record.score}, threshold ${record.threshold}, ${model}.`;
-  const all = el("div", { class: "card" }, el("h3", {}, `${questioned} and all references`),
-    ...finding(together), el("p", { class: "hint" }, `${scores(together)} The threshold adapts ` +
-      "to how much the references vary."));
-  return [...(pairs.length > 1 ? [all] : []),
+function signatureViews(record) {
+  const { pairs, questioned, limits, bound, model, references } = record;
+  const all = references > 1 ? `all ${references} references` : "the reference";
+  return [el("div", { class: "card" }, el("h3", {}, `${questioned} and ${all}`),
+    ...finding(record), el("p", { class: "hint" }, `${limits} The ratio is kept within ` +
+      `${Math.round(bound)}, the number of writers of the calibration of ${model}.`)),
     ...pairs.map((pair) => el("div", { class: "card" },
-      el("h3", {}, `${pair.name} and ${questioned}`), ...finding(pair), matches(pair),
-      el("p", { class: "hint" }, `Lines join places whose descriptors are nearest to each other ` +
-        `(${pair.matches.length} shown). ${scores(pair)}`))),
-    el("p", { class: "hint" }, limits)];
+      el("h3", {}, `${pair.name} and ${questioned}`), matches(pair),
+      el("p", { class: "hint" }, "Lines join places whose descriptors are nearest to each other " +
+        `(${pair.matches.length} shown).`)))];
 }
 
 /** Both images, one above the other, with lines between matched places. */

@@ -1,7 +1,9 @@
 """`hwsk read`: pages to text and files; a bad one does not stop the others."""
 
+import errno
 import json
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -50,6 +52,21 @@ def test_doubtful_words_are_marked(folder):
     assert run(folder, "page0.png", "--doubtful", "0.99").stdout.split() == expected
     marked = ["[?]" in word for word in expected]
     assert any(marked) and not all(marked)
+
+
+def test_output_that_nobody_reads_on_ends_quietly(folder, monkeypatch):
+    """`hwsk read ... | head` is not a page that could not be read."""
+
+    def echo(message, err=False):
+        said.append(message)
+        if not err:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    said: list[str] = []
+    monkeypatch.setattr(click, "echo", echo)
+    result = run(folder, "page0.png", "two.tif")
+    assert result.exit_code == 1
+    assert len(said) == 1 and "Error" not in said[0] + result.stderr, said
 
 
 def test_a_bad_page_does_not_stop_the_others(folder, tmp_path):

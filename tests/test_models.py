@@ -63,6 +63,14 @@ def test_iam_lines_reads_handwriting_it_was_not_trained_on():
     assert character_error_rate(lines.text, reader.predict(list(lines.images))) < 0.25
 
 
+def test_ink_lines_reads_strokes_of_words_digits_and_lines():
+    recognizer = hwsk.load(FOLDER / "ink-lines.hwsk")
+    lines = make_handwriting(12, level="line", n_writers=12, random_state=0)
+    assert character_error_rate(lines.text, recognizer.predict(lines.strokes)) < 0.25
+    digits = make_handwriting(30, texts=list("0123456789"), n_writers=6, random_state=1)
+    assert np.mean(recognizer.predict(digits.strokes) == digits.text) > 0.7
+
+
 def test_iam_lines_reads_numbers_names_and_made_up_words_with_its_language_model(line_reader):
     """What no corpus holds is read no worse than without; at a weight of .8 by 3 points."""
     texts = ["snerb fimod aggle trood 4817", "Zwolinski paid 350,962 to Quarmby", "B7 K19 X42 wugo"]

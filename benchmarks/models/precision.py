@@ -74,6 +74,7 @@ OTHERS = {
     "english-lm",
     "english-pages",
     "iam-comparer",
+    "ink-lines",
     "latin-lines",
     "page-lines",
     "signature-comparer",

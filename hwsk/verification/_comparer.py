@@ -141,8 +141,14 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
     threshold_ : float
         Score from which `predict` accepts a pair as by the same writer: 0 after `fit`, where scores
         are log-likelihood ratios. `calibrate_threshold` moves it, and leaves the ratios.
+    least_alike_ : ndarray of shape (n_sizes,)
+        For sides of 2, 3, ... images by one writer, how alike the two groups that they fall into
+        are at least, but for 1% of draws; a side below it looks like one of two writers.
+    sample_ranges_ : ndarray of shape (n_measures, 2) or None
+        The least and the largest measure of the ink of the images, which samples are compared with;
+        None of strokes, rows, tiny images, and fewer than 50.
     calibrated_with_ : dict of str to str
-        Empty: scores depend on what `fit` has learnt alone.
+        Of parts that match, how the verifier compared pairs: after a change, `fit` again.
     classes_ : ndarray of shape (2,)
         What `predict` gives for different writers, 0, and for the same writer, 1.
     n_features_in_ : int
@@ -171,8 +177,13 @@ class HandComparer(PairClassifierMixin, BaseEstimator):
     ones. Features depend on each other, so that their ratios must not be multiplied, and are no
     summands of the whole.
 
-    The pairs by two hands are of two writers who did not try to write alike. The ratios say
-    nothing of a forgery.
+    The pairs by two hands are of two writers who did not try to write alike, and the ratios say
+    nothing of a forgery, unless `fit` was given forged samples.
+
+    A part that is a :class:`SiameseVerifier` with a `comparator` takes its pair scores: the
+    distance of two sides is the mean over the pairs of their images, less 80% of the mean distance
+    among the images of a side. `compare` gives no ratio where samples are unlike those of the
+    calibration.
 
     References
     ----------

@@ -71,6 +71,7 @@ def accuracy_of_writers(data: str) -> tuple[Any, ...]:
 
 # What has no network of its own to compare, or was trained and evaluated in float32.
 OTHERS = {
+    "and-comparer",
     "english-lm",
     "english-pages",
     "iam-comparer",

@@ -7,9 +7,11 @@
 `run` goes on from RUN/last.pt where it exists. The learning rate warms up and stays constant: a run
 has no end. A branch with --decay lets it fall to 0 in that many steps, from any checkpoint, and
 leaves the run as it is. Words and characters first spare an hour: `ink-lines` began with 2,894
-steps of `--shares word=0.7,character=0.15,words=0.15 --batch-size 32`. SIGTERM saves and stops. The log has the character error rates of
-validation lines, words and single characters under the average of the weights. With --device cuda
-it trains on a GPU; ink.npz (29 MB) is all that such a machine needs beside the repository.
+steps of `--shares word=0.7,character=0.15,words=0.15 --batch-size 32`.
+
+SIGTERM saves and stops. The log has the character error rates of validation lines, words and single
+characters under the average of the weights. With --device cuda it trains on a GPU; ink.npz (29 MB)
+is all that such a machine needs beside the repository.
 """
 
 from __future__ import annotations

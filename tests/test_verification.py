@@ -560,11 +560,16 @@ def test_network_without_descriptors_cannot_match(words):
         verifier.set_params(comparator__scale=9).fit(words.images[:20], words.writer[:20])
 
 
-def test_embeddings_compare_where_descriptors_were_learnt(words, matched):
+def test_embeddings_compare_where_descriptors_were_learnt(words, matched, tmp_path):
     verifier = pickle.loads(pickle.dumps(matched)).set_params(comparator=None)
     first, second = verifier.transform(words.images[:2]).astype(float)
-    distance = verifier.pair_distance(words.images[None, :2])[0]
-    assert_near(distance, np.linalg.norm(first - second))
+    hwsk.save(verifier, tmp_path / "verifier.hwsk")
+    copies = pickle.loads(pickle.dumps(verifier)), hwsk.load(tmp_path / "verifier.hwsk")
+    for one in (verifier, *copies):
+        distance = one.pair_distance(words.images[None, :2])[0]
+        assert_near(distance, np.linalg.norm(first - second))
+    matching = copies[1].set_params(comparator=LocalDescriptorMatching())  # they are still there
+    assert_near(*(x.pair_distance(words.images[None, :2])[0] for x in (matching, matched)))
 
 
 def test_calibration_belongs_to_its_comparator(words, matched, pairs, tmp_path):

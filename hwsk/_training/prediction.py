@@ -195,10 +195,14 @@ class NetworkPredictor(BaseEstimator):
         Raises an exception, most often ValueError, if parameters and weights don't fit.
         """
         with torch.device("meta"), limit_size(weights):
-            module = self._make_module()
+            module = self._make_module_of(weights)
         if self.precision == "float64":
             module.double()
         return module, fit_weights(module, weights)
+
+    def _make_module_of(self, weights: dict[str, NDArray[Any]]) -> nn.Module:
+        """Make the module that weights belong to, whatever was set since they were learnt."""
+        return self._make_module()
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

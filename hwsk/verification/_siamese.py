@@ -421,6 +421,12 @@ class SiameseVerifier(
                 self.calibrate_from_scores(scores, same)
 
     def _make_module(self) -> SiameseNetwork:
+        return self._make_network(self.comparator is not None)
+
+    def _make_module_of(self, weights: dict[str, NDArray[Any]]) -> SiameseNetwork:
+        return self._make_network(any(name.startswith("descriptors.") for name in weights))
+
+    def _make_network(self, has_descriptors: bool) -> SiameseNetwork:
         sizes = () if self.tasks_ is None else tuple(len(c) for c in self.tasks_["classes"])
         return SiameseNetwork(
             self.image_size_,
@@ -430,7 +436,7 @@ class SiameseVerifier(
             sizes,
             self.dropout,
             self.texture,
-            None if self.comparator is None else _DESCRIPTOR_DIM,
+            _DESCRIPTOR_DIM if has_descriptors else None,
         )
 
     def _make_criterion(self) -> nn.Module:

@@ -17,7 +17,7 @@ from hwsk.networks.registration import REGISTERED_REACH
 from hwsk.networks.siamese import grid_size, reach_mask_on
 
 _ZOOM, _GAP = 3, 12  # of drawn images, and pixels between them
-_MOST_DRAWN = 24  # matches: more can't be told apart
+_MOST_DRAWN = 24  # matches: more can't be distinguished
 _OPACITY = 0.8
 _COLORS = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233)]
 """Red, green and blue, of colours that the colour-blind can tell apart."""

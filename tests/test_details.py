@@ -246,7 +246,7 @@ def test_calibration_that_can_not_be(reader):
     (record, *_) = blank.predict_details(X)
     assert record == {
         "text": "", "mean": 0.0, "minimum": 0.0, "geometric_mean": 0.0, "words": [],
-        "characters": [],
+        "characters": [], "relative": 0.0,
     }  # fmt: skip
 
 

@@ -87,7 +87,9 @@ def test_each_public_estimator_has_a_file():
 
 @pytest.mark.parametrize("name", FOLDER)
 @pytest.mark.filterwarnings("ignore")
-def test_older_files_load_and_can_be_saved_anew(name, tmp_path):
+def test_older_files_load_and_can_be_saved_anew(name, tmp_path, monkeypatch):
+    # The answers are those of float32, which processors with bfloat16 don't take by themselves.
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
     before = torch.get_rng_state()
     estimator = load_case(name, tmp_path)
     assert torch.equal(torch.get_rng_state(), before)

@@ -211,8 +211,8 @@ def test_what_is_not_a_signature_gets_no_ratio(shipped, good, kind):
 
 
 def test_a_file_of_before_compares_as_before():
-    words = make_handwriting(2, texts=["and"], n_writers=2, height=64, random_state=0).images
-    comparison = hwsk.load("and-comparer").compare(*words)
+    lines = make_handwriting(2, level="line", n_writers=2, height=110, random_state=0).images
+    comparison = hwsk.load("iam-comparer").compare(*lines)
     assert comparison.doubts == () and comparison.places == ()
     assert not comparison.basis["forgeries"] and comparison.log_likelihood_ratio != 0
 

@@ -159,8 +159,15 @@ def test_resolve_precision(monkeypatch):
     cpu = torch.device("cpu")
     assert resolve_precision("float32", cpu) == torch.float32
     assert resolve_precision("bfloat16", cpu) == torch.bfloat16
-    for able, expected in (({"amx_bf16": True}, torch.bfloat16), ({}, torch.float32)):
+    for able, vectors, expected in (
+        ({"amx_bf16": True}, "AVX512", torch.bfloat16),
+        ({"amx_bf16": True}, "DEFAULT", torch.float32),  # by ATEN_CPU_CAPABILITY
+        ({}, "AVX512", torch.float32),
+    ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
+        monkeypatch.setattr(
+            torch.backends.cpu, "get_cpu_capability", lambda vectors=vectors: vectors
+        )
         assert resolve_precision("auto", cpu) == expected
     monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in old versions of torch
     assert resolve_precision("auto", cpu) == torch.float32

@@ -45,6 +45,7 @@ from benchmarks.shared.long_run import (
     write_checkpoint,
 )
 from hwsk._data.images import resize_to_height
+from hwsk._training.devices import resolve_precision
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.preprocessing.augmentation import (
     Compose,
@@ -203,10 +204,7 @@ class Trainer:
 
 def use_bfloat16(device: torch.device) -> bool:
     """Whether the device computes in bfloat16 faster than in float32."""
-    if device.type == "cuda":
-        return True
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return device.type == "cuda" or resolve_precision("auto", device) == torch.bfloat16
 
 
 def make_network(start: Path | None, seed: int) -> CRNN:

@@ -37,7 +37,9 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     elif device.type == "cpu":
         # Older versions of torch can't say.
         able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-        native = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+        # "DEFAULT": torch has no vector unit, or was kept from using it.
+        vectors = torch.backends.cpu.get_cpu_capability() != "DEFAULT"
+        native = vectors and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     else:
         native = False
     return torch.bfloat16 if native else torch.float32

@@ -56,8 +56,8 @@ def draw_sides(
         sides, of_writer, of_group = [sides[i] for i in kept], of_writer[kept], of_group[kept]
     elif not len(able):
         raise ValueError(
-            f"each of the {len(n_groups)} writers to calibrate on has {apart}: there is no "
-            "pair by one hand"
+            f"each of the {len(n_groups)} writers to calibrate on has {apart}, so "
+            "that no pair by one hand can be made"
         )
     elif len(able) < len(n_groups) and warn:
         alone = names[n_groups.index[n_groups == 1]].tolist()
@@ -101,8 +101,8 @@ def draw_questioned(
     n_writers = len({writer for writer, _ in kinds})
     if size == 1 and not n_writers:
         raise ValueError(
-            "no writer to calibrate on has two genuine samples and a forgery: there is no pair by "
-            "one hand beside one of a forgery"
+            "no writer to calibrate on has two genuine samples and a forgery, of which "
+            "pairs by one hand and by two are made"
         )
     if size > 1 and n_writers < FEWEST_WRITERS:
         return None

@@ -34,6 +34,7 @@ LIKE = {"$": "S", "=": "-", "*": "+", "@": "a", "£": "L", "€": "C"}  # new: w
 ALPHABET = SHIPPED + "".join(LIKE)
 SHARES = {"line": 0.4, "pair": 0.2, "words": 0.2, "signs": 0.2}  # of the samples
 MAX_POINTS = 1800  # of a sample, for memory
+NO_HAND = 0.2  # of the samples: what is written without a hand is learnt from them
 AGREEMENT = 0.9  # of the points of a line, about the word that they belong to
 FEW = 12  # examples of a character; where there are fewer, letter forms help out
 _POUND = np.array([[0.95, -1.7], [0.65, -2], [0.35, -1.7], [0.35, -0.2], [0, 0], [1, 0]])
@@ -62,6 +63,14 @@ class Word(NamedTuple):
         return float(self.points[:, 0].max())
 
 
+class Sample(NamedTuple):
+    """What is learnt from: strokes, their text, and a line or a piece of one in the same hand."""
+
+    strokes: NDArray[np.float32]
+    text: str
+    reference: NDArray[np.float32] | None
+
+
 class Lines:
     """Lines of one part of the data, as `build` wrote them."""
 
@@ -75,6 +84,7 @@ class Lines:
         self.texts: list[str] = data["texts"].tolist()
         self.forms: list[str] = data["forms"].tolist()
         self.writers: list[str] = data["writers"].tolist()
+        self.names = [w or f"form {f}" for w, f in zip(self.writers, self.forms, strict=True)]
         self._ends = np.cumsum(data["lengths"])[:-1]
         self._points = np.split(data["points"], self._ends)
         if "words" in data:
@@ -113,13 +123,12 @@ class Bank:
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
-        self.names = [w or f"form {f}" for w, f in zip(lines.writers, lines.forms, strict=True)]
         counts = Counter(c for text in lines.texts for c in text)
         self.words: dict[str, list[Word]] = defaultdict(list)
         self.characters: dict[str, dict[str, list[Word]]] = defaultdict(lambda: defaultdict(list))
         self.sizes: dict[str, float] = {}
         sizes = defaultdict(list)
-        for row, name in enumerate(self.names):
+        for row, name in enumerate(lines.names):
             sizes[name].append(lines.x_heights[row])
             for word in lines.words(row):
                 self.words[name].append(word)
@@ -170,8 +179,10 @@ class Bank:
         gaps = [tight * rng.uniform(0.5, 1.5) for _ in pieces]
         return Word(text, _side_by_side(pieces, gaps), np.nan)
 
-    def compose(self, signs: bool, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
-        """Compose a line of one writer's words, with `signs` of set words too."""
+    def compose(
+        self, signs: bool, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], str, str]:
+        """Compose a line of one writer's words, with `signs` of set words too; and their name."""
         name = self.writers[rng.choice(len(self.writers), p=self.shares)]
         words, rarity = self.words[name], self.rarity[name]
         count = int(rng.choice([1, rng.integers(2, 4), rng.integers(4, 8)], p=[0.2, 0.3, 0.5]))
@@ -189,7 +200,7 @@ class Bank:
         ink[:, 1] += rng.normal(0, 0.025) * ink[:, 0]
         ink[:, :2] = np.rint(ink[:, :2])  # offsets of IAM-OnDB are whole numbers
         ink[:, :2] = np.diff(ink[:, :2], axis=0, prepend=ink[:1, :2])
-        return ink.astype(np.float32), " ".join(word.text for word in chosen)
+        return ink.astype(np.float32), " ".join(word.text for word in chosen), name
 
 
 def _side_by_side(pieces: Sequence[Word], gaps: Sequence[float]) -> NDArray[np.float64]:
@@ -322,26 +333,40 @@ class Mixture:
         self.kinds, self.shares = list(shares), _shares(list(shares.values()))
         self.bank = Bank(lines)
         self.of_writer = defaultdict(list)
-        for row, form in enumerate(lines.forms):
-            self.of_writer[lines.writers[row] or form].append(row)
+        for row, name in enumerate(lines.names):
+            self.of_writer[name].append(row)
 
-    def sample(self, number: int) -> tuple[NDArray[np.float32], str]:
-        """Return the strokes and the text of a sample."""
+    def sample(self, number: int) -> Sample:
+        """Return the sample of a number."""
         rng = np.random.default_rng([self.seed, number])
         while True:
             kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)]
+            used: set[int] = set()
             if kind in ("words", "signs"):
-                strokes, text = self.bank.compose(kind == "signs", rng)
+                strokes, text, name = self.bank.compose(kind == "signs", rng)
             else:
                 row = int(rng.integers(len(self.lines)))
                 strokes, text = self.lines.strokes(row), self.lines.texts[row]
+                name, used = self.lines.names[row], {row}
                 if kind == "pair":
-                    rows = self.of_writer[self.lines.writers[row] or self.lines.forms[row]]
+                    rows = self.of_writer[name]
                     other = int(rows[rng.integers(len(rows))])
                     strokes = join(strokes, self.lines.strokes(other), text)
-                    text = f"{text} {self.lines.texts[other]}"
+                    text, used = f"{text} {self.lines.texts[other]}", {row, other}
             if len(strokes) <= MAX_POINTS:
-                return strokes, text
+                return Sample(strokes, text, self._reference(name, used, rng))
+
+    def _reference(
+        self, name: str, used: set[int], rng: np.random.Generator
+    ) -> NDArray[np.float32] | None:
+        """A piece of another line of a writer; of some samples none, to learn that as well."""
+        rows = [row for row in self.of_writer[name] if row not in used]
+        if not rows or rng.random() < NO_HAND:
+            return None
+        strokes = self.lines.strokes(rows[rng.integers(len(rows))])
+        length = min(len(strokes), int(rng.integers(150, 1000)))
+        start = rng.integers(len(strokes) - length + 1)
+        return strokes[start : start + length]
 
 
 def find_words(synthesizer: Any, texts: Sequence[str], strokes: Sequence[Any]) -> list[Any]:

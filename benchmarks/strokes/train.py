@@ -11,13 +11,16 @@ learning rate warms up and stays constant: a run has no end. A branch with --dec
 in that many steps, from any checkpoint, and leaves the run as it is. The log has the likelihoods of
 150 validation lines and of 150 training lines under the average of the weights, in the paper's
 units (nats a line): their distance says whether the network learns by heart. Against that there are
-weight decay and the paper's adaptive weight noise (--noise).
+weight decay and the paper's adaptive weight noise (--noise). With --encoder (see `hands`), the
+synthesizer learns to write in a hand that a vector describes; the log has the likelihoods without
+one, and with that of another line of the writer.
 """
 
 from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,27 +39,39 @@ from benchmarks.shared.long_run import (
     stop_on_signals,
     write_checkpoint,
 )
-from benchmarks.strokes.data import ALPHABET, LIKE, SHARES, SHIPPED, Lines, Mixture
+from benchmarks.strokes.data import ALPHABET, LIKE, SHARES, SHIPPED, Lines, Mixture, Sample
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise
 from hwsk.networks.strokes import StrokeNetwork
+from hwsk.synthesis._density import pad, pad_references
 
 MODELS = {"synthesizer": "models/synthesizer.hwsk", "predictor": "models/stroke-predictor.hwsk"}
 SAMPLE = 150  # lines that are measured during training
+N_STYLE = 32  # numbers that describe a hand
 CHUNK = 8  # batches that are drawn together and sorted by length
-Batch = tuple[Tensor, Tensor, Tensor, Tensor | None]
+Batch = tuple[Tensor, Tensor, Tensor, dict[str, Any]]
 
 
 class Trainer:
     """The network, its average, the optimizer and the number of the next step."""
 
-    def __init__(self, kind: str, start: Path, device: str, lr: float, decay: float) -> None:
+    def __init__(
+        self,
+        kind: str,
+        start: Path,
+        device: str,
+        lr: float,
+        decay: float,
+        encoder: dict[str, Tensor] | None = None,
+    ) -> None:
         self.kind, self.device, self.lr = kind, torch.device(device), lr
         self.model = hwsk.load(start)
         if kind == "synthesizer":
             if self.model.alphabet_ not in (SHIPPED, ALPHABET):
                 raise ValueError(f"{start} has another alphabet: {self.model.alphabet_!r}")
             extend(self.model)
+            if encoder is not None:
+                add_style(self.model, encoder)
         self.network: StrokeNetwork = self.model.net_.module_.to(self.device)
         self.weights = list(self.network.parameters())
         for weight in self.weights:
@@ -78,31 +93,32 @@ class Trainer:
         """Compute the learning rate of the next step."""
         return learning_rate(self.lr, self.step, self.warm_from, warmup, self.decay)
 
-    def batch(self, samples: list[tuple[NDArray[np.float32], str]]) -> Batch:
-        """Points, those that follow, how many, and the texts."""
-        arrays = [self.model._standardize(strokes) for strokes, _ in samples]
+    def batch(self, samples: Sequence[Sample]) -> Batch:
+        """Points, those that follow, how many, and what the network takes beside points."""
+        arrays = [self.model._standardize(sample.strokes) for sample in samples]
         lengths = torch.tensor([len(points) - 1 for points in arrays])
-        points = torch.zeros(len(arrays), int(lengths.max()) + 1, 3)
-        for row, array in zip(points, arrays, strict=True):
-            row[: len(array)] = torch.from_numpy(array)
-        context = None
+        points = pad(arrays).to(self.device)
+        given: dict[str, Any] = {}
         if self.kind == "synthesizer":
-            texts = [text for _, text in samples]
-            context = torch.zeros(len(texts), max(map(len, texts)), len(ALPHABET))
-            for row, text in zip(context, texts, strict=True):
-                row[: len(text)] = torch.from_numpy(self.model._one_hot(text))
-            context = context.to(self.device)
-        points = points.to(self.device)
-        return points[:, :-1], points[:, 1:], lengths.to(self.device), context
+            texts = pad([self.model._one_hot(sample.text) for sample in samples])
+            given["context"] = texts.to(points)
+        if self.network.n_style:
+            nothing = np.zeros((0, 3), np.float32)
+            references = [
+                nothing if sample.reference is None else self.model._standardize(sample.reference)
+                for sample in samples
+            ]
+            given |= pad_references(references, points)
+        return points[:, :-1], points[:, 1:], lengths.to(self.device), given
 
     def train_batch(self, batch: Batch, warmup: int, ema: float) -> float:
         """Take one step, and return the loss in nats a line."""
-        points, target, lengths, context = batch
+        points, target, lengths, given = batch
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(warmup)
         if self.noise is not None:
             means, noise = self.noise.add(self.weights)
-        outputs, _ = self.network(points, context)
+        outputs, _ = self.network(points, **given)
         loss = self.criterion(outputs, (target, lengths))
         self.optimizer.zero_grad()
         loss.backward()
@@ -120,14 +136,14 @@ class Trainer:
         return float(loss.detach())
 
     @torch.inference_mode()
-    def score(self, samples: list[tuple[NDArray[np.float32], str]]) -> NDArray[np.float64]:
+    def score(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         """Log-likelihood of each line under the average, in nats."""
-        order = np.argsort([len(strokes) for strokes, _ in samples], kind="stable")
+        order = np.argsort([len(sample.strokes) for sample in samples], kind="stable")
         scores = np.empty(len(order))
         for start in range(0, len(order), 32):
             rows = order[start : start + 32]
-            points, target, lengths, context = self.batch([samples[i] for i in rows])
-            outputs, _ = self.average(points, context)
+            points, target, lengths, given = self.batch([samples[i] for i in rows])
+            outputs, _ = self.average(points, **given)
             log_p = log_density(make_mixture(outputs, self.average.n_mixtures), target).double()
             scores[rows] = (log_p * mask(lengths, target.shape[1])).sum(dim=1).cpu().numpy()
         return scores
@@ -179,6 +195,30 @@ def extend(model: Any) -> None:
     model._set_network_state({name: weight.numpy() for name, weight in state.items()})
 
 
+def encoder_of(path: Path) -> dict[str, Tensor] | None:
+    """The weights of the encoder in a file of `hands`, or in a checkpoint that has one."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if "network" in state:
+        start = "encoder."
+        network = state["network"].items()
+        state = {name.removeprefix(start): w for name, w in network if name.startswith(start)}
+    return state or None
+
+
+def add_style(model: Any, encoder: dict[str, Tensor]) -> None:
+    """Let a synthesizer see a hand, which at first changes nothing that it writes."""
+    if model.style_units:
+        return
+    state = model.net_.module_.state_dict()
+    for name, weight in state.items():
+        if name.endswith("weight_input"):
+            blind = weight.new_zeros(len(weight), N_STYLE)
+            state[name] = torch.cat([weight[:, :3], blind, weight[:, 3:]], dim=1)
+    state |= {f"encoder.{name}": weight for name, weight in encoder.items()}
+    model.style_units = N_STYLE
+    model._set_network_state({name: weight.numpy() for name, weight in state.items()})
+
+
 @click.group()
 def main() -> None:
     """Train, measure and export the networks of pen strokes."""
@@ -189,6 +229,7 @@ def main() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(list(MODELS)), default="synthesizer")
 @click.option("--start", type=click.Path(exists=True, path_type=Path), help="A .hwsk model.")
+@click.option("--encoder", type=click.Path(exists=True, path_type=Path), help="Of hands.")
 @click.option("--branch", type=click.Path(exists=True, path_type=Path), help="A checkpoint.")
 @click.option("--decay", type=int, help="Steps in which the learning rate falls to 0, and the end.")
 @click.option("--device", default="cpu")
@@ -206,13 +247,16 @@ def main() -> None:
 @click.option("--save-every", default=100)
 @click.option("--measure-every", default=400)
 def run(
-    data, out, kind, start, branch, decay, device, seconds, steps, batch_size, lr, warmup, ema,
-    weight_decay, noise, shares, seed, log_every, save_every, measure_every,
+    data, out, kind, start, encoder, branch, decay, device, seconds, steps, batch_size, lr, warmup,
+    ema, weight_decay, noise, shares, seed, log_every, save_every, measure_every,
 ) -> None:  # fmt: skip
     """Train until stopped (or --seconds, --steps, or the end of --decay)."""
     out.mkdir(parents=True, exist_ok=True)
     began, last = time.time(), out / "last.pt"
-    trainer = Trainer(kind, start or MODELS[kind], device, lr, weight_decay)
+    before = last if last.exists() else branch or encoder
+    trainer = Trainer(
+        kind, start or MODELS[kind], device, lr, weight_decay, before and encoder_of(before)
+    )
     lines = Lines(data, "train")
     if last.exists() or branch is not None:
         trainer.load(last if last.exists() else branch, len(lines))
@@ -269,22 +313,42 @@ def draw_chunk(mixture: Mixture, number: int, batch_size: int) -> list[Any]:
     """Some batches of samples of similar length, in random order."""
     count = CHUNK * batch_size
     samples = [mixture.sample(number * count + i) for i in range(count)]
-    samples.sort(key=lambda sample: len(sample[0]))
+    samples.sort(key=lambda sample: len(sample.strokes))
     batches = [samples[i : i + batch_size] for i in range(0, count, batch_size)]
     order = np.random.default_rng([mixture.seed, number]).permutation(CHUNK)
     return [batches[i] for i in order]
 
 
-def fixed_sample(data: Path, part: str) -> list[tuple[NDArray[np.float32], str]]:
+def with_references(lines: Lines, rows: Iterable[int]) -> list[Sample]:
+    """Lines, each with another one of its writer, of another form where there is one."""
+    samples = []
+    for row in rows:
+        same = [i for i, name in enumerate(lines.names) if name == lines.names[row] and i != row]
+        apart = [i for i in same if lines.forms[i] != lines.forms[row]]
+        other = np.random.default_rng(row).choice(apart or same or [-1])
+        reference = None if other < 0 else lines.strokes(int(other))
+        samples.append(Sample(lines.strokes(row), lines.texts[row], reference))
+    return samples
+
+
+def fixed_sample(data: Path, part: str) -> list[Sample]:
     """The lines of a part that are measured during training."""
     lines = Lines(data, part)
     rows = np.random.default_rng(0).permutation(len(lines))[:SAMPLE]
-    return [(lines.strokes(row), lines.texts[row]) for row in rows]
+    return with_references(lines, rows.tolist())
+
+
+def means(trainer: Trainer, samples: list[Sample]) -> str:
+    """Return the mean likelihood of samples; if the network sees hands, without and with."""
+    scores = [trainer.score([sample._replace(reference=None) for sample in samples])]
+    if trainer.network.n_style:
+        scores.append(trainer.score(samples))
+    return ", in a given hand ".join(f"{score.mean():.1f}" for score in scores)
 
 
 def print_scores(trainer: Trainer, measured: dict[str, Any]) -> None:
     """Print the likelihoods of the fixed samples."""
-    parts = [f"{name} {trainer.score(samples).mean():.1f}" for name, samples in measured.items()]
+    parts = [f"{name} {means(trainer, samples)}" for name, samples in measured.items()]
     print(f"{datetime.now():%F %T} step {trainer.step} nats a line: {', '.join(parts)}", flush=True)
 
 
@@ -296,8 +360,8 @@ def measure(checkpoint: Path, data: Path, kind: str) -> None:
     """Print the likelihood of all validation lines."""
     trainer = restore(checkpoint, kind)
     lines = Lines(data, "validation")
-    scores = trainer.score([(lines.strokes(i), lines.texts[i]) for i in range(len(lines))])
-    print(f"{checkpoint} step {trainer.step}: {scores.mean():.1f} nats a line, {len(lines)} lines")
+    scores = means(trainer, with_references(lines, range(len(lines))))
+    print(f"{checkpoint} step {trainer.step}: {scores} nats a line, {len(lines)} lines")
 
 
 @main.command()
@@ -315,7 +379,7 @@ def export(checkpoint: Path, model: Path, kind: str) -> None:
 
 def restore(checkpoint: Path, kind: str) -> Trainer:
     """A trainer as it was at a checkpoint."""
-    trainer = Trainer(kind, Path(MODELS[kind]), "cpu", 0.0, 0.0)
+    trainer = Trainer(kind, Path(MODELS[kind]), "cpu", 0.0, 0.0, encoder_of(checkpoint))
     trainer.load(checkpoint, 1)
     return trainer
 

@@ -30,10 +30,16 @@ class Stepper:
         Where the sequences begin, as `StrokeNetwork.initial_states` or `forward` give it.
     context : Tensor of shape (n, n_characters, n_context), optional
         Texts, padded with zero vectors.
+    style : Tensor of shape (n, n_style), optional
+        The hands; by default zeros, no hand.
     """
 
     def __init__(
-        self, network: StrokeNetwork, states: list[LSTMState], context: Tensor | None = None
+        self,
+        network: StrokeNetwork,
+        states: list[LSTMState],
+        context: Tensor | None = None,
+        style: Tensor | None = None,
     ) -> None:
         self._layers = [ColumnProduct(_gate_weights(layer)) for layer in network.lstms]
         self._head = ColumnProduct(_joint(network.head.weight, network.head.bias[:, None]))
@@ -41,6 +47,9 @@ class Stepper:
         self._cells = np.stack([_columns(state.cell) for state in states])
         self._ones = np.ones_like(self._hiddens[0, :1])
         self._window = self._position = self._ones[:0]
+        if style is None:
+            style = states[0].hidden.new_zeros(self._ones.shape[1], network.n_style)
+        self._style = _columns(style)
         self._context = None
         first = states[0]
         if context is not None and first.window is not None and first.position is not None:
@@ -68,7 +77,7 @@ class Stepper:
         layers = zip(self._layers, self._hiddens, self._cells, strict=True)
         for i, (product, hidden, cell) in enumerate(layers):
             below = [self._hiddens[i - 1], self._window, hidden] if i else [hidden, self._window]
-            gates = product(np.concatenate([points, *below, self._ones]))
+            gates = product(np.concatenate([points, self._style, *below, self._ones]))
             enter, keep, new, show = np.tanh(gates, out=gates).reshape(4, *hidden.shape)
             for gate in (enter, keep, show):
                 gate *= 0.5
@@ -96,10 +105,12 @@ class Stepper:
 
     def keep(self, rows: NDArray[Any]) -> None:
         """Go on with these sequences alone."""
-        self._hiddens, self._cells, self._ones, self._window, self._position = (
+        self._hiddens, self._cells, self._ones, self._style, self._window, self._position = (
             np.ascontiguousarray(vectors[..., rows])
-            for vectors in (self._hiddens, self._cells, self._ones, self._window, self._position)
-        )
+            for vectors in (
+                self._hiddens, self._cells, self._ones, self._style, self._window, self._position
+            )
+        )  # fmt: skip
         if self._context is not None:
             self._context = self._context[rows]
 

@@ -1,15 +1,70 @@
-"""Define Graves' networks for pen strokes: prediction, and synthesis from a text."""
+"""Define Graves' networks for pen strokes: prediction, and synthesis from a text in a hand."""
 
 from __future__ import annotations
 
+import itertools
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from hwsk.networks._products import linear
-from hwsk.networks.mixture import n_outputs
+from hwsk.networks.mixture import mask, n_outputs
 from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
+
+
+class StyleEncoder(nn.Module):
+    """Describe the hand of strokes by a vector: convolutions over the points, and their statistics.
+
+    Each convolution halves the number of time steps. What they give is averaged over a line, with
+    its deviation, so that a long line and a short one of a hand give similar vectors. What follows
+    a line's own points never influences its vector.
+
+    Parameters
+    ----------
+    n_style : int
+        Length of the vectors. Each has mean 0 and variance 1.
+    channels : tuple of int, default=(64, 128, 128)
+        Filters of the convolutions.
+    """
+
+    def __init__(self, n_style: int, channels: tuple[int, ...] = (64, 128, 128)) -> None:
+        super().__init__()
+        sizes = [3, *channels]
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(n_in, n_out, kernel_size=5, stride=2, padding=2)
+            for n_in, n_out in itertools.pairwise(sizes)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(n_out) for n_out in channels)
+        self.head = nn.Linear(2 * channels[-1], n_style)
+
+    def forward(self, points: Tensor, lengths: Tensor) -> Tensor:
+        """Vectors of lines.
+
+        Parameters
+        ----------
+        points : Tensor of shape (n, n_steps, 3)
+            Padded with zeros at their ends.
+        lengths : Tensor of shape (n,), int
+            Points of each line; where it is 0, the vector is zeros: no hand.
+
+        Returns
+        -------
+        style : Tensor of shape (n, n_style), float32 or float64
+        """
+        given = lengths > 0
+        x, lengths = points, lengths.clamp(min=1)
+        for convolve, norm in zip(self.convolutions, self.norms, strict=True):
+            x = norm(convolve(x.transpose(1, 2)).transpose(1, 2)).relu()
+            lengths = (lengths + 1) // 2
+            own = mask(lengths, x.shape[1])[:, :, None]
+            x = x * own.to(x.dtype)
+        count = lengths[:, None].to(x.dtype)
+        mean = x.sum(dim=1) / count
+        variance = ((x - mean[:, None]) * own).square().sum(dim=1) / count
+        style = self.head(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
+        style = nn.functional.layer_norm(style, style.shape[1:])
+        return style * given[:, None]
 
 
 class StrokeNetwork(nn.Module):
@@ -33,6 +88,9 @@ class StrokeNetwork(nn.Module):
         Characters by which the window moves at a step, untrained.
     derivative_clip : float or None, default=None
         See `LSTMLayer`.
+    n_style : int, default=0
+        Length of the vector that stands for a hand, which all layers see at all steps, and an
+        encoder of lines as such vectors; 0 for neither.
 
     References
     ----------
@@ -49,13 +107,15 @@ class StrokeNetwork(nn.Module):
         n_windows: int = 10,
         first_step: float = 0.04,
         derivative_clip: float | None = None,
+        n_style: int = 0,
     ) -> None:
         super().__init__()
         self.n_mixtures = n_mixtures
+        self.n_style = n_style
         windows = n_windows if n_context else 0
         self.layers = nn.ModuleList(
             LSTMLayer(
-                3 + (hidden_units + n_context if i else 0),
+                3 + n_style + (hidden_units + n_context if i else 0),
                 hidden_units,
                 0 if i else windows,
                 n_context,
@@ -65,6 +125,8 @@ class StrokeNetwork(nn.Module):
             for i in range(num_layers)
         )
         self.head = nn.Linear(num_layers * hidden_units, n_outputs(n_mixtures))
+        if n_style:
+            self.encoder = StyleEncoder(n_style)
 
     def initial_states(self, n: int, context: Tensor | None = None) -> list[LSTMState]:
         """State of each layer before the first point of `n` sequences."""
@@ -75,6 +137,9 @@ class StrokeNetwork(nn.Module):
         points: Tensor,
         context: Tensor | None = None,
         states: list[LSTMState] | None = None,
+        style: Tensor | None = None,
+        reference: Tensor | None = None,
+        reference_lengths: Tensor | None = None,
     ) -> tuple[Tensor, list[LSTMState]]:
         """Densities of the points that follow those given.
 
@@ -86,6 +151,12 @@ class StrokeNetwork(nn.Module):
             Texts, padded with zero vectors.
         states : list of LSTMState, optional
             Where the sequences before have ended.
+        style : Tensor of shape (n, n_style), optional
+            The hands; by default zeros, no hand.
+        reference : Tensor of shape (n, n_points, 3), optional
+            Instead of `style`, lines in these hands, padded with zeros.
+        reference_lengths : Tensor of shape (n,), optional
+            Points of each; 0 for no hand.
 
         Returns
         -------
@@ -95,7 +166,9 @@ class StrokeNetwork(nn.Module):
             After the last step.
         """
         states = states or self.initial_states(len(points), context)
-        points = points.transpose(0, 1)
+        if reference is not None:
+            style = self.encoder(reference, reference_lengths)
+        points = self._with_style(points, style)
         window: Tensor | None = None
         hiddens: list[Tensor] = []
         last = []
@@ -111,11 +184,22 @@ class StrokeNetwork(nn.Module):
             hidden = torch.cat(hiddens, dim=2)
             return linear(hidden, self.head.weight, self.head.bias).transpose(0, 1), last
 
-    def attention_over(self, points: Tensor, context: Tensor) -> Tensor:
+    def _with_style(self, points: Tensor, style: Tensor | None) -> Tensor:
+        """The inputs of all layers, time first: points, and the hand beside each."""
+        points = points.transpose(0, 1)
+        if not self.n_style:
+            return points
+        if style is None:
+            style = points.new_zeros(points.shape[1], self.n_style)
+        return torch.cat([points, style.to(points.dtype).expand(len(points), -1, -1)], dim=2)
+
+    def attention_over(
+        self, points: Tensor, context: Tensor, style: Tensor | None = None
+    ) -> Tensor:
         """Compute the window after each point of sequences, `(n, n_steps, n_characters)`."""
         reader = self.lstms[0]
         start = reader.initial_state(len(context), context)
-        hidden, _, _ = reader(points.transpose(0, 1), start, context)
+        hidden, _, _ = reader(self._with_style(points, None), start, context)
         weights, precisions, steps = reader.window_parameters(hidden)
         phi = window_weights(weights, precisions, steps.cumsum(dim=0), context.shape[1])
         return phi.transpose(0, 1)

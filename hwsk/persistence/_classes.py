@@ -39,7 +39,7 @@ CLASSES = {
         version=2,
     ),
     "hwsk.HandwritingSynthesizer": Declaration(
-        _STROKES + "alphabet_=text! first_step_=positive seed_=count", version=2
+        _STROKES + "alphabet_=text! first_step_=positive seed_=count styles_[w s]", version=2
     ),
     "hwsk.recognition.InkRecognizer": Declaration(
         "history_=history! n_iter_=count! alphabet_=text! temperature_=positive confidence_=number"

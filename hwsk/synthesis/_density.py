@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -34,6 +35,7 @@ Strokes = NDArray[np.float32]
 
 MAX_POINTS = 20_000  # of a line of text: more are a page, or a recording that never ended
 _SAMPLED_AT_ONCE = 64  # lines
+_NO_HAND = 0.2  # of the sequences are learnt without that of a writer
 
 DENSITY_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_units": [whole(1, UNITS)],
@@ -110,7 +112,9 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
     augment : callable or None
         Changes a sequence, afresh in each epoch.
     seed : int
-        Decides, with the epoch, the order and the augmentation.
+        Decides, with the epoch, the order, the augmentation and the references.
+    writers : sequence or None
+        Of the sequences: each comes with another one by its writer, its reference.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
         contexts: Sequence[NDArray[Any]] | None = None,
         augment: Callable[..., Any] | None = None,
         seed: int = 0,
+        writers: Sequence[Any] | None = None,
     ) -> None:
         self.sequences = sequences
         self.standardize = standardize
@@ -128,18 +133,32 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
         self.seed = seed
         self.epoch = 0
         self.widths: NDArray[np.int64] | None = np.array([len(points) for points in sequences])
+        self.writers = writers
+        self._of_writer: dict[Any, list[int]] = defaultdict(list)
+        for row, writer in enumerate(() if writers is None else writers):
+            self._of_writer[writer].append(row)
 
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def __getitem__(self, i: int) -> tuple[Any, Any]:
+    def __getitem__(self, i: int) -> tuple[Any, ...]:
         points = self.sequences[i]
         if self.augment is not None:
             rng = np.random.default_rng([self.seed, self.epoch, i])
             points = check_augmented(self.augment(points, rng), i)
             if len(points) < 2:
                 raise ValueError(f"augment left one point of the strokes in row {i}; it takes two")
-        return self.standardize(points), None if self.contexts is None else self.contexts[i]
+        sample = self.standardize(points), None if self.contexts is None else self.contexts[i]
+        return sample if self.writers is None else (*sample, self._reference(i))
+
+    def _reference(self, i: int) -> NDArray[np.float32]:
+        """Another sequence by the writer of one; of some none, so that this is learnt, too."""
+        assert self.writers is not None
+        rng = np.random.default_rng([self.seed, self.epoch, i, 1])
+        others = [row for row in self._of_writer[self.writers[i]] if row != i]
+        if not others or rng.random() < _NO_HAND:
+            return np.zeros((0, 3), np.float32)
+        return self.standardize(self.sequences[others[rng.integers(len(others))]])
 
     def n_batches(self, batch_size: int) -> int:
         return -(-len(self) // batch_size)
@@ -148,13 +167,16 @@ class SequenceDataset(Dataset[tuple[Any, Any]]):
         return WidthBatches(self, batch_size, shuffle)
 
     @staticmethod
-    def collate(batch: list[tuple[Any, Any]]) -> tuple[dict[str, Tensor], Any]:
+    def collate(batch: list[tuple[Any, ...]]) -> tuple[dict[str, Any], Any]:
         """Points `(n, T - 1, 3)` and those that follow them, padded with zeros."""
-        points = pad([points for points, _ in batch])
-        lengths = torch.tensor([len(points) - 1 for points, _ in batch])
-        x = {"points": points[:, :-1]}
-        if batch[0][1] is not None:
-            x["context"] = pad([context for _, context in batch]).to(points.dtype)
+        sequences, contexts, *references = zip(*batch, strict=True)
+        points = pad(sequences)
+        lengths = torch.tensor([len(points) - 1 for points in sequences])
+        x: dict[str, Any] = {"points": points[:, :-1]}
+        if contexts[0] is not None:
+            x["context"] = pad(contexts).to(points.dtype)
+        if references:
+            x |= pad_references(references[0], points)
         return x, (points[:, 1:], lengths)
 
 
@@ -164,6 +186,12 @@ def pad(arrays: Sequence[NDArray[Any]], n: int = 0) -> Tensor:
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array
     return torch.from_numpy(padded)
+
+
+def pad_references(references: Sequence[NDArray[Any]], like: Tensor) -> dict[str, Tensor]:
+    """Sequences as `StrokeNetwork` takes them to see hands; an empty one stands for no hand."""
+    lengths = torch.tensor([len(points) for points in references], device=like.device)
+    return {"reference": pad(references, 1).to(like), "reference_lengths": lengths}
 
 
 def check_lengths(sequences: Sequence[Strokes]) -> None:
@@ -262,6 +290,7 @@ class StrokeDensity(NetworkEstimator):
         most: Sequence[int],
         bias: float,
         contexts: Sequence[NDArray[Any]] | None = None,
+        styles: NDArray[np.float32] | None = None,
     ) -> list[Sample]:
         """Draw lines in batches, texts of similar length together."""
         module, device = self.net_.module_.eval(), self.net_.device
@@ -280,6 +309,7 @@ class StrokeDensity(NetworkEstimator):
                 [most[row] for row in rows],
                 bias,
                 None if texts is None else [texts[row] for row in rows],
+                style=None if styles is None else torch.from_numpy(styles[rows]).to(starts[0]),
             )
             for row, drawn in zip(rows, batch, strict=True):
                 samples[row] = drawn
@@ -298,6 +328,7 @@ class StrokeDensity(NetworkEstimator):
         groups: Any,
         further: bool,
         max_epochs: int | None,
+        writers: Sequence[Any] | None = None,
     ) -> None:
         def make_dataset(rows: NDArray[np.int64], training: bool, seed: int) -> SequenceDataset:
             return SequenceDataset(
@@ -306,6 +337,7 @@ class StrokeDensity(NetworkEstimator):
                 None if contexts is None else [contexts[row] for row in rows],
                 self.augment if training else None,
                 seed,
+                None if writers is None else [writers[row] for row in rows],
             )
 
         make_module = self._module_to_train_further if further else None

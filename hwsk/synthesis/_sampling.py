@@ -39,6 +39,7 @@ def sample(
     bias: float,
     contexts: Sequence[Tensor] | None = None,
     stop: bool = True,
+    style: Tensor | None = None,
 ) -> list[Sample]:
     """Draw lines from a network.
 
@@ -58,6 +59,8 @@ def sample(
     stop : bool, default=True
         Whether a line ends where the window sees more of the place after the text than of any
         character [1]_; or, unfinished, where it comes no further.
+    style : Tensor of shape (n, n_style), optional
+        The hands, for a network that sees them; by default zeros, no hand.
 
     References
     ----------
@@ -68,7 +71,8 @@ def sample(
     stop = stop and contexts is not None
     sizes = np.array([0 if contexts is None else len(contexts[i]) for i in range(n)])
     context = None if contexts is None else _pad(contexts)
-    stepper = Stepper(network, _prime(network, starts, context), context)
+    states = _prime(network, starts, context, style)
+    stepper = Stepper(network, states, context, style)
     points = np.stack([start[-1].cpu().numpy() for start in starts])
     rows: NDArray[np.int64] = np.arange(n)  # of the lines that are still being drawn
     limit = np.array(most)
@@ -153,14 +157,19 @@ def _pad(contexts: Sequence[Tensor]) -> Tensor:
 
 
 def _prime(
-    network: StrokeNetwork, starts: Sequence[Tensor], context: Tensor | None
+    network: StrokeNetwork,
+    starts: Sequence[Tensor],
+    context: Tensor | None,
+    style: Tensor | None = None,
 ) -> list[LSTMState]:
     """The states before the last points that are given."""
     states = network.initial_states(len(starts), context)
     if all(len(start) == 1 for start in starts):
         return states
-    texts = [b""] * len(starts) if context is None else [row.tobytes() for row in _numpy(context)]
-    keys = [(_numpy(start).tobytes(), text) for start, text in zip(starts, texts, strict=True)]
+    keys = [
+        tuple(_numpy(given).tobytes() for given in of_line)
+        for of_line in zip(starts, *(x for x in (context, style) if x is not None), strict=True)
+    ]
     firsts = {key: row for row, key in reversed(list(enumerate(keys)))}  # equal ones are run once
     lengths = torch.tensor([len(start) - 1 for start in starts])
     points = pad_sequence([start[:-1] for start in starts], batch_first=True)
@@ -170,7 +179,8 @@ def _prime(
     for end in lengths.unique().tolist():  # all together up to the shortest one's end, and so on
         if end > begin:
             text = None if context is None else context[rows]
-            states = network(points[rows, begin:end], text, states)[1]
+            hand = None if style is None else style[rows]
+            states = network(points[rows, begin:end], text, states, hand)[1]
         for place in torch.nonzero(lengths[rows] == end)[:, 0]:
             done[int(rows[place])] = [state.rows(place[None]) for state in states]
         going_on = lengths[rows] > end

@@ -18,7 +18,7 @@ from torch import Tensor
 from hwsk._data.images import object_array, some_rows
 from hwsk._data.strokes import check_sample, check_strokes
 from hwsk._data.texts import check_texts
-from hwsk._limits import LAYERS, whole
+from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.devices import draw_seed
 from hwsk._training.parameters import document_training
@@ -32,6 +32,7 @@ from hwsk.synthesis._density import (
     check_lengths,
     document_density,
     generators,
+    pad_references,
 )
 from hwsk.synthesis._sampling import Sample
 
@@ -71,6 +72,9 @@ class HandwritingSynthesizer(StrokeDensity):
         The characters that can be written: those of the texts in `fit`, sorted.
     mean_, scale_ : ndarray of shape (2,)
         Mean and standard deviation of the offsets in `fit`.
+    styles_ : ndarray of shape (n_writers, style_units)
+        Float32: the hands of the writers in `fit`, in the order of their names in `groups`, each
+        the mean of its lines' vectors; without `style_units`, empty.
     history_ : list of dict
         `epoch`, `train_loss` (nats a line, negative log-likelihood), `dur` (seconds) and, with
         early stopping, `valid_loss` and `valid_score` of each epoch.
@@ -119,6 +123,7 @@ class HandwritingSynthesizer(StrokeDensity):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_windows": [whole(1, LAYERS)],
+        "style_units": [whole(0, UNITS)],
         **DENSITY_CONSTRAINTS,
     }
 
@@ -130,6 +135,7 @@ class HandwritingSynthesizer(StrokeDensity):
         n_mixtures: int = 20,
         n_windows: int = 10,
         bias: float = 0.5,
+        style_units: int = 0,
         weight_noise: float | str = 0.0,
         optimizer: str = "adamw",
         output_clip: float | None = 100.0,
@@ -158,6 +164,7 @@ class HandwritingSynthesizer(StrokeDensity):
         self.n_mixtures = n_mixtures
         self.n_windows = n_windows
         self.bias = bias
+        self.style_units = style_units
         self.weight_noise = weight_noise
         self.optimizer = optimizer
         self.output_clip = output_clip
@@ -200,7 +207,8 @@ class HandwritingSynthesizer(StrokeDensity):
         y : list or object array of ndarray of shape (T, 3)
             Their strokes: dx, dy, pen_up, as `load_iam_online` gives them.
         groups : array-like of shape (n_samples,), default=None
-            Writers: with `early_stopping`, none is on both sides of the split.
+            Writers, whose hands are learnt with `style_units`; with `early_stopping`, none is on
+            both sides of the split.
 
         Returns
         -------
@@ -211,8 +219,13 @@ class HandwritingSynthesizer(StrokeDensity):
         ------
         ValueError
             If a text is empty, or strokes are not `(T, 3)`, have one point or more than 20,000, or
-            hold NaN; the message names the row.
+            hold NaN; the message names the row. With `style_units`, if `groups` is None.
         """
+        if self.style_units and groups is None:
+            raise ValueError(
+                f"style_units={self.style_units} learns hands, and groups is None: pass the writer "
+                "of each line"
+            )
         further = self.warm_start and hasattr(self, "net_")
         with restored_on_failure(self):
             contexts = self._contexts(X, reset=not further)
@@ -223,8 +236,19 @@ class HandwritingSynthesizer(StrokeDensity):
                 self._learn_scale(sequences)
                 self.first_step_ = sum(map(len, contexts)) / sum(map(len, sequences))
                 self.seed_ = draw_seed(self.random_state)
-            self._fit_sequences(sequences, contexts, groups, further, None)
+            writers = list(groups) if self.style_units else None
+            self._fit_sequences(sequences, contexts, groups, further, None, writers)
+            self.styles_ = self._mean_styles(sequences, writers)
         return self
+
+    def _mean_styles(
+        self, sequences: list[Strokes], writers: list[Any] | None
+    ) -> NDArray[np.float32]:
+        if writers is None:
+            return np.zeros((0, 0), np.float32)
+        vectors = self.encode_style(sequences)
+        names, row = np.unique(np.asarray(writers), return_inverse=True)
+        return np.stack([vectors[row == i].mean(axis=0) for i in range(len(names))])
 
     def _make_module(self) -> StrokeNetwork:
         return StrokeNetwork(
@@ -235,6 +259,7 @@ class HandwritingSynthesizer(StrokeDensity):
             n_windows=self.n_windows,
             first_step=self.first_step_,
             derivative_clip=self.lstm_clip,
+            n_style=self.style_units,
         )
 
     def _contexts(self, X: Any, reset: bool = False) -> list[NDArray[Any]]:
@@ -295,6 +320,47 @@ class HandwritingSynthesizer(StrokeDensity):
         """
         return float(self.score_samples(X, self._sequences(y)).mean())
 
+    @torch.inference_mode()
+    def encode_style(self, X: Any) -> NDArray[np.float32]:
+        """Describe the hands of lines, for `style` in :meth:`sample`.
+
+        Parameters
+        ----------
+        X : list or object array of ndarray of shape (T, 3)
+            Strokes in the units of `fit`. What they say is not needed.
+
+        Returns
+        -------
+        styles : ndarray of shape (n_samples, style_units)
+            Float32. Vectors of lines in one hand are alike; a mean of several describes their
+            hand better, and what lies between two is a hand between them.
+
+        Raises
+        ------
+        ValueError
+            If the synthesizer was fitted without `style_units`, or strokes are not `(T, 3)`.
+        """
+        check_is_fitted(self)
+        self._check_styled()
+        sequences = [self._standardize(points) for points in check_strokes(X, "X")]
+        module, device = self.net_.module_.eval(), self.net_.device
+        like = torch.zeros(0, device=device, dtype=next(module.parameters()).dtype)
+        styles = np.empty((len(sequences), self.style_units), np.float32)
+        order = np.argsort([len(points) for points in sequences], kind="stable")
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            given = pad_references([sequences[row] for row in rows], like)
+            vectors = module.encoder(given["reference"], given["reference_lengths"])
+            styles[rows] = vectors.cpu().numpy()
+        return styles
+
+    def _check_styled(self) -> None:
+        if not self.net_.module_.n_style:
+            raise ValueError(
+                "this synthesizer was fitted without style_units, and knows no vectors of hands; a "
+                "prime shows it a hand"
+            )
+
     def predict(self, X: Any) -> NDArray[Any]:
         """Write texts; the same text is always written the same way.
 
@@ -333,6 +399,7 @@ class HandwritingSynthesizer(StrokeDensity):
         *,
         texts: Any,
         prime: Any = None,
+        style: Any = None,
         bias: float | None = None,
         random_state: Any = None,
     ) -> NDArray[Any]:
@@ -347,6 +414,10 @@ class HandwritingSynthesizer(StrokeDensity):
         prime : (strokes, text), or a list of such pairs, one for each text, default=None
             Strokes `(T, 3)` in the units of `fit` and what they say: the network has "written"
             them before, and goes on in that hand [1]_ (section 5.5). They are not in the result.
+        style : int or array-like of shape (style_units,) or (n_texts, style_units), default=None
+            The hand, for a synthesizer with `style_units`: a row of `styles_`, or a vector or one
+            for each text, as `encode_style` gives them. None: that of the prime, or without a
+            prime a new one each time.
         bias : float, default=None
             Instead of the parameter of that name.
         random_state : int, RandomState instance or None, default=None
@@ -382,11 +453,28 @@ class HandwritingSynthesizer(StrokeDensity):
             prime = [one for one in prime for _ in range(n_samples)]
         rngs = generators(random_state, len(contexts))
         return self._write(
-            contexts,
-            rngs,
-            self._bias(bias),
-            prime,
+            contexts, rngs, self._bias(bias), prime, self._styles(style, len(contexts), n_samples)
         )
+
+    def _styles(self, style: Any, n: int, n_samples: int) -> NDArray[np.float32] | None:
+        """The vectors of hands of `n` lines."""
+        if style is None:
+            return None
+        self._check_styled()
+        if isinstance(style, int | np.integer):
+            check_scalar(style, "style", Integral, min_val=0, max_val=len(self.styles_) - 1)
+            style = self.styles_[style]
+        vectors = np.asarray(style, np.float32)
+        if vectors.ndim == 2:
+            vectors = vectors.repeat(n_samples, axis=0)
+        if vectors.shape not in ((self.style_units,), (n, self.style_units)):
+            raise ValueError(
+                f"style has shape {np.shape(style)}; it takes ({self.style_units},), or such a "
+                f"vector for each of {n // n_samples} texts"
+            )
+        if not np.isfinite(vectors).all():
+            raise ValueError("style has NaN or infinite values")
+        return np.ascontiguousarray(np.broadcast_to(vectors, (n, self.style_units)))
 
     def _write(
         self,
@@ -394,9 +482,15 @@ class HandwritingSynthesizer(StrokeDensity):
         rngs: list[np.random.Generator],
         bias: float,
         prime: Any,
+        styles: NDArray[np.float32] | None = None,
     ) -> NDArray[Any]:
         n = len(contexts)
         primes = self._primes(prime, n)
+        if styles is None and prime is not None and self.style_units:
+            pairs = prime if isinstance(prime, list) else [prime]
+            styles = np.resize(
+                self.encode_style([strokes for strokes, _ in pairs]), (n, self.style_units)
+            )
         starts = [self._start() if start is None else start for start, _ in primes]
         most = [_POINTS_A_CHARACTER * (1 + len(text)) for text in contexts]
         blank = " " if " " in self.alphabet_ else ""
@@ -414,6 +508,7 @@ class HandwritingSynthesizer(StrokeDensity):
                 [most[row] for row in cut],
                 bias,
                 [whole[row] for row in cut],
+                None if styles is None else styles[cut],
             )
             lines.update(zip(cut, drawn, strict=True))
             cut = [row for row in cut if not lines[row].finished]

@@ -85,12 +85,12 @@ def test_composed_lines_are_lines(strokes, lines):
     known = {word.text for words in bank.words.values() for word in words}
     for signs in (False, True):
         composed = [bank.compose(signs, rng) for _ in range(20)]
-        for ink, text in composed:
+        for ink, text, _ in composed:
             assert ink.dtype == np.float32 and ink.shape[1] == 3
             assert np.isfinite(ink).all() and ink[-1, 2] == 1
             assert np.array_equal(ink[:, :2], np.rint(ink[:, :2]))  # as IAM-OnDB's offsets are
             assert set(text) <= set(data.ALPHABET)
-        new = {word for _, text in composed for word in text.split()} - known
+        new = {word for _, text, _ in composed for word in text.split()} - known
         assert bool(new) == signs
 
 
@@ -110,7 +110,7 @@ def test_samples_are_decided_by_their_number(strokes, lines):
     first, again = (data.Mixture(loaded, data.SHARES, seed=3) for _ in range(2))
     again.sample(0)
     for number in (5, 6):
-        (ink, text), (same, also) = first.sample(number), again.sample(number)
+        (ink, text, _), (same, also, _) = first.sample(number), again.sample(number)
         assert text == also and np.array_equal(ink, same)
 
 

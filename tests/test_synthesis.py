@@ -318,6 +318,93 @@ def test_lines_are_primed_together_as_alone():
                         torch.testing.assert_close(of_all[row : row + 1], alone)
 
 
+# Hands
+
+
+@pytest.fixture(scope="module")
+def styled():
+    """Of two writers, one writes large."""
+    writers = ["large" if row % 2 else "small" for row in range(len(TEXTS))]
+    strokes = [enlarge(points, writer) for points, writer in zip(STROKES, writers, strict=True)]
+    model = HandwritingSynthesizer(
+        **SMALL | {"batch_size": 8}, style_units=3, n_windows=2, bias=3.0, max_epochs=20
+    )
+    return model.fit(TEXTS, strokes, groups=writers)
+
+
+def enlarge(points, writer):
+    return points * np.float32([1.6, 1.6, 1] if writer == "large" else [1, 1, 1])
+
+
+def height(strokes):
+    return np.mean([np.ptp(points[:, 1].cumsum()) for points in strokes])
+
+
+def test_a_vector_describes_a_hand(styled):
+    assert styled.styles_.shape == (2, 3) and styled.styles_.dtype == np.float32
+    _, lines = make_lines(10, seed=1)
+    for row, writer in enumerate(["large", "small"]):  # as their names are sorted
+        vectors = styled.encode_style([enlarge(points, writer) for points in lines])
+        away = np.linalg.norm(vectors[:, None] - styled.styles_, axis=2)
+        assert (away.argmin(axis=1) == row).mean() > 0.8
+
+
+def test_writes_in_the_hand_of_a_vector(styled):
+    texts = ["bac", "ab", "cb"]
+    large, small = (styled.sample(3, texts=texts, style=row, random_state=0) for row in (0, 1))
+    assert height(large) > 1.2 * height(small)
+    between = styled.styles_.mean(axis=0)
+    assert len(styled.sample(texts=texts, style=between, random_state=0)) == 3
+    each = styled.sample(texts=["ab", "ab"], style=styled.styles_, random_state=0)
+    alone = styled.sample(texts=["ab"], style=0, random_state=0)
+    np.testing.assert_allclose(each[0], alone[0], atol=1e-3)
+    assert np.abs(each[1][:3] - alone[0][:3]).max() > 1
+
+
+def test_a_prime_shows_the_encoder_its_hand(styled):
+    rng = np.random.default_rng(0)
+    prime = enlarge(write("cab", rng), "large"), "cab"
+    written = styled.sample(texts=["bac"], prime=prime, random_state=0)
+    (vector,) = styled.encode_style([prime[0]])
+    same = styled.sample(texts=["bac"], prime=prime, style=vector, random_state=0)
+    np.testing.assert_array_equal(written[0], same[0])
+    other = styled.sample(texts=["bac"], prime=prime, style=1, random_state=0)
+    assert not np.array_equal(written[0], other[0])
+
+
+def test_hands_are_learnt_in_pieces_of_a_line_too():
+    groups = [row % 3 for row in range(9)]
+    model = tiny(HandwritingSynthesizer, style_units=2, bptt_steps=5)
+    model.fit(TEXTS[:9], STROKES[:9], groups=groups)
+    assert model.styles_.shape == (3, 2)
+
+
+def test_kept_hands_write_the_same(styled, tmp_path):
+    hwsk.save(styled, tmp_path / "styled.hwsk")
+    again = hwsk.load(tmp_path / "styled.hwsk")
+    np.testing.assert_array_equal(again.styles_, styled.styles_)
+    for style in (1, styled.styles_[1]):
+        one, other = (m.sample(texts=["ab"], style=style, random_state=0) for m in (styled, again))
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_wrong_hands_are_refused(styled, synthesizer):
+    with pytest.raises(ValueError, match="groups is None: pass the writer of each line"):
+        tiny(HandwritingSynthesizer, style_units=2).fit(TEXTS, STROKES)
+    with pytest.raises(ValueError, match="fitted without style_units"):
+        synthesizer.sample(texts=["ab"], style=0)
+    with pytest.raises(ValueError, match="fitted without style_units"):
+        synthesizer.encode_style(STROKES[:1])
+    with pytest.raises(ValueError, match="style == 2, must be <= 1"):
+        styled.sample(texts=["ab"], style=2)
+    with pytest.raises(ValueError, match=r"style has shape \(2,\); it takes \(3,\)"):
+        styled.sample(texts=["ab"], style=[1.0, 2.0])
+    with pytest.raises(ValueError, match="for each of 2 texts"):
+        styled.sample(texts=["ab", "ba"], style=np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="style has NaN"):
+        styled.sample(texts=["ab"], style=[1.0, 2.0, np.nan])
+
+
 def test_what_of_a_line_is_its_own():
     """The prime "a", a blank, "bc": the pen finishes the prime, jumps, writes, rests in a dot."""
     points = np.array(

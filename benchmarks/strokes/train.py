@@ -133,6 +133,8 @@ class Trainer:
         with torch.no_grad():
             for mean, weight in zip(self.average.parameters(), self.weights, strict=True):
                 mean.lerp_(weight, 1 - memory)
+            for kept, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                kept.copy_(buffer)
         return float(loss.detach())
 
     @torch.inference_mode()

@@ -16,14 +16,17 @@ from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
 class StyleEncoder(nn.Module):
     """Describe the hand of strokes by a vector: convolutions over the points, and their statistics.
 
-    Each convolution halves the number of time steps. What they give is averaged over a line, with
-    its deviation, so that a long line and a short one of a hand give similar vectors. What follows
-    a line's own points never influences its vector.
+    Each convolution halves the number of time steps. Means and deviations over a line, of what they
+    give and of the points themselves, make its vector, so that a long line and a short one of a
+    hand give similar vectors. What follows a line's own points never influences it.
+
+    Each number of the vectors is normalized over the batch: hands differ in it from the first step
+    of training, and no hand, zeros, is amid them.
 
     Parameters
     ----------
     n_style : int
-        Length of the vectors. Each has mean 0 and variance 1.
+        Length of the vectors.
     channels : tuple of int, default=(64, 128, 128)
         Filters of the convolutions.
     """
@@ -36,7 +39,8 @@ class StyleEncoder(nn.Module):
             for n_in, n_out in itertools.pairwise(sizes)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(n_out) for n_out in channels)
-        self.head = nn.Linear(2 * channels[-1], n_style)
+        self.head = nn.Linear(2 * (channels[-1] + 3), n_style)
+        self.norm = nn.BatchNorm1d(n_style, affine=False)
 
     def forward(self, points: Tensor, lengths: Tensor) -> Tensor:
         """Vectors of lines.
@@ -52,19 +56,35 @@ class StyleEncoder(nn.Module):
         -------
         style : Tensor of shape (n, n_style), float32 or float64
         """
-        given = lengths > 0
-        x, lengths = points, lengths.clamp(min=1)
+        given = torch.nonzero(lengths > 0)[:, 0]
+        style = points.new_zeros(len(points), self.head.out_features)
+        if not len(given):
+            return style
+        points, lengths = points[given], lengths[given]
+        statistics = _statistics(points, lengths)
+        x = points
         for convolve, norm in zip(self.convolutions, self.norms, strict=True):
             x = norm(convolve(x.transpose(1, 2)).transpose(1, 2)).relu()
             lengths = (lengths + 1) // 2
-            own = mask(lengths, x.shape[1])[:, :, None]
-            x = x * own.to(x.dtype)
-        count = lengths[:, None].to(x.dtype)
-        mean = x.sum(dim=1) / count
-        variance = ((x - mean[:, None]) * own).square().sum(dim=1) / count
-        style = self.head(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
-        style = nn.functional.layer_norm(style, style.shape[1:])
-        return style * given[:, None]
+            x = x * mask(lengths, x.shape[1])[:, :, None].to(x.dtype)
+        with torch.autocast(points.device.type, enabled=False):
+            inputs = torch.cat([*_statistics(x.to(points.dtype), lengths), *statistics], dim=1)
+            vectors = self.head(inputs)
+            norm = self.norm
+            learns = self.training and len(given) > 1  # a single line has no deviation
+            vectors = nn.functional.batch_norm(
+                vectors, norm.running_mean, norm.running_var, training=learns
+            )
+        return style.index_copy(0, given, vectors)
+
+
+def _statistics(x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation over time of padded sequences, each `(n, n_features)`."""
+    count = lengths[:, None].to(x.dtype)
+    mean = x.sum(dim=1) / count
+    own = mask(lengths, x.shape[1])[:, :, None].to(x.dtype)
+    variance = ((x - mean[:, None]) * own).square().sum(dim=1) / count
+    return mean, (variance + 1e-5).sqrt()
 
 
 class StrokeNetwork(nn.Module):

@@ -42,10 +42,10 @@ from benchmarks.shared.long_run import (
     learning_rate,
     parse_shares,
     stop_on_signals,
+    use_bfloat16,
     write_checkpoint,
 )
 from hwsk._data.images import resize_to_height
-from hwsk._training.devices import resolve_precision
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.preprocessing.augmentation import (
     Compose,
@@ -200,11 +200,6 @@ class Trainer:
         self.warm_from = state.get("warm_from", self.step)
         if "optimizer" in state:
             self.optimizer.load_state_dict(state["optimizer"])
-
-
-def use_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 faster than in float32."""
-    return device.type == "cuda" or resolve_precision("auto", device) == torch.bfloat16
 
 
 def make_network(start: Path | None, seed: int) -> CRNN:

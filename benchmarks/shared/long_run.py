@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from hwsk._training.devices import resolve_precision
+
 
 def learning_rate(
     lr: float, step: int, warm_from: int, warmup: int, decay: tuple[int, int] | None
@@ -42,6 +44,11 @@ def stop_on_signals() -> list[bool]:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.append(True))
     return stopped
+
+
+def use_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 faster than in float32."""
+    return device.type == "cuda" or resolve_precision("auto", device) == torch.bfloat16
 
 
 def parse_shares(text: str | None, default: dict[str, float]) -> dict[str, float]:

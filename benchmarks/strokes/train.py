@@ -37,6 +37,7 @@ from benchmarks.shared.long_run import (
     learning_rate,
     parse_shares,
     stop_on_signals,
+    use_bfloat16,
     write_checkpoint,
 )
 from benchmarks.strokes.data import ALPHABET, LIKE, SHARES, SHIPPED, Lines, Mixture, Sample
@@ -65,6 +66,7 @@ class Trainer:
         encoder: dict[str, Tensor] | None = None,
     ) -> None:
         self.kind, self.device, self.lr = kind, torch.device(device), lr
+        self.bfloat16 = use_bfloat16(self.device)
         self.model = hwsk.load(start)
         if kind == "synthesizer":
             if self.model.alphabet_ not in (SHIPPED, ALPHABET):
@@ -118,7 +120,8 @@ class Trainer:
             group["lr"] = self.rate(warmup)
         if self.noise is not None:
             means, noise = self.noise.add(self.weights)
-        outputs, _ = self.network(points, **given)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            outputs, _ = self.network(points, **given)
         loss = self.criterion(outputs, (target, lengths))
         self.optimizer.zero_grad()
         loss.backward()
@@ -272,7 +275,8 @@ def run(
     print(
         f"{datetime.now():%F %T} torch {torch.__version__} on {device}; {kind}, "
         f"{sum(w.numel() for w in trainer.weights):,} weights; from step {trainer.step}, batches "
-        f"of {batch_size}, rate {lr:g}, noise {trainer.noise is not None}; {len(lines)} lines; "
+        f"of {batch_size}, rate {lr:g}, noise {trainer.noise is not None}, "
+        f"bfloat16 {trainer.bfloat16}; {len(lines)} lines; "
         f"{dict(zip(mixture.kinds, mixture.shares.round(2).tolist(), strict=True))}",
         flush=True,
     )

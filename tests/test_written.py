@@ -46,8 +46,8 @@ class Bars:
         self.error_rate, self.cursed, self.bias = error_rate, cursed, bias
         self.calls = []
 
-    def sample(self, texts, *, prime=None, bias=None, random_state=None):
-        self.calls.append((list(texts), prime, bias))
+    def sample(self, texts, *, prime=None, style=None, bias=None, random_state=None):
+        self.calls.append((list(texts), prime, bias) if style is None else (list(texts), style))
         rng = np.random.default_rng(random_state)
         return object_array([self._line(text, rng) for text in texts])
 
@@ -219,7 +219,7 @@ def test_random_state_decides_lines():
         (["a", " "], {}, "text 1 is blank"),
         (["a", None], {}, "text 1 is NoneType"),
         (["a", "ü"], {}, "'ü' .line 1, column 1. of text 1"),
-        (["a", "b"], {"prime": [("x", "a")]}, "prime has 1 hands, texts has 2 lines"),
+        (["a", "b"], {"prime": [(np.zeros((2, 3)), "a")]}, "prime has 1 hands, texts has 2 lines"),
         (["a"], {"tolerance": 1}, "tolerance"),
         (["a"], {"on_failure": "raise"}, "on_failure"),
     ],
@@ -249,6 +249,64 @@ def test_a_new_hand_is_the_one_that_is_read_best():
     assert trials == ["dark and stormy"] * 8 and none is None
     misread = [sum(count_misread(said.split(), read_bars(strokes))) for strokes, said in primes]
     assert misread == [min(misread)] * len(primes) and misread[0] <= 2  # of 13, at 0.3: 4
+
+
+class StyledBars(Bars):
+    """It knows four hands."""
+
+    styles_ = np.arange(8, dtype=np.float32).reshape(4, 2)
+
+
+def styles_of(synthesizer):
+    assert all(len(call) == 2 for call in synthesizer.calls)  # no prime
+    return [[tuple(vector) for vector in styles] for _, styles in synthesizer.calls]
+
+
+def test_lines_are_written_in_the_hand_of_a_vector():
+    for style, first, second in (
+        (2, (4, 5), (4, 5)),
+        ([7.0, 8.0], (7, 8), (7, 8)),
+        ([0, 3], (0, 1), (6, 7)),
+        ([[1.0, 1.0], [2.0, 2.0]], (1, 1), (2, 2)),
+    ):
+        synthesizer = StyledBars()
+        write_lines(["dark and", "stormy"], synthesizer, CountPoints(), style=style, random_state=0)
+        assert styles_of(synthesizer) == [[first, second]]
+
+
+def test_a_line_and_its_words_have_one_of_the_known_hands():
+    synthesizer = StyledBars(0.1)
+    texts = [text_of(6, seed) for seed in range(12)]
+    write_lines(texts, synthesizer, CountPoints(), on_failure="ignore", random_state=0)
+    whole, *later = styles_of(synthesizer)
+    known = {tuple(vector) for vector in StyledBars.styles_}
+    assert set(whole) == known
+    assert all(set(styles) <= known for styles in later)
+
+
+def test_sheets_have_the_hand_of_a_vector():
+    synthesizer = StyledBars()
+    write("dark and stormy", synthesizer, CountPoints(), random_state=0)
+    trial, written = styles_of(synthesizer)
+    assert len(trial) == 8 and set(written) <= set(trial)
+    synthesizer = StyledBars()
+    write("dark\n\nand\n\nstormy", synthesizer, CountPoints(), style=[1, 3], random_state=0)
+    assert styles_of(synthesizer)[-1] == [(2, 3), (6, 7), (2, 3)]
+
+
+def test_wrong_hands_are_refused():
+    prime = np.zeros((3, 3), np.float32), "it"
+    for synthesizer, options, message in (
+        (Bars(), {"style": 0}, "was not; a prime shows it a hand"),
+        (StyledBars(), {"style": 0, "prime": prime}, "prime and style both say"),
+        (StyledBars(), {"style": 4}, "style is 4; the synthesizer's hands are 0 to 3"),
+        (StyledBars(), {"style": -1}, "style is -1"),
+        (StyledBars(), {"style": [1.0]}, r"style has shape \(1,\); it is a number, a vector of 2"),
+        (StyledBars(), {"style": [np.nan, 1.0]}, "style has NaN"),
+        (StyledBars(), {"style": [0, 1, 2]}, "style has 3 hands, texts has 2 lines"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            write_lines(["it", "was"], synthesizer, None, **options)
 
 
 def test_folder_has_the_lines_that_are_read_and_the_error_the_others(tmp_path):

@@ -16,8 +16,9 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from hwsk._files import naming, write_file
 from hwsk.preprocessing import StrokeRasterizer
+from hwsk.writing._hands import Primes
 from hwsk.writing._legibility import Legibility, report_unread
-from hwsk.writing._line_writer import Hand, LineWriter
+from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
 from hwsk.writing._progress import Progress
 from hwsk.writing._reader import load_reader
@@ -42,7 +43,8 @@ def write_folder(
     synthesizer: Any,
     reader: Any = "iam-lines",
     *,
-    prime: Hand | Sequence[Hand] | None = None,
+    prime: Primes = None,
+    style: Any = None,
     height: int = 96,
     bias: float | None = None,
     tolerance: float = 0.0,
@@ -69,6 +71,8 @@ def write_folder(
         Recognizes images of lines: see :func:`write_lines`. None checks nothing.
     prime : (strokes, text), or list of such, default=None
         The hand to write in, or one for each text. None: another hand for each.
+    style : int, array-like of shape (style_units,), or several of either, default=None
+        Instead of a prime: see :func:`write_lines`.
     height : int, default=96
         Height of the images in pixels.
     bias : float, default=None
@@ -100,7 +104,7 @@ def write_folder(
     ------
     ValueError
         If lines were left out (their words are quoted), a text is blank or has unknown characters,
-        or a prime is not a pair.
+        a prime is not a pair, or the synthesizer knows no such hand.
     FileExistsError
         If the folder is not empty.
 
@@ -117,7 +121,7 @@ def write_folder(
     >>> write_folder(["one line", "two lines"], "made", synthesizer)  # doctest: +SKIP
     >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
     """
-    lines, hands = prepare_lines(texts, synthesizer, prime, unsupported)
+    lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
     rng = check_random_state(random_state)
     writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
     target = Path(folder)

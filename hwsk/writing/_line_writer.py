@@ -7,18 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsk._data.strokes import check_sample
 from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._comparison import count_misread, marks
+from hwsk.writing._hands import Hand, Strokes, known_styles
 from hwsk.writing._legibility import Legibility, UnreadWord
 from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._words import Word, cut_words, join_words
-
-Strokes = NDArray[np.float32]
-Hand = tuple[Strokes, str]
 
 HEIGHT = 96  # pixels of the images that the reader is given
 _BATCH = 64  # lines that are sampled at once
@@ -100,6 +97,7 @@ class LineWriter:
         self.bias, self.tolerance, self.tries, self.rng = bias, tolerance, tries, rng
         self.n_samples = 0
         self._draw = StrokeRasterizer(height=HEIGHT)
+        self._styles = known_styles(synthesizer)
 
     def write(
         self,
@@ -110,6 +108,7 @@ class LineWriter:
     ) -> WrittenLines:
         """Write lines, each in its hand; None is a new hand."""
         self.n_samples = 0
+        hands = [self.any_hand() if hand is None else hand for hand in hands]
         if self.reader is None:
             strokes = [
                 sample
@@ -216,7 +215,8 @@ class LineWriter:
     def _write_alone(self, missing: list[tuple[_Line, int]], attempt: int) -> None:
         repeated = [(line, i) for line, i in missing for _ in range(_ALONE)]
         texts = [line.words[i] for line, i in repeated]
-        hands = [line.hand if attempt < _IN_HAND else None for line, _ in repeated]
+        in_hand = attempt < _IN_HAND
+        hands = [line.hand if in_hand else self.any_hand() for line, _ in repeated]
         samples = self.sample(texts, hands, attempt % _IN_HAND + 1)
         for (line, i), text, strokes, reading in zip(
             repeated, texts, samples, self.read(samples), strict=True
@@ -233,6 +233,13 @@ class LineWriter:
     def _is_right(self, word: str, misread: int) -> bool:
         return misread <= self.tolerance * len(marks(word))
 
+    def any_hand(self) -> Hand | None:
+        """One of the synthesizer's hands by chance; None where it makes up one for each line."""
+        if not len(self._styles):
+            return None
+        style: Hand = self._styles[self.rng.randint(len(self._styles))]
+        return style
+
     def sample(self, texts: list[str], hands: Sequence[Hand | None], attempt: int) -> list[Strokes]:
         """Draw a sample of each text."""
         self.n_samples += len(texts)
@@ -243,15 +250,14 @@ class LineWriter:
                 bias = max(usual, min(usual + attempt * _BIAS_STEP, _MOST_BIAS))
         seed = self.rng.randint(np.iinfo(np.int32).max)
         result: list[Strokes | None] = [None] * len(texts)
-        for free in (True, False):  # `sample` takes a prime for all or for none
-            rows = [i for i, hand in enumerate(hands) if (hand is None) == free]
-            if not rows:
-                continue
-            prime = None if free else [hands[i] for i in rows]
+        keywords = [_keyword(hand) for hand in hands]
+        for keyword in sorted(set(keywords)):  # `sample` takes primes for all or for none
+            rows = [i for i, of_hand in enumerate(keywords) if of_hand == keyword]
+            given: dict[str, Any] = {keyword: [hands[i] for i in rows]} if keyword else {}
             asked = [texts[i] for i in rows]
             with collect_warnings() as collected:
                 samples = self.synthesizer.sample(
-                    texts=asked, prime=prime, bias=bias, random_state=seed
+                    texts=asked, bias=bias, random_state=seed, **given
                 )
             for warning in collected:  # a reader finds what is missing of a line that was cut
                 if self.reader is None or "lines were cut" not in str(warning):
@@ -274,6 +280,11 @@ class LineWriter:
             kind = type(self.reader).__name__
             raise ValueError(f"the {kind} must return a string for each of {len(samples)} images")
         return readings
+
+
+def _keyword(hand: Hand | None) -> str:
+    """The parameter of `sample` that takes a hand; none for one that is made up."""
+    return "" if hand is None else "prime" if isinstance(hand, tuple) else "style"
 
 
 def _chosen(right: Word | None, best: tuple[int, str, Word] | None) -> Word:

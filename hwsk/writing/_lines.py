@@ -12,9 +12,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
-from hwsk._data.strokes import check_sample
+from hwsk.writing._hands import Hand, Primes, check_hands
 from hwsk.writing._legibility import report_unread
-from hwsk.writing._line_writer import Hand, LineWriter, WrittenLines
+from hwsk.writing._line_writer import LineWriter, WrittenLines
 from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_reader
 from hwsk.writing._text import prepare_text
@@ -42,7 +42,8 @@ def write_lines(
     synthesizer: Any,
     reader: Any = "iam-lines",
     *,
-    prime: Hand | Sequence[Hand] | None = None,
+    prime: Primes = None,
+    style: Any = None,
     bias: float | None = None,
     tolerance: float = 0.0,
     tries: int = 4,
@@ -71,6 +72,9 @@ def write_lines(
         each line once and checks nothing: text may be lost without a word.
     prime : (strokes, text), or list of such, default=None
         The hand to write in, or one for each text. None: another hand for each.
+    style : int, array-like of shape (style_units,), or several of either, default=None
+        Instead of a prime, for a synthesizer with `style_units`: the number of a hand (a row of its
+        `styles_`) or the vector of one, as `encode_style` gives it; or one for each text.
     bias : float, default=None
         How neatly to write at first, from 0 upwards; None leaves it to the synthesizer.
     tolerance : float, default=0.0
@@ -106,7 +110,7 @@ def write_lines(
     ------
     ValueError
         If words can't be recognized (all are quoted), a text is blank or has unknown characters,
-        or a prime is not a pair.
+        a prime is not a pair, or the synthesizer knows no such hand.
 
     Warns
     -----
@@ -135,7 +139,7 @@ def write_lines(
     >>> written.legibility.first  # doctest: +SKIP
     1.0
     """
-    lines, hands = prepare_lines(texts, synthesizer, prime, unsupported)
+    lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
     rng = check_random_state(random_state)
     writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
     written = writer.write(lines, hands, verbose, on_progress)
@@ -144,7 +148,7 @@ def write_lines(
 
 
 def prepare_lines(
-    texts: Any, synthesizer: Any, prime: Any, unsupported: str
+    texts: Any, synthesizer: Any, prime: Any, style: Any, unsupported: str
 ) -> tuple[list[str], Sequence[Hand | None]]:
     """Bring lines to characters that a synthesizer knows, and give each its hand."""
     known = check_synthesizer(synthesizer)
@@ -152,11 +156,13 @@ def prepare_lines(
         " ".join(prepare_text(text, known, f"text {row}", unsupported).split())
         for row, text in enumerate(check_texts(texts))
     ]
-    if isinstance(prime, list) and not (len(prime) == 2 and isinstance(prime[1], str)):
-        if len(prime) != len(lines):
-            raise ValueError(f"prime has {len(prime)} hands, texts has {len(lines)} lines")
-        return lines, [check_hand(hand, known, f"prime {row}") for row, hand in enumerate(prime)]
-    return lines, [None if prime is None else check_hand(prime, known, "prime")] * len(lines)
+    hands = check_hands(prime, style, synthesizer)
+    if not isinstance(hands, list):
+        return lines, [hands] * len(lines)
+    if len(hands) != len(lines):
+        name = "prime" if style is None else "style"
+        raise ValueError(f"{name} has {len(hands)} hands, texts has {len(lines)} lines")
+    return lines, hands
 
 
 def check_texts(texts: Any) -> list[str]:
@@ -180,13 +186,3 @@ def check_synthesizer(synthesizer: Any) -> str:
         raise NotFittedError(f"this {type(synthesizer).__name__} is not fitted yet: call fit first")
     known: str = synthesizer.alphabet_
     return known
-
-
-def check_hand(hand: Any, known: str, name: str) -> Hand:
-    """Return a line of a hand and what it says, in the synthesizer's characters."""
-    if not isinstance(hand, (tuple, list)) or len(hand) != 2 or not isinstance(hand[1], str):
-        raise ValueError(f"{name} is not a pair (strokes, text)")
-    strokes, said = check_sample(hand[0], f"strokes of {name}"), " ".join(hand[1].split())
-    if not said:
-        raise ValueError(f"the text of {name} is blank: give what its strokes say")
-    return strokes, prepare_text(said, known, f"the text of {name}", "error")

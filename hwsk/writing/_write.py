@@ -14,9 +14,11 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.writing._comparison import count_misread
+from hwsk.writing._hands import Hand, Primes, check_hands
+from hwsk.writing._hands import Line as LineOfHand
 from hwsk.writing._legibility import report_unread
-from hwsk.writing._line_writer import Hand, LineWriter
-from hwsk.writing._lines import READING_CONSTRAINTS, check_hand, check_synthesizer
+from hwsk.writing._line_writer import LineWriter
+from hwsk.writing._lines import READING_CONSTRAINTS, check_synthesizer
 from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_reader
 from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
@@ -59,7 +61,8 @@ def write(
     synthesizer: Any,
     reader: Any = "iam-lines",
     *,
-    prime: Hand | Sequence[Hand] | None = None,
+    prime: Primes = None,
+    style: Any = None,
     bias: float | None = None,
     line_length: int | None = None,
     x_height: float = 2.5,
@@ -98,6 +101,9 @@ def write(
         The hand to write in: a line of it, as an array (T, 3), and what it says. Of several hands
         each writes what stands between two blank lines, in turn. None: a hand that the synthesizer
         makes up, the same for the whole text.
+    style : int, array-like of shape (style_units,), or several of either, default=None
+        Instead of a prime, for a synthesizer with `style_units`: the number of a hand (a row of its
+        `styles_`) or the vector of one, as `encode_style` gives it; several take turns, as primes.
     bias : float, default=None
         How neatly to write, from 0 (as the writers do) upwards; None leaves it to the synthesizer.
     line_length : int, default=None
@@ -193,7 +199,7 @@ def write(
     text = prepare_text(text, known, "text", unsupported)
     if not text.strip():
         raise ValueError("text is blank: there is nothing to write")
-    hands = _check_hands(prime, known)
+    given = check_hands(prime, style, synthesizer)
 
     line_height = line_height or _LINE_HEIGHT * x_height
     blank = Sheets([], size, pen_width, ink, paper)  # tells what is wrong with it at once
@@ -207,13 +213,13 @@ def write(
     rng = check_random_state(random_state)
     writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
 
-    if not hands:
-        hands = [_new_hand(text, writer)]
-    lengths = [line_length or _fitting_length(hand, room[0] / x_height) for hand in hands]
+    of_text = given if isinstance(given, list) else [] if given is None else [given]
+    hands = _try_hands(text, of_text, writer)
+    lengths = [line_length or _fitting_length(shown, room[0] / x_height) for _, shown in hands]
     lines = wrap(text, lengths, hyphen="-" if "-" in known else "")
     inked = [line for line in lines if line is not None]
     written = writer.write(
-        [line.text for line in inked], [hands[line.hand] for line in inked], verbose, on_progress
+        [line.text for line in inked], [hands[line.hand][0] for line in inked], verbose, on_progress
     )
     report_unread(written.legibility, on_failure)
     placed = iter(_normalize(written.strokes, inked, x_height, room[0]))
@@ -234,38 +240,38 @@ def write(
     return replace(blank, sheets=sheets, legibility=written.legibility)
 
 
-def _check_hands(prime: Any, known: str) -> list[Hand]:
-    if prime is None:
-        return []
-    if len(prime) == 2 and isinstance(prime[1], str):
-        return [check_hand(prime, known, "prime")]
-    if not prime:
-        raise ValueError("prime is an empty list; give a hand, or None")
-    return [check_hand(hand, known, f"prime {number}") for number, hand in enumerate(prime)]
+def _try_hands(text: str, hands: list[Hand], writer: LineWriter) -> list[tuple[Hand, LineOfHand]]:
+    """Hands, each with a line in it that shows how wide it writes.
 
-
-def _new_hand(text: str, writer: LineWriter) -> Hand:
-    """A line in a hand of the synthesizer's own: the longest of the text, to show most of it.
-
-    Where there is a reader, of some samples the one that it reads best: what follows is as legible.
+    Without hands it is one of the synthesizer's own. Where there is a reader, that of some samples
+    which it reads best: what follows is as legible.
     """
     lines = [line.text for line in wrap(text, [_TRIAL], hyphen="") if line is not None]
-    trial = max(lines, key=len)
-    if writer.reader is None:
-        return writer.sample([trial], [None], 0)[0], trial
-    samples = writer.sample([trial] * _HANDS, [None] * _HANDS, 0)
-    misread = [sum(count_misread(trial.split(), reading)) for reading in writer.read(samples)]
-    return samples[int(np.argmin(misread))], trial
+    trial = max(lines, key=len)  # of the text, to show most of it
+    tried: list[tuple[Hand, LineOfHand]] = []
+    for hand in hands:
+        shown = hand if isinstance(hand, tuple) else (writer.sample([trial], [hand], 0)[0], trial)
+        tried.append((hand, shown))
+    if tried:
+        return tried
+    candidates = [writer.any_hand() for _ in range(1 if writer.reader is None else _HANDS)]
+    samples, best = writer.sample([trial] * len(candidates), candidates, 0), 0
+    if writer.reader is not None:
+        misread = [sum(count_misread(trial.split(), reading)) for reading in writer.read(samples)]
+        best = int(np.argmin(misread))
+    shown, chosen = (samples[best], trial), candidates[best]
+    return [(shown if chosen is None else chosen, shown)]
 
 
-def _fitting_length(hand: Hand, room: float) -> int:
-    """Characters that fill the width of `room` x-heights."""
-    polylines = split_strokes(hand[0])
+def _fitting_length(shown: LineOfHand, room: float) -> int:
+    """Characters that fill the width of `room` x-heights in the hand of a line."""
+    strokes, text = shown
+    polylines = split_strokes(strokes)
     x_height = fit_text_line(polylines).x_height
     width = np.ptp(np.concatenate(polylines)[:, 0])
     if not x_height or not width:
         return _TRIAL
-    fitting = _SPARE * room * x_height * len(hand[1]) / width
+    fitting = _SPARE * room * x_height * len(text) / width
     return int(np.clip(fitting, _SHORTEST, _LONGEST))
 
 

@@ -16,6 +16,7 @@ from hwsk._data.images import object_array
 from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import load_strokes, make_handwriting
 from hwsk.writing import Sheets, _progress, draw, write
+from hwsk.writing._curves import cut_by_width, shorten_way, subdivided, whole
 from hwsk.writing._reader import load_reader
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPRSTUVWXYZ0123456789.,-'"
@@ -113,6 +114,98 @@ def test_words_stay_whole_and_blank_lines_blank(synthesizer):
     assert texts_of(page) == [["one two", "three", "four", "five"]]
     levels = [line_of(strokes)[1] for _, strokes in page.sheets[0]]
     np.testing.assert_allclose(np.diff(levels), [10, 20, 10], atol=0.6)
+
+
+def test_columns_follow_each_other(synthesizer):
+    words = [f"word{i}" for i in range(30)]
+    page = write(
+        " ".join(words), synthesizer, None, line_length=6, size=(150, 100), margin=(10, 20, 12, 30),
+        columns=2, gutter=8, raggedness=0, random_state=0,
+    )  # fmt: skip
+    assert [len(texts) for texts in texts_of(page)] == [14, 14, 2]  # (100 - 22) // 10 = 7 rows
+    assert [text for sheet in texts_of(page) for text in sheet] == words
+    lefts = [np.concatenate(strokes)[:, 0].min() for _, strokes in page.sheets[0]]
+    np.testing.assert_allclose(lefts, [30.0] * 7 + [30.0 + 46 + 8] * 7)  # (150 - 50 - 8) / 2 wide
+    levels = np.array([line_of(strokes)[1] for _, strokes in page.sheets[0]])
+    np.testing.assert_allclose(levels, np.tile(10 + (np.arange(7) + 0.65) * 10, 2), atol=0.6)
+
+
+def test_a_letterhead_stays_free_on_the_first_sheet(synthesizer):
+    words = [f"word{i}" for i in range(12)]
+    page = write(
+        " ".join(words), synthesizer, None, line_length=6, size=(150, 100), margin=10,
+        letterhead=25, raggedness=0, random_state=0,
+    )  # fmt: skip
+    assert [len(texts) for texts in texts_of(page)] == [5, 7]  # 8 rows, three of them free
+    first = [line_of(sheet[0][1])[1] for sheet in page.sheets]
+    np.testing.assert_allclose(first, [10 + 3.65 * 10, 10 + 0.65 * 10], atol=0.6)
+
+
+def test_text_stands_on_the_rules(synthesizer):
+    options = {"raggedness": 0, "random_state": 0, "x_height": 2.0}
+    lined = write("one\ntwo", synthesizer, None, ruling="lined", size="a5", **options)
+    squared = write("one\ntwo", synthesizer, None, ruling="squared", size="a5", **options)
+    for page, step in ((lined, 8.0), (squared, 4.0)):
+        assert page.size == (148.0, 210.0)
+        across = np.array([rule for rule in page.rules if rule[0, 1] == rule[1, 1]])
+        np.testing.assert_allclose(np.diff(across[:, 0, 1]), step)
+        for _, strokes in page.sheets[0]:
+            assert np.abs(across[:, 0, 1] - line_of(strokes)[1]).min() < 0.6
+    upright = [rule for rule in squared.rules if rule[0, 0] == rule[1, 0]]
+    assert len(upright) == 37 and not any((rule[0] == rule[1]).all() for rule in upright)
+    assert write("one", synthesizer, None).rules == []
+
+
+def test_rules_are_drawn_but_not_plotted(synthesizer, tmp_path):
+    bare, ruled = (
+        write("a", synthesizer, None, ruling=ruling, size=(60, 60), margin=5, random_state=0)
+        for ruling in ("none", "lined")
+    )
+    for suffix in (".svg", ".pdf", ".png", ".gif"):
+        files = [page.save(tmp_path / f"{i}{suffix}")[0] for i, page in enumerate((bare, ruled))]
+        assert files[0].read_bytes() != files[1].read_bytes()
+    colours = {colour for _, colour in Image.open(tmp_path / "1.png").getcolors(10**6)}
+    assert any(abs(r - 0xB7) + abs(g - 0xC7) + abs(b - 0xDD) < 40 for r, g, b in colours)
+    plots = [
+        page.save(tmp_path / f"{i}.svg", style="plotter")[0] for i, page in enumerate((bare, ruled))
+    ]
+    assert plots[0].read_text() == plots[1].read_text()
+
+
+def test_slow_strokes_are_wider(tmp_path):
+    slow, fast = (
+        np.column_stack([np.arange(0, 40, step), np.full(40 // step, y)])
+        for step, y in ((1, 10), (4, 20))
+    )
+    widths = []
+    for pressure in (0.0, 1.0):
+        page = Sheets([[("", [slow + 5.0, fast + 5.0])]], (60, 40), pressure=pressure)
+        (file,) = page.save(tmp_path / "p.png", dpi=254)
+        dark = np.asarray(Image.open(file).convert("L")) < 128
+        widths.append([dark[130:170, 200].sum(), dark[230:270, 200].sum()])
+        for suffix in (".svg", ".pdf", ".gif"):
+            page.save(tmp_path / f"p{suffix}")
+    assert widths[0][0] == widths[0][1]
+    assert widths[1][0] > widths[1][1]
+
+
+def test_pieces_of_a_stroke_are_its_curve():
+    rng = np.random.default_rng(0)
+    stroke = rng.normal(0, 1, (30, 2)).cumsum(axis=0) * np.geomspace(0.2, 3, 30)[:, np.newaxis]
+    pieces = cut_by_width(stroke, 0.4, 1.0, 1.0)
+    assert len({piece.width for piece in pieces}) > 3
+    curves = [subdivided(piece) for piece in pieces]
+    joined = np.concatenate([curves[0], *(curve[1:] for curve in curves[1:])])
+    np.testing.assert_allclose(joined, subdivided(whole(stroke)))
+
+
+def test_the_way_between_plotted_strokes_is_short():
+    strokes = [np.array([[x, 0.0], [x, 10.0]]) for x in range(6)]
+    ordered = shorten_way([*strokes[::2], *strokes[1::2]], np.zeros(2))
+    starts = np.array([stroke[0] for stroke in ordered])
+    ends = np.array([stroke[-1] for stroke in ordered])
+    np.testing.assert_allclose(np.abs(starts[1:] - ends[:-1]).sum(axis=1), 1.0)
+    assert sorted(stroke[:, 0].mean() for stroke in ordered) == list(range(6))
 
 
 def test_long_word_is_divided(synthesizer):
@@ -242,6 +335,13 @@ def test_wrong_prime_is_named(synthesizer, prime, message):
         ({"paper": ""}, "paper is ''"),
         ({"x_height": 0}, "x_height"),
         ({"align": "right"}, "align"),
+        ({"size": "a3"}, "size"),
+        ({"margin": (1, 2)}, "margin is .1, 2.; it is a length in millimetres, or four"),
+        ({"margin": (1, 2, 3, -4)}, "margin is"),
+        ({"columns": 9}, "of each of 9 columns"),
+        ({"letterhead": 300}, "no line fits"),
+        ({"ruling": "dotted"}, "ruling"),
+        ({"pressure": 2}, "pressure"),
     ],
 )
 def test_wrong_layout_is_refused_before_work(synthesizer, wrong, message):

@@ -32,6 +32,32 @@ from hwsk.cli._common import Number, check_output, force_option, load_model, ref
     metavar="FILE TEXT",
     help="Write in the hand of a line in a .svg or .inkml file; and the text of that line.",
 )
+@click.option(
+    "--style",
+    metavar="NUMBER|FILE",
+    help="Write in a hand that the model knows by number, or in that of a .svg or .inkml file.",
+)
+@click.option("--size", type=click.Choice(["a4", "a5", "letter"]), default="a4", show_default=True)
+@click.option(
+    "--margin",
+    type=Number(0),
+    nargs=4,
+    metavar="TOP RIGHT BOTTOM LEFT",
+    help="Millimetres around the text; 20 by default.",
+)
+@click.option("--letterhead", type=Number(0), default=0, help="Millimetres left free on sheet 1.")
+@click.option("--columns", type=click.IntRange(1, 20), default=1, help="Columns of a sheet.")
+@click.option(
+    "--ruling",
+    type=click.Choice(["none", "lined", "squared"]),
+    default="none",
+    help="What is printed on the paper.",
+)
+@click.option("--x-height", type=Number(0, min_open=True), default=2.5, help="Of an x, in mm.")
+@click.option("--ink", default=INK, help="Colour of the ink, as in CSS.")
+@click.option("--paper", default=PAPER, help="Colour of the paper, as in CSS.")
+@click.option("--pressure", type=Number(0, 1), default=0, help="How much the line's width varies.")
+@click.option("--plotter", is_flag=True, help="A .svg of bare strokes for a pen plotter.")
 @click.option("--reader", default="iam-lines", help="The model that must recognize each word.")
 @click.option("--unchecked", is_flag=True, help="Write once, and check nothing.")
 @click.option("--replace", is_flag=True, help="Replace characters that can't be written: é by e.")

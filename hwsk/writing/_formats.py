@@ -13,9 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk.preprocessing._stroke_drawing import _draw_lines
-
-Points = NDArray[np.float64]
-Sheet = Sequence[tuple[str, Sequence[Points]]]  # lines: what is written, and its strokes
+from hwsk.writing._curves import (
+    Piece,
+    Points,
+    Sheet,
+    along,
+    beziers,
+    by_width,
+    cut_by_width,
+    is_straight,
+    shorten_way,
+    subdivided,
+    timetable,
+    usual_step,
+    whole,
+)
 
 INKML = "http://www.w3.org/2003/InkML"
 
@@ -23,7 +35,8 @@ _MM_PER_INCH, _POINTS_PER_INCH = 25.4, 72
 _FRAME = 0.08  # seconds; browsers slow down what is much faster
 _LAST_FRAME = 2.0  # seconds for which the whole page is seen
 _TONES = 17  # of ink and paper mixed, in a GIF
-_SUBDIVISIONS = 4  # straight pieces that stand for the curve between two points, in an image
+_RULE, _RULE_WIDTH = "#b7c7dd", 0.15  # of ruled paper, in millimetres
+_RULED = 224  # grey level from which a pixel of a GIF is one of a rule
 
 
 class Paper(NamedTuple):
@@ -33,6 +46,8 @@ class Paper(NamedTuple):
     pen_width: float
     ink: str
     colour: str
+    pressure: float = 0.0
+    rules: Sequence[Points] = ()
 
 
 def as_svg(paper: Paper, sheets: Sequence[Sheet], style: str, seconds: float) -> str:
@@ -44,6 +59,13 @@ def as_svg(paper: Paper, sheets: Sequence[Sheet], style: str, seconds: float) ->
     pen: dict[str, Any] = {"fill": "none", "stroke": "black"}
     if style != "plotter":
         drawing.append(draw.Rectangle(0, 0, width, height * len(sheets), fill=paper.colour))
+        if paper.rules:
+            printed = "".join(
+                _straight_path(rule + [0, number * height])
+                for number in range(len(sheets))
+                for rule in paper.rules
+            )
+            drawing.append(draw.Path(d=printed, stroke=_RULE, stroke_width=_RULE_WIDTH))
         pen |= {
             "stroke": paper.ink,
             "stroke_width": paper.pen_width,
@@ -54,16 +76,22 @@ def as_svg(paper: Paper, sheets: Sequence[Sheet], style: str, seconds: float) ->
         whole = draw.Group(**pen)
         if number:
             whole.args["transform"] = f"translate(0 {_short(number * height)})"
-        times = iter(_timetable(sheet))
+        times = iter(timetable(sheet))
+        usual, pen_at = usual_step(sheet), np.zeros(2)
         for text, strokes in sheet:
             line = draw.Group()
             if text:
                 line.append_title(text)
             if style == "plotter":
-                for stroke in strokes:
+                for stroke in shorten_way(strokes, pen_at):
                     line.append(draw.Path(d=_straight_path(stroke)))
+                    pen_at = stroke[-1]
             elif style == "ink":
-                line.append(draw.Path(d="".join(map(_smooth_path, strokes))))
+                for width, pieces in by_width(
+                    strokes, paper.pen_width, paper.pressure, usual
+                ).items():
+                    wide = {} if width == paper.pen_width else {"stroke_width": _short(width)}
+                    line.append(draw.Path(d="".join(map(_smooth_path, pieces)), **wide))
             else:
                 for stroke in strokes:
                     line.append(_animated(draw, stroke, *(seconds * next(times))))
@@ -77,7 +105,7 @@ def _animated(draw: ModuleType, stroke: Points, begin: float, end: float) -> Any
 
     What plays no animations shows the stroke.
     """
-    path = draw.Path(d=_smooth_path(stroke), pathLength=1, stroke_dasharray="1 2")
+    path = draw.Path(d=_smooth_path(whole(stroke)), pathLength=1, stroke_dasharray="1 2")
     if begin >= 0.001:  # a duration of nothing would be taken for one without end
         path.append_anim(draw.Set("visibility", f"{begin:.3f}s", to="hidden", begin="0s"))
     grow = draw.Animate("stroke-dashoffset", f"{max(end - begin, 0.001):.3f}s", "1;0")
@@ -91,55 +119,20 @@ def _straight_path(stroke: Points) -> str:
     return "M" + "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
 
 
-def _smooth_path(stroke: Points) -> str:
+def _smooth_path(piece: Piece) -> str:
     """A curve through all points: Catmull-Rom's, as Bezier curves."""
-    if len(stroke) < 3:
-        return _straight_path(stroke)
+    if is_straight(piece):
+        return _straight_path(piece.points)
     start, out, into, end = (
-        [f"{_short(x)} {_short(y)}" for x, y in corner] for corner in _beziers(stroke)
+        [f"{_short(x)} {_short(y)}" for x, y in corner] for corner in beziers(piece)
     )
     curves = "".join(f"C{a} {b} {c}" for a, b, c in zip(out, into, end, strict=True))
     return f"M{start[0]}{curves}"
 
 
-def _beziers(stroke: Points) -> tuple[Points, Points, Points, Points]:
-    """Start, both handles and end of the cubic curves between each two points."""
-    padded = np.concatenate([stroke[:1], stroke, stroke[-1:]])
-    handle = (padded[2:] - padded[:-2]) / 6
-    return stroke[:-1], stroke[:-1] + handle[:-1], stroke[1:] - handle[1:], stroke[1:]
-
-
-def _subdivided(stroke: Points) -> Points:
-    """The curve of `_smooth_path` as a polyline."""
-    if len(stroke) < 3:
-        return stroke
-    t = (np.arange(_SUBDIVISIONS) / _SUBDIVISIONS)[:, np.newaxis]
-    weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
-    corners = _beziers(stroke)
-    curve = sum(w * c[:, np.newaxis] for w, c in zip(weights, corners, strict=True))
-    return np.concatenate([np.reshape(curve, (-1, 2)), stroke[-1:]])
-
-
 def _short(number: float) -> str:
     """Millimetres to a thousandth, without zeros at the end."""
     return f"{number:.3f}".rstrip("0").rstrip(".")
-
-
-def _timetable(sheet: Sheet) -> Points:
-    """For each stroke when it begins and ends, 1 being the whole; the pen has one speed."""
-    strokes = [stroke for _, line in sheet for stroke in line]
-    if not strokes:
-        return np.empty((0, 2))
-    drawn = [_along(stroke)[-1] for stroke in strokes]
-    starts, ends = np.array([s[0] for s in strokes]), np.array([s[-1] for s in strokes])
-    lifted = np.r_[0, np.linalg.norm(starts[1:] - ends[:-1], axis=1)]
-    passed = np.cumsum(np.column_stack([lifted, drawn])).reshape(-1, 2)
-    return passed / max(passed[-1, 1], 1e-9)
-
-
-def _along(points: Points) -> Points:
-    """Length of a polyline up to each of its points."""
-    return np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
 
 
 def as_pdf(paper: Paper, sheets: Sequence[Sheet]) -> bytes:
@@ -160,26 +153,33 @@ def _figure(paper: Paper, sheet: Sheet) -> Any:
     )
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
+
+    def add(paths: list[Any], colour: str, width: float) -> None:
+        line = patches.PathPatch(
+            path.make_compound_path(*paths),
+            fill=False,
+            edgecolor=_unit_colour(colour, "ink"),
+            linewidth=width * _POINTS_PER_INCH / _MM_PER_INCH,
+            capstyle="round",
+            joinstyle="round",
+        )
+        axes.add_patch(line)
+
+    if paper.rules:
+        add([path(rule) for rule in paper.rules], _RULE, _RULE_WIDTH)
+    usual = usual_step(sheet)
     for _, strokes in sheet:
-        paths = [_curves(path, stroke) for stroke in strokes]
-        if paths:
-            line = patches.PathPatch(
-                path.make_compound_path(*paths),
-                fill=False,
-                edgecolor=_unit_colour(paper.ink, "ink"),
-                linewidth=paper.pen_width * _POINTS_PER_INCH / _MM_PER_INCH,
-                capstyle="round",
-                joinstyle="round",
-            )
-            axes.add_patch(line)
+        for wide, pieces in by_width(strokes, paper.pen_width, paper.pressure, usual).items():
+            add([_curves(path, piece) for piece in pieces], paper.ink, wide)
     return figure
 
 
-def _curves(path: Any, stroke: Points) -> Any:
+def _curves(path: Any, piece: Piece) -> Any:
     """The curve of `_smooth_path` as a path of matplotlib."""
-    if len(stroke) < 3:
-        return path(np.repeat(stroke, 2, axis=0) if len(stroke) == 1 else stroke)
-    start, *corners = _beziers(stroke)
+    points = piece.points
+    if is_straight(piece):
+        return path(np.repeat(points, 2, axis=0) if len(points) == 1 else points)
+    start, *corners = beziers(piece)
     vertices = np.concatenate([start[:1], np.stack(corners, axis=1).reshape(-1, 2)])
     return path(vertices, [path.MOVETO] + [path.CURVE4] * (len(vertices) - 1))
 
@@ -191,9 +191,19 @@ def _unit_colour(colour: str, name: str) -> tuple[float, ...]:
 def as_png(paper: Paper, sheet: Sheet, dpi: float) -> bytes:
     """A PNG image that knows how large it is to be printed."""
     image = _import("PIL.Image")
-    lines = [_subdivided(stroke) for _, strokes in sheet for stroke in strokes]
-    coverage = (255 - _draw(paper, lines, dpi)[..., np.newaxis]) / np.float32(255)
-    pixels = np.rint(_mix(paper, coverage)).astype(np.uint8)
+    levels = _draw(paper, [], dpi)
+    usual = usual_step(sheet)
+    found = by_width(
+        [stroke for _, strokes in sheet for stroke in strokes],
+        paper.pen_width,
+        paper.pressure,
+        usual,
+    )
+    for width, pieces in found.items():
+        drawn = _draw(paper, [subdivided(piece) for piece in pieces], dpi, width)
+        levels = np.minimum(levels, drawn)
+    ground = _mix(_draw(paper, paper.rules, dpi, _RULE_WIDTH), _RULE, paper.colour)
+    pixels = np.rint(_mix(levels, paper.ink, ground)).astype(np.uint8)
     stream = io.BytesIO()
     image.fromarray(pixels).save(stream, "PNG", dpi=(dpi, dpi))
     return stream.getvalue()
@@ -202,13 +212,15 @@ def as_png(paper: Paper, sheet: Sheet, dpi: float) -> bytes:
 def as_gif(paper: Paper, sheet: Sheet, dpi: float, seconds: float) -> bytes:
     """An animated GIF, repeated without end."""
     image = _import("PIL.Image")
-    tones = np.linspace(0, 1, _TONES)[:, np.newaxis]
-    palette = np.rint(_mix(paper, tones)).astype(np.uint8).tobytes()
+    tones = np.linspace(255, 0, _TONES)
+    ruled = _draw(paper, paper.rules, dpi, _RULE_WIDTH) < _RULED
+    grounds = [paper.colour, _RULE]
+    palette = np.concatenate([_mix(tones, paper.ink, ground) for ground in grounds])
     frames = []
     for levels in _frames(paper, sheet, dpi, max(1, round(seconds / _FRAME))):
-        tone = np.rint((255 - levels) * np.float32((_TONES - 1) / 255)).astype(np.uint8)
-        frames.append(image.fromarray(tone))
-        frames[-1].putpalette(palette)
+        tone = np.rint((255 - levels) * np.float32((_TONES - 1) / 255)) + _TONES * ruled
+        frames.append(image.fromarray(tone.astype(np.uint8)))
+        frames[-1].putpalette(np.rint(palette).astype(np.uint8).tobytes())
     stream = io.BytesIO()
     durations = [round(1000 * _FRAME)] * (len(frames) - 1) + [round(1000 * _LAST_FRAME)]
     frames[0].save(
@@ -218,39 +230,53 @@ def as_gif(paper: Paper, sheet: Sheet, dpi: float, seconds: float) -> bytes:
 
 
 def _frames(paper: Paper, sheet: Sheet, dpi: float, count: int) -> Iterator[NDArray[np.uint8]]:
-    """The paper at `count` moments, the last with everything on it."""
-    strokes = [_subdivided(stroke) for _, line in sheet for stroke in line]
-    timed = []  # when the pen is at each point
-    for stroke, (begin, end) in zip(strokes, _timetable(sheet), strict=True):
-        along = _along(stroke)
-        timed.append(begin + (end - begin) * along / max(along[-1], 1e-9))
+    """The ink at `count` moments, the last with everything of it."""
+    usual = usual_step(sheet)
+    timed = []  # the curves, when the pen is at each point of them, and their width
+    strokes = [stroke for _, line in sheet for stroke in line]
+    for stroke, (begin, end) in zip(strokes, timetable(sheet), strict=True):
+        length = max(along(subdivided(whole(stroke)))[-1], 1e-9)
+        passed = begin
+        for piece in cut_by_width(stroke, paper.pen_width, paper.pressure, usual):
+            curve = subdivided(piece)
+            times = passed + (end - begin) * along(curve) / length
+            passed = times[-1]
+            timed.append((curve, times, piece.width))
     levels = _draw(paper, [], dpi)
     for frame in range(count):
-        new = []
-        for stroke, times in zip(strokes, timed, strict=True):
+        new: dict[float, list[Points]] = {}
+        for curve, times, width in timed:
             begin, end = max(frame / count, times[0]), min((frame + 1) / count, times[-1])
+            if frame == count - 1:  # rounding must not leave out the last point
+                end = times[-1]
             if begin <= end:
                 at = np.r_[begin, times[(times > begin) & (times < end)], end]
-                new.append(np.column_stack([np.interp(at, times, axis) for axis in stroke.T]))
-        levels = np.minimum(levels, _draw(paper, new, dpi)) if new else levels
+                part = np.column_stack([np.interp(at, times, axis) for axis in curve.T])
+                new.setdefault(width, []).append(part)
+        for width, parts in new.items():
+            levels = np.minimum(levels, _draw(paper, parts, dpi, width))
         yield levels
 
 
-def _draw(paper: Paper, lines: list[Points], dpi: float) -> NDArray[np.uint8]:
+def _draw(
+    paper: Paper, lines: Sequence[Points], dpi: float, line_width: float = 0.0
+) -> NDArray[np.uint8]:
     """Black lines on a white sheet."""
     scale = dpi / _MM_PER_INCH
     width, height = (max(1, round(side * scale)) for side in paper.size)
     scaled = [line * scale for line in lines]
-    return _draw_lines(scaled, (height, width), paper.pen_width * scale, ink=0)
+    return _draw_lines(scaled, (height, width), line_width * scale, ink=0)
 
 
-def _mix(paper: Paper, coverage: Any) -> Any:
-    """Colours (r, g, b) of paper that is covered with ink from 0 to 1."""
-    ink, ground = (
-        np.array(parse_colour(colour, name), np.float32)
-        for colour, name in ((paper.ink, "ink"), (paper.colour, "paper"))
+def _mix(levels: NDArray[Any], ink: str, ground: Any) -> NDArray[np.float32]:
+    """Colours (r, g, b) where black lines on white are of this ink, on a ground of colours."""
+    if isinstance(ground, str):
+        ground = np.array(parse_colour(ground, "paper"), np.float32)
+    coverage = (255 - levels[..., np.newaxis]) / np.float32(255)
+    mixed: NDArray[np.float32] = (
+        ground + (np.array(parse_colour(ink, "ink"), np.float32) - ground) * coverage
     )
-    return ground + (ink - ground) * coverage
+    return mixed
 
 
 def parse_colour(colour: str, name: str) -> tuple[int, ...]:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from hwsk._data.strokes import check_sample
 from hwsk._data.text_line import split_strokes
 from hwsk._files import write_file
 from hwsk.writing import _formats
+from hwsk.writing._curves import Sheet
+from hwsk.writing._layout import check_size
 from hwsk.writing._legibility import Legibility
 
 PEN_WIDTH, INK, PAPER = 0.4, "#1d2b64", "white"  # a ballpoint pen
@@ -46,6 +49,10 @@ class Sheets:
         Colour of the paper.
     legibility : Legibility, default=None
         How much of it was recognized by the reader that :func:`write` was given.
+    pressure : float, default=0.0
+        How much the width varies with the speed of the pen, from 0 to 1.
+    rules : sequence of ndarray of shape (2, 2), default=()
+        Thin straight lines printed on each sheet: their ends, in millimetres.
 
     Raises
     ------
@@ -70,18 +77,24 @@ class Sheets:
     [PosixPath('cross.svg')]
     """
 
-    sheets: Sequence[_formats.Sheet]
+    sheets: Sequence[Sheet]
     size: tuple[float, float]
     pen_width: float = PEN_WIDTH
     ink: str = INK
     paper: str = PAPER
     legibility: Legibility | None = None
+    pressure: float = 0.0
+    rules: Sequence[NDArray[np.float64]] = ()
 
     def __post_init__(self) -> None:
-        if len(self.size) != 2 or not all(0 < side < np.inf for side in self.size):
-            raise ValueError(f"size is {self.size}; it is a width and a height in millimetres")
+        check_size(self.size)
         if not 0 < self.pen_width < np.inf:
             raise ValueError(f"pen_width is {self.pen_width}; it is a width in millimetres")
+        if not 0 <= self.pressure <= 1:
+            raise ValueError(f"pressure is {self.pressure}; it is a share from 0 to 1")
+        for i, rule in enumerate(self.rules):
+            if np.shape(rule) != (2, 2) or not np.isfinite(rule).all():
+                raise ValueError(f"rule {i} is {rule!r}; it is two ends, [[x, y], [x, y]]")
         _formats.parse_colour(self.ink, "ink")
         _formats.parse_colour(self.paper, "paper")
         for i, sheet in enumerate(self.sheets):
@@ -142,9 +155,11 @@ class Sheets:
             ``letter.svg`` becomes ``letter-1.svg``, ``letter-2.svg`` and so on. A file that is
             there is replaced.
         style : {"ink", "plotter", "animated"}, default="ink"
-            What kind of ``.svg``. "plotter" has one bare polyline for each stroke in the order of
-            writing, and neither paper nor width: the machine's pen has its own. "animated" writes
-            itself, once, when it is opened in a browser; elsewhere it shows the whole sheet.
+            What kind of ``.svg``. "plotter" has one bare polyline in millimetres for each stroke,
+            and neither paper, rules nor width: the machine's pen has its own. The strokes of a
+            line are in an order, and drawn in a direction, that keeps the way of the lifted pen
+            short. "animated" writes itself, once, when it is opened in a browser; elsewhere it
+            shows the whole sheet. Its lines are of one width.
         dpi : float, default=150
             Pixels per inch of ``.png`` and ``.gif``.
         seconds : float, default=10
@@ -194,7 +209,9 @@ class Sheets:
 
     @property
     def _paper(self) -> _formats.Paper:
-        return _formats.Paper(self.size, self.pen_width, self.ink, self.paper)
+        return _formats.Paper(
+            self.size, self.pen_width, self.ink, self.paper, self.pressure, self.rules
+        )
 
     def _repr_html_(self) -> str:
         """Show all sheets below each other in a notebook."""

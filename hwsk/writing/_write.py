@@ -16,6 +16,7 @@ from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._hands import Hand, Primes, check_hands
 from hwsk.writing._hands import Line as LineOfHand
+from hwsk.writing._layout import RULINGS, SIZES, Layout
 from hwsk.writing._legibility import report_unread
 from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, check_synthesizer
@@ -31,7 +32,6 @@ _LONGEST = 60  # characters; a synthesizer has learnt from lines, and few are lo
 _SHORTEST = 5
 _TRIAL = 40  # characters of the line that shows what a new hand is like
 _SPARE = 0.95  # of the width is planned for, as not every line is as wide as its characters say
-_BASELINE = 0.65  # of the room of a line lies above its baseline
 _LINE_HEIGHT = 4.0  # x-heights: an ascender, a descender, and some paper between
 _SIZE_RANGE = 0.8, 1.25  # what a line's size may differ from its hand's; the rest is misjudged
 _LITTLE_TEXT = 30  # characters that say as much of the size as the rest of the hand does
@@ -45,11 +45,16 @@ _INDENT = 3.0  # the left edge is as many times as ragged as the baseline
         "line_length": [Interval(Integral, 2, None, closed="left"), None],
         "x_height": POSITIVE,
         "line_height": [*POSITIVE, None],
-        "size": [tuple],
-        "margin": [Interval(Real, 0, None, closed="left")],
+        "size": [tuple, StrOptions(set(SIZES))],
+        "margin": [Interval(Real, 0, None, closed="left"), tuple, list],
+        "columns": [Interval(Integral, 1, 20, closed="both")],
+        "gutter": [Interval(Real, 0, None, closed="left")],
+        "letterhead": [Interval(Real, 0, None, closed="left")],
+        "ruling": [StrOptions(set(RULINGS))],
         "align": [StrOptions({"left", "center"})],
         "raggedness": [Interval(Real, 0, None, closed="left")],
         "pen_width": POSITIVE,
+        "pressure": [Interval(Real, 0, 1, closed="both")],
         "ink": [str],
         "paper": [str],
         **READING_CONSTRAINTS,
@@ -67,11 +72,16 @@ def write(
     line_length: int | None = None,
     x_height: float = 2.5,
     line_height: float | None = None,
-    size: tuple[float, float] = (210.0, 297.0),
-    margin: float = 20.0,
+    size: str | tuple[float, float] = "a4",
+    margin: float | Sequence[float] = 20.0,
+    letterhead: float = 0.0,
+    columns: int = 1,
+    gutter: float = 10.0,
+    ruling: str = "none",
     align: str = "left",
     raggedness: float = 0.1,
     pen_width: float = PEN_WIDTH,
+    pressure: float = 0.0,
     ink: str = INK,
     paper: str = PAPER,
     tolerance: float = 0.0,
@@ -113,10 +123,20 @@ def write(
         Height of an "x" in millimetres.
     line_height : float, default=None
         Millimetres from one baseline to the next. None: four times `x_height`.
-    size : (float, float), default=(210.0, 297.0)
-        Width and height of a sheet in millimetres; by default A4.
-    margin : float, default=20.0
-        Millimetres of paper around the text.
+    size : {"a4", "a5", "letter"} or (float, float), default="a4"
+        The sheets, or their width and height in millimetres.
+    margin : float or (float, float, float, float), default=20.0
+        Millimetres of paper around the text, or at its top, right, bottom and left.
+    letterhead : float, default=0.0
+        Millimetres that stay free at the top of the first sheet, beside the margin; whole lines
+        are left out.
+    columns : int, default=1
+        Columns of a sheet, written one after another.
+    gutter : float, default=10.0
+        Millimetres between columns.
+    ruling : {"none", "lined", "squared"}, default="none"
+        What is printed on the paper: a line under each line of text, or squares of half its height
+        (5 mm with the default `x_height`).
     align : {"left", "center"}, default="left"
         Whether lines begin below each other or have their middles below each other.
     raggedness : float, default=0.1
@@ -124,6 +144,9 @@ def write(
         deviation across the baseline, in x-heights. Left edges vary three times as much. 0: not.
     pen_width : float, default=0.4
         Width of the line in millimetres.
+    pressure : float, default=0.0
+        How much the width varies, from 0 (as a fineliner's) to 1 (as a fountain pen's): where the
+        pen moves slowly, the line is wider.
     ink : str, default="#1d2b64"
         Colour of the ink: a name or ``#rrggbb``, as in CSS.
     paper : str, default="white"
@@ -201,42 +224,38 @@ def write(
         raise ValueError("text is blank: there is nothing to write")
     given = check_hands(prime, style, synthesizer)
 
-    line_height = line_height or _LINE_HEIGHT * x_height
-    blank = Sheets([], size, pen_width, ink, paper)  # tells what is wrong with it at once
-    room = np.array(size) - 2 * margin
-    per_sheet = int(room[1] // line_height)
-    if per_sheet < 1 or room[0] < _SHORTEST * x_height:
-        raise ValueError(
-            f"no line fits: margins of {margin} leave {room[0]:g} x {room[1]:g} mm of a sheet, for "
-            f"lines {line_height:g} apart with an x-height of {x_height:g}"
-        )
+    layout = Layout(
+        size, margin, line_height or _LINE_HEIGHT * x_height, x_height, columns, gutter, letterhead
+    )
+    blank = Sheets(  # tells what is wrong with it at once
+        [], layout.size, pen_width, ink, paper, pressure=pressure, rules=layout.rules(ruling)
+    )
     rng = check_random_state(random_state)
     writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
 
     of_text = given if isinstance(given, list) else [] if given is None else [given]
     hands = _try_hands(text, of_text, writer)
-    lengths = [line_length or _fitting_length(shown, room[0] / x_height) for _, shown in hands]
+    lengths = [line_length or _fitting_length(shown, layout.width / x_height) for _, shown in hands]
     lines = wrap(text, lengths, hyphen="-" if "-" in known else "")
     inked = [line for line in lines if line is not None]
     written = writer.write(
         [line.text for line in inked], [hands[line.hand][0] for line in inked], verbose, on_progress
     )
     report_unread(written.legibility, on_failure)
-    placed = iter(_normalize(written.strokes, inked, x_height, room[0]))
+    placed = iter(_normalize(written.strokes, inked, x_height, layout.width))
 
-    sheets = []
-    for start in range(0, len(lines), per_sheet):
-        sheet = []
-        for row, line in enumerate(lines[start : start + per_sheet]):
-            if line is None:
-                continue
-            strokes, width = next(placed)
-            astray = rng.normal(0, raggedness * x_height, 2) * (_INDENT, 1)
-            left = max((room[0] - width) / 2 if align == "center" else astray[0], 0.0)
-            left = min(left, room[0] - width)
-            origin = margin + np.array([left, (row + _BASELINE) * line_height + astray[1]])
-            sheet.append((line.text, _inside([s + origin for s in strokes], blank)))
-        sheets.append(sheet)
+    sheets: list[list[tuple[str, list[Points]]]] = []
+    for number, line in enumerate(lines):
+        place = layout.place(number)
+        sheets += [[] for _ in range(place.sheet + 1 - len(sheets))]
+        if line is None:
+            continue
+        strokes, width = next(placed)
+        astray = rng.normal(0, raggedness * x_height, 2) * (_INDENT, 1)
+        left = max((layout.width - width) / 2 if align == "center" else astray[0], 0.0)
+        left = min(left, layout.width - width)
+        origin = np.array([place.left + left, place.baseline + astray[1]])
+        sheets[-1].append((line.text, _inside([s + origin for s in strokes], blank)))
     return replace(blank, sheets=sheets, legibility=written.legibility)
 
 

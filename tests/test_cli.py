@@ -407,6 +407,52 @@ def test_write(synthesizer):
 
 
 @pytest.mark.filterwarnings("ignore:.* lines were cut")
+def test_write_lays_out_sheets(synthesizer):
+    small = "--size", "a5", "--margin", 10, 10, 60, 30, "--columns", 2, "--ruling", "squared"
+    options = [*small, "--letterhead", 20, "--x-height", 3, "--pressure", 0.5]
+    colours = "--ink", "green", "--paper", "#fffff0", "--seed", 1
+    result = run("write", synthesizer, "on no", "--unchecked", "-o", "a5.svg", *options, *colours)
+    assert result.exit_code == 0, result.stderr
+    page = Path("a5.svg").read_text(encoding="utf-8")
+    assert 'width="148mm" height="210mm"' in page and "green" in page and "#fffff0" in page
+    plot = ["write", synthesizer, "on no", "--unchecked", "--plotter"]
+    assert run(*plot, "-o", "plot.svg").exit_code == 0
+    assert "C" not in Path("plot.svg").read_text(encoding="utf-8").split("<g")[1]
+    assert "a plotter's file is a .svg" in run(*plot, "-o", "plot.png").stderr
+    lines = ["write", synthesizer, "--lines", "texts.txt", "-o", "lines"]
+    Path("texts.txt").write_text("on no\n", encoding="utf-8")
+    assert "--x-height is of sheets" in run(*lines, "--x-height", 3).stderr
+    assert "--plotter is of sheets" in run(*lines, "--plotter").stderr
+    narrow = run("write", synthesizer, "on", "--unchecked", "-o", "n.svg", "--columns", 20)
+    assert narrow.exit_code == 1 and "of each of 20 columns" in narrow.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.* lines were cut")
+def test_write_in_a_hand_that_is_known(synthesizer):
+    data = make_handwriting(12, texts=["on no", "no on"], n_writers=2, random_state=0)
+    model = hwsk.HandwritingSynthesizer(
+        hidden_units=8, num_layers=1, max_epochs=1, style_units=2, random_state=0
+    )
+    hwsk.save(model.fit(data.text, data.strokes, groups=data.writer), "styled.hwsk")
+    write = ["write", "styled.hwsk", "on no", "--unchecked", "--seed", 1, "--force"]
+    pages = []
+    for style in (0, 1, "hand.svg"):
+        result = run(*write, "-o", "styled.svg", "--style", style)
+        assert result.exit_code == 0, result.stderr
+        pages.append(Path("styled.svg").read_text(encoding="utf-8"))
+    assert len(set(pages)) == 3
+    for style, message in ((7, "hands are 0 to 1"), ("none.svg", "none.svg")):
+        result = run(*write, "-o", "styled.svg", "--style", style)
+        assert result.exit_code == 1 and message in result.stderr
+    both = run(*write, "-o", "styled.svg", "--style", 0, "--hand", "hand.svg", "on no")
+    assert both.exit_code == 2 and "give one" in both.stderr
+    over = run(*write, "-o", "hand.svg", "--style", "hand.svg")
+    assert over.exit_code == 2 and "hand.svg is an input" in over.stderr
+    plain = run("write", synthesizer, "on", "--unchecked", "-o", "x.svg", "--style", 0)
+    assert plain.exit_code == 1 and "fitted with style_units" in plain.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.* lines were cut")
 def test_write_checks_what_it_has_written(synthesizer):
     """The synthesizer has learnt for an epoch, and the reader recognizes nothing of it."""
     result = run("write", synthesizer, "on no", "-o", "unread.svg", "--reader", "model.hwsk")

@@ -37,27 +37,24 @@ from hwsk.cli._common import Number, check_output, force_option, load_model, ref
     metavar="NUMBER|FILE",
     help="Write in a hand that the model knows by number, or in that of a .svg or .inkml file.",
 )
-@click.option("--size", type=click.Choice(["a4", "a5", "letter"]), default="a4", show_default=True)
+@click.option("--size", type=click.Choice(["a4", "a5", "letter"]), help="Of a sheet; A4.")
 @click.option(
     "--margin",
     type=Number(0),
     nargs=4,
     metavar="TOP RIGHT BOTTOM LEFT",
-    help="Millimetres around the text; 20 by default.",
+    help="Millimetres around the text; 20.",
 )
-@click.option("--letterhead", type=Number(0), default=0, help="Millimetres left free on sheet 1.")
-@click.option("--columns", type=click.IntRange(1, 20), default=1, help="Columns of a sheet.")
+@click.option("--letterhead", type=Number(0), help="Millimetres more, on the first sheet.")
+@click.option("--columns", type=click.IntRange(1, 20), help="Columns of a sheet.")
 @click.option(
-    "--ruling",
-    type=click.Choice(["none", "lined", "squared"]),
-    default="none",
-    help="What is printed on the paper.",
+    "--ruling", type=click.Choice(["none", "lined", "squared"]), help="Lines on the paper."
 )
-@click.option("--x-height", type=Number(0, min_open=True), default=2.5, help="Of an x, in mm.")
-@click.option("--ink", default=INK, help="Colour of the ink, as in CSS.")
-@click.option("--paper", default=PAPER, help="Colour of the paper, as in CSS.")
-@click.option("--pressure", type=Number(0, 1), default=0, help="How much the line's width varies.")
-@click.option("--plotter", is_flag=True, help="A .svg of bare strokes for a pen plotter.")
+@click.option("--x-height", type=Number(0, min_open=True), help="Of an x, in millimetres; 2.5.")
+@click.option("--pressure", type=Number(0, 1), help="How much the width of the ink varies.")
+@click.option("--ink", help="Colour of the ink, as in CSS.")
+@click.option("--paper", help="Colour of the paper, as in CSS.")
+@click.option("--plotter", is_flag=True, help="A .svg of bare strokes, for a pen plotter.")
 @click.option("--reader", default="iam-lines", help="The model that must recognize each word.")
 @click.option("--unchecked", is_flag=True, help="Write once, and check nothing.")
 @click.option("--replace", is_flag=True, help="Replace characters that can't be written: é by e.")
@@ -70,12 +67,15 @@ def write(
     bias: float | None,
     seed: int | None,
     hand: tuple[str, str] | None,
+    style: str | None,
+    plotter: bool,
     reader: str,
     unchecked: bool,
     replace: bool,
     force: bool,
+    **layout: Any,
 ) -> None:
-    """Write TEXT by hand, on A4 sheets.
+    """Write TEXT by hand, on sheets of paper.
 
     "-" reads the text from standard input. Of several sheets each gets a file of its own
     (letter-1.svg, letter-2.svg), except in a .pdf. Each word is written again until the reader
@@ -85,7 +85,6 @@ def write(
     With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
     """
-    from hwsk.datasets import load_strokes
     from hwsk.datasets._data_home import read_text_lines
     from hwsk.writing import write as write_sheets
     from hwsk.writing import write_folder
@@ -93,22 +92,34 @@ def write(
 
     if (text is None) == (lines is None):
         raise click.UsageError("give either TEXT or --lines FILE")
+    if hand is not None and style is not None:
+        raise click.UsageError("--hand and --style both say which hand to write in: give one")
+    layout = {name: value for name, value in layout.items() if value is not None}
+    if lines is not None and (layout or plotter):
+        given = [*layout, *(["plotter"] if plotter else [])]
+        raise click.UsageError(
+            f"--{given[0].replace('_', '-')} is of sheets; with --lines each line is an image"
+        )
     target = Path(output)
     if lines is None:
         if target.suffix.lower() not in SUFFIXES:
             raise click.BadParameter(
                 f"{show_name(target)}: sheets are saved as {', '.join(SUFFIXES)}", param_hint="-o"
             )
+        if plotter and target.suffix.lower() != ".svg":
+            raise click.BadParameter(
+                f"{show_name(target)}: a plotter's file is a .svg", param_hint="--plotter"
+            )
         check_output(target, force)
         if target.suffix.lower() != ".pdf":  # how many sheets there are is known at the end
             for file in _numbered(target):
                 check_output(file, force)
-        if hand is not None:
-            refuse_inputs([target, *_numbered(target)], [hand[0]])
+        shown = [hand[0]] if hand is not None else [style] if style is not None else []
+        refuse_inputs([target, *_numbered(target)], shown)
     synthesizer = load_model(model, "write")
     options: dict[str, Any] = {
         "reader": None if unchecked else reader,
-        "prime": None if hand is None else (load_strokes(hand[0]), hand[1]),
+        **_hand_options(synthesizer, hand, style),
         "bias": bias,
         "unsupported": "replace" if replace else "error",
         "random_state": seed,
@@ -120,12 +131,26 @@ def write(
         click.echo(show_name(target / "lines.csv"))
     else:
         text = _read_input() if text == "-" else text
-        sheets = write_sheets(text, synthesizer, **options)
+        sheets = write_sheets(text, synthesizer, **options, **layout)
         legibility = sheets.legibility
-        for file in sheets.save(output):
+        for file in sheets.save(output, style="plotter" if plotter else "ink"):
             click.echo(show_name(file))
     if legibility is not None:
         click.echo(legibility, err=True)
+
+
+def _hand_options(
+    synthesizer: Any, hand: tuple[str, str] | None, style: str | None
+) -> dict[str, Any]:
+    from hwsk.datasets import load_strokes
+
+    if hand is not None:
+        return {"prime": (load_strokes(hand[0]), hand[1])}
+    if style is None:
+        return {}
+    if style.isdecimal() and not Path(style).exists():
+        return {"style": int(style)}
+    return {"style": synthesizer.encode_style([load_strokes(style)])[0]}
 
 
 def _numbered(target: Path) -> list[Path]:

@@ -63,6 +63,10 @@ class HandwritingSynthesizer(StrokeDensity):
     bias : float, default=0.5
         How regularly to write: 0 draws from the density as it is, more writes more regularly and
         more legibly. May be changed after `fit`.
+    style_units : int, default=0
+        Length of the vector that describes a hand: an encoder learns along to make it from another
+        line of the writer (`groups` of `fit`), and all layers see it at each step. 0: the hand is
+        what a prime leaves in the network's state, as in the paper.
     {density}
     {training}
 

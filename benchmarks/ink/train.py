@@ -5,8 +5,9 @@
     python -m benchmarks.ink.train export END/last.pt --data ink.npz ink-lines.hwsk
 
 `run` goes on from RUN/last.pt where it exists. The learning rate warms up and stays constant: a run
-has no end. A branch with --decay lets it fall to 0 in that many steps, from any checkpoint, and
-leaves the run as it is. Words and characters first spare an hour: `ink-lines` began with 2,894
+has no end. On another machine, where no checkpoint is left, --start MODEL begins with the weights
+of a shipped file. A branch with --decay lets it fall to 0 in that many steps, from any checkpoint,
+and leaves the run as it is. Words and characters first spare an hour: `ink-lines` began with 2,894
 steps of `--shares word=0.7,character=0.15,words=0.15 --batch-size 32`.
 
 SIGTERM saves and stops. The log has the character error rates of validation lines, words and single
@@ -167,6 +168,13 @@ class Trainer:
         }
         write_checkpoint(state, path)
 
+    def take_weights(self, model: InkRecognizer) -> None:
+        """Begin with the weights of a fitted recognizer."""
+        if model.alphabet_ != ALPHABET:
+            raise ValueError(f"the model was trained with another alphabet: {model.alphabet_!r}")
+        for network in (self.network, self.average):
+            network.load_state_dict(model.net_.module_.state_dict())
+
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
@@ -187,6 +195,7 @@ def main() -> None:
 @main.command()
 @click.option("--data", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="A .hwsk model.")
 @click.option("--branch", type=click.Path(exists=True, path_type=Path), help="A checkpoint.")
 @click.option("--decay", type=int, help="Steps in which the learning rate falls to 0, and the end.")
 @click.option("--device", default="cpu")
@@ -208,7 +217,7 @@ def main() -> None:
 @click.option("--save-every", default=200)
 @click.option("--measure-every", default=1000)
 def run(
-    data, out, branch, decay, device, workers, seconds, steps, hidden_units, num_layers,
+    data, out, start, branch, decay, device, workers, seconds, steps, hidden_units, num_layers,
     point_spacing, batch_size, lr, warmup, ema, dropout, augment, shares, seed, log_every,
     save_every, measure_every,
 ) -> None:  # fmt: skip
@@ -225,9 +234,14 @@ def run(
     }
     if checkpoint is not None:
         params = torch.load(checkpoint, map_location="cpu", weights_only=True)["params"]
+    elif start is not None:
+        model = hwsk.load(start)
+        params = {name: getattr(model, name) for name in params}
     trainer = Trainer(params, device, lr, seed)
     if checkpoint is not None:
         trainer.load(checkpoint)
+    elif start is not None:
+        trainer.take_weights(model)
     if decay is not None and trainer.decay is None:
         trainer.decay = (trainer.step, decay)
     end = last_step(steps, trainer.decay)

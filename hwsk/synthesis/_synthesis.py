@@ -13,10 +13,9 @@ from sklearn.base import _fit_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from hwsk._data.images import object_array, some_rows
-from hwsk._data.strokes import check_sample, check_strokes
+from hwsk._data.strokes import check_strokes
 from hwsk._data.texts import check_texts
 from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import Augmentation
@@ -27,13 +26,12 @@ from hwsk._warn import warn_caller
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
-    StrokeDensity,
     Strokes,
     check_lengths,
     document_density,
     generators,
-    pad_references,
 )
+from hwsk.synthesis._hands import HandsMixin
 from hwsk.synthesis._sampling import Sample
 
 _POINTS_A_CHARACTER = 60  # at most: text is about 25 times shorter than ink
@@ -43,7 +41,7 @@ _BEYOND = 0.2  # characters beyond the middle of the last one
 
 @document_training
 @document_density
-class HandwritingSynthesizer(StrokeDensity):
+class HandwritingSynthesizer(HandsMixin):
     """Write a text by hand: a density of each point of the pen given all before it, and the text.
 
     Graves' synthesis network [1]_: the first of the stacked LSTM layers moves a soft window over
@@ -245,15 +243,6 @@ class HandwritingSynthesizer(StrokeDensity):
             self.styles_ = self._mean_styles(sequences, writers)
         return self
 
-    def _mean_styles(
-        self, sequences: list[Strokes], writers: list[Any] | None
-    ) -> NDArray[np.float32]:
-        if writers is None:
-            return np.zeros((0, 0), np.float32)
-        vectors = self.encode_style(sequences)
-        names, row = np.unique(np.asarray(writers), return_inverse=True)
-        return np.stack([vectors[row == i].mean(axis=0) for i in range(len(names))])
-
     def _make_module(self) -> StrokeNetwork:
         return StrokeNetwork(
             self.hidden_units,
@@ -323,47 +312,6 @@ class HandwritingSynthesizer(StrokeDensity):
             In nats a line; higher is better. See `score_samples`.
         """
         return float(self.score_samples(X, self._sequences(y)).mean())
-
-    @torch.inference_mode()
-    def encode_style(self, X: Any) -> NDArray[np.float32]:
-        """Describe the hands of lines, for `style` in :meth:`sample`.
-
-        Parameters
-        ----------
-        X : list or object array of ndarray of shape (T, 3)
-            Strokes in the units of `fit`. What they say is not needed.
-
-        Returns
-        -------
-        styles : ndarray of shape (n_samples, style_units)
-            Float32. Vectors of lines in one hand are alike; a mean of several describes their
-            hand better, and what lies between two is a hand between them.
-
-        Raises
-        ------
-        ValueError
-            If the synthesizer was fitted without `style_units`, or strokes are not `(T, 3)`.
-        """
-        check_is_fitted(self)
-        self._check_styled()
-        sequences = [self._standardize(points) for points in check_strokes(X, "X")]
-        module, device = self.net_.module_.eval(), self.net_.device
-        like = torch.zeros(0, device=device, dtype=next(module.parameters()).dtype)
-        styles = np.empty((len(sequences), self.style_units), np.float32)
-        order = np.argsort([len(points) for points in sequences], kind="stable")
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            given = pad_references([sequences[row] for row in rows], like)
-            vectors = module.encoder(given["reference"], given["reference_lengths"])
-            styles[rows] = vectors.cpu().numpy()
-        return styles
-
-    def _check_styled(self) -> None:
-        if not self.net_.module_.n_style:
-            raise ValueError(
-                "this synthesizer was fitted without style_units, and knows no vectors of hands; a "
-                "prime shows it a hand"
-            )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Write texts; the same text is always written the same way.
@@ -460,26 +408,6 @@ class HandwritingSynthesizer(StrokeDensity):
             contexts, rngs, self._bias(bias), prime, self._styles(style, len(contexts), n_samples)
         )
 
-    def _styles(self, style: Any, n: int, n_samples: int) -> NDArray[np.float32] | None:
-        """The vectors of hands of `n` lines."""
-        if style is None:
-            return None
-        self._check_styled()
-        if isinstance(style, int | np.integer):
-            check_scalar(style, "style", Integral, min_val=0, max_val=len(self.styles_) - 1)
-            style = self.styles_[style]
-        vectors = np.asarray(style, np.float32)
-        if vectors.ndim == 2:
-            vectors = vectors.repeat(n_samples, axis=0)
-        if vectors.shape not in ((self.style_units,), (n, self.style_units)):
-            raise ValueError(
-                f"style has shape {np.shape(style)}; it takes ({self.style_units},), or such a "
-                f"vector for each of {n // n_samples} texts"
-            )
-        if not np.isfinite(vectors).all():
-            raise ValueError("style has NaN or infinite values")
-        return np.ascontiguousarray(np.broadcast_to(vectors, (n, self.style_units)))
-
     def _write(
         self,
         contexts: list[NDArray[Any]],
@@ -529,37 +457,6 @@ class HandwritingSynthesizer(StrokeDensity):
                 for row, (prefix, text) in enumerate(zip(before, whole, strict=True))
             ]
         )
-
-    def _primes(self, prime: Any, n: int) -> list[tuple[Tensor | None, str]]:
-        """For each line strokes on the network's scale and their text; None without a prime."""
-        if prime is None:
-            return [(None, "")] * n
-        if isinstance(prime, tuple):
-            return [self._prime(prime, "prime")] * n
-        if not isinstance(prime, list) or len(prime) != n:
-            what = f"a list of {len(prime)}" if isinstance(prime, list) else type(prime).__name__
-            raise ValueError(
-                f"prime is {what}; it is a pair (strokes, text), or a list of {n} such pairs, one "
-                "for each text"
-            )
-        return [self._prime(pair, f"prime {row}") for row, pair in enumerate(prime)]
-
-    def _prime(self, pair: Any, name: str) -> tuple[Tensor, str]:
-        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):
-            raise ValueError(
-                f"{name} has no text: it is a pair (strokes, text), what was written and what it "
-                "says"
-            )
-        try:
-            strokes = check_sample(pair[0], "strokes")
-            check_lengths([strokes])
-            (text,) = check_texts([pair[1]])
-            if not text.strip():
-                raise ValueError("its text is empty")
-            self._one_hot(text)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        return torch.from_numpy(self._standardize(strokes)), text
 
     def predict_mixture(self, X: Any, y: Any) -> list[Bunch]:
         """Density of each point given those before it and the text: a mixture of Gaussians.

@@ -26,7 +26,7 @@ from hwsk.networks.noise import WeightNoise
 from hwsk.networks.optim import CentredRMSprop
 from hwsk.networks.recurrent import LSTMLayer, LSTMState, window_weights
 from hwsk.networks.stepper import Stepper
-from hwsk.networks.strokes import StrokeNetwork
+from hwsk.networks.strokes import StrokeNetwork, StyleEncoder
 from hwsk.synthesis._sampling import draw
 
 pytestmark = pytest.mark.arithmetic
@@ -179,15 +179,17 @@ def test_attention_over_a_line_is_that_of_its_steps():
         np.testing.assert_allclose(now, phi[:, t])
 
 
-@pytest.mark.parametrize("n_context", [0, 4])
+@pytest.mark.parametrize(("n_context", "n_style"), [(0, 0), (4, 0), (4, 6)])
 @torch.no_grad()
-def test_sequences_step_in_float32_as_at_once_while_others_end(n_context):
+def test_sequences_step_in_float32_as_at_once_while_others_end(n_context, n_style):
     """From 32 to a single one, so through each way to multiply."""
-    network = make_network(n_context=n_context, n_windows=2, hidden_units=40).float()
+    network = make_network(n_context=n_context, n_style=n_style, n_windows=2, hidden_units=40)
+    network = network.float()
     points = torch.randn(32, 40, 3)
     context = torch.rand(32, 5, n_context) if n_context else None
-    at_once, _ = network(points, context)
-    stepper = Stepper(network, network.initial_states(32, context), context)
+    style = torch.randn(32, n_style) if n_style else None
+    at_once, _ = network(points, context, style=style)
+    stepper = Stepper(network, network.initial_states(32, context), context, style)
     rows = np.arange(32)
     for t in range(40):
         outputs, _ = stepper.step(points[rows, t].numpy())
@@ -197,6 +199,41 @@ def test_sequences_step_in_float32_as_at_once_while_others_end(n_context):
             rows = rows[kept]
             stepper.keep(kept)
     assert len(rows) == 1
+
+
+def test_a_hand_is_seen_by_its_vector_or_its_reference():
+    network = make_network(n_context=4, n_windows=2, n_style=5).eval()
+    points = torch.randn(2, 8, 3, dtype=torch.float64)
+    context = torch.rand(2, 5, 4, dtype=torch.float64)
+    reference, lengths = torch.randn(2, 30, 3, dtype=torch.float64), torch.tensor([30, 0])
+    style = network.encoder(reference, lengths)
+    assert (style[1] == 0).all() and (style[0] != 0).all()  # no reference: no hand
+    outputs = network(points, context, reference=reference, reference_lengths=lengths)[0]
+    torch.testing.assert_close(outputs, network(points, context, style=style)[0])
+    torch.testing.assert_close(outputs[1], network(points, context)[0][1])
+    assert (outputs[0] != network(points, context)[0][0]).all()
+
+
+def test_a_hand_does_not_hang_on_padding_or_on_others():
+    encoder = StyleEncoder(5).double().eval()
+    reference, lengths = torch.randn(3, 30, 3, dtype=torch.float64), torch.tensor([30, 17, 1])
+    together = encoder(reference, lengths)
+    for row, length in enumerate(lengths):
+        alone = encoder(reference[row : row + 1, :length], lengths[row : row + 1])
+        torch.testing.assert_close(together[row : row + 1], alone)
+    assert together.isfinite().all()
+
+
+def test_vectors_of_hands_are_normalized_over_a_batch():
+    encoder = StyleEncoder(5).double().train()
+    reference = torch.randn(40, 30, 3, dtype=torch.float64) * torch.rand(40, 1, 1) * 3
+    style = encoder(reference, torch.full((40,), 30))
+    torch.testing.assert_close(style.mean(dim=0), torch.zeros(5).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        style.std(dim=0, correction=0), torch.ones(5).double(), atol=1e-2, rtol=0
+    )
+    alone = encoder(reference[:1], torch.tensor([30]))  # which has no deviation
+    assert alone.isfinite().all()
 
 
 def test_what_comes_later_or_is_padding_changes_nothing():

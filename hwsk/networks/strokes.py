@@ -61,6 +61,7 @@ class StyleEncoder(nn.Module):
         if not len(given):
             return style
         points, lengths = points[given], lengths[given]
+        points = points * mask(lengths, points.shape[1])[:, :, None].to(points.dtype)
         statistics = _statistics(points, lengths)
         x = points
         for convolve, norm in zip(self.convolutions, self.norms, strict=True):

@@ -14,6 +14,7 @@ import hwsk
 from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.verification import HandComparer, LocalDescriptorMatching, SiameseVerifier
+from hwsk.verification._joined import find_longest, name_joined
 from hwsk.verification._parts import OWN_SHARE
 from hwsk.verification._typicality import measure_ink
 
@@ -208,6 +209,42 @@ def test_what_is_not_a_signature_gets_no_ratio(shipped, good, kind):
         name = "image 0 of a" if sides[0] is bad else "image 1 of b"
         assert any(doubt.startswith(name) for doubt in comparison.doubts)
         assert str(comparison).startswith("No ratio is given")
+
+
+@pytest.mark.parametrize(("axis", "where"), [(1, "side by side"), (0, "one above the other")])
+def test_two_samples_in_the_shape_of_two_get_no_ratio(shipped, good, axis, where):
+    """Of one writer, near each other: the gap alone is one that names have between their words."""
+    ink = [image[9:-9, 9:-9] for image in good[0]]
+    across = max(image.shape[1 - axis] for image in ink)
+    padded = [
+        np.pad(image, [(0, 0 if side == axis else across - image.shape[side]) for side in (0, 1)],
+               constant_values=255)
+        for image in ink[:2]
+    ]  # fmt: skip
+    apart = round(0.5 * ink[0].shape[0])
+    blank = np.full((across, apart) if axis else (apart, across), 255, np.uint8)
+    joined = np.concatenate([padded[0], blank, padded[1]], axis=axis)
+    for sides in ((joined, good[0][2:]), (good[0][2], [joined, good[0][3]])):
+        with pytest.warns(UserWarning, match=f"two samples {where}"):
+            comparison = shipped.compare(*sides)
+        assert comparison.log_likelihood_ratio == 0 and comparison.doubts
+
+
+def test_longer_writers_are_not_taken_for_two():
+    """Where a writer's images have all lengths, and fall into such parts, length is no sign."""
+    image = np.full((60, 260), 255, np.uint8)
+    image[20:40, 10:60] = image[20:40, 70:120] = 0
+    longer = image.copy()
+    longer[20:40, 130:180] = longer[20:40, 190:240] = 0
+    halves = [image, image[:, :65]]
+    for images in (halves, [image, longer]):
+        assert name_joined([("a", images[:1]), ("b", images[1:])], 1.0) != []
+    writers, forged = np.zeros(4, int), np.zeros(4, bool)
+    longest = find_longest([image, longer, image, longer], writers, forged)
+    assert longest > 1.3
+    assert name_joined([("a", [longer]), ("b", [image])], longest * 2) == []
+    assert find_longest([image] * 4, writers, forged) == 1
+    assert find_longest([np.full((60, 60), 255, np.uint8)] * 4, writers, forged) == 1
 
 
 def test_a_file_of_before_compares_as_before():

@@ -35,7 +35,7 @@ CLASSES = {
         "feature_ratios_=arrays feature_shares_=arrays coef_[s p]! intercept_[s]! "
         "typical_distances_[s p 2]! limits_[s]! search_coef_[s 3] "
         "calibration_writers_:[w] classes_:[2]! _of_table=bool _across_groups=bool "
-        "_of_forgeries=bool least_alike_[s] sample_ranges_[m 2|]",
+        "_of_forgeries=bool least_alike_[s] sample_ranges_[m 2|] longest_shape_=positive|none",
         version=2,
     ),
     "hwsk.HandwritingSynthesizer": Declaration(

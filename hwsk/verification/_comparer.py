@@ -33,6 +33,7 @@ from hwsk.verification._candidates import (
     refuse_copies,
 )
 from hwsk.verification._comparison import HandComparison
+from hwsk.verification._joined import find_longest
 from hwsk.verification._representation import fit_parts, needs_fit, parts_of, shared_steps
 from hwsk.verification._side_comparison import MEAN_OF_RATIOS, SideComparison
 from hwsk.verification._sides import (
@@ -117,6 +118,10 @@ class HandComparer(SideComparison, BaseEstimator):
     sample_ranges_ : ndarray of shape (n_measures, 2) or None
         The least and the largest measure of the ink of the images, which samples are compared with;
         None of strokes, rows, tiny images, and fewer than 50.
+    longest_shape_ : float or None
+        How many times as long for its height as usual of its writer an image was at most, of those
+        that fall into two parts like a whole one. What is longer, and falls into two parts like a
+        sample of the other side, is taken for two samples. None where `sample_ranges_` is.
     calibrated_with_ : dict of str to str
         Of parts that match, how the verifier compared pairs: after a change, `fit` again.
     classes_ : ndarray of shape (2,)
@@ -312,6 +317,9 @@ class HandComparer(SideComparison, BaseEstimator):
             self.calibration_writers_ = names[np.unique(writers[rows][fakes[rows]])]
         images = [] if self._of_table else self._images_of([("X", samples)])
         self.sample_ranges_ = find_ranges(images[0][1]) if images else None
+        self.longest_shape_ = None
+        if self.sample_ranges_ is not None:
+            self.longest_shape_ = find_longest(images[0][1], writers[rows], fakes[rows])
 
     def _split_writers(
         self, n_writers: int, n_samples: int, rng: np.random.RandomState

@@ -1,0 +1,167 @@
+"""How much of what is no signature is named by a comparer, and how many signatures are.
+
+    python -m benchmarks.pairs.doubts models/signature-comparer.hwsk
+
+Signatures of CEDAR, none of which the comparer's limits were taken from, genuine and forged, are
+changed in the ways in which images that people upload are wrong: joined to another one with gaps of
+so many heights of the ink, cut, stamped, under a shadow, turned into a negative. Beside
+them: whole pages of IAM. Each is compared with three genuine signatures of its writer. A row is one
+kind of image, and the share that is named, whatever the reason given, with a 95% bootstrap interval
+over writers. The rule for joined signatures was chosen on 30 writers; the others are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+
+import hwsk
+from hwsk._data.decoding import read_image
+from hwsk._data.levels import to_bytes
+from hwsk.datasets import load_cedar_signatures, load_iam_pages
+from hwsk.metrics import bootstrap_interval
+from hwsk.verification._joined import name_joined
+from hwsk.verification._typicality import name_unusual
+
+SEED = 0
+N_CHOSEN = 30  # writers whose signatures the rule for joined ones was chosen on
+Image = np.ndarray
+
+
+def joined(image: Image, other: Image, gap: float, axis: int) -> Image:
+    """Two signatures side by side (axis 1) or one above the other, a gap of so many heights."""
+    parts = [_ink(part) for part in (image, other)]
+    away = max(1, round(gap * parts[0].shape[0]))
+    across = max(part.shape[1 - axis] for part in parts)
+    shape = (across, away) if axis else (away, across)
+    padded = [_pad(part, across, axis) for part in parts]
+    return _frame(np.concatenate([padded[0], np.full(shape, 255, np.uint8), padded[1]], axis=axis))
+
+
+def _ink(image: Image) -> Image:
+    rows, columns = np.nonzero(image < 160)
+    return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+def _pad(image: Image, across: int, axis: int) -> Image:
+    missing = across - image.shape[1 - axis]
+    sides = ((missing // 2, missing - missing // 2), (0, 0))
+    return np.pad(image, sides if axis else sides[::-1], constant_values=255)
+
+
+def _frame(image: Image) -> Image:
+    return np.pad(image, 12, constant_values=255)
+
+
+def cut(image: Image) -> Image:
+    """The left fifth of a signature."""
+    ink = _ink(image)
+    return _frame(ink[:, : max(20, ink.shape[1] // 5)])
+
+
+def stamped(image: Image) -> Image:
+    """A signature under a round stamp with two lines of text."""
+    image = _frame(image)
+    height, width = image.shape
+    radius, middle = round(0.45 * height), (width // 2, height // 2)
+    image = cv2.circle(image.copy(), middle, radius, 70, 4)
+    image = cv2.circle(image, middle, round(0.8 * radius), 70, 2)
+    for row, text in enumerate(("RECEIVED", "29 NOV 2026")):
+        size = radius / 140
+        place = (middle[0] - round(0.7 * radius), middle[1] + round((row - 0.3) * 0.35 * radius))
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_DUPLEX, size, 70, 2)
+    return image
+
+
+def shadowed(image: Image) -> Image:
+    """The right half of the paper in the shadow of a hand."""
+    dark = np.arange(image.shape[1]) > image.shape[1] / 2
+    return np.where(dark, image // 3, image).astype(np.uint8)
+
+
+def report(
+    name: str, images: list[Any], references: list[Any], writers: np.ndarray, comparer: Any
+) -> None:
+    """Print the share of images that are named beside their references, with an interval."""
+    named = np.array(
+        [
+            bool(name_unusual([("a", [image])], comparer.sample_ranges_))
+            or any(
+                doubt.startswith("image 0 of a")
+                for doubt in name_joined([("a", [image]), ("b", known)], comparer.longest_shape_)
+            )
+            for image, known in zip(images, references, strict=True)
+        ]
+    )
+    low, high = bootstrap_interval(
+        lambda _, drawn: float(np.mean(drawn)), named, named, groups=writers, random_state=SEED
+    )
+    print(f"{name}: named {named.mean():.3f} [{low:.3f}, {high:.3f}]", flush=True)
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", default="../shared/data", type=click.Path(exists=True))
+@click.option("--data-home", default="runs/data", type=click.Path())
+@click.option("--each", default=8, help="Signatures of each writer; half of them forged.")
+def main(model: Path, data: str, data_home: str, each: int) -> None:
+    """Print the table."""
+    comparer = hwsk.load(model)
+    signatures = load_cedar_signatures(f"{data}/cedar_signatures")
+    rng = np.random.default_rng(SEED)
+    rows, references = [], []
+    for writer in np.unique(signatures.writer)[N_CHOSEN:]:
+        genuine, forged = (
+            rng.permutation(
+                np.flatnonzero((signatures.writer == writer) & (signatures.forged == kind))
+            )
+            for kind in (False, True)
+        )
+        rows += [*genuine[3 : 3 + each // 2], *forged[: each // 2]]
+        known = [to_bytes(read_image(signatures.images[row])) for row in genuine[:3]]
+        references += [known] * each
+    images = [to_bytes(read_image(signatures.images[row])) for row in rows]
+    writers = signatures.writer[rows]
+    ways: dict[str, Callable[[Image, Image], Image]] = {
+        "signatures of the writer, genuine and forged": lambda image, _: image,
+        "signatures of another writer": lambda _, other: other,
+        **{
+            f"two side by side, {gap:g} heights apart": partial(joined, gap=gap, axis=1)
+            for gap in (0.15, 0.3, 0.6, 1.5)
+        },
+        **{
+            f"two above each other, {gap:g} heights apart": partial(joined, gap=gap, axis=0)
+            for gap in (0.15, 0.6)
+        },
+        "a fifth of one": lambda image, _: cut(image),
+        "under a stamp": lambda image, _: stamped(image),
+        "half in shadow": lambda image, _: shadowed(image),
+        "negative": lambda image, _: 255 - image,
+    }
+    print(f"{date.today()} {model.name}; {len(rows)} signatures of CEDAR, seed {SEED}")
+    rows_of = np.arange(len(images))
+    others = {
+        "": np.roll(rows_of, each),
+        " of one writer": rows_of // each * each + (rows_of + 1) % each,
+    }
+    for name, change in ways.items():
+        for whose, other in others.items():
+            if whose and not name.startswith("two "):
+                continue
+            made = [change(image, images[i]) for image, i in zip(images, other, strict=True)]
+            report(name.replace("two", f"two{whose}"), made, references, writers, comparer)
+    pages = load_iam_pages(f"{data}/iam_pages", data_home=data_home)
+    chosen = rng.choice(len(pages.images), 50, replace=False)
+    whole = [to_bytes(read_image(pages.images[i])) for i in chosen]
+    report("pages of IAM", whole, references[: len(whole)], chosen, comparer)
+
+
+if __name__ == "__main__":
+    main()

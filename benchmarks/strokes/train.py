@@ -4,7 +4,7 @@
     python -m benchmarks.strokes.train run --data strokes.npz --out END --decay 2000 \
         --branch RUN/last.pt
     python -m benchmarks.strokes.train measure END/last.pt --data strokes.npz
-    python -m benchmarks.strokes.train export END/last.pt synthesizer.hwsk
+    python -m benchmarks.strokes.train export END/last.pt synthesizer.hwsk --data strokes.npz
 
 `run` starts from the shipped model's weights and goes on from RUN/last.pt where it exists. The
 learning rate warms up and stays constant: a run has no end. A branch with --decay lets it fall to 0
@@ -48,6 +48,7 @@ from hwsk.synthesis._density import pad, pad_references
 
 MODELS = {"synthesizer": "models/synthesizer.hwsk", "predictor": "models/stroke-predictor.hwsk"}
 SAMPLE = 150  # lines that are measured during training
+HAND_RATE = 5  # times the learning rate for the weights that see them
 N_STYLE = 32  # numbers that describe a hand
 CHUNK = 8  # batches that are drawn together and sorted by length
 Batch = tuple[Tensor, Tensor, Tensor, dict[str, Any]]
@@ -130,7 +131,7 @@ class Trainer:
         if self.noise is not None:
             self.noise.take_away(self.weights, means, noise, self.n_samples)
         nn.utils.clip_grad_norm_(self.weights, 5000.0)  # of a sum over hundreds of points
-        self.optimizer.step()
+        self._step()
         self.step += 1
         memory = min(ema, (self.step - self.warm_from) / (self.step - self.warm_from + 10))
         with torch.no_grad():
@@ -139,6 +140,15 @@ class Trainer:
             for kept, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
                 kept.copy_(buffer)
         return float(loss.detach())
+
+    def _step(self) -> None:
+        """Take a step of the optimizer, and larger ones by what sees the hand: it began at zero."""
+        columns = slice(3, 3 + self.network.n_style)
+        seen = [layer.weight_input.data[:, columns] for layer in self.network.lstms]
+        before = [weight.clone() for weight in seen]
+        self.optimizer.step()
+        for weight, of_before in zip(seen, before, strict=True):
+            weight.add_(weight - of_before, alpha=HAND_RATE - 1)
 
     @torch.inference_mode()
     def score(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
@@ -373,12 +383,20 @@ def measure(checkpoint: Path, data: Path, kind: str) -> None:
 @main.command()
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Of its writers.")
 @click.option("--kind", type=click.Choice(list(MODELS)), default="synthesizer")
-def export(checkpoint: Path, model: Path, kind: str) -> None:
+def export(checkpoint: Path, model: Path, data: Path | None, kind: str) -> None:
     """Write the average of a checkpoint as a .hwsk file of float16 weights."""
     trainer = restore(checkpoint, kind)
     weights = {name: value.cpu().numpy() for name, value in trainer.average.state_dict().items()}
     trainer.model._set_network_state(weights)
+    if trainer.network.n_style:
+        if data is None:
+            raise click.UsageError("a synthesizer that sees hands keeps those of --data")
+        lines = Lines(data, "train")
+        strokes = [lines.strokes(row) for row in range(len(lines))]
+        trainer.model.styles_ = trainer.model._mean_styles(strokes, lines.names)
+        print(f"{len(trainer.model.styles_)} hands")
     hwsk.save(trainer.model, model, half_precision=True)
     print(f"{model}: {model.stat().st_size / 1e6:.1f} MB")
 

@@ -208,6 +208,21 @@ def test_the_way_between_plotted_strokes_is_short():
     assert sorted(stroke[:, 0].mean() for stroke in ordered) == list(range(6))
 
 
+def test_a_shorter_way_plots_the_same_strokes():
+    rng = np.random.default_rng(0)
+    strokes = [rng.uniform(0, 100, (2, 2)) for _ in range(40)]
+
+    def way(ordered):
+        at = np.vstack([np.zeros(2), *(stroke[-1] for stroke in ordered)])[:-1]
+        return np.linalg.norm(at - [stroke[0] for stroke in ordered], axis=1).sum()
+
+    ordered = shorten_way(strokes, np.zeros(2))
+    assert way(ordered) < 0.3 * way(strokes)
+    same = [{tuple(stroke[0]), tuple(stroke[-1])} for stroke in (*ordered, *strokes)]
+    assert all(same[:40].count(ends) == 1 for ends in same[40:])
+    assert shorten_way([], np.zeros(2)) == []
+
+
 def test_long_word_is_divided(synthesizer):
     page = write("on pneumonoultramicroscopics.", synthesizer, None, line_length=10)
     (lines,) = texts_of(page)

@@ -15,6 +15,8 @@ Sheet = Sequence[tuple[str, Sequence[Points]]]  # lines: what is written, and it
 _AROUND = 3  # points on both sides whose mean step is the pen's speed
 _SPEEDS = 0.25, 4.0  # times the usual one; beyond, the width is that of the limit
 _WIDTHS = 4  # different widths in an octave
+_MOST_TURNS = 1000  # of a plotter's way
+_LEAST_GAIN = 1e-6  # millimetres
 _SUBDIVISIONS = 4  # straight pieces that stand for the curve between two points, in an image
 
 
@@ -76,15 +78,42 @@ def cut_by_width(stroke: Points, width: float, pressure: float, usual: float) ->
 
 
 def shorten_way(strokes: Sequence[Points], start: Points) -> list[Points]:
-    """Order strokes, and turn some round, so that the lifted pen goes from each to the nearest."""
+    """Order strokes, and turn some round, so that the way of the lifted pen is short.
+
+    From each stroke it goes to the nearest; then parts of the way are turned round for as long as
+    that shortens it (2-opt).
+    """
     left, ordered = list(strokes), []
+    at = start
     while left:
         ends = np.array([[stroke[0], stroke[-1]] for stroke in left])
-        nearest = int(np.linalg.norm(ends - start, axis=2).argmin())
+        nearest = int(np.linalg.norm(ends - at, axis=2).argmin())
         stroke = left.pop(nearest // 2)[:: -1 if nearest % 2 else 1]
         ordered.append(stroke)
-        start = stroke[-1]
+        at = stroke[-1]
+    for _ in range(_MOST_TURNS):
+        turn = _best_turn(ordered, start)
+        if turn is None:
+            break
+        ordered[turn] = [stroke[::-1] for stroke in ordered[turn][::-1]]
     return ordered
+
+
+def _best_turn(strokes: Sequence[Points], start: Points) -> slice | None:
+    """The strokes whose order and directions are to be reversed; None if nothing gets shorter."""
+    if not strokes:
+        return None
+    begins = np.array([stroke[0] for stroke in strokes])
+    ends = np.array([stroke[-1] for stroke in strokes])
+    before = np.concatenate([[start], ends[:-1]])
+    enter = np.linalg.norm(before - begins, axis=1)
+    entered = np.linalg.norm(before[:, np.newaxis] - ends, axis=2)  # [i, j]: from i - 1 to j's end
+    leave, left = np.zeros(len(strokes)), np.zeros((len(strokes), len(strokes)))
+    leave[:-1] = enter[1:]
+    left[:, :-1] = np.linalg.norm(begins[:, np.newaxis] - begins[1:], axis=2)
+    change = np.triu(entered + left - enter[:, np.newaxis] - leave)
+    first, last = np.unravel_index(change.argmin(), change.shape)
+    return slice(int(first), int(last) + 1) if change[first, last] < -_LEAST_GAIN else None
 
 
 def is_straight(piece: Piece) -> bool:

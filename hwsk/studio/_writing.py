@@ -69,13 +69,18 @@ class _Interruptible:
     """Sample lines as a synthesizer does, some at a time, so that the job can be cancelled."""
 
     def __init__(self, synthesizer: Any, job: Job) -> None:
+        from hwsk.writing._hands import known_styles
+
         self.synthesizer = synthesizer
         self.job = job
         self.alphabet_: str = synthesizer.alphabet_
         self.bias = synthesizer.bias
+        self.styles_ = known_styles(synthesizer)
 
-    def sample(self, *, texts: Sequence[str], prime: Any, bias: Any, random_state: int) -> Any:
-        """Draw a sample of each text."""
+    def sample(
+        self, *, texts: Sequence[str], bias: Any, random_state: int, **hands: Sequence[Any]
+    ) -> Any:
+        """Draw a sample of each text, in the hands of primes or styles."""
         samples: list[Any] = []
         while len(samples) < len(texts):
             self.job.check()
@@ -85,9 +90,9 @@ class _Interruptible:
             samples.extend(
                 self.synthesizer.sample(
                     texts=texts[part],
-                    prime=prime if prime is None else prime[part],
                     bias=bias,
                     random_state=(random_state + start) % 2**32,
+                    **{name: of_texts[part] for name, of_texts in hands.items()},
                 )
             )
         return samples

@@ -48,7 +48,6 @@ from hwsk.synthesis._density import pad, pad_references
 
 MODELS = {"synthesizer": "models/synthesizer.hwsk", "predictor": "models/stroke-predictor.hwsk"}
 SAMPLE = 150  # lines that are measured during training
-HAND_RATE = 5  # times the learning rate for the weights that see them
 N_STYLE = 32  # numbers that describe a hand
 CHUNK = 8  # batches that are drawn together and sorted by length
 Batch = tuple[Tensor, Tensor, Tensor, dict[str, Any]]
@@ -131,7 +130,7 @@ class Trainer:
         if self.noise is not None:
             self.noise.take_away(self.weights, means, noise, self.n_samples)
         nn.utils.clip_grad_norm_(self.weights, 5000.0)  # of a sum over hundreds of points
-        self._step()
+        self.optimizer.step()
         self.step += 1
         memory = min(ema, (self.step - self.warm_from) / (self.step - self.warm_from + 10))
         with torch.no_grad():
@@ -140,15 +139,6 @@ class Trainer:
             for kept, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
                 kept.copy_(buffer)
         return float(loss.detach())
-
-    def _step(self) -> None:
-        """Take a step of the optimizer, and larger ones by what sees the hand: it began at zero."""
-        columns = slice(3, 3 + self.network.n_style)
-        seen = [layer.weight_input.data[:, columns] for layer in self.network.lstms]
-        before = [weight.clone() for weight in seen]
-        self.optimizer.step()
-        for weight, of_before in zip(seen, before, strict=True):
-            weight.add_(weight - of_before, alpha=HAND_RATE - 1)
 
     @torch.inference_mode()
     def score(self, samples: Sequence[Sample]) -> NDArray[np.float64]:

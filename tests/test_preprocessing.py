@@ -3,12 +3,15 @@
 import cv2
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from hwsk._data.images import LazyImages
@@ -490,3 +493,20 @@ def test_any_image(transformer, image):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+def test_images_are_no_columns_of_a_table():
+    count = FunctionTransformer(lambda X: np.ones((len(X), 2)))
+    steps = make_pipeline(Grayscale(), count, MinMaxScaler())
+    with pytest.raises(ValueError, match=r"Grayscale gives images, which can't be a table; set"):
+        steps.set_output(transform="pandas")
+    assert (
+        Grayscale().set_output(transform="default").transform([writing()])[0].shape
+        == writing().shape
+    )
+    with pytest.raises(ValueError, match="Grayscale gives images, which are not columns"):
+        Grayscale().get_feature_names_out()
+    count.set_output(transform="default")
+    with config_context(transform_output="pandas"):
+        assert isinstance(steps.fit_transform([writing()]), pd.DataFrame)
+        assert isinstance(Binarizer().fit_transform([writing()])[0], np.ndarray)

@@ -1,6 +1,7 @@
 """Images that can't be used, in `fit` and in prediction: left out, and the rows kept."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import BaseEstimator
@@ -125,3 +126,33 @@ def test_it_is_saved(paths, tmp_path):
     hwsk.save(model, tmp_path / "model.hwsk")
     with pytest.warns(UserWarning, match="left out of predict"):
         assert list(hwsk.load(tmp_path / "model.hwsk").predict(paths)) == list(model.predict(paths))
+
+
+class Named(Recorder):
+    """Give a table with names, and predictions as a DataFrame."""
+
+    def predict(self, X):
+        return pd.DataFrame({"n": np.arange(len(X))}, index=range(10, 10 + len(X)))
+
+    def predict_log_proba(self, X):
+        return np.zeros((len(X), 2))
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["a", "b"])
+
+    def set_output(self, *, transform=None):
+        self.output = transform
+        return self
+
+
+@pytest.mark.filterwarnings("ignore:4 of 7 images are left out")
+def test_tables_keep_the_rows(paths):
+    model = SkipUnusable(Named()).fit(paths, list("abcdefg"))
+    assert not hasattr(SkipUnusable(Recorder()), "set_output")
+    assert model.set_output(transform="pandas") is model
+    assert model.estimator.output == model.estimator_.output == "pandas"
+    assert list(model.get_feature_names_out()) == ["a", "b"]
+    assert np.isnan(model.predict_log_proba(paths)).sum() == 8
+    found = model.predict(paths)
+    assert list(found.index) == list(range(7))
+    np.testing.assert_array_equal(found["n"], [0, np.nan, 1, np.nan, np.nan, np.nan, 2])

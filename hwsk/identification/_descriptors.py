@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from hwsk._data.images import Image, check_images, object_array
 from hwsk._data.levels import invert, is_negative, otsu_ink, remark_polarity, to_bytes
+from hwsk._data.outputs import ObjectOutputMixin
 from hwsk._data.scan import walk
 from hwsk._limits import BATCH, SIDE, whole
 
@@ -31,7 +32,7 @@ _BINS = 8
 _EDGE_THRESHOLD = 20  # OpenCV's default, 10, leaves out most points along strokes
 
 
-class LocalDescriptors(TransformerMixin, BaseEstimator):
+class LocalDescriptors(ObjectOutputMixin, TransformerMixin, BaseEstimator):
     """Describe the ink of images piece by piece: SIFT at keypoints, or HOG on a grid.
 
     Neither is turned to the direction of the ink: slant and direction are the writer's own [1]_.
@@ -85,6 +86,8 @@ class LocalDescriptors(TransformerMixin, BaseEstimator):
     [(100, 128), (100, 128)]
     """
 
+    _gives = "descriptors of each image"
+    _native_data = "writers"
     _parameter_constraints: dict[str, list[Any]] = {
         "kind": [StrOptions({"sift", "hog"})],
         "max_descriptors": [whole(1, BATCH), None],

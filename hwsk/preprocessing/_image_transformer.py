@@ -19,14 +19,17 @@ from hwsk._data.images import (
     paper_level,
 )
 from hwsk._data.levels import MIN_CONTRAST, otsu_ink
+from hwsk._data.outputs import ObjectOutputMixin
 from hwsk._data.scan import walk
 
 _MAX_SIDE = 32766  # OpenCV's warps count pixels in 16 bits
 
 
-class _ImageTransformer(TransformerMixin, BaseEstimator):
+class _ImageTransformer(ObjectOutputMixin, TransformerMixin, BaseEstimator):
     """Transform images one by one, lazily for files; stateless base of the image transformers."""
 
+    _gives = "images"
+    _native_data = "writers"
     _parameter_constraints: dict[str, list[Any]] = {}
 
     @_fit_context(prefer_skip_nested_validation=True)

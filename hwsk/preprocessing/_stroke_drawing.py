@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
 from hwsk._data.images import object_array
+from hwsk._data.outputs import ObjectOutputMixin
 from hwsk._data.strokes import check_strokes
 from hwsk._limits import SIDE, upto, whole
 from hwsk.preprocessing._stroke_cleaning import near_the_rest
@@ -22,7 +23,7 @@ _MAX_ASPECT = 100  # ink flatter than 1 to 100 isn't a line of text, nor enlarge
 _SHIFT = 4  # fractional bits of the coordinates that OpenCV is given
 
 
-class StrokeRasterizer(TransformerMixin, BaseEstimator):
+class StrokeRasterizer(ObjectOutputMixin, TransformerMixin, BaseEstimator):
     """Draw pen strokes as images: dark, antialiased ink on white paper.
 
     The ink is scaled, its aspect kept, until it fills the height between the margins; the width
@@ -56,6 +57,8 @@ class StrokeRasterizer(TransformerMixin, BaseEstimator):
     ((32, 32), dtype('uint8'))
     """
 
+    _gives = "images"
+    _native_data = "strokes"
     _parameter_constraints = {
         "height": [whole(1, SIDE)],
         "pen_width": [upto(SIDE)],

@@ -12,10 +12,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array
+from hwsk._data.outputs import ObjectOutputMixin
 from hwsk._data.strokes import check_strokes
 
 
-class StrokeNormalizer(TransformerMixin, BaseEstimator):
+class StrokeNormalizer(ObjectOutputMixin, TransformerMixin, BaseEstimator):
     """Standardise the offsets of pen strokes by the mean and deviation of the training set.
 
     The third column, whether the pen is lifted, stays as it is.
@@ -54,6 +55,8 @@ class StrokeNormalizer(TransformerMixin, BaseEstimator):
     [[0.0, 0.0, 0.0], [2.119999885559082, 0.0, 0.0], [0.0, 2.119999885559082, 1.0]]
     """
 
+    _gives = "strokes"
+    _native_data = "strokes"
     _parameter_constraints = {"with_mean": ["boolean"], "per_axis": ["boolean"]}
 
     def __init__(self, *, with_mean: bool = True, per_axis: bool = True) -> None:

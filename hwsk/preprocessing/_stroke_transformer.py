@@ -12,14 +12,17 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array
+from hwsk._data.outputs import ObjectOutputMixin
 from hwsk._data.strokes import check_strokes
 
 Strokes = NDArray[np.float32]
 
 
-class StrokeTransformer(TransformerMixin, BaseEstimator):
+class StrokeTransformer(ObjectOutputMixin, TransformerMixin, BaseEstimator):
     """Transform strokes into strokes; base of the stroke transformers, most of them stateless."""
 
+    _gives = "strokes"
+    _native_data = "strokes"
     _parameter_constraints: dict[str, list[Any]] = {}
 
     @_fit_context(prefer_skip_nested_validation=True)

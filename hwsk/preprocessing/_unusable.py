@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, get_tags
@@ -102,6 +103,10 @@ class SkipUnusable(MetaEstimatorMixin, BaseEstimator):
         tags: Tags = get_tags(self.estimator)
         return tags
 
+    @property
+    def _native_data(self) -> Any:
+        return getattr(self.estimator, "_native_data", None)
+
     def __sklearn_is_fitted__(self) -> bool:
         return bool(_is_fitted(self._inner()))
 
@@ -186,6 +191,24 @@ class SkipUnusable(MetaEstimatorMixin, BaseEstimator):
         """
         return self._apply("predict_proba", X, params)
 
+    @available_if(_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any, **params: Any) -> Any:
+        """Predict the logarithm of the probabilities from the images that can be used.
+
+        Parameters
+        ----------
+        X : array-like of images or of pairs of images
+            As in `fit`.
+        **params : dict
+            Further arguments of the estimator's `predict_log_proba`.
+
+        Returns
+        -------
+        log_proba : ndarray
+            As `predict` gives it.
+        """
+        return self._apply("predict_log_proba", X, params)
+
     @available_if(_has("decision_function"))
     def decision_function(self, X: Any, **params: Any) -> Any:
         """Compute scores of the images that can be used.
@@ -239,6 +262,40 @@ class SkipUnusable(MetaEstimatorMixin, BaseEstimator):
             As `predict` gives it.
         """
         return self._apply("transform", X, params)
+
+    @available_if(_has("get_feature_names_out"))
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the columns that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            As the estimator takes them.
+
+        Returns
+        -------
+        names : ndarray of str
+            As the estimator gives them.
+        """
+        return self._inner().get_feature_names_out(input_features)
+
+    @available_if(_has("set_output"))
+    def set_output(self, *, transform: str | None = None) -> SkipUnusable:
+        """Choose the output of `transform`, on the wrapped estimator.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            None leaves it as it is.
+
+        Returns
+        -------
+        self : SkipUnusable
+            The wrapper.
+        """
+        for estimator in {id(each): each for each in (self.estimator, self._inner())}.values():
+            estimator.set_output(transform=transform)
+        return self
 
     @available_if(_has("score"))
     def score(self, X: Any, y: Any = None, **params: Any) -> float:
@@ -330,6 +387,8 @@ def _entries(X: Any) -> tuple[LazyImages, NDArray[np.intp]]:
 
 def _spread(result: Any, rows: NDArray[np.intp], n: int) -> Any:
     """Put results into their rows, and nothing into the others."""
+    if isinstance(result, pd.DataFrame):
+        return result.set_axis(rows).reindex(range(n))
     if not isinstance(result, np.ndarray):
         spread: list[Any] = [None] * n
         items: Sequence[Any] = list(result)

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._tags import Tags
 
 from hwsk._data.images import object_array
+from hwsk._data.outputs import ObjectOutputMixin
 from hwsk._data.texts import check_texts
 from hwsk.recognition._spacing import detokenize
 
@@ -20,7 +21,7 @@ _MARK = re.compile(r'(?<!\d)[,;:]|[,;:](?!\d)|[!?()"]')
 _FULL_STOP = re.compile(r"\.+(?=\s|$)")
 
 
-class TextNormalizer(TransformerMixin, BaseEstimator):
+class TextNormalizer(ObjectOutputMixin, TransformerMixin, BaseEstimator):
     """Bring texts into one form: Unicode, blanks, punctuation, case.
 
     Transcripts of several sources differ in what no reader sees: an accent as a character of its
@@ -55,6 +56,8 @@ class TextNormalizer(TransformerMixin, BaseEstimator):
     array(['He said, "yes".'], dtype=object)
     """
 
+    _gives = "texts"
+    _native_data = "texts"
     _parameter_constraints: dict[str, list[Any]] = {
         "form": [StrOptions({"NFC", "NFD", "NFKC", "NFKD"})],
         "punctuation": [StrOptions({"apart", "attached"}), None],

@@ -123,6 +123,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     (2, 32, 64)
     """
 
+    _native_data = "characters"
     _parameter_constraints: dict[str, list[Any]] = {
         "latent_dim": [whole(1, UNITS)],
         "beta": [Interval(Real, 0, None, closed="left")],

@@ -198,6 +198,14 @@ def test_estimators_are_found():
     assert {name.rpartition(".")[2] for name in ESTIMATORS} >= {"CTCRecognizer", "Binarizer"}
 
 
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if hasattr(ESTIMATORS[n], "transform")])
+def test_transformers_name_their_output(name):
+    cls = ESTIMATORS[name]
+    if cls.__name__ == "SkipUnusable":  # as what it wraps
+        return
+    assert hasattr(cls, "get_feature_names_out") and hasattr(make_native(name), "set_output")
+
+
 @pytest.mark.parametrize("name", [n for n in ESTIMATORS if hasattr(ESTIMATORS[n], "sample")])
 def test_sample_has_one_signature(name):
     parameters = [*inspect.signature(ESTIMATORS[name].sample).parameters.values()][1:]
@@ -206,34 +214,6 @@ def test_sample_has_one_signature(name):
     assert (parameters[-1].name, parameters[-1].default) == ("random_state", None)
 
 
-NATIVE = {
-    "CTCRecognizer": "lines",
-    "CTCDecoder": "posteriors",
-    "CharacterClassifier": "characters",
-    "DescriptorHistogram": "writers",
-    "HandComparer": "pairs",
-    "HandwritingSynthesizer": "texts_to_strokes",
-    "InkRecognizer": "strokes_to_texts",
-    "JumpCapper": "strokes",
-    "LineSegmenter": "pages",
-    "LocalDescriptors": "writers",
-    "MultiTaskClassifier": "characters",
-    "NgramLanguageModel": "texts",
-    "PageReader": "pages",
-    "SiameseVerifier": "pairs",
-    "SkipUnusable": "lines",
-    "SpellingCorrector": "readings",
-    "StrokeDenoiser": "strokes",
-    "StrokeDeskewer": "strokes",
-    "StrokeDeslanter": "strokes",
-    "StrokeNormalizer": "strokes",
-    "StrokePredictor": "strokes",
-    "StrokeRasterizer": "strokes",
-    "StrokeResampler": "strokes",
-    "TextNormalizer": "texts",
-    "VariationalAutoencoder": "characters",
-    "VLADEncoder": "descriptors",
-}
 SLOW = {"PageReader"}  # it fits two networks for each check
 SLOW_TABLES = {"MultiTaskClassifier", "WriterClassifier"}  # their networks learn tables slowly
 SMALL_LINES = {"resolution": 64, "channels": (4, 8), "crop_size": 64, "max_epochs": 1}
@@ -245,8 +225,12 @@ SMALL_PATCHES = {
     "batch_size": 16,
 }
 # Rasters of one size are also tables, for which there is scikit-learn's own suite.
-RASTERS = {"CharacterClassifier", "MultiTaskClassifier", "VariationalAutoencoder"}
-TABLES = [n for n in ESTIMATORS if (kind := n.rpartition(".")[2]) in RASTERS or kind not in NATIVE]
+TABLES = [
+    name
+    for name, cls in ESTIMATORS.items()
+    if getattr(cls, "_native_data", None) in ("characters", "writers")
+    and cls.__name__ not in ("DescriptorHistogram", "LocalDescriptors")
+]
 SMALL_NATIVE = {
     "LineSegmenter": SMALL_LINES,
     "CharacterClassifier": {"hidden_units": 16, "num_layers": 1, "max_epochs": 2},
@@ -302,10 +286,9 @@ def make_native(name: str) -> BaseEstimator:
 @pytest.mark.parametrize("name", [with_marks(name, SLOW) for name in ESTIMATORS])
 @pytest.mark.filterwarnings("ignore")
 def test_contract_on_native_inputs(name):
-    kind = name.rpartition(".")[2]
     estimator = make_native(name)
     assert get_tags(estimator).input_tags.two_d_array == (name in TABLES)
-    records = native_checks.check_estimator(estimator, data=NATIVE.get(kind, "writers"))
+    records = native_checks.check_estimator(estimator)
     by_status = Counter(record["status"] for record in records)
     assert by_status["passed"] >= FEWEST_CHECKS, by_status
     assert set(by_status) <= {"passed", "skipped"}

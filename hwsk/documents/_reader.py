@@ -84,6 +84,7 @@ class PageReader(BaseEstimator):
     ...     page.save(f"{page.image_path}.page.xml")
     """
 
+    _native_data = "pages"
     _parameter_constraints: dict[str, list[Any]] = {
         "segmenter": [HasMethods(["fit", "segment", "get_params"])],
         "recognizer": [HasMethods(["fit", "predict", "get_params"])],

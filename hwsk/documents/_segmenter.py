@@ -120,6 +120,7 @@ class LineSegmenter(NetworkEstimator):
 
     line_height_: float
 
+    _native_data = "pages"
     _parameter_constraints: dict[str, list[Any]] = {
         "resolution": [whole(64, SIDE)],
         "channels": [tuple, list],

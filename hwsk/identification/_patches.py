@@ -59,6 +59,8 @@ class PatchEstimator(NetworkEstimator):
     patch_size, patch_scale, n_patches, image_shape` beside those of training.
     """
 
+    _native_data = "writers"
+
     def _size(self) -> PatchSize:
         size = self.patch_size
         sides = (size, size) if isinstance(size, (int, np.integer)) else size

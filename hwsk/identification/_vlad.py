@@ -113,6 +113,7 @@ class VLADEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     mean_: Floats | None
     components_: Floats | None
 
+    _native_data = "descriptors"
     _parameter_constraints: dict[str, list[Any]] = {
         "n_clusters": [whole(1, UNITS)],
         "n_vocabularies": [whole(1, UNITS)],

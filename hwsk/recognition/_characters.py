@@ -121,6 +121,7 @@ class CharacterClassifier(NetworkClassifier):
     image_shape_: tuple[int, int]
     ink_: str
 
+    _native_data = "characters"
     _parameter_constraints: dict[str, list[Any]] = {
         "architecture": [StrOptions({"rows", "cnn", "cnn_rows"})],
         "hidden_units": [whole(1, UNITS)],

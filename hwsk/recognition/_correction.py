@@ -120,6 +120,7 @@ class SpellingCorrector(BaseEstimator):
     words_: list[str]
     alphabet_: str
 
+    _native_data = "readings"
     _parameter_constraints: dict[str, list[Any]] = {
         "recognizer": [HasMethods(["fit", "predict"]), None],
         "lexicon": ["array-like", None],

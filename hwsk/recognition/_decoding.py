@@ -162,6 +162,7 @@ class CTCDecoder(BaseEstimator):
 
     alphabet_: str
 
+    _native_data = "posteriors"
     _parameter_constraints: dict[str, list[Any]] = {
         "alphabet": [str, None],
         "method": [StrOptions({"beam", "greedy"})],

@@ -130,6 +130,7 @@ class InkRecognizer(CTCTraining, InkPredictor):
     'no'
     """
 
+    _native_data = "strokes_to_texts"
     _parameter_constraints: dict[str, list[Any]] = {
         "point_spacing": [Interval(Real, 0.01, 10, closed="both")],
         "channels": [tuple, list],

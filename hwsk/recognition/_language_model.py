@@ -99,6 +99,7 @@ class NgramLanguageModel(BaseEstimator):
     n_ngrams_: list[int]
     ngrams_: dict[str, NDArray[Any]]
 
+    _native_data = "texts"
     _parameter_constraints: dict[str, list[Any]] = {
         "order": [whole(1, LAYERS)],
         "unit": [StrOptions({"char", "word"})],

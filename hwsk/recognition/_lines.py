@@ -133,6 +133,7 @@ class CTCRecognizer(CTCTraining, LinePredictor):
     'no'
     """
 
+    _native_data = "lines"
     _parameter_constraints: dict[str, list[Any]] = {
         "height": [whole(8, SIDE)],
         "channels": [tuple, list],

@@ -96,6 +96,7 @@ class StrokePredictor(StrokeDensity):
     True
     """
 
+    _native_data = "strokes"
     _parameter_constraints: dict[str, list[Any]] = DENSITY_CONSTRAINTS
 
     def __init__(

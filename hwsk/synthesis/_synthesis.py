@@ -123,6 +123,7 @@ class HandwritingSynthesizer(HandsMixin):
     (146, 3)
     """
 
+    _native_data = "texts_to_strokes"
     _parameter_constraints: dict[str, list[Any]] = {
         "n_windows": [whole(1, LAYERS)],
         "style_units": [whole(0, UNITS)],

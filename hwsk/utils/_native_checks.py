@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import pickle
 import random
 import re
 import tempfile
+import tracemalloc
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,9 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
@@ -38,6 +42,9 @@ _OUTPUTS = (
     "log_prob",
 )
 _BATCH_TOLERANCE = {"rtol": 1e-3, "atol": 1e-3}  # float32 sums depend on the company in a batch
+
+_FEW_BYTES = 20_000  # that an estimator may grow by: counts, records of the training
+_CALLS = 3
 
 Check = Callable[[Any, NativeData], None]
 
@@ -282,6 +289,44 @@ def check_no_data_is_kept(estimator: Any, data: NativeData) -> None:
     params = estimator.get_params(deep=False)
     kept = [name for name, value in vars(estimator).items() if name not in params and held(value)]
     assert not kept, f"{kept} hold what fit was given"
+
+
+@_check
+def check_fitted_size_does_not_grow(estimator: Any, data: NativeData) -> None:
+    """Twice the samples make no larger estimator: not even a copy of them is kept."""
+    _needs_fit(estimator)
+    sizes = []
+    for times in (1, 2):
+        X, y = data.rows([*range(len(data.X))] * times)
+        fitted = clone(estimator)
+        if "random_state" in fitted.get_params():
+            fitted.set_params(random_state=0)
+        sizes.append(len(pickle.dumps(_fit_on(fitted, X, y))))
+    added = sum(len(pickle.dumps(item)) for item in data.X)
+    grown = sizes[1] - sizes[0]
+    assert grown < max(added / 2, _FEW_BYTES), f"{added} bytes more of X, {grown} more of itself"
+
+
+@_check
+def check_memory_is_flat(estimator: Any, data: NativeData) -> None:
+    """Calls of the methods leave no memory behind, but for what the first ones keep."""
+    _fit(estimator, data)
+
+    def traced() -> int:
+        for _ in range(_CALLS):
+            _outputs(estimator, data.queries)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    was_tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        kept = -traced() + traced()
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
+    added = _CALLS * sum(len(pickle.dumps(item)) for item in data.queries)
+    assert kept < max(added / 2, _FEW_BYTES), f"{_CALLS} more calls leave {kept} bytes behind"
 
 
 @_check
@@ -553,14 +598,22 @@ def check_classifiers_outputs(estimator: Any, data: NativeData) -> None:
         assert_allclose(estimator.predict_log_proba(data.queries), expected, rtol=1e-4, atol=1e-4)
 
 
-@_check
-def check_transformer_get_feature_names_out(estimator: Any, data: NativeData) -> None:
+def _transforms_to_table(estimator: Any, data: NativeData) -> NDArray[Any] | None:
+    """Return the output of a fitted transformer where it is a table, otherwise None."""
     if not hasattr(estimator, "transform"):
         raise SkipCheck("it is not a transformer")
-    _fit(estimator, data)
-    output = estimator.transform(data.X)
-    if not isinstance(output, np.ndarray) or output.dtype == object or output.ndim != 2:
-        raise SkipCheck("its output is not a table")
+    output = _fit(estimator, data).transform(data.X)
+    is_table = isinstance(output, np.ndarray) and output.dtype != object and output.ndim == 2
+    return output if is_table else None
+
+
+@_check
+def check_transformer_get_feature_names_out(estimator: Any, data: NativeData) -> None:
+    """Columns have names; what has no columns says so."""
+    output = _transforms_to_table(estimator, data)
+    if output is None:
+        _assert_refused(estimator.get_feature_names_out, "table")
+        return
     names = estimator.get_feature_names_out()
     assert len(names) == output.shape[1] == len(set(names))
     assert all(isinstance(name, str) for name in names)
@@ -568,12 +621,13 @@ def check_transformer_get_feature_names_out(estimator: Any, data: NativeData) ->
 
 @_check
 def check_set_output_transform_pandas(estimator: Any, data: NativeData) -> None:
-    if not hasattr(estimator, "transform"):
-        raise SkipCheck("it is not a transformer")
-    _fit(estimator, data)
-    output = estimator.transform(data.X)
-    if not isinstance(output, np.ndarray) or output.dtype == object or output.ndim != 2:
-        raise SkipCheck("its output is not a table")
+    """A table comes as a DataFrame; what can't be one says so, and stays under a global setting."""
+    output = _transforms_to_table(estimator, data)
+    if output is None:
+        _assert_refused(partial(estimator.set_output, transform="pandas"), "table")
+        with config_context(transform_output="pandas"):
+            assert not isinstance(estimator.transform(data.X), pd.DataFrame)
+        return
     frame = estimator.set_output(transform="pandas").transform(data.X)
     assert list(frame.columns) == list(estimator.get_feature_names_out())
     assert_allclose(frame.to_numpy(), output, rtol=1e-6)

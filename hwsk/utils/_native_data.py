@@ -19,6 +19,8 @@ from hwsk.documents import Line, Page, Region
 class NativeData:
     """Hold data that an estimator is fitted on, and data that it predicts from.
 
+    For `check_estimator`, where none of its kinds of input is that of an estimator.
+
     Parameters
     ----------
     X : sequence
@@ -29,8 +31,20 @@ class NativeData:
         What methods beside `fit` are given; as `X`, or pairs.
     query_y : sequence or None
         Targets of the queries, for `score`.
-    images : bool
+    images : bool, default=False
         Whether samples are images, which can also be files.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hwsk.preprocessing import Binarizer
+    >>> from hwsk.utils.estimator_checks import NativeData, check_estimator
+    >>> rng = np.random.default_rng(0)
+    >>> words = [rng.integers(0, 256, (20, 30 + i), np.uint8) for i in range(12)]
+    >>> data = NativeData(X=words, y=None, queries=words[:4], query_y=None, images=True)
+    >>> records = check_estimator(Binarizer(), data=data)
+    >>> sum(record["status"] == "failed" for record in records)
+    0
     """
 
     X: Any
@@ -40,7 +54,20 @@ class NativeData:
     images: bool = field(default=False)
 
     def rows(self, rows: Any) -> tuple[Any, Any]:
-        """Take some samples and their targets."""
+        """Take some samples and their targets.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Row numbers.
+
+        Returns
+        -------
+        X : list
+            The samples.
+        y : list or None
+            Their targets.
+        """
         X = [self.X[row] for row in rows]
         return X, None if self.y is None else [self.y[row] for row in rows]
 

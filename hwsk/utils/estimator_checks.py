@@ -7,19 +7,21 @@ checks, by the same names where they have one, on inputs of that kind.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import estimator_checks as sklearn_checks
 
 from hwsk._warn import warn_caller
 from hwsk.utils._native_checks import CHECKS, SkipCheck
 from hwsk.utils._native_data import KINDS, NativeData
 
-__all__ = ["check_estimator", "estimator_checks_generator"]
+__all__ = ["NativeData", "check_estimator", "estimator_checks_generator"]
 
 # scikit-learn's checks that need no data.
 _WITHOUT_DATA = (
@@ -41,7 +43,9 @@ def check_estimator(
     *,
     data: str | NativeData | None = None,
     expected_failed_checks: Mapping[str, str] | None = None,
+    on_skip: str | None = None,
     on_fail: str | None = "raise",
+    callback: Callable[..., Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Check an estimator of handwriting against the contract of scikit-learn, on native inputs.
 
@@ -54,11 +58,16 @@ def check_estimator(
         The kind of input: "lines" (images and transcripts), "characters", "writers" (images and
         writers), "pairs" (the same, and pairs to predict), "pages" (images and `Page` objects),
         "strokes", "strokes_to_texts", "texts_to_strokes", "texts", "posteriors", "descriptors" or
-        "readings". None takes the attribute `_native_data` of the estimator's class.
+        "readings". None takes the attribute `_native_data` of the estimator's class, which all of
+        hwsk's have.
     expected_failed_checks : mapping of str to str, default=None
         Names of checks that are known to fail, each with the reason.
+    on_skip : {"warn"} or None, default=None
+        Whether to warn of a check that does not apply. None only records it.
     on_fail : {"raise", "warn"} or None, default="raise"
-        What to do if a check fails. None only records it.
+        Whether to raise or to warn if a check fails. None only records it.
+    callback : callable, default=None
+        Called after each check, with the entries of its record as keyword arguments.
 
     Returns
     -------
@@ -70,7 +79,7 @@ def check_estimator(
     Raises
     ------
     ValueError
-        If the kind of input is not known.
+        If the kind of input is not known, or another `on_skip` or `on_fail` is given.
 
     See Also
     --------
@@ -80,10 +89,16 @@ def check_estimator(
     --------
     >>> from hwsk.preprocessing import Binarizer
     >>> from hwsk.utils.estimator_checks import check_estimator
-    >>> records = check_estimator(Binarizer(), data="writers")
+    >>> records = check_estimator(Binarizer())
     >>> {record["status"] for record in records} <= {"passed", "skipped"}
     True
     """
+    for name, given, choices in (
+        ("on_skip", on_skip, ("warn", None)),
+        ("on_fail", on_fail, ("raise", "warn", None)),
+    ):
+        if given not in choices:
+            raise ValueError(f"{name}={given!r}; choose one of {', '.join(map(repr, choices))}")
     expected = expected_failed_checks or {}
     records = []
     for name, check in estimator_checks_generator(estimator, data=data):
@@ -101,6 +116,8 @@ def check_estimator(
                 check()
         except SkipCheck as skipped:
             record |= {"exception": skipped, "status": "skipped"}
+            if on_skip == "warn":
+                warn_caller(f"{name} of {estimator} is skipped: {skipped}", SkipTestWarning)
         except Exception as error:
             record |= {"exception": error, "status": "xfail" if name in expected else "failed"}
             if name not in expected and on_fail == "raise":
@@ -109,6 +126,8 @@ def check_estimator(
             if name not in expected and on_fail == "warn":
                 warn_caller(f"{name} fails: {error!r}")
         records.append(record)
+        if callback is not None:
+            callback(**record)
     return records
 
 
@@ -135,7 +154,7 @@ def estimator_checks_generator(
     --------
     >>> from hwsk.preprocessing import Binarizer
     >>> from hwsk.utils.estimator_checks import estimator_checks_generator
-    >>> name, check = next(estimator_checks_generator(Binarizer(), data="writers"))
+    >>> name, check = next(estimator_checks_generator(Binarizer()))
     >>> name
     'check_estimator_cloneable'
     """
@@ -152,5 +171,5 @@ def estimator_checks_generator(
     for name in _WITHOUT_DATA:
         check = getattr(sklearn_checks, name)
         yield name, partial(check, type(estimator).__name__, clone(estimator))
-    for name, own in CHECKS.items():
-        yield name, partial(own, clone(estimator), native)
+    for name, own in CHECKS.items():  # each on its own copy: a faulty estimator may write on it
+        yield name, partial(own, clone(estimator), copy.deepcopy(native))

@@ -76,6 +76,7 @@ class DescriptorHistogram(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     (40, 128)
     """
 
+    _native_data = "writers"
     _parameter_constraints: dict[str, list[Any]] = {
         "verifier": [HasMethods(["pair_distance", "transform"])],
         "n_codes": [whole(1, UNITS)],

@@ -140,6 +140,7 @@ class MultiTaskClassifier(
     tasks_: Tasks
     class_priors_: list[NDArray[np.float64]]
 
+    _native_data = "characters"
     _parameter_constraints: dict[str, list[Any]] = {
         "loss_weights": [StrOptions({"uniform", "uncertainty"}), Mapping],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],

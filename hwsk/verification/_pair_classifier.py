@@ -41,6 +41,7 @@ class PairClassifierMixin(ABC):
     calibration_: tuple[float, float]
     calibrated_with_: dict[str, str]
 
+    _native_data = "pairs"
     _calibrates_probabilities = True  # not what has probabilities from `fit`
     _calibrated_by = "calibrate_threshold"
 

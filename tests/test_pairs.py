@@ -100,6 +100,7 @@ def test_entries_of_equal_content_are_one():
         np.zeros((5, 2, 9), np.uint8).tolist(),
         object_array([np.zeros((2, 9 + i), np.uint8) for i in range(5)]),
         np.zeros((5, 2, 9, 3), np.uint8),  # the same in colour
+        np.zeros((5, 2, 9, 1), np.uint8),  # with a channel of grey
         np.zeros((5, 8, 9), np.uint8),
         np.zeros((5, 8, 9, 3), np.uint8),
         np.zeros((5, 2)),  # a table of two columns
@@ -141,10 +142,38 @@ def test_wrong_lengths_are_named_by_row():
         check_pairs([PATHS[:2], PATHS[:3], PATHS[2:], PATHS[:1]])
     with pytest.raises(ValueError, match=r"1 of 2 rows .* row 0 holds 3 entries"):
         check_pairs([PATHS[:3], PATHS[:2]])
+    with pytest.raises(ValueError, match=r"1 of 1 rows .* row 0 holds 1 entries; a row is two im"):
+        check_pairs([PATHS[:1]])
+    with pytest.raises(ValueError, match=r"1 of 1 rows .* row 0 holds None"):
+        check_pairs([["a.png", None]])
     with pytest.raises(ValueError, match=r"this is of shape \(4, 3\)"):
         check_pairs(np.array([PATHS[:3]] * 4))
     with pytest.raises(ValueError, match=r"this is of shape \(0, 2, 8, 9\)"):
         check_pairs(np.zeros((0, 2, 8, 9)))
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (IMAGES[2], r"is an array of shape \(8, 9\)"),
+        ("a.png", "is 'a.png'"),
+        (Path("a.png"), r"is PosixPath\('a.png'\)|is WindowsPath"),
+        (None, "is None"),
+        (["a.png", None], r"holds (None|nan) \((NoneType|float)\)"),
+        ([np.nan, "a.png"], r"holds nan \(float\)"),
+        ([IMAGES[0], 3], r"holds 3 \(int\)"),
+    ],
+)
+def test_rows_that_are_not_pairs_are_named(odd, said):
+    message = rf"1 of 3 rows of X are not pairs, rows 1; row 1 ({said}); a row is two images or"
+    for X in ([PATHS[:2], odd, PATHS[2:]], object_array([PATHS[:2], odd, PATHS[2:]])):
+        with pytest.raises(ValueError, match=message):
+            check_pairs(X)
+    with pytest.raises(ValueError, match=message.replace("rows 1; row 1", "rows 0; row 0")):
+        check_pairs([odd, PATHS[:2], PATHS[2:]])
+    if isinstance(odd, list):
+        with pytest.raises(ValueError, match=message):
+            check_pairs(pd.DataFrame([PATHS[:2], odd, PATHS[2:]]))
 
 
 def test_labels_of_pairs():

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hwsk._data.decoding import is_path
+from hwsk._data.decoding import cut_value, is_path
 from hwsk._data.images import some_rows
 
 Kind = Literal["images", "vectors", "ids"]
+
+_CHANNELS = (1, 3, 4)  # grey, colour, colour and opacity
 
 
 class Pairs(NamedTuple):
@@ -50,8 +52,8 @@ def holds_pairs(X: Any, kind: Kind = "images") -> bool:
         return kind == "ids" or (array.dtype.kind in "OUST" and _is_pair(array[0], kind))
     if kind == "vectors":
         return array.ndim == 3
-    colour = array.ndim == 4 and array.shape[3] in (3, 4)
-    return array.ndim >= 4 and not colour
+    has_channels = array.ndim == 4 and array.shape[3] in _CHANNELS
+    return array.ndim >= 4 and not has_channels
 
 
 def _is_pair(item: Any, kind: Kind) -> bool:
@@ -107,17 +109,7 @@ def check_pairs(X: Any, kind: Kind = "images") -> Pairs:
     """
     if isinstance(X, pd.DataFrame):
         X = X.to_numpy()
-    listed = isinstance(X, (list, tuple)) or (
-        isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
-    )
-    if listed and len(X):
-        lengths = [len(pair) if isinstance(pair, (list, tuple)) else 2 for pair in X]
-        odd = [row for row, length in enumerate(lengths) if length != 2]
-        if odd and isinstance(X[0], (list, tuple)):
-            raise ValueError(
-                f"{len(odd)} of {len(X)} rows of X are not pairs, rows {some_rows(odd)}; row "
-                f"{odd[0]} holds {lengths[odd[0]]} entries"
-            )
+    _check_rows(X, kind)
     if not holds_pairs(X, kind) or not len(X):
         is_collection = hasattr(X, "__len__") and hasattr(X, "__iter__") and not is_path(X)
         two = kind == "images" and is_collection and [_depth(entry) for entry in X] == [2, 2]
@@ -131,6 +123,34 @@ def check_pairs(X: Any, kind: Kind = "images") -> Pairs:
     flat = [entry for pair in X for entry in pair]
     entries, found = take_once(flat)
     return Pairs(entries, found.reshape(-1, 2))
+
+
+def _check_rows(X: Any, kind: Kind) -> None:
+    """Refuse rows that are not pairs, where others are."""
+    is_objects = isinstance(X, np.ndarray) and X.dtype == object
+    if not isinstance(X, (list, tuple)) and not is_objects:
+        return
+    if is_objects and X.ndim == 2 and X.shape[1] != 2:
+        return
+    odd = [row for row, pair in enumerate(X) if not _is_pair(pair, kind)]
+    if not odd:
+        return
+    first = X[odd[0]]
+    is_list = isinstance(first, (list, tuple))
+    if len(odd) == len(X) and (not is_list or (len(first) == 2 and _depth(first) == 2)):
+        return  # single samples, lists of numbers among them
+    n = len(first) if isinstance(first, (list, tuple, np.ndarray)) else None
+    if n == 2:
+        wrong = next((part for part in first if not _is_entry(part, kind)), first)
+        said = f"holds {cut_value(wrong)} ({type(wrong).__name__})"
+    elif n is None or (isinstance(first, np.ndarray) and first.dtype != object):
+        said = "is " + (f"an array of shape {first.shape}" if n else cut_value(first))
+    else:
+        said = f"holds {n} entries"
+    raise ValueError(
+        f"{len(odd)} of {len(X)} rows of X are not pairs, rows {some_rows(odd)}; row {odd[0]} "
+        f"{said}; a row is two images or paths"
+    )
 
 
 def take_once(items: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:

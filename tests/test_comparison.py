@@ -28,6 +28,7 @@ from hwsk.metrics import log_likelihood_ratio_cost
 from hwsk.model_selection import make_pairs
 from hwsk.plotting import ComparisonDisplay
 from hwsk.preprocessing import StrokeRasterizer
+from hwsk.preprocessing.augmentation import character_augmentation
 from hwsk.representation import VariationalAutoencoder
 from hwsk.verification import HandComparer, MultiTaskClassifier, SiameseVerifier, verbal_equivalent
 from hwsk.verification._comparison import SUPPORT
@@ -361,6 +362,22 @@ def test_frozen_parts_leave_all_writers_to_calibrate_on(images):
         comparer = HandComparer(part, random_state=0).fit(X, writers)
         assert comparer.calibration_writers_.tolist() == list(range(20))
         assert comparer.representation_ is part
+
+
+def test_calibration_belongs_to_the_copies_of_a_frozen_part():
+    words = make_handwriting(24, texts=["and"], n_writers=6, height=32, random_state=0)
+    small = {"image_size": (16, 32), "channels": (2, 2, 2, 2), "max_epochs": 1, "random_state": 0}
+    verifier = SiameseVerifier(**small).fit(words.images, words.writer)
+    comparer = HandComparer(FrozenEstimator(verifier), n_images=1, random_state=0)
+    comparer.fit(words.images, words.writer)
+    pairs = [words.images[:2], words.images[5:7]]
+    before = comparer.predict_proba(pairs)
+    verifier.set_params(test_augmentations=1, augment=character_augmentation())
+    for verb in (comparer.predict, comparer.predict_proba, comparer.pair_score):
+        with pytest.raises(ValueError, match=r"siameseverifier__test_augmentations=1.* call fit"):
+            verb(pairs)
+    verifier.set_params(test_augmentations=0)
+    np.testing.assert_array_equal(comparer.predict_proba(pairs), before)
 
 
 def test_networks_and_features(tmp_path):

@@ -591,6 +591,43 @@ def test_calibration_belongs_to_its_comparator(words, matched, pairs, tmp_path):
     verifier.set_params(comparator__registration=False, comparator__scale=1.0)
     verifier.calibrate_threshold(images, same)
     np.testing.assert_array_equal(verifier.predict(images), before)
+    verifier.set_params(comparator__scale=1)  # the same number
+    np.testing.assert_array_equal(verifier.predict(images), before)
+
+
+def inverted(images):
+    return [255 - image for image in images]
+
+
+class Lighter:
+    """An augmentation without a repr of its own."""
+
+    def __call__(self, image, rng):
+        return image
+
+
+def test_calibration_belongs_to_what_prepares_images(words, fitted, pairs):
+    rows, same = pairs
+    images = words.images[rows]
+    verifier = pickle.loads(pickle.dumps(fitted)).set_params(preprocessor=list)
+    verifier.calibrate_threshold(images, same)
+    verifier.set_params(preprocessor=inverted)
+    with pytest.raises(ValueError, match=r"with preprocessor=list, .* preprocessor=inverted now"):
+        verifier.predict(images)
+    cleaning = SiameseVerifier(**SMALL, preprocessor=Binarizer())
+    cleaning.fit(words.images[:40], words.writer[:40]).calibrate_threshold(images, same)
+    with pytest.raises(ValueError, match=r"preprocessor=absent, .* preprocessor=None now"):
+        cleaning.set_params(preprocessor=None).predict(images)
+
+
+def test_calibration_goes_with_a_copy_of_what_augments(words, fitted, pairs):
+    rows, same = pairs
+    images = words.images[rows]
+    verifier = pickle.loads(pickle.dumps(fitted))
+    verifier.set_params(test_augmentations=1, augment=Lighter()).calibrate_threshold(images, same)
+    copy = pickle.loads(pickle.dumps(verifier))
+    assert repr(copy.augment) != repr(verifier.augment)  # they hold an address
+    np.testing.assert_array_equal(copy.predict(images), verifier.predict(images))
 
 
 def test_calibrate_from_scores(words, fitted, pairs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,12 +68,18 @@ class ComparingEncoder(PairClassifierMixin, EncoderEstimator):
         if self.comparator is None:
             found["comparator"] = "None"
         else:
+            kinds = {
+                name: type(value) for name, value in type(self.comparator)().get_params().items()
+            }
             for name, value in self.comparator.get_params().items():
-                found[f"comparator__{name}"] = str(value)
+                found[f"comparator__{name}"] = str(kinds[name](value))  # 1 is 1.0
         found["test_augmentations"] = str(self.test_augmentations)
         if self._n_views():
-            name = getattr(self.augment, "__qualname__", None)  # of a function; else an object
-            found["augment"] = name or " ".join(repr(self.augment).split())
+            found["augment"] = _describe(self.augment)
+        if self.preprocessor is None and hasattr(self, "preprocessor_"):
+            found["preprocessor"] = "None"
+        elif self._pair_kind() == "ids" and callable(self.preprocessor):
+            found["preprocessor"] = _describe(self.preprocessor)
         return found
 
     def _score_pairs(self, pairs: Pairs) -> NDArray[np.float64]:
@@ -130,6 +137,12 @@ class ComparingEncoder(PairClassifierMixin, EncoderEstimator):
         if callable(self.preprocessor):
             return self.preprocessor(list(X))
         return _take_rows(self.preprocessor, X)
+
+
+def _describe(change: Any) -> str:
+    """Describe a function by its name, and an object by its parameters, in a copy alike."""
+    name = getattr(change, "__qualname__", None)
+    return name or " ".join(re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(change)).split())
 
 
 def _take_rows(images: Any, X: Any) -> list[Any]:

@@ -85,6 +85,22 @@ def parts_of(representation: Any) -> list[Part]:
     return parts
 
 
+def description_parameters(part: Part) -> dict[str, str]:
+    """Return the parameters that samples are described and compared by, and that can change later.
+
+    Those of a plain embedding are left out.
+    """
+    if part.verifier is not None:
+        return dict(part.verifier._comparison_parameters())
+    _, last = _last_step(part.transformer)
+    if isinstance(last, SiameseVerifier):
+        plain = {"comparator": "None", "test_augmentations": "0"}
+        found = last._comparison_parameters()
+        return {name: value for name, value in found.items() if plain.get(name) != value}
+    n_copies = getattr(last, "test_augmentations", 0)
+    return {"test_augmentations": str(n_copies)} if n_copies else {}
+
+
 def needs_fit(transformer: Any) -> bool:
     """Return whether any part has to be fitted."""
     if transformer in (None, "passthrough", "drop") or isinstance(transformer, FrozenEstimator):

@@ -21,7 +21,7 @@ from hwsk.verification._pair_classifier import PairClassifierMixin
 from hwsk.verification._parts import Described, MatchedImages, Vectors, describe, own_pairs
 from hwsk.verification._places import PlacesOfPair
 from hwsk.verification._references import split_references
-from hwsk.verification._representation import parts_of, shared_steps
+from hwsk.verification._representation import description_parameters, parts_of, shared_steps
 from hwsk.verification._sides import Side, unfold
 from hwsk.verification._typicality import name_unusual
 
@@ -170,12 +170,10 @@ class SideComparison(PairClassifierMixin):
         self._check_calibrated("threshold_")
 
     def _comparison_parameters(self) -> dict[str, str]:
-        parts = parts_of(self.representation_)
         return {
             f"{part.name}__{name}": value
-            for part in parts
-            if part.verifier is not None
-            for name, value in part.verifier._comparison_parameters().items()
+            for part in parts_of(self.representation_)
+            for name, value in description_parameters(part).items()
         }
 
     def _score_pairs(self, pairs: Pairs) -> NDArray[np.float64]:

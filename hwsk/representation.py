@@ -98,6 +98,9 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     can be compared with each other, but are not likelihoods of grey images. A Gaussian's density
     may be above 1, so that a lower bound above 0 is right.
 
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
+
     References
     ----------
     .. [1] D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014.

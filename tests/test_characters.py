@@ -211,6 +211,15 @@ def test_weights_count_as_repetition():
     assert not np.allclose(a.predict_proba(IMAGES), c.predict_proba(IMAGES), rtol=1e-2)
 
 
+@pytest.mark.parametrize("architecture", ["cnn", "cnn_rows"])
+def test_batch_normalization_takes_no_sample_weight(architecture):
+    classifier = small(architecture=architecture)
+    for fit in (classifier.fit, classifier.partial_fit):
+        with pytest.raises(ValueError, match=f"architecture='{architecture}' takes no sample_weig"):
+            fit(IMAGES[:4], LETTERS[:4], sample_weight=np.ones(4))
+    assert not hasattr(classifier, "net_")
+
+
 def test_class_weight_is_a_sample_weight():
     y = np.where(NUMBERS[:100] == 3, "three", "other")
     count = np.array([(y == label).sum() for label in y])

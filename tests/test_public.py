@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 import hwsk
 from hwsk._data.images import check_images
+from hwsk._training.estimator import NetworkEstimator
 from hwsk.datasets import make_handwriting
 from hwsk.documents import LineSegmenter
 from hwsk.recognition import CTCRecognizer
@@ -196,6 +197,15 @@ def test_docstring(name):
 
 def test_estimators_are_found():
     assert {name.rpartition(".")[2] for name in ESTIMATORS} >= {"CTCRecognizer", "Binarizer"}
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in ESTIMATORS if issubclass(ESTIMATORS[n], NetworkEstimator)]
+)
+def test_networks_take_sample_weight_or_say_why_not(name):
+    cls = ESTIMATORS[name]
+    takes = "sample_weight" in inspect.signature(cls.fit).parameters
+    assert takes or "`fit` takes no `sample_weight`" in cls.__doc__
 
 
 @pytest.mark.parametrize("name", [n for n in ESTIMATORS if hasattr(ESTIMATORS[n], "transform")])

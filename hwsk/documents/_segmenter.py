@@ -99,6 +99,11 @@ class LineSegmenter(NetworkEstimator):
     find_lines_by_profile : The same without a network, as a baseline.
     hwsk.datasets.load_pages : Pages with PAGE or ALTO to learn from.
 
+    Notes
+    -----
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
+
     References
     ----------
     .. [1] O. Kodym, M. Hradis, "Page layout analysis system for unconstrained historic

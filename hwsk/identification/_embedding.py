@@ -95,6 +95,9 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
     The loss of a pair is its distance (of one writer), or what the distance lacks to the margin (of
     two), each averaged over the pairs where it is not 0.
 
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
+
     References
     ----------
     .. [1] R. Hadsell, S. Chopra, Y. LeCun, "Dimensionality reduction by learning an invariant

@@ -133,7 +133,8 @@ class WriterClassifier(
 
     Notes
     -----
-    There is no `sample_weight`: through batch normalisation, samples of weight 0 would count.
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
 
     References
     ----------

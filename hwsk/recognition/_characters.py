@@ -221,7 +221,8 @@ class CharacterClassifier(NetworkClassifier):
         y : array-like of shape (n_samples,)
             The classes: strings, integers, or what else `numpy.unique` sorts.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, from 0.
+            Weight of each sample in the loss, from 0. For `architecture="rows"` only: batch
+            normalization, which the others have, counts all images alike.
         groups : array-like of shape (n_samples,), default=None
             Writers: with `early_stopping`, none is on both sides of the split.
 
@@ -234,7 +235,8 @@ class CharacterClassifier(NetworkClassifier):
         ------
         ValueError
             If images differ in size, if one can't be used, if there is only one class, or if X, y
-            and the weights differ in length; the message names the row.
+            and the weights differ in length; the message names the row. If `architecture` takes no
+            weights.
         """
         further = self.warm_start and hasattr(self, "net_")
         return self._fit(X, y, None, sample_weight, groups, further=further, max_epochs=None)
@@ -254,7 +256,8 @@ class CharacterClassifier(NetworkClassifier):
         classes : array-like of shape (n_classes,), default=None
             All classes that may ever come, for the first call; None takes those of `y`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample in the loss, from 0.
+            Weight of each sample in the loss, from 0. For `architecture="rows"` only: batch
+            normalization, which the others have, counts all images alike.
 
         Returns
         -------
@@ -277,6 +280,12 @@ class CharacterClassifier(NetworkClassifier):
         max_epochs: int | None,
     ) -> CharacterClassifier:
         check_channels(self.channels)
+        if sample_weight is not None and self.architecture != "rows":
+            raise ValueError(
+                f"architecture={self.architecture!r} takes no sample_weight: its batch "
+                "normalization counts all images alike, those of weight 0 as well. Repeat images, "
+                "or leave them out; or take architecture='rows', or class_weight"
+            )
         images = check_images(X, self, reset=not further, image_shape=self.image_shape)
         if y is None:
             raise ValueError(

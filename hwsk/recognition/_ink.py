@@ -108,6 +108,8 @@ class InkRecognizer(CTCTraining, InkPredictor):
     Ink that is turned by more than some 10 degrees, or several lines at once, are not recognized:
     see :class:`hwsk.preprocessing.StrokeDeskewer`.
 
+    `fit` takes no `sample_weight`: repeat a sample, or leave it out.
+
     References
     ----------
     .. [1] A. Graves, M. Liwicki, S. Fernandez, R. Bertolami, H. Bunke, J. Schmidhuber, "A novel

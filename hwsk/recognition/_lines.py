@@ -112,6 +112,11 @@ class CTCRecognizer(CTCTraining, LinePredictor):
     hwsk.preprocessing.HeightNormalizer : Scale once, before training, not in each epoch.
     hwsk.metrics.character_error_rate : What `score` is made of.
 
+    Notes
+    -----
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
+
     References
     ----------
     .. [1] A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber, "Connectionist temporal

@@ -74,6 +74,8 @@ class StrokePredictor(StrokeDensity):
     The recording's offsets are whole numbers: a density may put spikes on them. Deviations of the
     Gaussians have a floor (e\\ :sup:`-7`), far below the distance of two whole numbers.
 
+    `fit` takes no `sample_weight`: repeat a sample, or leave it out.
+
     References
     ----------
     .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,

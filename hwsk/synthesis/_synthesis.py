@@ -99,6 +99,8 @@ class HandwritingSynthesizer(HandsMixin):
     text longer than those of `fit` is written to its end, but the hand may lose its way in it:
     :func:`hwsk.writing.write` breaks it into lines.
 
+    `fit` takes no `sample_weight`: repeat a sample, or leave it out.
+
     References
     ----------
     .. [1] A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850,

@@ -111,6 +111,11 @@ class MultiTaskClassifier(
     hwsk.datasets.load_cedar_and : Words with 15 features.
     hwsk.verification.SiameseVerifier : Compare hands; it can be trained with features along.
 
+    Notes
+    -----
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
+
     References
     ----------
     .. [1] M. Chauhan, M. A. Shaikh, S. N. Srihari, "Explanation based handwriting verification",

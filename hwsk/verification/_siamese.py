@@ -139,6 +139,9 @@ class SiameseVerifier(
     after `fit` alone. They hold for pairs compared in the same way: after setting `comparator` or
     `test_augmentations`, `predict` raises until it is calibrated again.
 
+    `fit` takes no `sample_weight`, since batch normalization counts all samples alike: repeat a
+    sample, or leave it out.
+
     References
     ----------
     .. [1] J. Bromley et al., "Signature verification using a 'Siamese' time delay neural network",

@@ -86,8 +86,6 @@ def test_options_are_spelt_with_underscores(uses):
 
 def test_parameters_after_the_second_are_by_keyword(table):
     for cls in table.find_estimators():
-        if cls.__module__.startswith("hwsk.recognition"):
-            continue
         parameters = inspect.signature(cls).parameters.values()
         positional = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
         assert len(positional) <= 2, f"{cls.__name__}: {positional}"

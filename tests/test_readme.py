@@ -98,3 +98,15 @@ def test_python_runs_as_written(
     if name == "README.md":
         assert (folder / "letter.svg").stat().st_size > 1000
         assert (folder / "my_reader.hwsk").is_file()
+
+
+def test_the_map_of_contributing_names_every_package():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    named = {name.rstrip("/") for line in rows for name in re.findall(r"`(hwsk/[^`]+)`", line)}
+    there = {
+        f"hwsk/{path.name}"
+        for path in (ROOT / "hwsk").iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.name[:2] != "__"
+    }
+    assert named == there

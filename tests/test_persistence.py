@@ -549,6 +549,23 @@ def test_devices_are_refused():
         hwsk.load("/dev/zero")
 
 
+def test_no_class_imports_a_compiler_when_it_is_loaded():
+    files = [str(path) for path in sorted((Path(__file__).parent / "data").rglob("*.hwsk"))]
+    assert any("HandwritingSynthesizer" in file for file in files)
+    code = f"""
+import sys, warnings, torch, hwsk
+from hwsk.networks.resnet import resnet18
+warnings.simplefilter("ignore")
+for file in {files!r}:
+    hwsk.load(file)
+with torch.device("meta"):  # as `load` builds a WriterClassifier's
+    resnet18()
+print(*sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch._dynamo", "pytorch_metric_learning"} & set(run.stdout.split())
+
+
 def test_loading_draws_nothing_and_imports_no_compiler(recognizer, tmp_path):
     path = tmp_path / "model.hwsk"
     hwsk.save(recognizer[0], path)

@@ -105,7 +105,8 @@ class LSTMLayer(nn.Module):
         self.factors[_CELL * n_hidden : (_CELL + 1) * n_hidden] = 2.0
         if n_windows:
             self.to_window = nn.Linear(n_hidden, 3 * n_windows)
-            nn.init.normal_(self.to_window.weight, std=0.1 * n_hidden**-0.5)
+            if not self.to_window.weight.is_meta:  # normal_ would import torch's compiler there
+                nn.init.normal_(self.to_window.weight, std=0.1 * n_hidden**-0.5)
             weights, widths, steps = self.to_window.bias.data.chunk(3)
             weights.fill_(-float(torch.tensor(n_windows, device="cpu").log()))
             widths.copy_(torch.linspace(-2.0, 0.0, n_windows))

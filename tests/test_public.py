@@ -8,6 +8,7 @@ import ast
 import inspect
 import pickle
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -188,10 +189,13 @@ def test_type_checkers_see_the_same_names(package):
 @pytest.mark.parametrize("name", [*API, *METHODS])
 def test_docstring(name):
     report = validate(name)
+    doc = report["docstring"]
     skipped = {check for check in CHECKS if check != "all"}
     errors = [f"{code}: {text}" for code, text in report["errors"] if code not in skipped]
     if name in API and ">>>" not in report["docstring"]:
         errors.append("no example")
+    if re.match(r"\W*(Learn to )?(tell|find out|see|what|where|whether|how)\b", doc, re.IGNORECASE):
+        errors.append("it begins with a word that the glossary avoids")
     assert not errors, "\n".join([f"{report['file']}:{report['file_line']}", *errors])
 
 

@@ -75,7 +75,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return weights / weights.mean()
 
     def _check_balance_is_known(self) -> None:
-        """Refuse `partial_fit` with weights that only the whole data could tell."""
+        """Refuse `partial_fit` with weights that depend on the whole data."""
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is of all data, and partial_fit sees a part: give the "
@@ -91,7 +91,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         return float((wrong * weights).sum()), float(weights.sum())
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Tell the class of each image.
+        """Predict the class of each image.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The likeliest of `classes_` for each image.
+            The most probable of `classes_` for each image.
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

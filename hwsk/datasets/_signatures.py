@@ -144,8 +144,8 @@ def load_cedar_signatures(
     Notes
     -----
     Genuine and forged signatures were scanned on different paper, and the tone of the background
-    alone tells them apart. Clean it before anything learns from them, and look at what a classifier
-    of the background reaches.
+    alone distinguishes them. Clean it before anything learns from them, and look at what a
+    classifier of the background reaches.
 
     References
     ----------
@@ -193,7 +193,7 @@ def load_bhsig260(
         The folder, or an archive (``.zip``, ``.tgz``; unpack a ``.rar`` first), or the folder that
         holds ``BHSig260*``, ``Bengali*`` or ``Hindi*`` archives. In it, at any depth,
         ``Bengali/001/B-S-1-G-01.tif`` (genuine) and ``Hindi/001/H-S-1-F-01.tif`` (forged), as
-        published. Where the names are others, the folders must tell, at any depth and in any order:
+        published. Where the names are others, the folders must give, at any depth, in any order,
         the script by a name with ``Bengali`` or ``Hindi`` in it, the writer by a number, and which
         are genuine or forged by ``true``/``false``, ``genuine``/``forged`` or the like:
         ``Hindi/12/true/a.png``. Any image format, bit depth and colour.

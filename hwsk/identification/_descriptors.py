@@ -63,8 +63,8 @@ class LocalDescriptors(ObjectOutputMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Bring all images to one resolution: descriptors tell pen width and size of writing, which are
-    the writer's, and which a scan at another resolution changes.
+    Bring all images to one resolution: descriptors depend on pen width and size of writing, which
+    are the writer's, and which a scan at another resolution changes.
 
     References
     ----------

@@ -33,7 +33,7 @@ from hwsk.networks.patches import PatchNetwork
 
 @document_training
 class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEstimator):
-    """Turn images into vectors whose distances tell whether one hand wrote them.
+    """Embed images so that those of one writer are close.
 
     The Siamese network [1]_: patches go through one network, and the contrastive loss draws those
     of one writer together and keeps those of two apart, over all pairs in a batch. Writers that
@@ -86,7 +86,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
 
     See Also
     --------
-    WriterClassifier : Tell known writers apart.
+    WriterClassifier : Classify known writers.
     VLADEncoder : Vectors without a network.
     hwsk.metrics.mean_average_precision : What retrieval by such vectors is worth.
 
@@ -202,7 +202,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, groups: Any = None) -> WriterEmbedder:
-        """Learn which differences tell hands apart.
+        """Learn which differences distinguish writers.
 
         Parameters
         ----------

@@ -56,7 +56,7 @@ class LeakageWarning(UserWarning):
 class WriterClassifier(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkClassifier, PatchEstimator
 ):
-    """Tell who wrote a word, a line or a page.
+    """Classify words, lines or pages by their writer.
 
     A network judges patches of an image: some where ink is, drawn at random in training; all of
     them, each overlapping the next by half, in prediction, where the log-probabilities of an
@@ -86,7 +86,7 @@ class WriterClassifier(
     patch_scale : float, default=1.0
         Patches are scaled by this before the network sees them. It comes after `augment`: 0.5 suits
         lines at 300 dpi. What has been warped is less sharp, and a network that sees each pixel
-        learns to tell that; shrinking leaves little of it.
+        learns to classify that; shrinking leaves little of it.
     n_patches : int or None, default=8
         Patches drawn from each image an epoch. None takes the whole image instead, resized to
         `patch_size` whatever its proportions: lines or pages of 224 x 224 pixels are what most
@@ -450,7 +450,7 @@ class WriterClassifier(
         return np.exp(self._judge(X, pages))
 
     def predict(self, X: Any, *, pages: Any = None) -> NDArray[Any]:
-        """Tell who wrote each image.
+        """Predict the writer of each image.
 
         Parameters
         ----------

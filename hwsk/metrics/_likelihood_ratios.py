@@ -85,9 +85,9 @@ def minimal_log_likelihood_ratio_cost(
 ) -> float:
     """Cost of log-likelihood ratios after the best calibration of these very pairs, in bits.
 
-    What remains is lost because the scores do not tell one hand from two; the difference from
-    `log_likelihood_ratio_cost` is lost by calibration [1]_. The best calibration that keeps the
-    order of the scores comes from pool adjacent violators.
+    What remains is lost because the scores do not distinguish one writer from two; the difference
+    from `log_likelihood_ratio_cost` is lost by calibration [1]_. The best calibration that keeps
+    the order of the scores comes from pool adjacent violators.
 
     Parameters
     ----------

@@ -239,7 +239,7 @@ def writer_dependent_report(
     """Writer-dependent verification: a classifier for each user, trained on a few references.
 
     This is the protocol of Hafemann et al. [1]_. For each user, references are drawn from the
-    genuine signatures, and a classifier is trained to tell them from random forgeries: the
+    genuine signatures, and a classifier is trained to distinguish them from random forgeries: the
     references of all other users, or signatures of further writers (`background`). It then scores
     the user's remaining genuine signatures, the skilled forgeries, and the other users' genuine
     signatures that are nobody's references. No skilled forgery is trained on.

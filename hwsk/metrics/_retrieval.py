@@ -158,8 +158,8 @@ def soft_top_k_accuracy(
     Notes
     -----
     A query whose class has no sample outside its group is not counted: there is nothing to find.
-    At the same distance, other classes are ranked first, so that distances that tell nothing
-    apart score nothing.
+    At the same distance, other classes are ranked first, so that distances that distinguish
+    nothing score nothing.
 
     References
     ----------

@@ -62,7 +62,7 @@ class ComparisonDisplay:
     Notes
     -----
     The bars don't add up to the likelihood ratio: features depend on each other, and the distances
-    tell more than they do.
+    say more than they do.
 
     Examples
     --------

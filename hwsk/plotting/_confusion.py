@@ -23,7 +23,7 @@ class ConfusionDisplay(ConfusionMatrixDisplay):
 
     scikit-learn's display, drawn otherwise. Rows add up to 1, and the colour follows the cube root
     of the value, so that 1 in 1000 takes a tenth of the scale. The labels have room for some fifty
-    classes, and tell O from 0. Numbers stand in the cells of up to 12 classes only.
+    classes, and distinguish O from 0. Numbers stand in the cells of up to 12 classes only.
 
     Parameters
     ----------

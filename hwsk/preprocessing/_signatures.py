@@ -57,7 +57,7 @@ class SignatureNormalizer(_ImageTransformer):
     Notes
     -----
     In the CEDAR signatures, genuine and forged ones lie on different paper, and a classifier of
-    the background tells them apart: learn from nothing that was not cleaned.
+    the background distinguishes them: learn from nothing that was not cleaned.
 
     Negatives (light ink on dark paper up to the edges) are turned round. `transform` warns of
     them, and of images without ink, which come out blank; of file paths, whoever decodes them

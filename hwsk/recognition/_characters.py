@@ -34,7 +34,7 @@ _SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twic
 
 @document_training
 class CharacterClassifier(NetworkClassifier):
-    """Tell which character an image shows.
+    """Classify images of single characters.
 
     All images have one size, as those of EMNIST, MNIST or scikit-learn's digits. Whether ink is
     light or dark is learnt from them.
@@ -209,7 +209,7 @@ class CharacterClassifier(NetworkClassifier):
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
     ) -> CharacterClassifier:
-        """Learn to tell characters.
+        """Learn to classify characters.
 
         Parameters
         ----------

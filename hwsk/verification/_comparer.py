@@ -142,13 +142,13 @@ class HandComparer(SideComparison, BaseEstimator):
 
     The logistic functions are fitted on as many pairs by one hand as by two, so that their logits
     are log-likelihood ratios [1]_. A logit far from 0 is an extrapolation: no set of 50 writers
-    can tell that something happens to one in a million [2]_. So `log_likelihood_ratio` and
+    can show that something happens to one in a million [2]_. So `log_likelihood_ratio` and
     probabilities end at the number of writers; `score` and `decision_function` do not, so that
     they rank all pairs.
 
     The ratio of a feature is one of counts: in how many writers the classifier says these two
     classes of two sides by one hand, against in how many it would by chance, a half added to either
-    [3]_, so that classes hardly seen tell nothing. Rare classes that agree weigh more than common
+    [3]_, so that classes hardly seen have no weight. Rare classes that agree weigh more than common
     ones. Features depend on each other, so that their ratios must not be multiplied, and are no
     summands of the whole.
 

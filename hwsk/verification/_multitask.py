@@ -42,7 +42,7 @@ __all__ = ["MultiTaskClassifier"]
 class MultiTaskClassifier(
     ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EncoderEstimator
 ):
-    """Tell several features of a handwriting image at once, by one network.
+    """Classify several features of a handwriting image at once, by one network.
 
     One encoder, and a linear head for each column of y, such as the 15 features that document
     examiners name [1]_. Labels may be missing. As a transformer it gives what its heads see, or
@@ -242,7 +242,7 @@ class MultiTaskClassifier(
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, groups: Any = None, writers: Any = None) -> MultiTaskClassifier:
-        """Learn to tell the features.
+        """Learn to classify the features.
 
         Parameters
         ----------
@@ -254,7 +254,7 @@ class MultiTaskClassifier(
         groups : array-like of shape (n_samples,), default=None
             With `early_stopping`, no group is on both sides of the split: give the writers.
         writers : array-like of shape (n_samples,), default=None
-            Who wrote each image. If given, the encoder also learns to tell these apart (by the
+            Who wrote each image. If given, the encoder also learns to distinguish these (by the
             CosFace loss over an embedding), which helps it with the features.
 
         Returns
@@ -439,7 +439,7 @@ class MultiTaskClassifier(
         return tables[0] if self.tasks_["kind"] == "column" else tables
 
     def predict(self, X: Any) -> Any:
-        """Tell the features of each image.
+        """Predict the features of each image.
 
         Parameters
         ----------

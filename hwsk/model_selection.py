@@ -256,7 +256,7 @@ def _all_pairs(
 
 
 class WriterDisjointPairSplit(BaseCrossValidator):
-    """Cross-validation over pairs with no writer on both sides.
+    """Split pairs for cross-validation with no writer on both sides.
 
     The writers are cut into folds. Pairs with both writers in a fold are its test set, pairs with
     neither its training set, and pairs with one of each are left out: a verifier would meet in

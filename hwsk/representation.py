@@ -285,7 +285,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return float((1 - elbo).sum()), float(len(elbo))  # the score is 1 - errors / count
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Vector of each image: the mean of its posterior.
+        """Embed each image: the mean of its posterior.
 
         Parameters
         ----------
@@ -368,7 +368,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return self.inverse_transform(torch.randn(n_samples, self.latent_dim).numpy())
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Evidence lower bound of each image's log-likelihood.
+        """Compute the evidence lower bound of each image's log-likelihood.
 
         Parameters
         ----------
@@ -406,7 +406,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return elbo
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean evidence lower bound of the images' log-likelihoods.
+        """Compute the mean evidence lower bound of the images' log-likelihoods.
 
         Parameters
         ----------

@@ -186,6 +186,15 @@ def test_type_checkers_see_the_same_names(package):
     assert seen == set(package.__all__) - {"__version__"}
 
 
+# What docstrings began with before they had to begin with a verb, and verbs that are avoided.
+AVOIDED_BEGINNING = r"""\W*((Learn to )?(tell|find out|see|what|where|whether|how)
+|a|an|the|all|accuracy|area|character|confusion|cost|cross-validation|density|detection|distance
+|embedding|embeddings|equal|error|evidence|false|features|handwriting|harmonic|images|lines|logarithm
+|log-likelihood|log-probability|loss|mean|names|number|pairs|percentile|perplexity|probabilities
+|probability|rows|scorer|scores|share|two|vector|vectors|word|writer-dependent|writer-independent
+)\b""".replace("\n", "")
+
+
 @pytest.mark.parametrize("name", [*API, *METHODS])
 def test_docstring(name):
     report = validate(name)
@@ -194,8 +203,8 @@ def test_docstring(name):
     errors = [f"{code}: {text}" for code, text in report["errors"] if code not in skipped]
     if name in API and ">>>" not in report["docstring"]:
         errors.append("no example")
-    if re.match(r"\W*(Learn to )?(tell|find out|see|what|where|whether|how)\b", doc, re.IGNORECASE):
-        errors.append("it begins with a word that the glossary avoids")
+    if re.match(AVOIDED_BEGINNING, doc, re.IGNORECASE):
+        errors.append("it does not begin with a verb of the glossary")
     assert not errors, "\n".join([f"{report['file']}:{report['file_line']}", *errors])
 
 

@@ -20,7 +20,7 @@ _UNKNOWN = ""  # what readers give as the writer where none is known
     prefer_skip_nested_validation=True,
 )
 def top_writers(writers: ArrayLike, k: int) -> NDArray[np.intp]:
-    """Rows of the `k` writers with the most samples.
+    """Select the rows of the `k` writers with the most samples.
 
     Parameters
     ----------

@@ -260,7 +260,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         return self.embedding_dim
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Vector of each image.
+        """Embed each image.
 
         Parameters
         ----------
@@ -280,7 +280,7 @@ class WriterEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PatchEst
         return embedding
 
     def score(self, X: Any, y: Any, groups: Any = None) -> float:
-        """Mean average precision of retrieval: each image asks for the others by its writer.
+        """Compute the mean average precision of retrieval: each image asks for its writer's others.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ _NAME_OF_IAM = re.compile(r"([a-z]\d\d-\d{3}[a-z]?)(-s\d\d)?(-\d\d){0,2}\.\w+$")
 
 
 class LeakageWarning(UserWarning):
-    """Images are judged that come from pages which training has seen.
+    """Warn that images come from pages which training has seen.
 
     Pages differ in pen, paper and scan, too: lines of a page that was trained on are recognised by
     those, and a score over them says little of the writer's other pages.
@@ -369,7 +369,7 @@ class WriterClassifier(
         return super()._score_batch(output[0], target)
 
     def predict_log_proba(self, X: Any, *, pages: Any = None) -> NDArray[np.float64]:
-        """Log-probability of each writer.
+        """Predict the log-probability of each writer.
 
         Parameters
         ----------
@@ -432,7 +432,7 @@ class WriterClassifier(
             )
 
     def predict_proba(self, X: Any, *, pages: Any = None) -> NDArray[np.float64]:
-        """Probability of each writer.
+        """Predict the probability of each writer.
 
         Parameters
         ----------
@@ -469,7 +469,7 @@ class WriterClassifier(
         return self.classes_[self._judge(X, pages).argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, *, pages: Any = None) -> float:
-        """Accuracy over the images.
+        """Compute the accuracy over the images.
 
         Parameters
         ----------
@@ -509,7 +509,7 @@ class WriterClassifier(
         return int(self.net_.module_.n_features)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Embedding of each image: what the last layer sees, averaged over patches.
+        """Embed each image: the input of the last layer, averaged over patches.
 
         Parameters
         ----------

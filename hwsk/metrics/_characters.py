@@ -12,7 +12,7 @@ __all__ = ["confused_pairs"]
 
 
 def confused_pairs(y_true: ArrayLike, y_pred: ArrayLike) -> pd.DataFrame:
-    """Pairs of classes that are taken for each other, the worst first.
+    """List the pairs of classes that are taken for each other, the worst first.
 
     Parameters
     ----------

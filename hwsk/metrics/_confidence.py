@@ -18,7 +18,7 @@ __all__ = ["expected_calibration_error", "read_right", "risk_coverage_curve"]
 def expected_calibration_error(
     y_true: ArrayLike, confidence: ArrayLike, *, n_bins: int = 10
 ) -> float:
-    """Distance between how sure something was and how often it was right [1]_.
+    """Compute the distance of confidence from how often predictions were right [1]_.
 
     Predictions are put into bins by their confidence; in each bin, the mean confidence is compared
     with the share that was right, and the differences are averaged, by the bins' sizes.
@@ -116,7 +116,7 @@ def risk_coverage_curve(
     *,
     metric: Callable[..., float] = character_error_rate,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Error rate of the lines that are kept, when the least sure ones are left out [1]_.
+    """Compute the error rate of the lines that are kept, the least confident left out [1]_.
 
     Parameters
     ----------

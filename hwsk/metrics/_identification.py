@@ -36,7 +36,7 @@ def detection_and_identification_rate(
     threshold: float | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Detection and identification rate: share of the known writers who are found and named.
+    """Compute the detection and identification rate: share of the known writers who are named.
 
     Each search compares one sample with all known writers. An alarm is raised where the highest
     score reaches a threshold; where the sample is by none of the known writers, it is a false

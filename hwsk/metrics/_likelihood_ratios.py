@@ -20,7 +20,7 @@ __all__ = [
 def log_likelihood_ratio_cost(
     y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Cost of log-likelihood ratios, Cllr: what is lost by believing them, in bits.
+    """Compute the cost of log-likelihood ratios, Cllr: the loss by believing them, in bits.
 
     A likelihood ratio says how many times likelier a pair is if one hand wrote both. Forensic
     examiners report it and leave the prior odds to the court [1]_; the cost is the mean over all
@@ -83,7 +83,7 @@ def log_likelihood_ratio_cost(
 def minimal_log_likelihood_ratio_cost(
     y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Cost of log-likelihood ratios after the best calibration of these very pairs, in bits.
+    """Compute the cost of log-likelihood ratios after the best calibration, in bits.
 
     What remains is lost because the scores do not distinguish one writer from two; the difference
     from `log_likelihood_ratio_cost` is lost by calibration [1]_. The best calibration that keeps
@@ -144,7 +144,7 @@ def empirical_cross_entropy(
     calibrated: bool = False,
     sample_weight: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Cost of log-likelihood ratios at each of some prior odds, in bits (ECE).
+    """Compute the cost of log-likelihood ratios at each of some prior odds, in bits (ECE).
 
     What a court would still not know, had it begun with these odds and believed the ratios [1]_.
     At even odds it is `log_likelihood_ratio_cost`.

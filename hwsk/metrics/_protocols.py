@@ -70,7 +70,7 @@ def writer_independent_report(
     return_trials: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
-    """Writer-independent verification: one verifier for all users, who are new to it.
+    """Evaluate writer-independent verification: one verifier for all users, new to it.
 
     A questioned signature is compared with genuine signatures of the user it claims to be by, and
     its score is the negative distance. Without `n_references` every pair is a trial of its own:
@@ -236,7 +236,7 @@ def writer_dependent_report(
     return_trials: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
-    """Writer-dependent verification: a classifier for each user, trained on a few references.
+    """Evaluate writer-dependent verification: a classifier for each user, from few references.
 
     This is the protocol of Hafemann et al. [1]_. For each user, references are drawn from the
     genuine signatures, and a classifier is trained to distinguish them from random forgeries: the

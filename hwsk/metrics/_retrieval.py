@@ -30,7 +30,7 @@ def mean_average_precision(
     groups: ArrayLike | None = None,
     average: str | None = "micro",
 ) -> Any:
-    """Mean average precision of retrieval, each sample being a query against all others.
+    """Compute the mean average precision of retrieval, each sample a query against all others.
 
     For each query the other samples are ranked by their distance, those of the query's own group
     left out. Its average precision is the mean, over the samples of the query's class, of the
@@ -118,7 +118,7 @@ def soft_top_k_accuracy(
     groups: ArrayLike | None = None,
     average: str | None = "micro",
 ) -> Any:
-    """Share of queries with at least one sample of their class among the `k` nearest.
+    """Compute the share of queries with a sample of their class among the `k` nearest.
 
     This is the "soft" criterion of the writer identification contests [1]_. With `k=1` it is the
     accuracy of the nearest neighbour, and the same as the hard criterion.
@@ -191,7 +191,7 @@ def hard_top_k_accuracy(
     groups: ArrayLike | None = None,
     average: str | None = "micro",
 ) -> Any:
-    """Share of queries whose `k` nearest samples are all of their class.
+    """Compute the share of queries whose `k` nearest samples are all of their class.
 
     This is the "hard" criterion of the writer identification contests [1]_.
 

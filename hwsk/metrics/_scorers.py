@@ -36,7 +36,7 @@ _SCORERS = {
 
 
 def get_scorer_names() -> list[str]:
-    """Names that `get_scorer` knows beside scikit-learn's own.
+    """List the names that `get_scorer` knows beside scikit-learn's own.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def get_scorer_names() -> list[str]:
 
 
 def get_scorer(name: str) -> Callable[..., Any]:
-    """Scorer of a name: `scorer(estimator, X, y) -> float`, higher is better.
+    """Get a scorer by name: `scorer(estimator, X, y) -> float`, higher is better.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def character_error_rate(
     normalize: Normalize = "NFC",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Character error rate: edits of all lines over reference characters of all lines.
+    """Compute the character error rate: edits of all lines over their reference characters.
 
     Edits are the fewest insertions, deletions and substitutions of characters that turn a
     prediction into its reference [1]_. The average is micro: a long line counts for more than a
@@ -97,7 +97,7 @@ def word_error_rate(
     normalize: Normalize = "NFC",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Word error rate: edits of words over reference words, all lines together.
+    """Compute the word error rate: edits of words over reference words, all lines together.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def character_accuracy(
     normalize: Normalize = "NFC",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Character accuracy: one minus the character error rate.
+    """Compute the character accuracy: one minus the character error rate.
 
     This is the accuracy of the ISRI tests [1]_, `(n - edits) / n`; insertions count against it, so
     that it falls below 0 when more is inserted than there is to read.
@@ -189,7 +189,7 @@ def character_precision(
     normalize: Normalize = "NFC",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Share of the predicted characters that an alignment matches with the reference.
+    """Compute the share of the predicted characters that an alignment matches.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def character_recall(
     normalize: Normalize = "NFC",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Share of the reference characters that an alignment matches with the prediction.
+    """Compute the share of the reference characters that an alignment matches.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def character_f1(
     normalize: Normalize = "NFC",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Harmonic mean of character precision and recall.
+    """Compute the harmonic mean of character precision and recall.
 
     Parameters
     ----------
@@ -315,7 +315,7 @@ def bootstrap_interval(
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a metric, over writers where `groups` are given.
+    """Compute a percentile bootstrap interval of a metric, over `groups` where given.
 
     Lines of one writer are alike, so an interval that draws lines is too narrow for a claim about
     other writers: pass the writers as `groups`, and whole writers are drawn, with replacement

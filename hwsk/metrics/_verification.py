@@ -38,7 +38,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 def equal_error_rate(
     y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Equal error rate: where as large a share is falsely accepted as is falsely rejected.
+    """Compute the equal error rate: where equal shares are falsely accepted and rejected.
 
     The false acceptance and false rejection rates of neighbouring thresholds are joined by
     straight lines, as for the area under the ROC curve, and the rate at which they cross is
@@ -99,7 +99,7 @@ def false_acceptance_rate(
     threshold: float,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """False acceptance rate: share of the pairs by different writers that are accepted.
+    """Compute the false acceptance rate: share of pairs by different writers that are accepted.
 
     In statistics it is the false positive rate, in biometrics also the false match rate.
 
@@ -151,7 +151,7 @@ def false_rejection_rate(
     threshold: float,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """False rejection rate: share of the pairs by one writer that are not accepted.
+    """Compute the false rejection rate: share of pairs by one writer that are not accepted.
 
     In statistics it is the false negative rate, in biometrics also the false non-match rate.
 
@@ -204,7 +204,7 @@ def false_rejection_rate_at(
     far: float,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """False rejection rate where no more than a given share is falsely accepted.
+    """Compute the false rejection rate where at most a given share is falsely accepted.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def pair_bootstrap_interval(
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a metric of pairs, drawing whole writers.
+    """Compute a percentile bootstrap interval of a metric of pairs, drawing whole writers.
 
     All pairs of a writer share a hand, and each pair of different writers shares two: pairs are
     far from independent, and an interval that draws pairs is much too narrow. Here writers are

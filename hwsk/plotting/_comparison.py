@@ -29,7 +29,7 @@ _LEAST_REACH = 4  # decimal logarithm: what the scale shows at least
 
 
 class ComparisonDisplay:
-    """Two hands, what speaks for one and for two, and how strongly.
+    """Draw a comparison: what speaks for one writer and for two, and how strongly.
 
     On the left the images of both sides. On the right a bar for each named feature, to the right
     where its values in both are likelier of one hand, to the left where they are likelier of two.

@@ -19,7 +19,7 @@ _GAP = 0.1  # between images, in sides of an image
 
 
 class ConfusedPairsDisplay:
-    """The pairs of classes that are taken for each other most, with pictures.
+    """Draw the pairs of classes that are taken for each other most.
 
     A row shows a pair, in four blocks: samples of the one class, rightly read; samples of it that
     were read as the other, framed in red; samples of the other that were read as the one, framed

@@ -19,7 +19,7 @@ _WHAT = {
 
 
 class ConfusionDisplay(ConfusionMatrixDisplay):
-    """Confusion matrix of many classes, in which rare errors can be seen.
+    """Draw a confusion matrix of many classes, in which rare errors can be seen.
 
     scikit-learn's display, drawn otherwise. Rows add up to 1, and the colour follows the cube root
     of the value, so that 1 in 1000 takes a tenth of the scale. The labels have room for some fifty

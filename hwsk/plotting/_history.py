@@ -16,7 +16,7 @@ _NAMES = {"train": "training", "valid": "validation"}
 
 
 class TrainingHistoryDisplay:
-    """Loss, and score where there is one, by epoch of a training.
+    """Draw the loss, and the score where there is one, by epoch of a training.
 
     A validation loss that rises while the training loss falls shows overfitting: stop earlier, or
     train on more writers. Both losses still falling at the end ask for more epochs.

@@ -34,7 +34,7 @@ def _log_ratios(estimator: Any, pairs: Any) -> NDArray[np.float64]:
 
 
 class TippettDisplay:
-    """Share of pairs whose likelihood ratio exceeds each value, by one hand and by two.
+    """Draw the share of pairs whose likelihood ratio exceeds each value, of one writer and two.
 
     Examiners read from it how often a ratio misleads: where the curve of pairs by two hands is at
     1, so many of them are said to be rather by one [1]_. The farther apart the curves, the better.
@@ -199,7 +199,7 @@ class TippettDisplay:
 
 
 class ECEDisplay:
-    """Cost of likelihood ratios at each prior: as they are, calibrated at best, and without them.
+    """Draw the cost of likelihood ratios at each prior: as given, calibrated, and without.
 
     The curve of the ratios should lie below that of no ratios, wherever a court may begin; its
     distance from the best calibration is what calibration loses [1]_.

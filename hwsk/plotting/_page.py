@@ -15,7 +15,7 @@ __all__ = ["PageDisplay"]
 
 
 class PageDisplay:
-    """A page with the baselines and outlines of its lines, and their text.
+    """Draw a page with the baselines and outlines of its lines, and their text.
 
     Lines and words are coloured by their confidence, from red (0) to green (1); lines without one
     are blue. The number of a line is its place in the reading order.

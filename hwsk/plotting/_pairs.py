@@ -30,7 +30,7 @@ _SELECT = ("hardest", "errors", "easiest")
 
 
 class PairDisplay:
-    """Pairs of images with their scores: right decisions green, wrong ones red.
+    """Draw pairs of images with their scores: right decisions green, wrong ones red.
 
     Pairs by the same writer stand on the left, pairs by different writers on the right. A pair
     that is taken for what it is has a green frame and a tick, one that is not a red, dashed frame

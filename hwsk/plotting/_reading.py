@@ -16,7 +16,7 @@ __all__ = ["ReadingDisplay"]
 
 
 class ReadingDisplay:
-    """Lines of handwriting with what was read in them, and wrong characters coloured.
+    """Draw lines of handwriting with the recognized text, wrong characters coloured.
 
     Under each image stands its reading; where the truth is known and differs, the truth stands
     below it. Coloured are the characters of the reading that are not in the truth, and those of

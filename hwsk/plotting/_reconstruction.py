@@ -14,7 +14,7 @@ from hwsk.plotting._image_grid import ImageGrid, choose_rows, fitted, gray_limit
 
 
 class ReconstructionDisplay:
-    """Images above what an autoencoder makes of them, and above the difference.
+    """Draw images above their reconstructions, and above the difference.
 
     In the third row ink that the reconstruction lacks is red, ink that is not in the image blue.
     The number above an image is its mean squared error, with ink from 0 to 1.

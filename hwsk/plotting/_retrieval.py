@@ -28,7 +28,7 @@ _TITLE = 0.22  # inches, above an image
 
 
 class RetrievalDisplay:
-    """Images to look for, each with the nearest others: right ones green, wrong ones red.
+    """Draw queries, each with its nearest images: right ones green, wrong ones red.
 
     An image by the same writer has a green frame and a tick, one by another a red, dashed frame and
     a cross. As in :func:`hwsk.metrics.mean_average_precision`, neither the image itself nor

@@ -16,7 +16,7 @@ __all__ = ["RiskCoverageDisplay"]
 
 
 class RiskCoverageDisplay:
-    """Error rate of the lines that are kept, when those read least surely are left out.
+    """Draw the error rate of the lines that are kept, the least confident left out.
 
     A person who reads the lines that the recognizer is least sure of, and leaves it the others,
     sees how many to read for how few errors. The curve falls to the left if confidence is worth

@@ -525,7 +525,7 @@ class Compose(_Augmentation):
 
 
 def default_augmentation(strength: float = 1.0) -> Compose:
-    """An augmentation for lines of text about 40 pixels high.
+    """Make an augmentation for lines of text about 40 pixels high.
 
     Slant, width, height and place of the writing vary most, then the shapes of letters, the width
     of the pen and the sharpness. The text stays readable at the default strength.
@@ -568,7 +568,7 @@ def default_augmentation(strength: float = 1.0) -> Compose:
 
 
 def character_augmentation(strength: float = 1.0) -> Compose:
-    """An augmentation for images of one character, about 28 pixels each way, that keeps their size.
+    """Make an augmentation for images of one character, about 28 pixels each way.
 
     Turn, slant, size, proportions and place vary, and an elastic distortion changes the shape, as
     in [1]_. Characters remain distinguishable at the default strength.
@@ -619,7 +619,7 @@ def character_augmentation(strength: float = 1.0) -> Compose:
 
 
 def writer_augmentation(strength: float = 1.0) -> Compose:
-    """An augmentation for patches of handwriting at 300 dpi that leaves the hand what it is.
+    """Make an augmentation for patches of handwriting at 300 dpi that keeps the writer's hand.
 
     Slant, size and shapes vary by less than between writers, and the width of the pen a little. A
     quarter of the patches are not warped, and stay as sharp as they were: a network that tells

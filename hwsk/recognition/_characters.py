@@ -390,7 +390,7 @@ class CharacterClassifier(NetworkClassifier):
         )
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------

@@ -233,7 +233,7 @@ class SpellingCorrector(BaseEstimator):
         return object_array(self._predict(X))
 
     def score(self, X: Any, y: Any) -> float:
-        """Character accuracy: 1 - character error rate (micro average); can be negative.
+        """Compute the character accuracy: 1 - character error rate (micro average); may be below 0.
 
         Parameters
         ----------

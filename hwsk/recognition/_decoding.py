@@ -298,7 +298,7 @@ class CTCDecoder(BaseEstimator):
         ]
 
     def score(self, X: Any, y: Any) -> float:
-        """Character accuracy: 1 - character error rate (micro average); can be negative.
+        """Compute the character accuracy: 1 - character error rate (micro average); may be below 0.
 
         Parameters
         ----------

@@ -178,7 +178,7 @@ class NgramLanguageModel(BaseEstimator):
         return self
 
     def log_prob(self, X: Any) -> NDArray[np.float64]:
-        """Logarithm of the probability of each text, its end included.
+        """Compute the logarithm of the probability of each text, its end included.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class NgramLanguageModel(BaseEstimator):
         return self._log_prob(X)[0]
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of `log_prob` over texts: higher is better.
+        """Average `log_prob` over texts: higher is better.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class NgramLanguageModel(BaseEstimator):
         return float(np.mean(self._log_prob(X)[0]))
 
     def perplexity(self, X: Any) -> float:
-        """Perplexity: among how many equally likely symbols the model chooses, on average.
+        """Compute the perplexity: the mean number of equally likely symbols to choose from.
 
         Parameters
         ----------

@@ -120,7 +120,7 @@ class LinePredictor(CTCPredictor):
         return self._details(X)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.object_]:
-        """Log-probability of each class at each time step.
+        """Predict the log-probability of each class at each time step.
 
         Parameters
         ----------

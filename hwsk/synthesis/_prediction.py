@@ -199,7 +199,7 @@ class StrokePredictor(StrokeDensity):
         return self
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Log-likelihood of each line.
+        """Compute the log-likelihood of each line.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ class StrokePredictor(StrokeDensity):
         return self._score_sequences(check_strokes(X), None)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean log-likelihood of the lines.
+        """Compute the mean log-likelihood of the lines.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class StrokePredictor(StrokeDensity):
         return float(self.score_samples(X).mean())
 
     def predict_mixture(self, X: Any) -> list[Bunch]:
-        """Density of each point given those before it: a mixture of K Gaussians.
+        """Compute the density of each point given those before it: a mixture of K Gaussians.
 
         Parameters
         ----------

@@ -279,7 +279,7 @@ class HandwritingSynthesizer(HandsMixin):
         return check_strokes(y, "y")
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Log-likelihood of each line of strokes, given its text.
+        """Compute the log-likelihood of each line of strokes, given its text.
 
         Parameters
         ----------
@@ -300,7 +300,7 @@ class HandwritingSynthesizer(HandsMixin):
         return self._score_sequences(sequences, contexts)
 
     def score(self, X: Any, y: Any) -> float:
-        """Mean log-likelihood of lines of strokes, given their texts.
+        """Compute the mean log-likelihood of lines of strokes, given their texts.
 
         Parameters
         ----------
@@ -462,7 +462,7 @@ class HandwritingSynthesizer(HandsMixin):
         )
 
     def predict_mixture(self, X: Any, y: Any) -> list[Bunch]:
-        """Density of each point given those before it and the text: a mixture of Gaussians.
+        """Compute the density of each point given those before it and the text.
 
         Parameters
         ----------

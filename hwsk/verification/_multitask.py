@@ -422,7 +422,7 @@ class MultiTaskClassifier(
         return [in_order(done, list(of_task)) for of_task in zip(*parts, strict=True)]
 
     def predict_proba(self, X: Any) -> Any:
-        """Probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------
@@ -485,7 +485,7 @@ class MultiTaskClassifier(
         return self.dense_units
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Features of each image, for other estimators.
+        """Extract features of each image for other estimators.
 
         Parameters
         ----------
@@ -511,7 +511,7 @@ class MultiTaskClassifier(
         return np.mean(views, axis=0).astype(np.float32)
 
     def score(self, X: Any, y: Any) -> float:
-        """Mean over the columns of their balanced accuracy.
+        """Average the balanced accuracy over the columns.
 
         Parameters
         ----------

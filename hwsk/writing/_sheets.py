@@ -29,7 +29,7 @@ SUFFIXES = (".gif", ".inkml", ".pdf", ".png", ".svg")
 
 @dataclass(frozen=True, eq=False, repr=False)  # both would go through all the points
 class Sheets:
-    """Handwriting in its place on one sheet of paper or more, to be saved.
+    """Hold handwriting in its place on one sheet of paper or more, to be saved.
 
     :func:`write` and :func:`draw` make them. In a notebook, they show themselves.
 

@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -357,3 +358,24 @@ def test_weighed_records_and_calibration(reader):
     before = weighed.predict(UNSEEN).tolist()
     weighed.calibrate_temperature(UNSEEN, TRUTH)
     assert weighed.predict(UNSEEN).tolist() == before and weighed.temperature_ != 1
+
+
+def test_temperature_belongs_to_its_decoder(reader, tmp_path):
+    recognizer = copy.deepcopy(reader).calibrate_temperature(UNSEEN, TRUTH)
+    before = recognizer.predict_details(UNSEEN[:3])
+    lexicon = ["".join(letters) for letters in itertools.product("abc", repeat=4)]
+    message = r"decoder=NoneType, .* decoder=CTCDecoder, .*sha256.* call calibrate_temperature"
+    recognizer.set_params(decoder=CTCDecoder(lexicon=lexicon))
+    hwsk.save(recognizer, tmp_path / "reader.hwsk")  # the refusal goes with the file
+    for one in (recognizer, hwsk.load(tmp_path / "reader.hwsk")):
+        assert one.predict(UNSEEN[:3]).shape == (3,)
+        for ask in (one.predict_details, partial(one.predict, min_confidence=0.5)):
+            with pytest.raises(ValueError, match=message):
+                ask(UNSEEN[:3])
+    assert recognizer.set_params(decoder=None).predict_details(UNSEEN[:3]) == before
+    recognizer.set_params(test_augmentations=2)
+    with pytest.raises(ValueError, match=r"test_augmentations=2 now: call calibrate_temperature"):
+        recognizer.predict_details(UNSEEN[:3])
+    assert recognizer.calibrate_temperature(UNSEEN, TRUTH).predict_details(UNSEEN[:3])
+    recognizer.partial_fit(X[:8], Y[:8])  # forgets it
+    assert recognizer.set_params(test_augmentations=0).predict_details(UNSEEN[:3])

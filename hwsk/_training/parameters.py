@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -108,3 +108,20 @@ def check_channels(channels: Sequence[Any]) -> None:
         np.issubdtype(type(number), np.integer) and number > 0 for number in channels
     ):
         raise ValueError(f"channels={channels!r}; the three stages need three whole numbers from 1")
+
+
+def refuse_changed(
+    name: str, then: Mapping[str, str], now: Mapping[str, str], used: str, call: str
+) -> None:
+    """Refuse a calibration `name` that was made with other parameters than those of now.
+
+    `used` says in the plural for what they are used, `call` the method that calibrates again.
+    """
+    changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    if changed:
+        was = ", ".join(f"{key}={then.get(key, 'absent')}" for key in changed)
+        is_ = ", ".join(f"{key}={now.get(key, 'absent')}" for key in changed)
+        raise ValueError(
+            f"{name} was made with {was}, and {used} with {is_} now: call {call} again, or set "
+            "these back"
+        )

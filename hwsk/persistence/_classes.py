@@ -27,7 +27,7 @@ CLASSES = {
     ),
     "hwsk.CTCRecognizer": Declaration(
         _NETWORK + "alphabet_=text! text_direction_=direction temperature_=positive "
-        "confidence_=number",
+        "confidence_=number calibrated_with_=named_texts",
         version=2,
     ),
     "hwsk.HandComparer": Declaration(
@@ -42,7 +42,8 @@ CLASSES = {
         _STROKES + "alphabet_=text! first_step_=positive seed_=count styles_[w s]", version=2
     ),
     "hwsk.recognition.InkRecognizer": Declaration(
-        "history_=history! n_iter_=count! alphabet_=text! temperature_=positive confidence_=number"
+        "history_=history! n_iter_=count! alphabet_=text! temperature_=positive confidence_=number "
+        "calibrated_with_=named_texts"
     ),
     "hwsk.MultiTaskClassifier": Declaration(
         _CANVAS + "classes_=classes_of_tasks! task_names_=names! tasks_=tasks! loss_weights_[t]! "

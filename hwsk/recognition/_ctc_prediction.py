@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from numbers import Real
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
 from hwsk._training.estimator import NetworkEstimator
+from hwsk._training.parameters import refuse_changed
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.recognition._alternatives import make_weigher
 from hwsk.recognition._decoding import CTCDecoder, Reading
@@ -24,6 +26,7 @@ from hwsk.recognition._doubt import reading_confidence
 from hwsk.recognition._spacing import detokenize as detokenize_text
 from hwsk.recognition._spacing import kept_characters
 
+_LONGEST = 200  # characters of a parameter's value
 _TRAINED = 0.5  # mean confidence from where on a recognizer reads at all
 Describe = Callable[[int, str, Found, int, NDArray[np.int64]], Details]
 
@@ -44,6 +47,7 @@ class CTCPredictor(NetworkEstimator):
     alphabet_: str
     # of models that were saved before there were these, too
     temperature_: float = 1.0
+    calibrated_with_: dict[str, str] | None = None
     text_direction_: str = "visual"
     confidence_: float
 
@@ -142,7 +146,9 @@ class CTCPredictor(NetworkEstimator):
         """Make the probabilities of characters those with which they are right.
 
         Log-probabilities are divided by a temperature [1]_, that of the least log loss. It becomes
-        `temperature_`, and holds until the next fit. What is read stays the same.
+        `temperature_`, and holds until the next fit, for the present `decoder` and
+        `test_augmentations`: with others, confidence is refused until this is called again. What is
+        read stays the same.
 
         Parameters
         ----------
@@ -186,6 +192,7 @@ class CTCPredictor(NetworkEstimator):
                 f"nothing was read in any of {len(texts)} samples: train further first"
             )
         self.temperature_ = fit_temperature(found, right)
+        self.calibrated_with_ = self._decoding_parameters()
         self.confidence_ = float(self._confidences(inputs)[:, 0].mean())
         return self
 
@@ -199,7 +206,23 @@ class CTCPredictor(NetworkEstimator):
 
         return locate
 
+    def _decoding_parameters(self) -> dict[str, str]:
+        """Describe what the confidence of characters depends on beside the network."""
+        found: dict[str, str] = {"decoder": type(self.decoder).__name__}
+        if n_copies := getattr(self, "test_augmentations", 0):
+            found["test_augmentations"] = str(n_copies)
+        if self.decoder is not None:
+            for name, value in self.decoder.get_params().items():
+                text = " ".join(repr(value).split())
+                if len(text) > _LONGEST:  # such as a lexicon
+                    text = f"{text[:20]}... (sha256 {sha256(text.encode()).hexdigest()[:16]})"
+                found[f"decoder__{name}"] = text
+        return found
+
     def _describer(self, inputs: Any) -> Callable[..., Details]:
+        then, now = self.calibrated_with_, self._decoding_parameters()
+        if then is not None:
+            refuse_changed("temperature_", then, now, "texts are decoded", "calibrate_temperature")
         locate, describe = self._locator(), self._describe(inputs)
 
         def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:

@@ -30,6 +30,7 @@ class CTCTraining(CTCPredictor):
             self.alphabet_ = "".join(characters)
             self.confidence_ = 0.0  # not known yet
         self.temperature_ = 1.0
+        self.__dict__.pop("calibrated_with_", None)
 
     def _make_targets(self, texts: Sequence[str]) -> NDArray[np.object_]:
         """The classes of the characters of each text, in the order of time steps."""

@@ -81,6 +81,8 @@ class InkRecognizer(CTCTraining, InkPredictor):
     temperature_ : float
         What log-probabilities are divided by before they count as confidence; 1 until
         `calibrate_temperature`.
+    calibrated_with_ : dict of str to str
+        What texts were decoded with in `calibrate_temperature`, if it was called.
     confidence_ : float
         Mean probability of the characters that are read in training samples at the end of `fit`,
         or in those of `calibrate_temperature`. `predict` warns of strokes read with much less. 0

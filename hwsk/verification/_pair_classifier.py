@@ -17,6 +17,7 @@ from sklearn.utils._tags import ClassifierTags, Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.pairs import Kind, Pairs, all_pairs, check_pairs, check_same, holds_pairs
+from hwsk._training.parameters import refuse_changed
 from hwsk.verification._calibration import STRATEGIES, find_threshold, fit_logistic
 
 
@@ -176,16 +177,13 @@ class PairClassifierMixin(ABC):
                 "of writers that `fit` did not see",
             }
             raise NotFittedError(f"this {type(self).__name__} has no {name} yet: call {call[name]}")
-        then, now = self.calibrated_with_, self._comparison_parameters()
-        changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-        if changed:
-            was = ", ".join(f"{key}={then.get(key, 'absent')}" for key in changed)
-            is_ = ", ".join(f"{key}={now.get(key, 'absent')}" for key in changed)
-            raise ValueError(
-                f"{name} was made with {was}, and pairs are compared with {is_} now: call "
-                f"{'calibrate_references' if name[0] == 'r' else self._calibrated_by} again, or "
-                "set these back"
-            )
+        refuse_changed(
+            name,
+            self.calibrated_with_,
+            self._comparison_parameters(),
+            "pairs are compared",
+            "calibrate_references" if name[0] == "r" else self._calibrated_by,
+        )
 
     @validate_params(
         {"self": "no_validation", "threshold": [Interval(Real, None, None, closed="neither")]},

@@ -248,7 +248,9 @@ def test_broken_json_is_refused(client, content):
 
 @pytest.mark.parametrize("wait", ["-1", "31", "nan", "x", "inf"])
 def test_a_wait_that_is_none_is_refused(client, wait):
+    before = set(client.app.state.studio.jobs._jobs)
     assert "wait" in message(client.post(f"/api/draw?wait={wait}", json={"strokes": STROKES}), 422)
+    assert set(client.app.state.studio.jobs._jobs) == before, "what is refused is not queued"
 
 
 @pytest.mark.parametrize(
@@ -371,6 +373,31 @@ def test_results_are_dropped_when_they_are_too_many_too_large_or_too_old():
                 assert error.status_code == 404
         assert found == (made[-expected:] if expected else [])
         jobs.close()
+
+
+def test_a_drawing_does_not_drive_out_pages_that_someone_corrects():
+    jobs = Jobs(Settings(kept=2))
+    pages = jobs.submit("read", "work", lambda job: "pages")
+    pages.future.result(10)
+    for _ in range(5):
+        drawn = jobs.submit("draw", "ink", lambda job: "text")
+        drawn.future.result(10)
+    assert jobs.get(pages.id) is pages
+    assert sum(job.kind == "draw" for job in jobs._jobs.values()) == 2
+    jobs.close()
+
+
+def test_a_result_that_is_asked_for_stays(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("hwsk.studio._jobs.time.monotonic", lambda: now[0])
+    jobs = Jobs(Settings(kept_seconds=100))
+    used, left = (jobs.submit("read", "work", lambda job: "pages") for _ in range(2))
+    left.future.result(10)
+    for now[0] in (90.0, 180.0, 270.0):
+        assert jobs.get(used.id) is used
+    with pytest.raises(Refusal, match="unknown"):
+        jobs.get(left.id)
+    jobs.close()
 
 
 def test_a_fault_of_a_job_is_a_message_and_the_lane_goes_on():
@@ -547,6 +574,20 @@ def test_other_readings_are_given_where_they_are_asked_for(client):
     assert {**word, "alternatives": []} == without
     assert 1 <= len(word["alternatives"]) <= 5
     assert word["text"] not in word["alternatives"]
+
+
+class NoLetters:
+    """Recognizes nothing."""
+
+    def predict_details(self, X):
+        return [{"words": [], "characters": [], "mean": 0.0} for _ in X]
+
+
+def test_ink_without_text_has_no_other_readings():
+    with make_client(Models({"ink-lines": NoLetters()})) as client:
+        body = {"strokes": STROKES, "alternatives": True}
+        result = client.post("/api/draw?wait=30", json=body).json()["result"]
+        assert result == {"text": "", "confidence": 0.0, "words": []}
 
 
 class TwoLetters:

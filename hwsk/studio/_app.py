@@ -33,7 +33,7 @@ from hwsk.studio._openapi import describe_api
 from hwsk.studio._reading import export, start_reading
 from hwsk.studio._security import Guard
 from hwsk.studio._settings import Settings
-from hwsk.studio._state import Studio, studio_of, wait_for
+from hwsk.studio._state import Studio, read_wait, studio_of, wait_for
 from hwsk.studio._writing import HANDS, start_writing
 
 _TYPES = {
@@ -130,8 +130,9 @@ async def _job(request: Request) -> Response:
     name = request.path_params["job"]
     if request.method == "DELETE":
         return JSONResponse(jobs.cancel(name).to_json())
+    seconds = read_wait(request)
     job = jobs.get(name)
-    await wait_for(request, job)
+    await wait_for(job, seconds)
     return JSONResponse(job.to_json())
 
 

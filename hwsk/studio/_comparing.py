@@ -16,7 +16,7 @@ from starlette.responses import Response
 from hwsk._warn import collect_warnings
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import Studio, answer_job, studio_of
+from hwsk.studio._state import Studio, start_job, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
 KINDS = {"signature": "signature-comparer", "and": "and-comparer", "lines": "iam-comparer"}
@@ -38,8 +38,7 @@ async def start_comparing(request: Request) -> Response:
     work: Callable[..., dict[str, Any]] = partial(_compare_writing, studio, kind)
     if kind == "signature":
         work = partial(_compare_signatures, studio)
-    job = studio.jobs.submit("compare", "work", lambda job: work(job, a, b))
-    return await answer_job(request, job)
+    return await start_job(request, "compare", "work", lambda job: work(job, a, b))
 
 
 def _compare_signatures(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import Job
-from hwsk.studio._state import Studio, answer_job, studio_of
+from hwsk.studio._state import Studio, start_job, studio_of
 from hwsk.studio._uploads import Upload, decode, encode, read_form
 
 MODEL = "iam-comparer"
@@ -35,10 +35,9 @@ async def start_identifying(request: Request) -> Response:
         )
     if len(set(writers)) < 2:
         raise Refusal(422, "invalid", f"all files are by {writers[0]!r:.60}; expected two writers")
-    job = studio.jobs.submit(
-        "identify", "work", lambda job: identify(studio, job, known, writers, questioned)
+    return await start_job(
+        request, "identify", "work", lambda job: identify(studio, job, known, writers, questioned)
     )
-    return await answer_job(request, job)
 
 
 def identify(

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from hwsk.studio._jobs import Job
 from hwsk.studio._models import INK, Models
-from hwsk.studio._state import Body, Studio, answer_job, read_body, studio_of
+from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
 
 _MOST_ALTERNATIVES = 5  # of a word
 _N_BEST = 16  # readings of a word that these are taken from
@@ -65,8 +65,7 @@ async def start_drawing(request: Request) -> Response:
     """Queue strokes to be recognized."""
     studio = studio_of(request)
     ink = await read_body(request, Ink)
-    job = studio.jobs.submit("draw", "ink", lambda job: recognize(studio, job, ink))
-    return await answer_job(request, job)
+    return await start_job(request, "draw", "ink", lambda job: recognize(studio, job, ink))
 
 
 def recognize(studio: Studio, job: Job, ink: Ink) -> dict[str, Any]:
@@ -112,7 +111,7 @@ def recognize_strokes(
     (details,) = recognizer.predict_details([strokes])
     words, characters = details["words"], iter(details["characters"])
     others: list[list[str]] = [[] for _ in words]
-    if alternatives:
+    if alternatives and words:
         others = _find_alternatives(recognizer, strokes, [word["text"] for word in words])
     return Reading(
         text=" ".join(word["text"] for word in words),

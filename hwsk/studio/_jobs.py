@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Job:
     """Hold a job: its state, how far it has come, its result and the files that belong to it."""
 
     kind: str
+    lane: str = "work"
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     state: str = "queued"
     result: Any = None
@@ -41,7 +43,7 @@ class Job:
     files: dict[str, File | Callable[[], File]] = field(default_factory=dict)  # or what makes it
     kept: Any = None  # of a result, for later requests: pages, sheets
     size: int = 0  # bytes of what is kept
-    finished: float | None = None
+    used: float | None = None  # when it ended, or was asked for after that
     future: Future[None] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -98,7 +100,7 @@ class Jobs:
         Refusal
             With the status 429, if as many jobs wait as the settings allow.
         """
-        job = Job(kind)
+        job = Job(kind, lane)
         with self._lock:
             self._forget()
             if self._waiting[lane] > self.settings.queued:  # one of them runs
@@ -139,7 +141,7 @@ class Jobs:
         except Exception as error:  # a fault of ours: the server goes on
             self._fail(job, "fault", f"a fault of hwsk: {type(error).__name__}: {error}")
         finally:
-            job.finished = time.monotonic()
+            job.used = time.monotonic()
             if job.state != "done":
                 job.kept, job.files, job.size = None, {}, 0
 
@@ -159,11 +161,17 @@ class Jobs:
         """
         with self._lock:
             self._forget()
-            if job_id in self._jobs:
-                return self._jobs[job_id]
+            job = self._jobs.get(job_id)
+            if job is not None:
+                if job.used is not None:
+                    job.used = time.monotonic()
+                return job
         minutes = self.settings.kept_seconds / 60
         raise Refusal(
-            404, "no-job", f"the job is unknown; results are kept for {minutes:g} minutes"
+            404,
+            "no-job",
+            f"the job is unknown; results are kept for {minutes:g} minutes after they were last "
+            "asked for, and until the server ends",
         )
 
     def cancel(self, job_id: str) -> Job:
@@ -173,7 +181,7 @@ class Jobs:
             job._stop.set()
             job.state = "cancelled"
             if job.future is not None and job.future.cancel():
-                job.finished = time.monotonic()
+                job.used = time.monotonic()
         return job
 
     async def outcome(self, job: Job) -> Any:
@@ -204,16 +212,20 @@ class Jobs:
             lane.shutdown(cancel_futures=True)
 
     def _forget(self) -> None:
-        """Drop results that are too old, too many or too large; the oldest go first."""
-        finished = [job for job in self._jobs.values() if job.finished is not None]
-        finished.sort(key=lambda job: job.finished or 0.0)
+        """Drop results that are too old, too many or too large; those of longest ago go first.
+
+        Each lane is counted by itself: a drawing has a job for each stroke, and must not drive out
+        pages that someone corrects.
+        """
+        ended = [job for job in self._jobs.values() if job.used is not None]
+        ended.sort(key=lambda job: job.used or 0.0)
         oldest = time.monotonic() - self.settings.kept_seconds
-        size = sum(job.size for job in finished)
-        count = len(finished)
-        for job in finished:
-            fits = count <= self.settings.kept and size <= self.settings.kept_bytes
-            if fits and (job.finished or 0.0) >= oldest:
-                break
-            del self._jobs[job.id]
-            size -= job.size
-            count -= 1
+        size = sum(job.size for job in ended)
+        counts = Counter(job.lane for job in ended)
+        for job in ended:
+            too_many = counts[job.lane] > self.settings.kept
+            too_large = job.size > 0 and size > self.settings.kept_bytes
+            if too_many or too_large or (job.used or 0.0) < oldest:
+                del self._jobs[job.id]
+                size -= job.size
+                counts[job.lane] -= 1

@@ -17,7 +17,7 @@ from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
 from hwsk.studio._models import PAGES
 from hwsk.studio._reading import Correction, ReadPage, cut, find_line, kept_pages
-from hwsk.studio._state import Body, Studio, answer_job, read_body, studio_of
+from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
 
 FEWEST = 8
 """Lines: two are held out, and six are few enough to learn from."""
@@ -73,8 +73,9 @@ async def start_learning(request: Request) -> Response:
             "quarter of them is held out",
         )
     lesson = lesson.model_copy(update={"lines": lines})
-    job = studio.jobs.submit("learn", "learning", lambda job: learn(studio, job, pages, lesson))
-    return await answer_job(request, job)
+    return await start_job(
+        request, "learn", "learning", lambda job: learn(studio, job, pages, lesson)
+    )
 
 
 def learn(studio: Studio, job: Job, pages: list[ReadPage], lesson: Lesson) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from hwsk._warn import collect_warnings
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._state import Body, Studio, answer_job, read_body, studio_of
+from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
 from hwsk.studio._uploads import Upload, check_pixels, encode, read_form
 
 LAYOUTS = ("auto", "page", "line")
@@ -63,8 +63,9 @@ async def start_reading(request: Request) -> Response:
     (upload,) = form.need("file", 1)
     layout = form.choose("layout", LAYOUTS)
     model = form.choose("model", studio.models.readers())
-    job = studio.jobs.submit("read", "work", lambda job: read(studio, job, upload, layout, model))
-    return await answer_job(request, job)
+    return await start_job(
+        request, "read", "work", lambda job: read(studio, job, upload, layout, model)
+    )
 
 
 def read(studio: Studio, job: Job, upload: Upload, layout: str, model: str) -> dict[str, Any]:

@@ -30,11 +30,11 @@ class Settings:
     queued : int, default=8
         Most jobs that wait in each lane; one more is refused with the status 429.
     kept : int, default=64
-        Most finished jobs whose results are kept; the oldest go first.
+        Most ended jobs of a lane whose results are kept; those of longest ago go first.
     kept_bytes : int, default=256000000
         Most bytes of kept results.
     kept_seconds : float, default=3600
-        How long results are kept.
+        How long results are kept after they were last asked for.
     """
 
     host: str = "127.0.0.1"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -56,21 +57,23 @@ async def read_body(request: Request, kind: type[Content]) -> Content:
     return kind.model_validate_json(await request.body())
 
 
-async def answer_job(request: Request, job: Job) -> Response:
-    """Answer with a job; the query ``?wait=SECONDS`` waits until it has ended.
+async def start_job(request: Request, kind: str, lane: str, work: Callable[[Job], Any]) -> Response:
+    """Queue a job, and answer with it; the query ``?wait=SECONDS`` waits until it has ended.
 
     The status is 200 if it is done, 202 if it is not yet, 422 if it failed, 409 if it was
     cancelled.
     """
-    await wait_for(request, job)
+    seconds = read_wait(request)  # first: what is refused must not be queued
+    job = studio_of(request).jobs.submit(kind, lane, work)
+    await wait_for(job, seconds)
     status = _STATUS.get(job.state, 202)
     if job.error is not None and job.error["code"] == "fault":
         status = 500
     return JSONResponse(job.to_json(), status, {"Location": f"/api/jobs/{job.id}"})
 
 
-async def wait_for(request: Request, job: Job) -> None:
-    """Wait for the end of a job as long as the query asks."""
+def read_wait(request: Request) -> float:
+    """Return the seconds that the query asks to wait."""
     given = request.query_params.get("wait", "0")
     try:
         seconds = float(given)
@@ -80,5 +83,10 @@ async def wait_for(request: Request, job: Job) -> None:
         raise Refusal(
             422, "invalid", f"wait is {given!r:.40}; expected seconds from 0 to {MOST_WAIT:g}"
         )
+    return seconds
+
+
+async def wait_for(job: Job, seconds: float) -> None:
+    """Wait for the end of a job, so many seconds at most."""
     if seconds and job.future is not None and not job.future.done():
         await asyncio.wait([asyncio.wrap_future(job.future)], timeout=seconds)

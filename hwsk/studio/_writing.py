@@ -17,7 +17,7 @@ from starlette.responses import Response
 from hwsk.studio._ink import Stroke, Strokes
 from hwsk.studio._jobs import File, Job
 from hwsk.studio._models import LINES, Models
-from hwsk.studio._state import Body, Studio, answer_job, read_body, studio_of
+from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
 
 HANDS = 8
 _TRIAL = "the quick brown fox jumps over a dog"  # what a hand of the synthesizer's own is shown by
@@ -102,8 +102,7 @@ async def start_writing(request: Request) -> Response:
     """Queue a text to be written."""
     studio = studio_of(request)
     letter = await read_body(request, Letter)
-    job = studio.jobs.submit("write", "work", lambda job: write_letter(studio, job, letter))
-    return await answer_job(request, job)
+    return await start_job(request, "write", "work", lambda job: write_letter(studio, job, letter))
 
 
 def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:

@@ -29,6 +29,11 @@ export function json(body) {
   };
 }
 
+const shown = new Map(); // addresses of the jobs whose results are on the page, by live region
+
+// The server forgets what was not asked for within the hour; pages may be corrected for longer.
+setInterval(() => shown.forEach((url) => ask(url).catch(() => {})), 600_000);
+
 /**
  * Start a job and follow it to its end; a live region shows how far it is and lets it be cancelled.
  * Returns the job, done, or null if it was cancelled or failed, which the region then says.
@@ -50,6 +55,7 @@ export async function follow(region, path, options, button) {
       job = await askJson(`${job.url}?wait=1`);
     }
     if (job.state === "done") {
+      shown.set(region, job.url);
       region.replaceChildren();
       return job;
     }

@@ -219,6 +219,81 @@ def test_a_decompression_bomb_of_a_png_is_refused(client):
     assert "pixels" in message(client.post("/api/read?wait=30", files={"file": bomb}), 422)
 
 
+def test_several_images_are_limited_together(models):
+    with make_client(models, all_pixels=10_000) as client:
+        image = png(np.full((50, 100), 255, np.uint8))
+        sides = [("a", ("a.png", image)), ("a", ("b.png", image)), ("b", ("c.png", image))]
+        said = message(client.post("/api/compare?wait=30", files=sides), 422)
+        assert "3 images have 15,000 pixels together, more than 10,000" in said
+        files = [("known", image), ("known", image), ("questioned", image)]
+        data = {"writer": ["Ada", "Bob"]}
+        said = message(client.post("/api/identify?wait=30", files=files, data=data), 422)
+        assert "15,000 pixels" in said
+
+
+def write_pdf(*contents):
+    """Make a PDF of one page whose content is that of the first stream; /F1 is the second, ..."""
+    bodies = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"]
+    bodies.append(
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 90 90]/Contents 4 0 R"
+        b"/Resources<</XObject<</F1 5 0 R>>>>>>"
+    )
+    for number, content in enumerate(contents, 1):
+        form = b"/Type/XObject/Subtype/Form/BBox[0 0 90 90]/Resources<</XObject<</F%d %d 0 R>>>>"
+        bodies.append(
+            b"<</Length %d%s>>stream\n%s\nendstream"
+            % (len(content), form % (number, number + 4), content)
+        )
+    file = b"%PDF-1.4\n"
+    for number, body in enumerate(bodies, 1):
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    return file + b"trailer<</Size %d/Root 1 0 R>>\n%%%%EOF" % (len(bodies) + 1)
+
+
+def endless_pdf():
+    """Make a PDF of 3 kB that asks for some 10^12 rectangles."""
+    calls = [b" ".join([b"/F%d Do" % depth] * 100) for depth in range(1, 7)]
+    return write_pdf(*calls, b"0 0 90 90 re f")
+
+
+def read_pdf(client, content, wait=30):
+    return client.post(f"/api/read?wait={wait}", files={"file": ("small.pdf", content)})
+
+
+def test_a_page_of_a_pdf_that_takes_too_long_is_named(models):
+    with make_client(models, page_seconds=5) as client:
+        said = message(read_pdf(client, endless_pdf()), 422)
+        assert said.startswith("small.pdf: page 1 takes more than 5 seconds to draw")
+
+
+def test_a_pdf_that_is_drawn_for_ever_is_cancelled_and_the_lane_goes_on(client):
+    from multiprocessing import active_children
+
+    job = read_pdf(client, endless_pdf(), wait=0).json()
+    until = time.monotonic() + 60
+    while not active_children() and time.monotonic() < until:
+        time.sleep(0.02)
+    (process,) = active_children()
+    assert client.delete(job["url"]).json()["state"] == "cancelled"
+    process.join(60)
+    assert process.exitcode is not None
+    assert read_pdf(client, write_pdf(b"")).json()["result"]["pages"][0]["width"] == 375
+
+
+def test_a_pdf_that_asks_for_too_much_memory_is_named_and_the_server_goes_on(models):
+    pytest.importorskip("resource", reason="this system does not limit memory")
+    with make_client(models, pdf_bytes=20_000_000) as client:
+        said = message(read_pdf(client, write_pdf(b"")), 422)
+        assert said.startswith("small.pdf: page 1 can't be drawn: it asks for too much memory")
+        assert client.get("/api/models").status_code == 200
+
+
+def test_a_pdf_of_too_many_pixels_is_refused(models):
+    with make_client(models, pixels=10_000) as client:
+        said = message(read_pdf(client, write_pdf(b"")), 422)
+        assert "small.pdf: page 1 has 375 x 375 pixels, more than 10,000" in said
+
+
 # --- bodies that are wrong
 
 

@@ -181,12 +181,12 @@ def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterato
     if isinstance(item, (str, os.PathLike)):
         with open_file(item) as file:
             start = file.read(1024)
-            is_pdf = _is_pdf(start)
-            content = b"" if is_pdf else start + file.read()
+            starts_pdf = is_pdf(start)
+            content = b"" if starts_pdf else start + file.read()
     else:
         content = _read_content(item)
-        is_pdf = _is_pdf(content)
-    if is_pdf:
+        starts_pdf = is_pdf(content)
+    if starts_pdf:
         yield from _read_pdf(content or os.fspath(item), name, dpi, failures)
         return
     with _open(io.BytesIO(content), name) as opened:
@@ -217,7 +217,8 @@ def _read_content(item: Any) -> bytes:
     return bytes(content)
 
 
-def _is_pdf(start: bytes) -> bool:
+def is_pdf(start: bytes) -> bool:
+    """Indicate the beginning of a PDF."""
     return start[:1024].lstrip().startswith(b"%PDF-")
 
 

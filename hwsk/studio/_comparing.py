@@ -17,7 +17,7 @@ from hwsk._warn import collect_warnings
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
 from hwsk.studio._state import Studio, start_job, studio_of
-from hwsk.studio._uploads import Upload, decode, encode, read_form
+from hwsk.studio._uploads import Upload, check_pixels, decode, encode, read_form
 
 KINDS = {"signature": "signature-comparer", "and": "and-comparer", "lines": "iam-comparer"}
 _LIMITS = {
@@ -47,7 +47,8 @@ def _compare_signatures(
     """Compare all references with the questioned signature, and show where each matches it."""
     job.reach(0, None, "loading the model")
     comparer = studio.models.get(KINDS["signature"])
-    known, (other,) = _decode_side(studio, references), _decode_side(studio, questioned)
+    check_pixels([*references, *questioned], studio.settings)
+    known, (other,) = map(_decode_side, (references, questioned))
     job.reach(0, None, "comparing")
     with collect_warnings() as said:
         comparison = comparer.compare(known, other)
@@ -105,7 +106,8 @@ def _compare_writing(
 
     job.reach(0, None, "loading the model")
     comparer = studio.models.get(KINDS[kind])
-    sides = _decode_side(studio, a), _decode_side(studio, b)
+    check_pixels([*a, *b], studio.settings)
+    sides = _decode_side(a), _decode_side(b)
     job.reach(0, None, "comparing")
     comparison = comparer.compare(*sides)
     for side, images in zip("ab", sides, strict=True):
@@ -138,8 +140,8 @@ def _compare_writing(
     }
 
 
-def _decode_side(studio: Studio, uploads: list[Upload]) -> list[NDArray[np.uint8]]:
-    return [decode(upload, studio.settings) for upload in uploads]
+def _decode_side(uploads: list[Upload]) -> list[NDArray[np.uint8]]:
+    return [decode(upload) for upload in uploads]
 
 
 def _keep(job: Job, name: str, image: NDArray[Any]) -> None:

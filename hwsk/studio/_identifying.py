@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import Job
 from hwsk.studio._state import Studio, start_job, studio_of
-from hwsk.studio._uploads import Upload, decode, encode, read_form
+from hwsk.studio._uploads import Upload, check_pixels, decode, encode, read_form
 
 MODEL = "iam-comparer"
 _SHOWN = 3  # lines of each writer that are shown
@@ -46,13 +46,14 @@ def identify(
     """Rank writers by who wrote the questioned line, or say that none of them did."""
     job.reach(0, len(known), "loading the model")
     comparer = studio.models.get(MODEL)
-    asked = _take(studio, job, questioned, "questioned.png")
+    check_pixels([questioned, *known], studio.settings)
+    asked = _take(job, questioned, "questioned.png")
     lines: dict[str, list[NDArray[np.uint8]]] = {writer: [] for writer in writers}
     shown: dict[str, list[dict[str, str]]] = {writer: [] for writer in writers}
     for row, (upload, writer) in enumerate(zip(known, writers, strict=True)):
         job.reach(row, len(known), f"looking at line {row + 1} of {len(known)}")
         name = f"known-{row + 1}.png"
-        lines[writer].append(_take(studio, job, upload, name, len(lines[writer]) < _SHOWN))
+        lines[writer].append(_take(job, upload, name, len(lines[writer]) < _SHOWN))
         if name in job.files:
             image = f"/api/jobs/{job.id}/files/{name}"
             shown[writer].append({"name": upload.name, "image": image})
@@ -80,13 +81,11 @@ def identify(
     }
 
 
-def _take(
-    studio: Studio, job: Job, upload: Upload, name: str, shown: bool = True
-) -> NDArray[np.uint8]:
+def _take(job: Job, upload: Upload, name: str, shown: bool = True) -> NDArray[np.uint8]:
     """Decode a line, and keep a picture of it if it is shown."""
     import cv2
 
-    image = decode(upload, studio.settings)
+    image = decode(upload)
     if shown:
         scale = min(1.0, _WIDTH / image.shape[1], _HEIGHT / image.shape[0])
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))

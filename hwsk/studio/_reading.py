@@ -6,7 +6,7 @@ import copy
 import io
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,8 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hwsk._warn import collect_warnings
+from hwsk.documents._images import PageImage, iterate_pages
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
+from hwsk.studio._pdf import DPI, draw_pages
+from hwsk.studio._settings import Settings
 from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
 from hwsk.studio._uploads import Upload, check_pixels, encode, read_form
 
@@ -70,16 +73,13 @@ async def start_reading(request: Request) -> Response:
 
 def read(studio: Studio, job: Job, upload: Upload, layout: str, model: str) -> dict[str, Any]:
     """Read all pages of a file; those that fail are named in the remarks."""
-    from hwsk.documents._images import iterate_pages
-
-    check_pixels(upload, studio.settings)
     job.reach(0, None, "loading the model")
     reader = studio.models.get(model)
     failures: list[str] = []
     said: Sequence[Warning | str]
     job.kept = []
     job.reach(0, None, "reading page 1")
-    for image in iterate_pages(upload.open(), 300, failures):
+    for image in _images(upload, studio.settings, job, failures):
         number = len(job.kept) + 1
         job.reach(number - 1, image.count, f"reading page {number} of {image.count}")
         is_line = layout == "line" or (
@@ -94,12 +94,28 @@ def read(studio: Studio, job: Job, upload: Upload, layout: str, model: str) -> d
         read_page = ReadPage(page, encode(image.image, "JPEG"))
         job.kept.append(read_page)
         job.size += len(read_page.jpeg)
+        if job.size > studio.settings.kept_bytes:
+            raise Refusal(
+                413,
+                "too-large",
+                f"the images of {number} pages come to more than "
+                f"{studio.settings.kept_bytes:,} bytes, which is the limit: send fewer at once",
+            )
         job.files[f"page-{number}.jpg"] = read_page.jpeg, "image/jpeg"
     if not job.kept:
         raise ValueError("; ".join(failures) or f"{upload.name} holds no page")
     pages = [as_json(job, number, kept.page) for number, kept in enumerate(job.kept, 1)]
     job.remark(failures)
     return {"name": upload.name, "model": model, "pages": pages}
+
+
+def _images(
+    upload: Upload, settings: Settings, job: Job, failures: list[str]
+) -> Iterator[PageImage]:
+    if upload.is_pdf:
+        return draw_pages(upload, settings, job.check, failures)
+    check_pixels([upload], settings)
+    return iterate_pages(upload.open(), DPI, failures)
 
 
 def _read_line(reader: Any, image: Any) -> Any:

@@ -23,8 +23,14 @@ class Settings:
         Most bytes of a request of JSON.
     pixels : int, default=60000000
         Most pixels of an image, or of a page of a PDF at its resolution.
+    all_pixels : int, default=240000000
+        Most pixels of a request of several images, all together.
     pages : int, default=50
         Most pages of a file.
+    page_seconds : float, default=60
+        Most seconds to draw a page of a PDF.
+    pdf_bytes : int, default=2000000000
+        Most bytes of memory to draw a PDF, where the system can limit them.
     files : int, default=300
         Most files of a request.
     queued : int, default=8
@@ -42,7 +48,10 @@ class Settings:
     upload_bytes: int = UPLOAD_BYTES
     json_bytes: int = 2_000_000
     pixels: int = UPLOAD_PIXELS
+    all_pixels: int = 240_000_000
     pages: int = UPLOAD_PAGES
+    page_seconds: float = 60
+    pdf_bytes: int = 2_000_000_000
     files: int = 300
     queued: int = 8
     kept: int = 64

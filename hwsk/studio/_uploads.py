@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from hwsk.documents._images import import_pdfium
+from hwsk.documents._images import is_pdf
 from hwsk.studio._errors import Refusal
 from hwsk.studio._settings import Settings
 
@@ -29,6 +29,11 @@ class Upload(NamedTuple):
         file = io.BytesIO(self.content)
         file.name = self.name
         return file
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether the content begins as a PDF does."""
+        return is_pdf(self.content)
 
 
 class Form(NamedTuple):
@@ -74,40 +79,41 @@ async def read_form(request: Request, settings: Settings) -> Form:
     return Form(files, texts)
 
 
-def check_pixels(upload: Upload, settings: Settings, dpi: float = 300) -> None:
-    """Refuse a file whose pages are too many or too large, before any is decoded.
+def check_pixels(uploads: Sequence[Upload], settings: Settings) -> None:
+    """Refuse images whose pages are too many or too large, before any is decoded.
 
     What is not an image is left to whoever decodes it, whose message says so.
     """
-    start = upload.content[:1024].lstrip()
-    sizes = _pdf_sizes(upload, dpi) if start.startswith(b"%PDF-") else _frame_sizes(upload)
+    total = 0.0
+    for upload in uploads:
+        total += check_sizes(upload.name, _frame_sizes(upload), settings)
+    if len(uploads) > 1 and total > settings.all_pixels:
+        raise Refusal(
+            413,
+            "too-many-pixels",
+            f"{len(uploads)} images have {total:,.0f} pixels together, more than "
+            f"{settings.all_pixels:,}: scale them down, or send fewer",
+        )
+
+
+def check_sizes(name: str, sizes: Iterable[tuple[float, float]], settings: Settings) -> float:
+    """Refuse a file by the sizes of its pages; return their pixels."""
+    total = 0.0
     for number, (width, height) in enumerate(sizes, 1):
         if number > settings.pages:
-            raise Refusal(
-                413, "too-many-pages", f"{upload.name} has more than {settings.pages} pages"
-            )
+            raise Refusal(413, "too-many-pages", f"{name} has more than {settings.pages} pages")
         if width * height > settings.pixels:
             raise Refusal(
                 413,
                 "too-many-pixels",
-                f"{upload.name}: page {number} has {width:.0f} x {height:.0f} pixels, more than "
+                f"{name}: page {number} has {width:.0f} x {height:.0f} pixels, more than "
                 f"{settings.pixels:,}: scale it down first",
             )
+        total += width * height
+    return total
 
 
-def _pdf_sizes(upload: Upload, dpi: float) -> Any:
-    pdfium = import_pdfium("read PDF")
-    try:
-        with pdfium.PdfDocument(upload.content) as pdf:
-            return [
-                tuple(side * dpi / 72 for side in pdf.get_page_size(number))
-                for number in range(len(pdf))
-            ]
-    except pdfium.PdfiumError:
-        return []
-
-
-def _frame_sizes(upload: Upload) -> Any:
+def _frame_sizes(upload: Upload) -> Iterator[tuple[float, float]]:
     try:
         with Image.open(upload.open()) as image:
             yield image.size
@@ -122,12 +128,11 @@ def _frame_sizes(upload: Upload) -> Any:
         return
 
 
-def decode(upload: Upload, settings: Settings) -> NDArray[np.uint8]:
+def decode(upload: Upload) -> NDArray[np.uint8]:
     """Decode an image of a request to grey levels, dark ink on light paper."""
     from hwsk._data.decoding import decode_image
     from hwsk._data.levels import to_bytes
 
-    check_pixels(upload, settings)
     return to_bytes(decode_image(upload.content, upload.name))
 
 

@@ -165,11 +165,31 @@ def test_the_address_with_the_token_sets_a_cookie_that_scripts_cannot_read():
     assert response.status_code == 303
     cookie = response.headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert client.get("/api/models").status_code == 200  # with the cookie
     assert message(
         client.post("/api/draw", json={}, headers={"Origin": "http://evil.example"}), 403
     )
+
+
+def test_cookies_of_other_pages_do_not_hide_the_token():
+    client = make_client(token="a-long-secret")
+    cookies = 'theme={"dark": true}; x y; hwsk_token=a-long-secret; b=c'
+    assert client.get("/api/models", headers={"Cookie": cookies}).status_code == 200
+    assert message(client.get("/api/models", headers={"Cookie": cookies[:-20]}), 401)
+
+
+@pytest.mark.parametrize("host", ["studio.example.org", "Studio.Example.org:443", "127.0.0.1:8000"])
+def test_a_proxy_leads_here_by_a_name_that_was_given(models, host):
+    with make_client(models, names=("studio.example.org",)) as client:
+        headers = {"Host": host, "Origin": "https://studio.example.org"}
+        body = {"strokes": STROKES}
+        assert client.post("/api/draw?wait=30", json=body, headers=headers).status_code == 200
+        headers["Origin"] = "https://evil.example"
+        assert message(client.post("/api/draw", json=body, headers=headers), 403)
+        headers["Origin"] = "http://[evil"
+        assert message(client.post("/api/draw", json=body, headers=headers), 403)
+        assert "--name" in message(client.get("/", headers={"Host": "evil.example"}), 400)
 
 
 # --- sizes
@@ -877,6 +897,33 @@ def test_elsewhere_than_on_loopback_a_token_is_made_up():
     assert not is_loopback("0.0.0.0")
     assert not is_loopback("192.168.1.4")
     assert not is_loopback("example.org")
+
+
+def test_the_address_that_is_printed_can_be_opened():
+    import socket
+
+    from hwsk.studio._server import _address
+
+    assert _address("127.0.0.1", 8000, None) == "http://127.0.0.1:8000/"
+    assert (
+        _address("::1", 8000, "a b+c&d#\xe4") == "http://[::1]:8000/?token=a%20b%2Bc%26d%23%C3%A4"
+    )
+    assert _address("0.0.0.0", 80, None) == f"http://{socket.gethostname()}:80/"
+    client = make_client(token="a b+c&d#\xe4")
+    path = "/" + _address("::1", 8000, "a b+c&d#\xe4").partition("/?")[2]
+    client.get(path.replace("/token", "/?token"))
+    assert client.get("/api/models").status_code == 200
+
+
+def test_a_name_of_this_server_has_no_scheme_and_no_port():
+    from click.testing import CliRunner
+
+    from hwsk.cli import main
+
+    for name in ("https://studio.example.org", "studio.example.org:443", ""):
+        result = CliRunner().invoke(main, ["serve", "--name", name])
+        assert result.exit_code == 2
+        assert "without scheme and port" in result.output
 
 
 # --- under load

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -61,7 +61,9 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.settings = settings
-        self.names = {"localhost", settings.host.lower(), socket.gethostname().lower()}
+        self.given = {name.lower() for name in settings.names}
+        machine = socket.gethostname().lower()
+        self.names = {"localhost", settings.host.lower(), machine, f"{machine}.local", *self.given}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, and pass it on."""
@@ -101,7 +103,7 @@ class Guard:
                 400,
                 "host",
                 f"the header Host is {given!r:.80}; expected an address or the name of this "
-                "machine, such as 127.0.0.1 or localhost",
+                "machine, such as 127.0.0.1 or localhost; `hwsk serve --name` allows another",
             )
 
     def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
@@ -111,16 +113,13 @@ class Guard:
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         if asked and scope["method"] == "GET" and scope["path"] == "/" and self._is_token(asked):
             response = RedirectResponse("/", 303)
-            response.set_cookie(COOKIE, asked, httponly=True, samesite="strict")
+            # "strict" would refuse whoever follows the printed address from a page, such as a mail.
+            response.set_cookie(COOKIE, asked, httponly=True, samesite="lax")
             return response
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(given.strip()):
             return None
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            cookies = SimpleCookie()
-        if COOKIE in cookies and self._is_token(cookies[COOKIE].value):
+        if self._is_token(cookie_parser(headers.get("cookie", "")).get(COOKIE, "")):
             return None
         raise Refusal(
             401,
@@ -135,14 +134,24 @@ class Guard:
 
     def _check_origin(self, headers: Headers) -> None:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        other = origin is not None and urlsplit(origin).netloc != headers.get("host")
-        if other or site not in (None, "same-origin", "none"):
+        is_own = self._is_own(origin, headers.get("host", ""))
+        if not is_own or site not in (None, "same-origin", "none"):
             raise Refusal(
                 403,
                 "origin",
                 f"the request comes from a page of {origin or site!r:.80}; only this server's own "
                 "page may send it",
             )
+
+    def _is_own(self, origin: str | None, host: str) -> bool:
+        """Indicate the origin of the own page; a proxy may have put another name into ``Host``."""
+        if origin is None:
+            return True
+        try:
+            place = urlsplit(origin)
+            return place.netloc == host or place.hostname in self.given
+        except ValueError:
+            return False
 
     def _limited(self, method: str, headers: Headers, receive: Receive) -> Receive:
         """Check kind and size of a body, and return a `receive` that counts it."""

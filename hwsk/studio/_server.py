@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from urllib.parse import quote
 
 import uvicorn
 
@@ -15,7 +16,9 @@ from hwsk.studio._security import is_loopback
 from hwsk.studio._settings import Settings
 
 
-def serve(host: str, port: int, token: str | None, open_page: bool) -> None:
+def serve(
+    host: str, port: int, token: str | None, open_page: bool, names: tuple[str, ...] = ()
+) -> None:
     """Serve until interrupted.
 
     Parameters
@@ -25,16 +28,20 @@ def serve(host: str, port: int, token: str | None, open_page: bool) -> None:
     port : int
         Port to listen on; 0 for one that is free.
     token : str or None
-        What requests have to show. None: nothing on loopback; elsewhere one is made up.
+        What requests have to show. None: nothing on loopback; elsewhere, and where others come by a
+        name, one is made up.
     open_page : bool
         Whether to open the page in a browser.
+    names : tuple of str, default=()
+        Other names that lead here, such as that of a proxy.
 
     Raises
     ------
     OSError
         If the address can't be listened on; it is named.
     """
-    if token is None and not is_loopback(host):
+    is_private = is_loopback(host) and not names
+    if token is None and not is_private:
         token = secrets.token_urlsafe(18)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
@@ -44,18 +51,15 @@ def serve(host: str, port: int, token: str | None, open_page: bool) -> None:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise OSError(f"can't listen on {host}, port {port}: {reason}") from None
-        name = f"[{host}]" if ":" in host else host
-        address = f"http://{name}:{listener.getsockname()[1]}/"
-        if token is not None:
-            address += f"?token={token}"
-        app = create_app(Settings(host=host, token=token))
+        address = _address(host, listener.getsockname()[1], token)
+        app = create_app(Settings(host=host, names=names, token=token))
         print("loading the models ...", file=sys.stderr, flush=True)
         warm_up(app.state.studio)
         print(f"hwsk studio: {address}  (Ctrl+C ends it)", flush=True)
-        if not is_loopback(host):
+        if not is_private:
             print(
-                "Warning: other machines can reach this, unencrypted; whoever has the token can "
-                "use it",
+                "Warning: other machines can reach this by any name or address of this machine, "
+                "unencrypted unless a proxy encrypts; whoever has the token can use it",
                 file=sys.stderr,
             )
         if open_page:
@@ -64,3 +68,12 @@ def serve(host: str, port: int, token: str | None, open_page: bool) -> None:
             app, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _address(host: str, port: int, token: str | None) -> str:
+    """Return the address of the page; of all addresses of a machine, that of its name."""
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    name = f"[{host}]" if ":" in host else host
+    query = "" if token is None else f"?token={quote(token, safe='')}"
+    return f"http://{name}:{port}/{query}"

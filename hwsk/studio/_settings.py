@@ -15,6 +15,8 @@ class Settings:
     ----------
     host : str, default="127.0.0.1"
         Address that the server listens on. Its name is accepted in the header ``Host``.
+    names : tuple of str, default=()
+        Other names that lead here, such as that of a proxy.
     token : str, default=None
         What every request has to show. None asks for nothing.
     upload_bytes : int, default=64000000
@@ -44,6 +46,7 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
     token: str | None = None
     upload_bytes: int = UPLOAD_BYTES
     json_bytes: int = 2_000_000

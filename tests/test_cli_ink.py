@@ -65,6 +65,13 @@ def test_a_damaged_file_does_not_keep_the_others():
     assert "3 of 5 files could not be read" in result.stderr
 
 
+def test_a_table_of_samples_may_hold_a_dot(folder):
+    Path("data.csv").write_text("path,text\na.inkml,on\ndot.json,n\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["evaluate", "ink", "ink.hwsk", "data.csv"])
+    assert result.exit_code == 0, result.output
+    assert "2 samples" in result.output
+
+
 def test_a_file_that_is_too_long_is_named():
     zigzag = [[100 * (-1) ** i, (-1) ** (i // 2)] for i in range(3000)]
     Path("long.json").write_text(json.dumps([zigzag]), encoding="utf-8")

@@ -146,7 +146,7 @@ LAYOUTS = {
 """The layouts that commands read, by name."""
 
 
-def read_samples(layout: str, path: str) -> Samples:
+def read_samples(layout: str, path: str, job: str = "") -> Samples:
     """Read a data set.
 
     Parameters
@@ -155,6 +155,9 @@ def read_samples(layout: str, path: str) -> Samples:
         Its name, and after a colon a part of it, such as "emnist:test".
     path : str
         The folder, archive or table.
+    job : str, default=""
+        What the samples are for. Strokes to recognize keep their units: a dot or a dash has no size
+        of letters. Strokes to write from come in the size of IAM-OnDB.
 
     Raises
     ------
@@ -172,6 +175,8 @@ def read_samples(layout: str, path: str) -> Samples:
     chosen = LAYOUTS[name]
     loader = load_table if name == "table" else getattr(datasets, chosen.loader)
     options = dict(chosen.options)
+    if name == "table" and job == "ink":
+        options["x_height"] = None
     if subset:
         if "subset" not in signature(loader).parameters:
             raise click.BadParameter(f"{name} has no parts", param_hint="--layout")
@@ -183,11 +188,12 @@ def read_samples(layout: str, path: str) -> Samples:
     return chosen.read(loader(path, **options))
 
 
-def load_table(path: str) -> dict[str, Any]:
+def load_table(path: str, x_height: float | None = 115.0) -> dict[str, Any]:
     """Read a CSV of images or strokes with labels.
 
     The column `path` counts from the folder of the table. The columns `text`, `writer` and `page`
     mean what they say; all others are named features, empty where nobody has described a sample.
+    `x_height` is that of `load_strokes`.
     """
     import pandas as pd
 
@@ -216,7 +222,7 @@ def load_table(path: str) -> dict[str, Any]:
         paths.append(str(file))
     rows = [row for _, row in numbered]
     if all(Path(name).suffix.lower() in (".svg", ".inkml", ".json") for name in paths):
-        X: Any = object_array([load_strokes(name) for name in paths])
+        X: Any = object_array([load_strokes(name, x_height=x_height) for name in paths])
     else:
         rows, images = keep_usable(rows, paths, False, "warn")
         X = object_array(images)

@@ -121,11 +121,11 @@ def train(
     of_reader = start is not None and job == "lines"
     of_fine_tuning = {"alpha"} if of_reader else set()
     _set_parameters(model, {name: given[name] for name in given.keys() - of_fine_tuning})
-    samples = read_samples(layout, data)
+    samples = read_samples(layout, data, job)
     chosen.check(samples, layout)
     held_out: Samples | None = None
     if test is not None:
-        held_out = read_samples(test_layout or layout, test)
+        held_out = read_samples(test_layout or layout, test, job)
         chosen.check(held_out, test_layout or layout)
     elif test_size:
         samples, held_out = split(job, samples, test_size, seed)
@@ -191,7 +191,7 @@ def evaluate(job: str, model: str, data: str, layout: str | None, as_json: bool)
     estimator = hwsk.load(model)
     _check_kind(estimator, model, chosen)
     check_is_fitted(estimator)
-    samples = read_samples(layout, data)
+    samples = read_samples(layout, data, job)
     chosen.check(samples, layout)
     _print_scores(job, chosen.score(estimator, samples), samples, as_json, {"model": model})
 

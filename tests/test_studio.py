@@ -109,6 +109,24 @@ def test_no_path_of_a_request_is_opened(client, path):
     assert message(client.get(path), 404)
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\scans\\page 1.png", "page 1.png"),
+        ("a\x01b\ufffe\u202egnp.exe", "a b  gnp.exe"),
+        ("\u0645\u06cc\u200c\u062e\u0648.png", "\u0645\u06cc\u200c\u062e\u0648.png"),
+        ("\x00", "file"),
+        ("", "file"),
+        ("x" * 300, "x" * 100),
+    ],
+)
+def test_names_of_files_hold_no_path_and_nothing_that_xml_does_not_take(given, name):
+    from hwsk.studio._uploads import _clean
+
+    assert _clean(given) == name
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1", "a b"])
 def test_a_host_of_another_name_is_refused(client, host):
     assert "Host" in message(client.get("/", headers={"Host": host}), 400)
@@ -529,9 +547,10 @@ def test_a_line_is_read_corrected_and_written_in_all_formats(client):
     from hwsk.documents import Page
 
     line = make_handwriting(1, texts=["thank you"], height=64, random_state=3).images[0]
-    files = {"file": ("line.png", png(line))}
+    files = {"file": ("pages\\l\xednea 1.png", png(line))}
     job = client.post("/api/read?wait=30", files=files, data={"layout": "line"}).json()
     assert job["state"] == "done", job
+    assert job["result"]["name"] == "l\xednea 1.png"
     (page,) = job["result"]["pages"]
     assert (page["width"], page["height"]) == line.shape[::-1]
     assert len(page["lines"]) == 1
@@ -546,7 +565,9 @@ def test_a_line_is_read_corrected_and_written_in_all_formats(client):
         body = {"format": layout, "corrections": correction}
         response = client.post(f"{job['url']}/export", json=body)
         assert response.status_code == 200, response.text
-        assert "attachment" in response.headers["content-disposition"]
+        end = {"text": "txt", "page": "page.xml", "alto": "alto.xml"}.get(layout, layout)
+        saved = response.headers["content-disposition"]
+        assert saved == f"attachment; filename*=UTF-8''l%C3%ADnea%201.{end}"
         found[layout] = response.content
     assert found["text"] == b"thanks to you all\n"
     for layout in ("json", "page", "alto"):
@@ -747,7 +768,15 @@ def test_words_are_compared_with_features_and_a_report(client):
     assert "sandbox" in report.headers["content-security-policy"]
     same = [("a", ("a.png", png(made.images[0]))), ("b", ("b.png", png(made.images[0])))]
     said = message(client.post("/api/compare?wait=30", files=same, data={"kind": "and"}), 422)
-    assert "identical" in said
+    assert said.startswith("the reference a.png and the questioned b.png are identical")
+    sheet = np.full((400, 300), 255, np.uint8)
+    for row in range(4):
+        sheet[20 + 90 * row : 84 + 90 * row, 20 : 20 + made.images[0].shape[1]] = made.images[0]
+    files[1] = "b", ("sheet.png", png(sheet))
+    job = client.post("/api/compare?wait=30", files=files, data={"kind": "and"}).json()
+    (doubt,) = job["result"]["doubts"]
+    assert doubt.startswith("the questioned sheet.png: ")
+    assert job["remarks"] == [], "why no ratio is given is said once"
 
 
 def test_lines_are_compared_with_a_report(client):

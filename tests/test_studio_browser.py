@@ -69,7 +69,7 @@ def open_page(browser, address, width):
         "console",
         lambda said: (
             problems.append(said.text)
-            if said.type == "error" and "status of 4" not in said.text
+            if said.type == "error" and not re.search("status of 4|ERR_FAILED", said.text)
             else None
         ),
     )
@@ -341,7 +341,7 @@ def test_a_page_is_read_corrected_and_saved(page, tmp_path):
     assert "on" in page.locator("#read svg polygon:not(.w)").nth(0).get_attribute("class")
     with page.expect_download() as saved:
         page.click("#read button:has-text('Text')")
-    assert saved.value.suggested_filename == "read.txt"
+    assert saved.value.suggested_filename == "sheet.txt"
     assert saved.value.path().read_text("utf-8").startswith("a correction\n")
     with page.expect_download() as saved:
         page.click("#read button:has-text('Searchable PDF')")
@@ -349,6 +349,61 @@ def test_a_page_is_read_corrected_and_saved(page, tmp_path):
     page.click("#read button:text-is('Learn')")
     page.wait_for_selector("#read .result .error")
     assert "8 or more" in page.text_content("#read .result .error")
+
+
+def open_line(page, tmp_path):
+    line = make_handwriting(1, texts=["thank you"], height=64, random_state=3).images[0]
+    open_room(page, "read")
+    page.select_option("#read [name=layout]", "line")
+    page.set_input_files("#read input[type=file]", save(tmp_path, "línea 1.png", line))
+    finish(page, "read")
+    return page.locator("#read .lines input")
+
+
+def test_a_line_that_is_corrected_shows_its_ink_and_is_not_lost(page, tmp_path):
+    field = open_line(page, tmp_path)
+    assert "línea 1.png: 1 line read" in page.text_content("#read .status")
+    assert page.locator("#read .lines .cut").count() == 0
+    field.fill("thanks")
+    assert page.locator("#read .lines .cut image").count() == 1
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.click("#read button.primary")
+    assert "will be lost" in asked[0]
+    assert field.input_value() == "thanks"
+    with page.expect_download() as saved:
+        page.click("#read button:has-text('PAGE')")
+    assert saved.value.suggested_filename == "línea 1.page.xml"
+    page.click("#read button.primary")  # what is saved can go: nothing is asked
+    page.wait_for_selector("#read .lines input:not(.changed)", timeout=SECONDS)
+    assert field.input_value() != "thanks"
+
+
+def test_corrections_are_saved_though_the_server_has_forgotten_the_page(page, tmp_path):
+    field = open_line(page, tmp_path)
+    field.fill("thanks")
+    gone = {"error": {"code": "no-job", "message": "the job is unknown"}}
+    page.route("**/export", lambda route: route.fulfill(status=404, json=gone))
+    with page.expect_download() as saved:
+        page.click("#read button:has-text('ALTO')")
+    assert saved.value.suggested_filename == "read.txt"
+    assert saved.value.path().read_text("utf-8") == "thanks\n"
+    assert "saved as text" in page.text_content("#read .status")
+
+
+def test_a_job_is_followed_though_the_connection_fails_for_a_while(page, tmp_path):
+    failed = []
+
+    def fail(route):
+        if len(failed) < 2:
+            failed.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs/*?wait=1", fail)
+    open_line(page, tmp_path)
+    assert len(failed) == 2
 
 
 def test_corrections_are_learnt_from_and_error_rates_are_shown(page, tmp_path):
@@ -436,6 +491,14 @@ def test_two_signatures_are_compared_with_lines_between_places(page, tmp_path):
     assert "Rather the same writer" in text
     assert "times likelier" in text
     assert page.locator("#compare .matches line").count() > 10
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    page.set_input_files("#compare input[name=b]", broken)
+    page.click("#compare button.primary")
+    page.wait_for_selector("#compare .error")
+    assert not page.is_visible("#compare .finding"), "no finding of other files"
+    page.set_input_files("#compare input[name=b]", tmp_path / "b.png")
+    finish(page, "compare")
     with page.expect_download() as saved:
         page.click("#compare a:has-text('HTML')")
     assert b"Matched places" in saved.value.path().read_bytes()
@@ -463,13 +526,25 @@ def test_writers_of_a_folder_are_ranked(page, tmp_path):
     made = make_handwriting(9, texts=texts, n_writers=3, height=64, random_state=0)
     for row in range(8):
         save(tmp_path / "known" / str(made.writer[row]), f"{row}.png", made.images[row])
+    for name in ("Thumbs.db", ".DS_Store"):
+        (tmp_path / "known" / str(made.writer[0]) / name).write_bytes(b"of the system")
     open_room(page, "who")
     page.set_input_files("#who input[webkitdirectory]", tmp_path / "known")
     assert "3 writers" in page.text_content("#who-writers")
+    assert "(2 left out: no images)" in page.text_content("#who .drop")
     asked = save(tmp_path, "asked.png", made.images[8])
     page.set_input_files("#who input[name=questioned]", asked)
     finish(page, "who")
     assert page.text_content("#who .ranking h3").startswith(f"1. {made.writer[8]}")
+
+
+def test_writers_of_a_folder_without_folders_have_the_names_of_their_files(page, tmp_path):
+    (line,) = make_handwriting(1, texts=["thank you"], height=64, random_state=0).images
+    for name in ("ada-1.png", "ada-2.png", "bob_1.png"):
+        save(tmp_path / "known", name, line)
+    open_room(page, "who")
+    page.set_input_files("#who input[webkitdirectory]", tmp_path / "known")
+    assert "2 writers: ada (2), bob (1)" in page.text_content("#who-writers")
 
 
 def test_two_users_at_once_get_their_own_results(browser, address, tmp_path):

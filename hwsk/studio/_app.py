@@ -33,7 +33,7 @@ from hwsk.studio._openapi import describe_api
 from hwsk.studio._reading import export, start_reading
 from hwsk.studio._security import Guard
 from hwsk.studio._settings import Settings
-from hwsk.studio._state import Studio, read_wait, studio_of, wait_for
+from hwsk.studio._state import Studio, attach, read_wait, studio_of, wait_for
 from hwsk.studio._writing import HANDS, start_writing
 
 _TYPES = {
@@ -150,7 +150,7 @@ async def _file(request: Request) -> Response:
     content, kind = found
     headers = {"Content-Security-Policy": _SANDBOX}
     if "download" in request.query_params:
-        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        headers |= attach(name)
     return Response(content, media_type=kind, headers=headers)
 
 

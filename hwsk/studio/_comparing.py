@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,18 +52,17 @@ def _compare_signatures(
     check_pixels([*references, *questioned], studio.settings)
     known, (other,) = map(_decode_side, (references, questioned))
     job.reach(0, None, "comparing")
-    with collect_warnings() as said:
+    with _naming(job, references, questioned) as name:
         comparison = comparer.compare(known, other)
-    job.remark([remark for remark in said if not str(remark).startswith("no ratio is given")])
     pairs = []
     for number, pair in enumerate(comparison.places, 1):
-        names = f"first-{number}.png", f"second-{number}.png"
-        for name, image in zip(names, pair.places.images, strict=True):
-            _keep(job, name, image)
+        files = f"first-{number}.png", f"second-{number}.png"
+        for file, image in zip(files, pair.places.images, strict=True):
+            _keep(job, file, image)
         pairs.append(
             {
                 "name": references[pair.images[0]].name,
-                "images": [f"/api/jobs/{job.id}/files/{name}" for name in names],
+                "images": [f"/api/jobs/{job.id}/files/{file}" for file in files],
                 "matches": [
                     {
                         "first": [round(float(value), 4) for value in first],
@@ -77,7 +78,7 @@ def _compare_signatures(
         "model": KINDS["signature"],
         "questioned": questioned[0].name,
         "references": len(known),
-        **_finding(comparison),
+        **_finding(comparison, name),
         "pairs": pairs,
         "reports": _offer_reports(job, comparison, KINDS["signature"]),
         "limits": "Against skilled forgeries: one questioned signature and so many references of "
@@ -87,14 +88,34 @@ def _compare_signatures(
     }
 
 
-def _finding(comparison: Any) -> dict[str, Any]:
+@contextmanager
+def _naming(job: Job, a: list[Upload], b: list[Upload]) -> Iterator[Callable[[str], str]]:
+    """Give images the names of their files in what the library warns of and refuses."""
+
+    def name(text: str) -> str:
+        def say(found: re.Match[str]) -> str:
+            side, title = (a, "reference") if found["side"] == "a" else (b, "questioned")
+            return f"the {title} {side[int(found['row'])].name}"
+
+        return re.sub(r"\bimage (?P<row>\d+) of (?P<side>[ab])\b", say, text)
+
+    with collect_warnings() as said:
+        try:
+            yield name
+        except ValueError as error:
+            raise ValueError(name(str(error))) from None
+    # The page says why no ratio is given.
+    job.remark([name(text) for text in map(str, said) if not text.startswith("no ratio is given")])
+
+
+def _finding(comparison: Any, name: Callable[[str], str]) -> dict[str, Any]:
     """Describe the likelihood ratio of a comparison, or why none is given."""
     return {
         "log_likelihood_ratio": round(float(comparison.log_likelihood_ratio), 4),
         "probability": round(comparison.probability, 5),
         "verbal": comparison.verbal,
         "bound": round(float(comparison.basis["bound"]), 1),
-        "doubts": list(comparison.doubts),
+        "doubts": [name(doubt) for doubt in comparison.doubts],
     }
 
 
@@ -109,14 +130,15 @@ def _compare_writing(
     check_pixels([*a, *b], studio.settings)
     sides = _decode_side(a), _decode_side(b)
     job.reach(0, None, "comparing")
-    comparison = comparer.compare(*sides)
+    with _naming(job, a, b) as name:
+        comparison = comparer.compare(*sides)
     for side, images in zip("ab", sides, strict=True):
         for number, image in enumerate(images, 1):
             _keep(job, f"{side}-{number}.png", image)
     return {
         "kind": kind,
         "model": KINDS[kind],
-        **_finding(comparison),
+        **_finding(comparison, name),
         "names": [[upload.name for upload in side] for side in (a, b)],
         "images": [
             [f"/api/jobs/{job.id}/files/{side}-{n}.png" for n in range(1, len(images) + 1)]

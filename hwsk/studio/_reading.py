@@ -7,7 +7,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
 from hwsk.studio._pdf import DPI, draw_pages
 from hwsk.studio._settings import Settings
-from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
+from hwsk.studio._state import Body, Studio, attach, read_body, start_job, studio_of
 from hwsk.studio._uploads import Upload, check_pixels, encode, read_form
 
 LAYOUTS = ("auto", "page", "line")
@@ -207,8 +207,8 @@ async def export(request: Request) -> Response:
     job = studio.jobs.submit("export", "files", write)
     content, kind = await studio.jobs.outcome(job)
     end = ".zip" if kind == "application/zip" else _FORMATS[body.format][1]
-    headers = {"Content-Disposition": f'attachment; filename="read{end}"'}
-    return Response(content, media_type=kind, headers=headers)
+    name = PurePosixPath(studio.jobs.get(request.path_params["job"]).result["name"]).stem
+    return Response(content, media_type=kind, headers=attach(f"{name}{end}"))
 
 
 def _write(pages: list[Any], jpegs: list[bytes], layout: str) -> File:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -70,6 +71,13 @@ async def start_job(request: Request, kind: str, lane: str, work: Callable[[Job]
     if job.error is not None and job.error["code"] == "fault":
         status = 500
     return JSONResponse(job.to_json(), status, {"Location": f"/api/jobs/{job.id}"})
+
+
+def attach(name: str) -> dict[str, str]:
+    """Return the header by which a browser saves an answer under a name, of any letters."""
+    coded = quote(name, safe="")
+    given = f'filename="{name}"' if coded == name else f"filename*=UTF-8''{coded}"
+    return {"Content-Disposition": f"attachment; {given}"}
 
 
 def read_wait(request: Request) -> float:

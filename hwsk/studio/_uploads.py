@@ -17,6 +17,8 @@ from hwsk.documents._images import is_pdf
 from hwsk.studio._errors import Refusal
 from hwsk.studio._settings import Settings
 
+_JOINERS = "\u200c\u200d"  # not printable, and needed by scripts such as Persian
+
 
 class Upload(NamedTuple):
     """Hold a file of a request: its name, which is shown and not opened, and its content."""
@@ -72,11 +74,18 @@ async def read_form(request: Request, settings: Settings) -> Form:
     async with request.form(max_files=settings.files, max_fields=2 * settings.files) as form:
         for field, value in form.multi_items():
             if isinstance(value, UploadFile):
-                name = PurePosixPath((value.filename or "file").replace("\\", "/")).name[:100]
-                files.setdefault(field, []).append(Upload(name or "file", await value.read()))
+                name = _clean(value.filename or "")
+                files.setdefault(field, []).append(Upload(name, await value.read()))
             else:
                 texts.setdefault(field, []).append(value)
     return Form(files, texts)
+
+
+def _clean(name: str) -> str:
+    """Return the name of a file without folders, and without what no XML and no terminal takes."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    kept = (c if c.isprintable() or c in _JOINERS else " " for c in last)
+    return "".join(kept).strip()[:100] or "file"
 
 
 def check_pixels(uploads: Sequence[Upload], settings: Settings) -> None:

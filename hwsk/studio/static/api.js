@@ -1,7 +1,14 @@
 import { el } from "./dom.js";
 
-/** What the server refused, in its own words. */
-export class Refused extends Error {}
+const TRIES = 20; // of asking for a job, two seconds apart: a machine may sleep meanwhile
+
+/** What the server refused, in its own words; the status is null if there was no answer. */
+export class Refused extends Error {
+  constructor(message, status = null) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** Ask the server; answers that are errors are thrown as `Refused`. */
 export async function ask(path, options = {}) {
@@ -14,7 +21,8 @@ export async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  throw new Refused(body.error?.message ?? `The server answers with ${response.status}.`);
+  const { status } = response;
+  throw new Refused(body.error?.message ?? `The server answers with ${status}.`, status);
 }
 
 export async function askJson(path, options) {
@@ -52,7 +60,7 @@ export async function follow(region, path, options, button) {
       const news = job.state === "queued" ? "waiting for other jobs" : what || "at work";
       if (text.textContent !== news) text.textContent = news; // read aloud when it changes
       if (total) { bar.max = total; bar.value = done; } else bar.removeAttribute("value");
-      job = await askJson(`${job.url}?wait=1`);
+      job = await askAgain(`${job.url}?wait=1`, text);
     }
     if (job.state === "done") {
       shown.set(region, job.url);
@@ -69,6 +77,19 @@ export async function follow(region, path, options, button) {
   return null;
 }
 
+/** Ask for a job, again if the connection fails: the job goes on without it. */
+async function askAgain(path, text) {
+  for (let failed = 1; ; failed++) {
+    try {
+      return await askJson(path);
+    } catch (error) {
+      if (error.status !== null || failed === TRIES) throw error;
+      text.textContent = "no answer; asking again";
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+  }
+}
+
 /** Show an error in a live region. */
 export function say(region, error) {
   if (!(error instanceof Refused)) console.error(error);
@@ -77,8 +98,14 @@ export function say(region, error) {
 
 /** Save an answer as a file. */
 export async function download(response, name) {
-  const url = URL.createObjectURL(await response.blob());
-  const given = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-  el("a", { href: url, download: given ? given[1] : name }).click();
+  const said = response.headers.get("Content-Disposition") ?? "";
+  const [, given] = /filename(?:="|\*=UTF-8'')([^";]+)/.exec(said) ?? [];
+  save(await response.blob(), given ? decodeURIComponent(given) : name);
+}
+
+/** Save what the page holds as a file. */
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

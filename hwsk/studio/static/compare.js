@@ -18,6 +18,7 @@ export function openCompare(room, { drops }) {
     for (const file of a.files) body.append("a", file, file.name);
     for (const file of b.files) body.append("b", file, file.name);
     const options = { method: "POST", body };
+    result.hidden = true; // a finding must not stand below other files, or below an error
     const job = await follow(status, "/api/compare", options, event.submitter);
     if (!job) return;
     const views = job.result.kind === "signature" ? signatureViews(job.result)
@@ -35,8 +36,7 @@ export function openCompare(room, { drops }) {
 function finding(record) {
   if (record.doubts.length) {
     return [el("p", { class: "finding" }, "No ratio is given"),
-      el("p", { role: "alert" }, `The calibration does not hold: ${record.doubts.join("; ")}. ` +
-        "Side a holds the references, b the questioned; images are counted from 0.")];
+      el("p", { role: "alert" }, `The calibration does not hold: ${record.doubts.join("; ")}.`)];
   }
   const same = record.log_likelihood_ratio > 0;
   return [

@@ -1,5 +1,7 @@
 import { el } from "./dom.js";
 
+const IMAGE = /^[^.].*\.(png|jpe?g|tiff?|bmp|webp|gif|pdf)$/i;
+
 /** A place to drop files on, or to choose them: `files` holds what was given. */
 export class Drop {
   constructor(place) {
@@ -32,10 +34,13 @@ export class Drop {
   }
 
   set(files) {
-    const usable = files.filter((file) => !file.name.startsWith("."));
+    // Folders hold other things, too, such as Thumbs.db; of a single file, the server says so.
+    const usable = files.filter((file) => files.length === 1 || IMAGE.test(file.name));
     this.files = this.several ? usable : usable.slice(0, 1);
     const names = this.files.map((file) => file.name);
-    this.names.textContent = names.length > 4 ? `${names.length} files` : names.join(", ");
+    const others = files.length - this.files.length;
+    this.names.textContent = (names.length > 4 ? `${names.length} files` : names.join(", ")) +
+      (others ? ` (${others} left out: ${this.several ? "no images" : "one file is taken"})` : "");
     this.previews.querySelectorAll("img").forEach((image) => URL.revokeObjectURL(image.src));
     this.previews.replaceChildren(...this.files
       .filter((file) => /^image\/(png|jpeg|webp|gif|bmp)$/.test(file.type)).slice(0, 6)

@@ -1,4 +1,4 @@
-import { ask, askJson, download, follow, json, say } from "./api.js";
+import { ask, askJson, download, follow, json, save, say } from "./api.js";
 import { doubt, el, percent, remarks, svg } from "./dom.js";
 
 const FORMATS = { text: "Text", page: "PAGE XML", alto: "ALTO", hocr: "hOCR", json: "JSON",
@@ -11,6 +11,9 @@ export function openRead(room, { drops, choices }) {
   const drop = drops.get(room.querySelector(".drop"));
   const model = form.elements.model;
   let fewest = 8;
+  let saved = new Map(); // texts of fields as they were read or last saved
+  const isUnsaved = () => [...saved].some(([input, text]) => input.value !== text);
+  window.addEventListener("beforeunload", (event) => { if (isUnsaved()) event.preventDefault(); });
 
   const list = ({ readers, fewest_lines: least }, chosen = model.value) => {
     fewest = least;
@@ -25,6 +28,7 @@ export function openRead(room, { drops, choices }) {
       say(status, new Error("Choose an image or a PDF first."));
       return;
     }
+    if (isUnsaved() && !window.confirm("Corrections that are not saved will be lost. Go on?")) return;
     const body = new FormData();
     body.append("layout", form.elements.layout.value);
     body.append("model", model.value);
@@ -35,12 +39,13 @@ export function openRead(room, { drops, choices }) {
   });
 
   function show(job) {
-    const { pages } = job.result;
+    const { pages, name } = job.result;
     const fields = [];
     const views = pages.map((page) => pageView(page, pages.length, fields));
     const count = fields.length;
     const lines = `${count} line${count === 1 ? "" : "s"} read`;
-    status.replaceChildren(`${lines}. Correct them in place.`);
+    saved = new Map(fields.map(({ input, text }) => [input, text]));
+    status.replaceChildren(`${name}: ${lines}. Correct them in place.`);
     result.replaceChildren(
       ...remarks(job),
       el("div", { class: "pages" }, ...views),
@@ -56,10 +61,18 @@ export function openRead(room, { drops, choices }) {
   function downloads(job, fields) {
     const buttons = Object.entries(FORMATS).map(([format, name]) =>
       el("button", { type: "button", onclick: async () => {
+        const texts = fields.map(({ input }) => [input, input.value]);
         try {
           const body = json({ format, corrections: changed(fields) });
           await download(await ask(`${job.url}/export`, body), `read.${format}`);
-        } catch (error) { say(status, error); }
+        } catch (error) {
+          say(status, error);
+          if (error.status !== 404) return;
+          save(new Blob([texts.map(([, text]) => `${text}\n`).join("")]), "read.txt");
+          status.append("The server has no pages any more, so the lines are saved as text. Read the " +
+            "file again for other formats.");
+        }
+        saved = new Map(texts);
       } }, name));
     return el("div", { class: "card" }, el("h3", {}, "Take it along"),
       el("div", { class: "downloads" }, ...buttons));
@@ -93,7 +106,19 @@ export function openRead(room, { drops, choices }) {
   }
 }
 
+/** A piece of a page, in which one line can be read on a small screen, too. */
+function cutView(page, outline) {
+  const [xs, ys] = [0, 1].map((axis) => outline.map((point) => point[axis]));
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  const [width, height] = [Math.max(...xs) - left, Math.max(...ys) - top];
+  const more = Math.round(height / 4);
+  return svg("svg", { class: "cut", "aria-hidden": "true", preserveAspectRatio: "xMinYMid meet",
+    viewBox: [left - more, top - more, width + 2 * more, height + 2 * more].join(" ") },
+  svg("image", { href: page.image, width: page.width, height: page.height }));
+}
+
 function pageView(page, count, fields) {
+  let cut = null; // of the line that was chosen last; it goes when another is, so that no button moves
   const overlay = svg("svg", { viewBox: `0 0 ${page.width} ${page.height}`,
     "aria-hidden": "true", preserveAspectRatio: "none" });
   const items = page.lines.map((line, number) => {
@@ -106,7 +131,12 @@ function pageView(page, count, fields) {
       overlay.append(outline, ...line.words.filter((word) => word.polygon)
         .map((word) => polygon(word.polygon, `w ${doubt(word.confidence)}`)));
       outline.addEventListener("click", () => input.focus());
-      input.addEventListener("focus", () => outline.classList.add("on"));
+      input.addEventListener("focus", () => {
+        outline.classList.add("on");
+        cut?.remove();
+        cut = cutView(page, line.polygon);
+        input.before(cut);
+      });
       input.addEventListener("blur", () => outline.classList.remove("on"));
     }
     input.addEventListener("input", () =>

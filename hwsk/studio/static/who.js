@@ -10,9 +10,7 @@ export function openWho(room, { drops }) {
 
   known.place.addEventListener("files", () => {
     const counts = new Map();
-    for (const file of known.files) {
-      counts.set(writerOf(file), (counts.get(writerOf(file)) ?? 0) + 1);
-    }
+    for (const writer of writersOf(known.files)) counts.set(writer, (counts.get(writer) ?? 0) + 1);
     const shown = [...counts].slice(0, 12).map(([writer, count]) => `${writer} (${count})`);
     hint.textContent = `${counts.size} writers: ${shown.join(", ")}` +
       (counts.size > 12 ? ", …" : "");
@@ -25,12 +23,14 @@ export function openWho(room, { drops }) {
       return;
     }
     const body = new FormData();
-    for (const file of known.files) {
+    const writers = writersOf(known.files);
+    known.files.forEach((file, i) => {
       body.append("known", file, file.name);
-      body.append("writer", writerOf(file));
-    }
+      body.append("writer", writers[i]);
+    });
     body.append("questioned", questioned.files[0], questioned.files[0].name);
     const options = { method: "POST", body };
+    result.hidden = true; // a ranking must not stand below other files, or below an error
     const job = await follow(status, "/api/identify", options, event.submitter);
     if (job) show(job);
   });
@@ -64,9 +64,13 @@ export function openWho(room, { drops }) {
   }
 }
 
-/** The folder of a file; without one, its name up to the first "-" or "_". */
-function writerOf(file) {
-  const folders = file.webkitRelativePath.split("/").slice(0, -1);
-  if (folders.length) return folders.at(-1);
-  return file.name.replace(/\.[^.]*$/, "").split(/[-_]/)[0];
+/**
+ * The writers of files: the folder of each; its name up to the first "-" or "_" where it is in none,
+ * or all are in one.
+ */
+function writersOf(files) {
+  const folders = files.map((file) => file.webkitRelativePath.split("/").slice(0, -1).join("/"));
+  const areSorted = new Set(folders).size > 1;
+  return files.map((file, i) => (areSorted && folders[i].split("/").at(-1))
+    || file.name.replace(/\.[^.]*$/, "").split(/[-_]/)[0]);
 }

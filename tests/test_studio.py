@@ -435,6 +435,18 @@ def test_more_jobs_than_the_limit_are_refused_and_none_is_lost():
     jobs.close()
 
 
+def test_pictures_of_a_letter_are_not_refused_while_others_are_made():
+    jobs = Jobs(Settings(queued=1, queued_files=5))
+    go = threading.Event()
+    made = [jobs.submit("file", "files", lambda job: go.wait(10)) for _ in range(6)]
+    with pytest.raises(Refusal) as caught:
+        jobs.submit("file", "files", lambda job: None)
+    assert caught.value.status_code == 429
+    go.set()
+    assert all(job.future.result(10) is None for job in made)
+    jobs.close()
+
+
 def test_cancelled_jobs_are_not_begun_and_those_that_run_stop_at_their_next_step():
     jobs = Jobs(Settings())
     began, steps = threading.Event(), []
@@ -646,6 +658,9 @@ def test_letters_that_can_not_be_written_are_remarked_on(client):
     job = client.post("/api/write?wait=30", json=letter).json()
     assert job["state"] == "done", job
     assert "'€'" in " ".join(job["remarks"])
+    said = message(client.post("/api/write?wait=30", json={**letter, "text": "on 日"}), 422)
+    assert "'日' (line 1, column 4)" in said
+    assert "unsupported" not in said, "a way out that the studio has taken already"
 
 
 def read_ink(client, strokes, **more):

@@ -101,9 +101,10 @@ class Jobs:
             With the status 429, if as many jobs wait as the settings allow.
         """
         job = Job(kind, lane)
+        most = self.settings.queued_files if lane == "files" else self.settings.queued
         with self._lock:
             self._forget()
-            if self._waiting[lane] > self.settings.queued:  # one of them runs
+            if self._waiting[lane] > most:  # one of them runs
                 raise Refusal(
                     429,
                     "busy",

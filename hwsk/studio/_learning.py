@@ -69,8 +69,8 @@ async def start_learning(request: Request) -> Response:
         raise Refusal(
             422,
             "too-few",
-            f"{len(lines)} lines with a text; learning needs {FEWEST} or more, better 20: a "
-            "quarter of them is held out",
+            f"{len(lines)} corrected line{'s' * (len(lines) != 1)} with a text; learning needs "
+            f"{FEWEST} or more, better 20: a quarter is held out, and lines that were right count",
         )
     lesson = lesson.model_copy(update={"lines": lines})
     return await start_job(

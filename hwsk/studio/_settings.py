@@ -36,7 +36,9 @@ class Settings:
     files : int, default=300
         Most files of a request.
     queued : int, default=8
-        Most jobs that wait in each lane; one more is refused with the status 429.
+        Most jobs that wait in a lane; one more is refused with the status 429.
+    queued_files : int, default=64
+        Most files that wait to be made: a page asks for all pictures of a letter at once.
     kept : int, default=64
         Most ended jobs of a lane whose results are kept; those of longest ago go first.
     kept_bytes : int, default=256000000
@@ -57,6 +59,7 @@ class Settings:
     pdf_bytes: int = 2_000_000_000
     files: int = 300
     queued: int = 8
+    queued_files: int = 64
     kept: int = 64
     kept_bytes: int = 256_000_000
     kept_seconds: float = 3600

@@ -72,7 +72,10 @@ def prepare_text(text: str, known: str, name: str, unsupported: str) -> str:
             pairs = ", ".join(f"{old!r} by {new!r}" for old, new in replaced.items())
             warn_caller(f"{name} has characters that can't be written; replaced {pairs}")
             text = text.translate(str.maketrans(replaced))
-    _check_characters(text, known, name)
+        _check_characters(text, known, name)
+    else:
+        way_out = "; unsupported='replace' writes what has an accent without it"
+        _check_characters(text, known, name, way_out)
     return text
 
 
@@ -85,7 +88,7 @@ def _spell(character: str) -> str:
     return "".join(_SPELLINGS.get(part, part) for part in bare)
 
 
-def _check_characters(text: str, known: str, name: str) -> None:
+def _check_characters(text: str, known: str, name: str, way_out: str = "") -> None:
     """Raise ValueError with all characters that the synthesizer can't write."""
     places: dict[str, list[str]] = {}
     for row, line in enumerate(text.splitlines(), 1):
@@ -100,8 +103,7 @@ def _check_characters(text: str, known: str, name: str) -> None:
         ]
         raise ValueError(
             f"the synthesizer's training data has no {', '.join(unknown)} of {name}; "
-            f"it knows {''.join(sorted(known))!r}; unsupported='replace' writes what has an accent "
-            "without it"
+            f"it knows {''.join(sorted(known))!r}{way_out}"
         )
 
 

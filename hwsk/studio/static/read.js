@@ -101,7 +101,7 @@ export function openRead(room, { drops, choices }) {
     return el("div", { class: "card" }, el("h3", {}, "Learn from my corrections"),
       el("p", { class: "soft" }, `From ${fewest} lines on; better 20. A quarter is held out to ` +
         "measure what was learnt. The former model stays."),
-      el("label", { class: "check" }, whole, "All lines are right as they stand now"),
+      el("label", { class: "check" }, whole, "All lines are right as they stand now: learn from them, too"),
       el("div", { class: "row" }, el("button", { type: "button", onclick: learn }, "Learn")), news);
   }
 }

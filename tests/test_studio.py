@@ -952,7 +952,8 @@ def test_the_address_that_is_printed_can_be_opened():
     assert (
         _address("::1", 8000, "a b+c&d#\xe4") == "http://[::1]:8000/?token=a%20b%2Bc%26d%23%C3%A4"
     )
-    assert _address("0.0.0.0", 80, None) == f"http://{socket.gethostname()}:80/"
+    for every in ("0.0.0.0", "::", ""):
+        assert _address(every, 80, None) == f"http://{socket.gethostname()}:80/"
     client = make_client(token="a b+c&d#\xe4")
     path = "/" + _address("::1", 8000, "a b+c&d#\xe4").partition("/?")[2]
     client.get(path.replace("/token", "/?token"))

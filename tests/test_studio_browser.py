@@ -406,6 +406,19 @@ def test_a_job_is_followed_though_the_connection_fails_for_a_while(page, tmp_pat
     assert len(failed) == 2
 
 
+def test_a_model_that_has_gone_with_the_server_is_no_longer_offered(page, tmp_path):
+    line = make_handwriting(1, texts=["thank you"], height=64, random_state=3).images[0]
+    open_room(page, "read")
+    page.set_input_files("#read input[type=file]", save(tmp_path, "line.png", line))
+    chosen = "#read select[name=model]"
+    page.eval_on_selector(chosen, "list => list.append(new Option('learnt-9'))")
+    page.select_option(chosen, "learnt-9")
+    page.click("#read button.primary")
+    page.wait_for_selector("#read .error:has-text('learnt-9')")
+    page.wait_for_selector(f"{chosen} option:nth-child(2):last-child", state="attached")
+    assert page.input_value(chosen) == "english-pages"
+
+
 def test_corrections_are_learnt_from_and_error_rates_are_shown(page, tmp_path):
     def shorten(route):
         route.continue_(post_data=json.dumps({**route.request.post_data_json, "epochs": 1}))

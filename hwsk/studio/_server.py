@@ -72,7 +72,7 @@ def serve(
 
 def _address(host: str, port: int, token: str | None) -> str:
     """Return the address of the page; of all addresses of a machine, that of its name."""
-    if host in ("0.0.0.0", "::"):
+    if host in ("", "0.0.0.0", "::"):
         host = socket.gethostname()
     name = f"[{host}]" if ":" in host else host
     query = "" if token is None else f"?token={quote(token, safe='')}"

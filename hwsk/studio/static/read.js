@@ -36,6 +36,7 @@ export function openRead(room, { drops, choices }) {
     const options = { method: "POST", body };
     const job = await follow(status, "/api/read", options, event.submitter);
     if (job) show(job);
+    else askJson("/api/models").then(list).catch(() => {}); // one may have gone with the server
   });
 
   function show(job) {

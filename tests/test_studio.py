@@ -1,5 +1,6 @@
 """The server of the studio: what it answers, what it refuses, and how jobs are queued."""
 
+import hashlib
 import io
 import json
 import subprocess
@@ -762,7 +763,9 @@ def test_signatures_are_compared_with_the_places_that_match(client):
     files = [("a", ("a.png", a)), ("a", ("c.png", c)), ("b", ("b.png", png(255 - made.images[1])))]
     job = client.post("/api/compare?wait=30", files=files).json()
     assert job["result"]["log_likelihood_ratio"] == 0
-    assert "image 0 of b: it is a negative" in " ".join(job["result"]["doubts"])
+    negative, apart = job["result"]["doubts"]
+    assert negative.startswith("the questioned b.png: it is a negative")
+    assert apart == "the reference a.png and the reference c.png look like those of two writers"
     same, other = job["result"]["pairs"]
     assert [same["name"], other["name"]] == ["a.png", "c.png"]
     assert same["matches"]
@@ -774,11 +777,16 @@ def test_signatures_are_compared_with_the_places_that_match(client):
 
 def test_words_are_compared_with_features_and_a_report(client):
     made = make_handwriting(2, texts=["and"], n_writers=2, height=64, random_state=0)
-    files = [(side, (f"{side}.png", png(made.images[i]))) for i, side in enumerate("ab")]
+    files = [
+        (side, (f"<{side}> \xe5\u0628.png", png(made.images[i]))) for i, side in enumerate("ab")
+    ]
     job = client.post("/api/compare?wait=30", files=files, data={"kind": "and"}).json()
     assert job["state"] == "done", job
     assert len(job["result"]["features"]) == 15
+    assert client.get(job["result"]["reports"]["pdf"]).content.startswith(b"%PDF")
     report = client.get(job["result"]["reports"]["html"])
+    assert "&lt;b&gt; \xe5\u0628.png" in report.text
+    assert hashlib.sha256(files[1][1][1]).hexdigest() in report.text, "as sha256sum prints it"
     assert b"Comparison of two samples" in report.content
     assert "sandbox" in report.headers["content-security-policy"]
     same = [("a", ("a.png", png(made.images[0]))), ("b", ("b.png", png(made.images[0])))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def _compare_signatures(
         "references": len(known),
         **_finding(comparison, name),
         "pairs": pairs,
-        "reports": _offer_reports(job, comparison, KINDS["signature"]),
+        "reports": _offer_reports(job, comparison, KINDS["signature"], references, questioned),
         "limits": "Against skilled forgeries: one questioned signature and so many references of "
         "24 Dutch and Australian writers. The ratio is not the probability that one writer wrote "
         "them all: that depends on the other evidence, too. One reference does not show how much "
@@ -95,9 +96,10 @@ def _naming(job: Job, a: list[Upload], b: list[Upload]) -> Iterator[Callable[[st
     def name(text: str) -> str:
         def say(found: re.Match[str]) -> str:
             side, title = (a, "reference") if found["side"] == "a" else (b, "questioned")
-            return f"the {title} {side[int(found['row'])].name}"
+            rows = map(int, re.findall(r"\d+", found["rows"]))
+            return " and ".join(f"the {title} {side[row].name}" for row in rows)
 
-        return re.sub(r"\bimage (?P<row>\d+) of (?P<side>[ab])\b", say, text)
+        return re.sub(r"\bimages? (?P<rows>\d+(?: and \d+)?) of (?P<side>[ab])\b", say, text)
 
     with collect_warnings() as said:
         try:
@@ -156,7 +158,7 @@ def _compare_writing(
             {"part": str(name), **{key: round(float(value), 4) for key, value in row.items()}}
             for name, row in comparison.distances.iterrows()
         ],
-        "reports": _offer_reports(job, comparison, KINDS[kind]),
+        "reports": _offer_reports(job, comparison, KINDS[kind], a, b),
         "limits": f"{_LIMITS[kind]} The ratio is not the probability that one hand wrote both: "
         "that depends on the other evidence, too.",
     }
@@ -172,21 +174,30 @@ def _keep(job: Job, name: str, image: NDArray[Any]) -> None:
     job.size += len(content)
 
 
-def _offer_reports(job: Job, comparison: Any, model: str) -> dict[str, str]:
+def _offer_reports(
+    job: Job, comparison: Any, model: str, a: list[Upload], b: list[Upload]
+) -> dict[str, str]:
     """Keep what writes the reports of a comparison; return their addresses."""
+    details = {"model": model}
+    for side, uploads in (("A", a), ("B", b)):
+        for number, upload in enumerate(uploads, 1):
+            checksum = hashlib.sha256(upload.content).hexdigest()
+            details[f"{side}{number}"] = f"{upload.name}, SHA-256 of the file {checksum}"
     for kind, media in (("html", "text/html; charset=utf-8"), ("pdf", "application/pdf")):
-        job.files[f"report.{kind}"] = _report_writer(comparison, model, kind, media)
+        job.files[f"report.{kind}"] = _report_writer(comparison, details, kind, media)
     return {kind: f"/api/jobs/{job.id}/files/report.{kind}" for kind in ("html", "pdf")}
 
 
-def _report_writer(comparison: Any, model: str, kind: str, media: str) -> Callable[[], File]:
+def _report_writer(
+    comparison: Any, details: dict[str, str], kind: str, media: str
+) -> Callable[[], File]:
     """Make what writes a report when it is asked for."""
 
     def give() -> File:
         with tempfile.TemporaryDirectory(prefix="hwsk-") as folder:
             target = Path(folder, f"report.{kind}")
             write = comparison.to_pdf if kind == "pdf" else comparison.to_html
-            write(target, details={"model": model})
+            write(target, details=details)
             return target.read_bytes(), media
 
     return give

@@ -1,5 +1,6 @@
 """The server of the studio: what it answers, what it refuses, and how jobs are queued."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -160,6 +161,25 @@ def test_pages_of_other_sites_can_change_nothing(client, headers, method):
 def test_other_content_types_are_refused(client, kind, path):
     response = client.post(path, content=b"{}", headers={"Content-Type": kind})
     assert "content type" in message(response, 415)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_client_that_goes_while_it_sends_leaves_no_traceback(models, kind):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    sent = []
+    headers = {"host": "127.0.0.1", "content-type": kind, "content-length": "1000"}
+    scope = {
+        "type": "http", "method": "POST", "query_string": b"", "root_path": "",
+        "path": "/api/draw" if "json" in kind else "/api/read",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    asyncio.run(create_app(models=models)(scope, receive, send))  # what is logged is raised, too
+    assert sent[0]["status"] == 400
 
 
 def test_json_is_not_taken_for_a_form_nor_a_form_for_json(client):

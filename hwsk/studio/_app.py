@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -21,6 +21,7 @@ from hwsk.studio._comparing import start_comparing
 from hwsk.studio._errors import (
     Refusal,
     answer_fault,
+    answer_gone,
     answer_http,
     answer_invalid,
 )
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
         exception_handlers={
             HTTPException: answer_http,
             ValidationError: answer_invalid,
+            ClientDisconnect: answer_gone,
             Exception: answer_fault,
         },
         lifespan=lifespan,

@@ -57,6 +57,11 @@ async def answer_invalid(request: Request, error: Exception) -> Response:
     return JSONResponse(error_body("invalid", message), 422)
 
 
+async def answer_gone(request: Request, error: Exception) -> Response:
+    """Answer nobody: the client went while it sent, as when its tab is closed."""
+    return Response(status_code=400)
+
+
 async def answer_fault(request: Request, error: Exception) -> Response:
     """Answer with a fault of ours; the server's log has its traceback."""
     message = f"a fault of hwsk: {type(error).__name__}; the server's log says where"

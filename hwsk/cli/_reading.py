@@ -80,9 +80,9 @@ def read(
     that recognizes lines, such as latin-lines or your own, page-lines finds the lines.
 
     A page that can't be read does not keep the others from it: it is named at the end, on standard
-    error, and the exit code is 1. So are pages on which most lines are in doubt, like photographs
-    or another script; their text is written nevertheless. Pages without a handwritten line are
-    named, too.
+    error, and the exit code is 1. So are pages on which most lines are in doubt, like photographs,
+    and pages in another language or script; their text is written nevertheless. Pages without a
+    handwritten line are named, too.
     """
     if layout == "pdf" and output is None:
         raise click.UsageError("a PDF is not printed: name a folder for it (-o)")
@@ -91,7 +91,7 @@ def read(
             f"--doubtful marks plain text; {layout} holds the probabilities themselves"
         )
     from hwsk.documents._images import iterate_items
-    from hwsk.documents._reader import UNREADABLE, PageRemarks
+    from hwsk.documents._reader import DOUBTS, PageRemarks
 
     names = [name for page in pages for _, name in iterate_items(page)]
     inputs = set(map(os.path.realpath, names))
@@ -113,9 +113,9 @@ def read(
                 for page, image, said in _read_source(reader, source, dpi, bad):
                     if prints_xml:
                         _check_single(layout, image.count, [image.path])
-                    if UNREADABLE in said:
-                        doubted.append(f"{show_name(image.name)}: {UNREADABLE}")
-                        said.remove(UNREADABLE)
+                    doubt = [remark for remark in said if remark in DOUBTS]
+                    doubted += [f"{show_name(image.name)}: {remark}" for remark in doubt]
+                    said = [remark for remark in said if remark not in DOUBTS]
                     remarks.add(show_name(image.name), said)
                     if output is None:
                         click.echo(_as_printed(page, layout, doubtful))

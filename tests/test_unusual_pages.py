@@ -20,6 +20,7 @@ from hwsk.documents import cut_lines, read_pages
 from hwsk.documents._reader import (
     DOUBTS,
     FOREIGN,
+    NO_LINE,
     PageRemarks,
     _is_doubtful,
     _is_foreign,
@@ -112,6 +113,29 @@ def test_a_photograph_is_not_read_in_silence(reader):
     messages = [str(each.message) for each in said]
     assert any("1 of 2 pages: most lines are in doubt" in each for each in messages), messages
     assert any("1 of 2 pages: no handwritten line" in each for each in messages), messages
+
+
+def grain(kind, size=(400, 320)):
+    """Paper that is blank but for the grain of the scanner, of the paper, or a stain."""
+    noise = np.random.default_rng(0).normal(0, 1, size).astype(np.float32)
+    spread = {"scanner": 0, "paper": 2, "stain": 40}[kind]
+    if spread:
+        noise = cv2.GaussianBlur(noise, (0, 0), spread)
+    return np.clip(230 + 9 * noise / noise.std(), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["scanner", "paper", "stain"])
+def test_grainy_paper_has_no_line(reader, kind):
+    image = grain(kind)
+    assert kind == "stain" or len(reader.segmenter.predict([image])[0]) > 10
+    ((page, said),) = reader._read_each(read_pages(image))
+    assert (page.lines, said) == ([], [NO_LINE])
+
+
+def test_writing_on_grainy_paper_is_read(reader, letter):
+    paper = grain("scanner", letter.shape).astype(np.int16) - 230
+    (page,) = reader.read(np.clip(letter + paper, 0, 255).astype(np.uint8))
+    assert character_error_rate(["\n".join(TEXTS)], [page.to_text()]) < 0.3
 
 
 def test_print_is_read_as_text(reader):

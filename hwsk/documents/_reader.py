@@ -39,6 +39,8 @@ _LOW, _LOW_OF_FEW = 0.8, 0.65
 _MANY = 100  # characters
 _LOW_FIT = 0.45  # the least `language_fit` of a page in the language of the model
 _SHARE = 0.2  # of the lines of a page, from where on a remark on one of them is one on the page
+_NO_INK = "images have no ink"  # what recognizers remark on blank images
+NO_LINE = "no handwritten line was found"
 UNREADABLE = (
     "most lines are in doubt, so that the text may be nonsense: not a page of handwriting, another "
     "script, turned, or too faint or damaged?"
@@ -336,14 +338,18 @@ def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page,
         page = Page(width, height, regions, image.name)
         lines = page.lines
         if not lines:
-            return page, ["no handwritten line was found"]
+            return page, [NO_LINE]
         cuts = cut_lines(image.image, lines)
         records = predict_details(recognizer, cuts)
         for line, record in zip(lines, records, strict=True):
             _enter_text(line, record)
-    remarks = {_without_rows(str(warning)) for warning in collected}
+    messages = [str(warning) for warning in collected]
+    if 2 * sum(_count_rows(m) for m in messages if _NO_INK in m) > len(lines):
+        page.regions = []  # the grain of paper looks like lines, of which cleaning leaves nothing
+        return page, [NO_LINE]
+    remarks = {_without_rows(message) for message in messages}
     remarks = {remark for remark in remarks if not _is_of_one_line(remark)}
-    doubted = sum(_count_rows(str(warning)) for warning in collected)
+    doubted = sum(map(_count_rows, messages))
     if 2 * doubted > sum(len(line.text) >= _FEW for line in lines) or _is_doubtful(records):
         remarks.add(UNREADABLE)
     elif _is_foreign(records):

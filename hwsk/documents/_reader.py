@@ -39,6 +39,7 @@ _LOW, _LOW_OF_FEW = 0.8, 0.65
 _MANY = 100  # characters
 _LOW_FIT = 0.45  # the least `language_fit` of a page in the language of the model
 _SHARE = 0.2  # of the lines of a page, from where on a remark on one of them is one on the page
+_COUNTED = re.compile(r"(\d+) of (\d+) (?=lines )")  # how a remark on lines of a page begins
 _NO_INK = "images have no ink"  # what recognizers remark on blank images
 NO_LINE = "no handwritten line was found"
 UNREADABLE = (
@@ -276,9 +277,6 @@ class PageReader(BaseEstimator):
         recognizer = self._parts()[1]
         texts = ["\n".join(as_returned(recognizer, text.split("\n"))) for text in texts]
         return 1 - character_error_rate(texts, list(read))
-
-
-_COUNTED = re.compile(r"(\d+) of (\d+) (?=lines )")
 
 
 class PageRemarks:

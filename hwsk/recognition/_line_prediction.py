@@ -100,9 +100,9 @@ class LinePredictor(CTCPredictor):
             language_fit
                 How much more probable the characters of the greedy reading are after those before
                 them than alone, by the decoder's language model, as a share of what texts of that
-                model have: about 1 in its language, below 0.4 in others, near 0 in other scripts.
-                It is sure for 100 characters and more, lines together. None without a language
-                model of characters, or if nothing was read.
+                model have: about 1 in its language, mostly below 0.4 in others, near 0 in other
+                scripts. It is sure for 100 characters and more, lines together. None without a
+                language model of characters, or if nothing was read.
 
             It is plain data, that `json.dumps` takes.
 

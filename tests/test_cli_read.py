@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import click
 import numpy as np
@@ -88,6 +89,28 @@ def test_formats(folder, tmp_path, layout):
     if layout == "json":
         assert json.loads(content)["width"] == 640
     assert content.startswith({"json": "{", "hocr": "<", "alto": "<", "txt": ""}[layout])
+
+
+def test_several_pages_are_printed_as_json_lines(folder):
+    result = run(folder, "page0.png", "two.tif", "-f", "json")
+    assert result.exit_code == 0, result.output
+    read = [Page.from_json(line.encode()) for line in result.stdout.splitlines()]
+    assert [Path(page.image_path).name for page in read] == [
+        "page0.png",
+        "two.tif, page 1",
+        "two.tif, page 2",
+    ]
+    assert all(len(page.lines) == 3 for page in read)
+
+
+@pytest.mark.parametrize("layout", ["page", "alto", "hocr"])
+def test_xml_of_several_pages_is_not_printed(folder, layout):
+    for names, named in ((["page0.png", "page1.png"], "page0.png, ..."), (["two.tif"], "two.tif)")):
+        result = run(folder, *names, "-f", layout)
+        assert result.exit_code == 2 and not result.stdout
+        assert f"-f {layout} prints a single page, and there are 2" in result.stderr
+        assert named in result.stderr and "(-o)" in result.stderr
+    assert run(folder, "page0.png", "-f", layout).stdout.startswith("<")
 
 
 def test_a_searchable_pdf(folder, tmp_path):

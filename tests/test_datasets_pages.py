@@ -99,6 +99,49 @@ def test_nearest_file_wins(tmp_path):
     assert load(tmp_path).text[0] == "né à"
 
 
+@pytest.mark.parametrize("place", ["a.xml", "page/a.xml"])
+def test_of_images_that_share_a_file_the_named_one_is_taken(tmp_path, place):
+    for name in ("a.jpg", "a.png"):
+        write_image(tmp_path / name)
+    for named in ("a.png", "A.JPG", "C:\\scans\\a.png"):
+        write_page(tmp_path / place, named)
+        with pytest.warns(UserWarning) as caught:
+            found = load_pages(tmp_path)
+        taken = named.rpartition("\\")[2].lower()
+        assert found.images.tolist() == [str(tmp_path / taken)] and found.ids.tolist() == ["a"]
+        other = ({"a.jpg", "a.png"} - {taken}).pop()
+        assert f"1 file of {tmp_path} that is an image without PAGE or ALTO (1)" in " ".join(
+            str(w.message) for w in caught if f"left out ({other})" in str(w.message)
+        )
+
+
+def test_a_file_that_names_none_of_its_images_is_left_out(tmp_path):
+    for name in ("a.jpg", "a.png"):
+        write_image(tmp_path / name)
+    write_page(tmp_path / "a.xml", "scan7.tif")
+    message = r"a\.xml has the name of several images \(a\.jpg, a\.png\) and names none"
+    with pytest.raises(ValueError, match=rf"no page can be read; the first: .*{message}"):
+        load_pages(tmp_path)
+    write_image(tmp_path / "b.png")
+    write_page(tmp_path / "b.xml", "b.png")
+    with pytest.warns(UserWarning, match=f"1 page of .*can't be read: left out .*{message}"):
+        assert load(tmp_path).ids.tolist() == ["b"]
+
+
+def test_images_of_one_name_with_files_of_their_own(tmp_path):
+    for name in ("a.jpg", "a.png"):
+        write_image(tmp_path / name)
+        write_page(
+            tmp_path / f"{name}.xml",
+            name,
+            Page(300, 200, [Region([Line(name[2:], polygon=[60, 40, 140, 70])])]),
+        )
+    found = load_pages(tmp_path, line_folder=tmp_path / "lines")
+    assert found.ids.tolist() == ["a.jpg", "a.png"]
+    assert found.text.tolist() == ["jpg", "png"]
+    assert len(set(found.lines)) == 2
+
+
 def test_text_is_normalized(tmp_path):
     write_image(tmp_path / "a.png")
     line = Line("  e\N{COMBINING ACUTE ACCENT}te\t la ", polygon=[60, 40, 140, 70])

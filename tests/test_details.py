@@ -247,7 +247,7 @@ def test_calibration_that_can_not_be(reader):
     (record, *_) = blank.predict_details(X)
     assert record == {
         "text": "", "mean": 0.0, "minimum": 0.0, "geometric_mean": 0.0, "words": [],
-        "characters": [], "relative": 0.0,
+        "characters": [], "relative": 0.0, "language_fit": None,
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What people give a page reader besides pages of handwriting: errors and warnings name it."""
 
+import copy
 import io
 import struct
 import zlib
@@ -15,8 +16,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 import hwsk
 from hwsk.cli import main
-from hwsk.documents import cut_lines
-from hwsk.documents._reader import PageRemarks, _is_doubtful
+from hwsk.documents import cut_lines, read_pages
+from hwsk.documents._reader import (
+    DOUBTS,
+    FOREIGN,
+    NO_LINE,
+    PageRemarks,
+    _is_doubtful,
+    _is_foreign,
+    _is_of_one_line,
+)
 from hwsk.metrics import character_error_rate
 
 TEXTS = [
@@ -61,11 +70,30 @@ def photograph(seed=0, size=(450, 600)):
     return np.clip(image + rng.normal(0, 5, size), 0, 255).astype(np.uint8)
 
 
-def printed():
+FOREIGN_PRINT = {
+    "Cyrillic": """\
+Все счастливые семьи похожи друг на
+друга, каждая несчастливая семья
+несчастлива по-своему. Всё смешалось
+в доме Облонских. Жена узнала, что""",
+    "Greek": """\
+Όλοι οι άνθρωποι γεννιούνται ελεύθεροι
+και ίσοι στην αξιοπρέπεια και τα
+δικαιώματα. Είναι προικισμένοι με
+λογική και συνείδηση, και οφείλουν""",
+    "French": """\
+Longtemps, je me suis couché de bonne
+heure. Parfois, à peine ma bougie
+éteinte, mes yeux se fermaient si vite
+que je n'avais pas le temps de me dire""",
+}
+
+
+def printed(text=PRINT):
     image = Image.new("L", (800, 300), 250)
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSerif.ttf")
     font = ImageFont.truetype(str(path), 30)
-    ImageDraw.Draw(image).multiline_text((40, 40), PRINT, fill=20, font=font, spacing=20)
+    ImageDraw.Draw(image).multiline_text((40, 40), text, fill=20, font=font, spacing=20)
     return np.asarray(image)
 
 
@@ -87,9 +115,69 @@ def test_a_photograph_is_not_read_in_silence(reader):
     assert any("1 of 2 pages: no handwritten line" in each for each in messages), messages
 
 
+def grain(kind, size=(400, 320)):
+    """Paper that is blank but for the grain of the scanner, of the paper, or a stain."""
+    noise = np.random.default_rng(0).normal(0, 1, size).astype(np.float32)
+    spread = {"scanner": 0, "paper": 2, "stain": 40}[kind]
+    if spread:
+        noise = cv2.GaussianBlur(noise, (0, 0), spread)
+    return np.clip(230 + 9 * noise / noise.std(), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["scanner", "paper", "stain"])
+def test_grainy_paper_has_no_line(reader, kind):
+    image = grain(kind)
+    assert kind == "stain" or len(reader.segmenter.predict([image])[0]) > 10
+    ((page, said),) = reader._read_each(read_pages(image))
+    assert (page.lines, said) == ([], [NO_LINE])
+
+
+def test_writing_on_grainy_paper_is_read(reader, letter):
+    paper = grain("scanner", letter.shape).astype(np.int16) - 230
+    (page,) = reader.read(np.clip(letter + paper, 0, 255).astype(np.uint8))
+    assert character_error_rate(["\n".join(TEXTS)], [page.to_text()]) < 0.3
+
+
 def test_print_is_read_as_text(reader):
     (page,) = reader.read(printed())
     assert character_error_rate([PRINT], [page.to_text()]) < 0.2
+
+
+@pytest.mark.parametrize("text", FOREIGN_PRINT.values(), ids=list(FOREIGN_PRINT))
+def test_a_page_in_another_language_or_script_is_in_doubt(reader, text):
+    ((_, said),) = reader._read_each(read_pages(printed(text)))
+    assert len(set(DOUBTS) & set(said)) == 1
+    greedily = copy.deepcopy(reader)  # without a language model, scripts alone are in doubt
+    greedily.recognizer[-1].set_params(decoder=None)
+    ((_, said),) = greedily._read_each(read_pages(printed(text)))
+    assert FOREIGN not in said
+
+
+def test_handwriting_in_another_language_is_in_doubt(reader, tmp_path):
+    french = ["le vieux chat dort dans la maison", "et les enfants jouent dehors"]
+    french += ["pendant que leur mere prepare", "un bon repas avec des legumes"]
+    english = ["the old cat sleeps in the house", "and the children play on the beach"]
+    english += ["while their mother is cooking", "a good meal with many beans"]
+    for name, lines in (("french", french), ("english", english)):
+        image, _ = draw_page(lines, size=(480, 900), height=44, pitch=84, seed=3)
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+    result = CliRunner().invoke(main, ["read", str(tmp_path)])
+    assert result.exit_code == 1 and "1 page in doubt" in result.stderr
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert f"french.png: {FOREIGN}" in error
+    lines = result.stdout.splitlines()
+    assert len(lines) == 8 and "house" in lines[0] and "chat" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("fit", "n_characters", "foreign"),
+    [(0.4, 400, True), (0.5, 400, False), (0.4, 60, False), (None, 400, False)],
+)
+def test_a_page_is_foreign_by_all_its_characters(fit, n_characters, foreign):
+    """Of few characters, and without a language model, it is not known."""
+    half = {"language_fit": fit, "characters": [{}] * (n_characters // 2)}
+    nothing = {"language_fit": None, "characters": []}
+    assert _is_foreign([half, nothing, half]) == foreign
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
@@ -121,6 +209,19 @@ def test_a_page_is_doubted_by_all_its_characters(relative, n_characters, doubtfu
     """Another script whose lines, one at a time, are not clearly unlike; signs in short lines."""
     half = {"relative": relative, "characters": [{}] * (n_characters // 2)}
     assert _is_doubtful([half, half]) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("remark", "dropped"),
+    [
+        ("1 of 12 lines look mirrored", True),
+        ("1 of 5 lines look mirrored", False),
+        ("2 of 12 lines look mirrored", False),
+        ("no handwritten line was found", False),
+    ],
+)
+def test_one_line_of_many_is_no_warning_of_the_page(remark, dropped):
+    assert _is_of_one_line(remark) == dropped
 
 
 def test_remarks_count_lines_and_join_pages_that_follow_each_other():

@@ -30,6 +30,7 @@ _SUFFIXES = {
     "page": ".page.xml",
     "pdf": ".pdf",
 }
+_XML = ("hocr", "alto", "page")  # one document a page: those of several can't be printed
 
 
 @click.command()
@@ -47,7 +48,7 @@ _SUFFIXES = {
     "-o",
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for a file for each page. Default: print.",
+    help="Folder for a file for each page. Default: print; JSON as one line for each page.",
 )
 @model_option("read", "english-pages")
 @click.option(
@@ -79,9 +80,9 @@ def read(
     that recognizes lines, such as latin-lines or your own, page-lines finds the lines.
 
     A page that can't be read does not keep the others from it: it is named at the end, on standard
-    error, and the exit code is 1. So are pages on which most lines are in doubt, like photographs
-    or another script; their text is written nevertheless. Pages without a handwritten line are
-    named, too.
+    error, and the exit code is 1. So are pages on which most lines are in doubt, like photographs,
+    and pages in another language or script; their text is written nevertheless. Pages without a
+    handwritten line are named, too.
     """
     if layout == "pdf" and output is None:
         raise click.UsageError("a PDF is not printed: name a folder for it (-o)")
@@ -90,12 +91,16 @@ def read(
             f"--doubtful marks plain text; {layout} holds the probabilities themselves"
         )
     from hwsk.documents._images import iterate_items
-    from hwsk.documents._reader import UNREADABLE, PageRemarks
+    from hwsk.documents._reader import DOUBTS, PageRemarks
 
+    names = [name for page in pages for _, name in iterate_items(page)]
+    inputs = set(map(os.path.realpath, names))
+    prints_xml = output is None and layout in _XML
+    if prints_xml:
+        _check_single(layout, len(names), names)
     reader = _load_reader(model)
     if output is not None:
         make_folder(output)
-    inputs = {os.path.realpath(name) for page in pages for _, name in iterate_items(page)}
     bad: list[str] = []
     doubted: list[str] = []
     remarks = PageRemarks()
@@ -106,12 +111,14 @@ def read(
         for source in sources:
             try:
                 for page, image, said in _read_source(reader, source, dpi, bad):
-                    if UNREADABLE in said:
-                        doubted.append(f"{show_name(image.name)}: {UNREADABLE}")
-                        said.remove(UNREADABLE)
+                    if prints_xml:
+                        _check_single(layout, image.count, [image.path])
+                    doubt = [remark for remark in said if remark in DOUBTS]
+                    doubted += [f"{show_name(image.name)}: {remark}" for remark in doubt]
+                    said = [remark for remark in said if remark not in DOUBTS]
                     remarks.add(show_name(image.name), said)
                     if output is None:
-                        click.echo(_as_text(page, layout, doubtful))
+                        click.echo(_as_printed(page, layout, doubtful))
                         continue
                     number = f"-{image.number:03}" if image.count > 1 else ""
                     target = output / (Path(image.path).stem + number + _SUFFIXES[layout])
@@ -141,6 +148,16 @@ def read(
         click.echo(f"{_count(bad, 'file or page')} could not be read or written", err=True)
     if doubted or bad:
         raise click.exceptions.Exit(1)
+
+
+def _check_single(layout: str, count: int, names: list[str]) -> None:
+    """Refuse to print XML of several pages, which no program takes for one document."""
+    if count > 1:
+        first = show_name(names[0]) + ", ..." * (len(names) > 1)
+        raise click.UsageError(
+            f"-f {layout} prints a single page, and there are {count} ({first}): name a folder for "
+            "a file for each (-o)"
+        )
 
 
 def _count(items: list[str], name: str) -> str:
@@ -179,6 +196,14 @@ def _as_text(page: Any, layout: str, doubtful: float | None) -> str:
         return page.to_text() if doubtful is None else _marked(page, doubtful)
     made: str = getattr(page, {"page": "to_page_xml"}.get(layout, f"to_{layout}"))()
     return made
+
+
+def _as_printed(page: Any, layout: str, doubtful: float | None) -> str:
+    """The same as it is printed: JSON in one line, so that several pages are JSON Lines."""
+    if layout == "json":
+        line: str = page.to_json(indent=None)
+        return line
+    return _as_text(page, layout, doubtful)
 
 
 def _marked(page: Any, doubtful: float) -> str:

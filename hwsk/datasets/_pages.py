@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
@@ -43,6 +44,15 @@ _FOLDERS = ("page", "alto", "xml")  # Transkribus, eScriptorium, kraken
 class _Pair(NamedTuple):
     image: Path
     xml: Path
+
+
+class _Files(NamedTuple):
+    """Images with their files; names of images and files alone; errors of files in question."""
+
+    pairs: list[_Pair]
+    no_xml: list[str]
+    no_image: list[str]
+    unclear: list[str]
 
 
 class _Found:
@@ -103,7 +113,8 @@ def load_pages(
         A folder (or an archive of one), read with all folders in it, as kraken, eScriptorium and
         Transkribus export: ``a1.jpg`` with ``a1.xml`` beside it, or in a folder ``page``,
         ``alto`` or ``xml``, either beside the image or beside the image's folder. Where there are
-        several, the first of these is taken.
+        several, the first of these is taken. Of images that differ in the suffix alone (``a1.jpg``
+        and ``a1.tif``) the one that ``a1.xml`` names is taken; the other may have ``a1.tif.xml``.
     cut : bool, default=True
         Whether to cut the lines out of the pages (see :func:`hwsk.documents.cut_lines`). False
         leaves `lines`, `text`, `line_ids` and `page` out, and no image is decoded.
@@ -125,7 +136,8 @@ def load_pages(
         pages : object array of shape (n_pages,)
             A :class:`hwsk.documents.Page` each, in pixels of its image.
         ids : object array of shape (n_pages,)
-            Paths of the images from the folder, without suffix, with ``/``.
+            Paths of the images from the folder, with ``/``; without suffix, unless two images
+            differ in nothing else.
         lines : object array of shape (n_lines,)
             Line images, 2-D uint8 arrays or paths, which every estimator takes: the lines that
             have text and polygon, in reading order.
@@ -148,10 +160,10 @@ def load_pages(
     Warns
     -----
     UserWarning
-        If images lack their file or the reverse, a file is damaged, or lines have no text or no
-        place: left out, counted. If points lie outside the page (clipped), a file names another
-        image, or its page has another size than the image in the same proportions (scaled):
-        counted.
+        If images lack their file or the reverse, a file is damaged or has the name of several
+        images and names none of them, or lines have no text or no place: left out, counted. If
+        points lie outside the page (clipped), a file names another image, or its page has another
+        size than the image in the same proportions (scaled): counted.
 
     See Also
     --------
@@ -175,8 +187,8 @@ def load_pages(
     """
     source = Path(path).expanduser().absolute()
     folder = open_folder(source, data_home, _LAYOUT)
-    pairs, no_xml, no_image = _find_pairs(folder)
-    if not pairs:
+    pairs, no_xml, no_image, unclear = _find_files(folder)
+    if not pairs and not unclear:
         raise ValueError(
             f"{source}: no image has its PAGE or ALTO file; found {len(no_xml)} images and "
             f"{len(no_image)} such files; expected {_LAYOUT}"
@@ -187,9 +199,8 @@ def load_pages(
         f"({len(no_image)})",
         no_xml + no_image,
     )
-    remarks, found, damaged = Remarks(), _Found(), []
-    for pair in pairs:
-        name = pair.image.relative_to(folder).with_suffix("").as_posix()
+    remarks, found, damaged = Remarks(), _Found(), unclear
+    for pair, name in zip(pairs, _name_images(pairs, folder), strict=True):
         try:
             page = _read_page(pair, name, remarks)
             if cut or return_X_y:
@@ -224,19 +235,34 @@ def load_pages(
     return bunch
 
 
-def _find_pairs(folder: Path) -> tuple[list[_Pair], list[str], list[str]]:
-    """Images with their files; and the names of images and files that stand alone."""
+def _find_files(folder: Path) -> _Files:
     files = dict.fromkeys(walk_files(folder, {".xml"}), False)
     images = list(walk_files(folder, IMAGE_SUFFIXES))
     by_name = {image.name.lower(): image for image in images}
-    pairs, no_xml = [], []
+    of_file: dict[Path, list[Path]] = {}
+    no_xml = []
     for image in images:
         candidates = [xml for xml in _candidates(image) if xml in files]
         if candidates:
-            pairs.append(_Pair(image, candidates[0]))
+            of_file.setdefault(candidates[0], []).append(image)
             files.update(dict.fromkeys(candidates, True))
         else:
             no_xml.append(image)
+
+    def name(path: Path) -> str:
+        return path.relative_to(folder).as_posix()
+
+    pairs, unclear = [], []
+    for xml, claimed in of_file.items():
+        chosen = _choose_image(xml, claimed)
+        if chosen is None:
+            unclear.append(
+                f"{xml} has the name of several images ({', '.join(map(name, claimed))}) and "
+                "names none of them, or several: keep one image, or name it in the file"
+            )
+            continue
+        pairs.append(_Pair(chosen, xml))
+        no_xml += [image for image in claimed if image != chosen]
     # What is left may name its image.
     no_image = []
     for xml in (file for file, is_used in files.items() if not is_used):
@@ -248,19 +274,35 @@ def _find_pairs(folder: Path) -> tuple[list[_Pair], list[str], list[str]]:
             pairs.append(_Pair(named_image, xml))
             no_xml.remove(named_image)
         else:
-            no_image.append(xml.relative_to(folder).as_posix())
-    return sorted(pairs), [i.relative_to(folder).as_posix() for i in no_xml], no_image
+            no_image.append(name(xml))
+    return _Files(sorted(pairs), sorted(map(name, no_xml)), no_image, unclear)
+
+
+def _choose_image(xml: Path, images: list[Path]) -> Path | None:
+    """Of several images with the name of a file, such as a.jpg and a.png: that which it names."""
+    if len(images) > 1:
+        named = PureWindowsPath(_named_image(xml) or "").name.lower()
+        images = [image for image in images if image.name.lower() == named]
+    return images[0] if len(images) == 1 else None
+
+
+def _name_images(pairs: list[_Pair], folder: Path) -> list[str]:
+    """Name images by their paths, with the suffix only where two differ in nothing else."""
+    paths = [pair.image.relative_to(folder) for pair in pairs]
+    counts = Counter(path.with_suffix("") for path in paths)
+    short = (path if counts[path.with_suffix("")] > 1 else path.with_suffix("") for path in paths)
+    return [path.as_posix() for path in short]
 
 
 def _candidates(image: Path) -> Iterator[Path]:
-    """List candidate files of an image, named like it with or without its suffix."""
+    """List candidate files of an image, named like it with its suffix, or without."""
     for place in (
         image.parent,
         *(image.parent / name for name in _FOLDERS),
         *(image.parent.parent / name for name in _FOLDERS),
     ):
-        yield place / f"{image.stem}.xml"
         yield place / f"{image.name}.xml"
+        yield place / f"{image.stem}.xml"
 
 
 def _named_image(xml: Path) -> str | None:

@@ -19,8 +19,8 @@ _LARGEST = 10**6  # pixels of a side
 _NUMBERS: dict[str, Any] = {"width": int, "height": int, "confidence": (int, float)}
 
 
-def write_json(page: Page) -> str:
-    return json.dumps({"format": _FORMAT, **_encode(page)}, ensure_ascii=False, indent=1)
+def write_json(page: Page, indent: int | None) -> str:
+    return json.dumps({"format": _FORMAT, **_encode(page)}, ensure_ascii=False, indent=indent)
 
 
 def _encode(part: Any) -> dict[str, Any]:

@@ -193,8 +193,14 @@ class Page:
 
         return write_hocr(self)
 
-    def to_json(self) -> str:
+    def to_json(self, *, indent: int | None = 1) -> str:
         """Return the page as JSON, which loses nothing.
+
+        Parameters
+        ----------
+        indent : int, default=1
+            Blanks by which a level is indented. None writes the page in one line, so that several
+            pages can follow each other as JSON Lines.
 
         Returns
         -------
@@ -204,7 +210,7 @@ class Page:
         """
         from hwsk.documents._json import write_json
 
-        return write_json(self)
+        return write_json(self, indent)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file whose format follows from its name.

@@ -37,10 +37,20 @@ _FEW = 5  # characters: a line of fewer says nothing of whether a page is one of
 # how many are): of the mean over its characters, and of that over a few.
 _LOW, _LOW_OF_FEW = 0.8, 0.65
 _MANY = 100  # characters
+_LOW_FIT = 0.45  # the least `language_fit` of a page in the language of the model
+_SHARE = 0.2  # of the lines of a page, from where on a remark on one of them is one on the page
+_COUNTED = re.compile(r"(\d+) of (\d+) (?=lines )")  # how a remark on lines of a page begins
+_NO_INK = "images have no ink"  # what recognizers remark on blank images
+NO_LINE = "no handwritten line was found"
 UNREADABLE = (
     "most lines are in doubt, so that the text may be nonsense: not a page of handwriting, another "
     "script, turned, or too faint or damaged?"
 )
+FOREIGN = (
+    "the text is unlike the language of the model, so that it may be nonsense: another language or "
+    "script? A model of that language is needed"
+)
+DOUBTS = (UNREADABLE, FOREIGN)
 
 
 class PageReader(BaseEstimator):
@@ -194,8 +204,9 @@ class PageReader(BaseEstimator):
         -----
         UserWarning
             At the end, counted, with the names of the first ones: of files that could not be read,
-            which are left out; of pages without a line, or on which most lines are in doubt; of
-            what the recognizer remarks.
+            which are left out; of pages without a line, on which most lines are in doubt, or
+            whose text is unlike the language of the decoder's language model; of what the
+            recognizer remarks.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -279,7 +290,7 @@ class PageRemarks:
         """Enter the remarks on one page."""
         self.count += 1
         for remark in remarks:
-            lines = re.match(r"\d+ of \d+ (?=lines )", remark)
+            lines = _COUNTED.match(remark)
             if lines is not None:  # those of one page; what is remarked of them is one of many
                 remark = remark[lines.end() :]
             shown = name if lines is None else f"{name}: {lines[0]}lines"
@@ -325,15 +336,22 @@ def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page,
         page = Page(width, height, regions, image.name)
         lines = page.lines
         if not lines:
-            return page, ["no handwritten line was found"]
+            return page, [NO_LINE]
         cuts = cut_lines(image.image, lines)
         records = predict_details(recognizer, cuts)
         for line, record in zip(lines, records, strict=True):
             _enter_text(line, record)
-    remarks = {_without_rows(str(warning)) for warning in collected}
-    doubted = sum(_count_rows(str(warning)) for warning in collected)
+    messages = [str(warning) for warning in collected]
+    if 2 * sum(_count_rows(m) for m in messages if _NO_INK in m) > len(lines):
+        page.regions = []  # the grain of paper looks like lines, of which cleaning leaves nothing
+        return page, [NO_LINE]
+    remarks = {_without_rows(message) for message in messages}
+    remarks = {remark for remark in remarks if not _is_of_one_line(remark)}
+    doubted = sum(map(_count_rows, messages))
     if 2 * doubted > sum(len(line.text) >= _FEW for line in lines) or _is_doubtful(records):
         remarks.add(UNREADABLE)
+    elif _is_foreign(records):
+        remarks.add(FOREIGN)
     return page, sorted(remarks)
 
 
@@ -343,6 +361,14 @@ def _is_doubtful(records: Sequence[dict[str, Any]]) -> bool:
     relative = np.array([record["relative"] for record in records])
     low = _LOW if counts.sum() >= _MANY else _LOW_OF_FEW
     return bool(counts @ relative < low * counts.sum())
+
+
+def _is_foreign(records: Sequence[dict[str, Any]]) -> bool:
+    """Judge a page by its language: in another one, single lines may be read with confidence."""
+    known = [record for record in records if record["language_fit"] is not None]
+    counts = np.array([len(record["characters"]) for record in known])
+    fits = np.array([record["language_fit"] for record in known])
+    return bool(counts.sum() >= _MANY and counts @ fits < _LOW_FIT * counts.sum())
 
 
 def _count_rows(message: str) -> int:
@@ -355,6 +381,12 @@ def _without_rows(message: str) -> str:
     """A warning on images of lines, without which ones: these are images of one of many pages."""
     what = re.sub(r"^(\d+ of \d+) images ", r"\1 lines ", message)
     return re.sub(r"(; mean confidence [\d., ]+)?,? rows .*$", "", what, flags=re.DOTALL)
+
+
+def _is_of_one_line(remark: str) -> bool:
+    """Indicate a remark on one of many lines, such as a number: its confidence is in the page."""
+    found = _COUNTED.match(remark)
+    return found is not None and found[1] == "1" and int(found[2]) * _SHARE > 1
 
 
 def _enter_text(line: Line, record: dict[str, Any]) -> None:

@@ -23,11 +23,13 @@ from hwsk.recognition._decoding import CTCDecoder, Reading
 from hwsk.recognition._details import Details, Found, find_characters, fit_temperature, with_gaps
 from hwsk.recognition._direction import drop_marks, from_reading_order
 from hwsk.recognition._doubt import reading_confidence
+from hwsk.recognition._language_fit import measure_fit
 from hwsk.recognition._spacing import detokenize as detokenize_text
 from hwsk.recognition._spacing import kept_characters
 
 _LONGEST = 200  # characters of a parameter's value
 _TRAINED = 0.5  # mean confidence from where on a recognizer reads at all
+_GREEDY = CTCDecoder(method="greedy")
 Describe = Callable[[int, str, Found, int, NDArray[np.int64]], Details]
 
 
@@ -73,7 +75,7 @@ class CTCPredictor(NetworkEstimator):
         return -1 if self.text_direction_ == "rtl" else 1
 
     def _reader(self) -> Callable[[NDArray[np.float64], int], list[Reading]]:
-        decoder = CTCDecoder(method="greedy") if self.decoder is None else self.decoder
+        decoder = _GREEDY if self.decoder is None else self.decoder
         return decoder._reader(self.alphabet_)
 
     def _read(
@@ -140,7 +142,25 @@ class CTCPredictor(NetworkEstimator):
         check_is_fitted(self)
         self._validate_params()
         inputs = self._inputs(X)
-        return self._read(inputs, self._describer(inputs))
+        describe, read_greedily = self._describer(inputs), _GREEDY._reader(self.alphabet_)
+        greedy = [""] * len(inputs)
+
+        def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:
+            greedy[row] = read_greedily(line[:: self._step], 1)[0][0]
+            return describe(row, decoded, line)
+
+        records = self._read(inputs, finish)
+        for record, fit in zip(records, self._language_fits(greedy), strict=True):
+            record["language_fit"] = fit
+        return records
+
+    def _language_fits(self, texts: list[str]) -> list[float | None]:
+        """Judge texts, which no language model has helped to read, by that of the decoder."""
+        model = None if self.decoder is None else self.decoder.language_model
+        if model is None or model.unit != "char" or not texts:
+            return [None] * len(texts)
+        fits = zip(texts, measure_fit(model, texts).tolist(), strict=True)
+        return [fit if text and np.isfinite(fit) else None for text, fit in fits]
 
     def calibrate_temperature(self, X: Any, y: Any) -> Self:
         """Make the probabilities of characters those with which they are right.

@@ -262,7 +262,7 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
     ... )
     >>> reader = make_pipeline(HeightNormalizer(16), recognizer).fit(words.images, words.text)
     >>> sorted(predict_details(reader, words.images[:1])[0])
-    ['characters', 'geometric_mean', 'mean', 'minimum', 'relative', 'text', 'words']
+    ['characters', 'geometric_mean', 'language_fit', 'mean', 'minimum', 'relative', 'text', 'words']
     """
     recognizer = reader[-1] if isinstance(reader, Pipeline) else reader
     if not hasattr(recognizer, "predict_details"):

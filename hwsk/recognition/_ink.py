@@ -281,7 +281,7 @@ class InkRecognizer(CTCTraining, InkPredictor):
                 `strokes`.
             mean, minimum, geometric_mean
                 The same of all characters; 0 where nothing was read.
-            relative
+            relative, language_fit
                 As for images, by the strokes alone.
 
             It is plain data, that `json.dumps` takes.

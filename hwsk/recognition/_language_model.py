@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._data.texts import check_texts
 from hwsk._limits import LAYERS, UNITS, whole
 from hwsk.recognition import _arpa
+from hwsk.recognition._language_fit import sample_gain
 from hwsk.recognition._ngrams import (
     END,
     SPECIAL,
@@ -306,6 +307,14 @@ class NgramLanguageModel(BaseEstimator):
         )
         log_prob = np.bincount(sentences, values) * math.log(10)
         return log_prob.astype(np.float64, copy=False), len(tokens) - len(texts)
+
+    def _typical_gain(self) -> float:
+        """The gain of texts that are sampled from the model, of which a fit needs one sample."""
+        sampled_of, gain = getattr(self, "_sampled", (None, 0.0))
+        if sampled_of is not self.ngrams_:
+            gain = sample_gain(self)
+            self._sampled = self.ngrams_, gain
+        return gain
 
     def _checked_ngrams(self) -> Ngrams:
         check_is_fitted(self)

@@ -97,6 +97,12 @@ class LinePredictor(CTCPredictor):
             relative
                 Mean probability of the characters by the image alone, as a share of what the
                 recognizer has on average; 1 for one that hardly recognizes anything.
+            language_fit
+                How much more probable the characters of the greedy reading are after those before
+                them than alone, by the decoder's language model, as a share of what texts of that
+                model have: about 1 in its language, mostly below 0.4 in others, near 0 in other
+                scripts. It is sure for 100 characters and more, lines together. None without a
+                language model of characters, or if nothing was read.
 
             It is plain data, that `json.dumps` takes.
 

@@ -22,7 +22,7 @@ from benchmarks.speed.studio import draw, launch, on_canvas, serve
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.writing import write
 
-LETTER = "Dear Ada,\n\nthank you for the letter\nand for the answer to it."
+LETTER = "Dear Ada,\n\nthank you for the letter\nand for the answer."
 WIDTHS = {1280: "", 390: "-phone"}
 DRAWN = {1280: "Dear Ada, thank you", 390: "thank you"}
 

@@ -69,13 +69,10 @@ class _Interruptible:
     """Sample lines as a synthesizer does, some at a time, so that the job can be cancelled."""
 
     def __init__(self, synthesizer: Any, job: Job) -> None:
-        from hwsk.writing._hands import known_styles
-
         self.synthesizer = synthesizer
         self.job = job
         self.alphabet_: str = synthesizer.alphabet_
         self.bias = synthesizer.bias
-        self.styles_ = known_styles(synthesizer)
 
     def sample(
         self, *, texts: Sequence[str], bias: Any, random_state: int, **hands: Sequence[Any]

@@ -50,14 +50,8 @@ def _check_line(hand: Any, known: str, name: str) -> Line:
     return strokes, prepare_text(said, known, f"the text of {name}", "error")
 
 
-def known_styles(synthesizer: Any) -> NDArray[np.float32]:
-    """Vectors of the hands that a synthesizer was fitted with; none without `style_units`."""
-    styles: NDArray[np.float32] = getattr(synthesizer, "styles_", np.zeros((0, 0), np.float32))
-    return styles
-
-
 def _check_styles(style: Any, synthesizer: Any) -> list[Hand] | Hand:
-    styles = known_styles(synthesizer)
+    styles: NDArray[np.float32] = getattr(synthesizer, "styles_", np.zeros((0, 0), np.float32))
     if not len(styles):
         raise ValueError(
             "style needs a synthesizer that was fitted with style_units, and this one was not; a "

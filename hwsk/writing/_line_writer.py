@@ -12,7 +12,7 @@ from hwsk._data.strokes import check_sample
 from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._comparison import count_misread, marks
-from hwsk.writing._hands import Hand, Strokes, known_styles
+from hwsk.writing._hands import Hand, Strokes
 from hwsk.writing._legibility import Legibility, UnreadWord
 from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._words import Word, cut_words, join_words
@@ -97,7 +97,6 @@ class LineWriter:
         self.bias, self.tolerance, self.tries, self.rng = bias, tolerance, tries, rng
         self.n_samples = 0
         self._draw = StrokeRasterizer(height=HEIGHT)
-        self._styles = known_styles(synthesizer)
 
     def write(
         self,
@@ -108,7 +107,6 @@ class LineWriter:
     ) -> WrittenLines:
         """Write lines, each in its hand; None is a new hand."""
         self.n_samples = 0
-        hands = [self.any_hand() if hand is None else hand for hand in hands]
         if self.reader is None:
             strokes = [
                 sample
@@ -215,8 +213,7 @@ class LineWriter:
     def _write_alone(self, missing: list[tuple[_Line, int]], attempt: int) -> None:
         repeated = [(line, i) for line, i in missing for _ in range(_ALONE)]
         texts = [line.words[i] for line, i in repeated]
-        in_hand = attempt < _IN_HAND
-        hands = [line.hand if in_hand else self.any_hand() for line, _ in repeated]
+        hands = [line.hand if attempt < _IN_HAND else None for line, _ in repeated]
         samples = self.sample(texts, hands, attempt % _IN_HAND + 1)
         for (line, i), text, strokes, reading in zip(
             repeated, texts, samples, self.read(samples), strict=True
@@ -232,13 +229,6 @@ class LineWriter:
 
     def _is_right(self, word: str, misread: int) -> bool:
         return misread <= self.tolerance * len(marks(word))
-
-    def any_hand(self) -> Hand | None:
-        """One of the synthesizer's hands by chance; None where it makes up one for each line."""
-        if not len(self._styles):
-            return None
-        style: Hand = self._styles[self.rng.randint(len(self._styles))]
-        return style
 
     def sample(self, texts: list[str], hands: Sequence[Hand | None], attempt: int) -> list[Strokes]:
         """Draw a sample of each text."""

@@ -273,13 +273,13 @@ def _try_hands(text: str, hands: list[Hand], writer: LineWriter) -> list[tuple[H
         tried.append((hand, shown))
     if tried:
         return tried
-    candidates = [writer.any_hand() for _ in range(1 if writer.reader is None else _HANDS)]
-    samples, best = writer.sample([trial] * len(candidates), candidates, 0), 0
-    if writer.reader is not None:
+    if writer.reader is None:
+        made = writer.sample([trial], [None], 0)[0], trial
+    else:
+        samples = writer.sample([trial] * _HANDS, [None] * _HANDS, 0)
         misread = [sum(count_misread(trial.split(), reading)) for reading in writer.read(samples)]
-        best = int(np.argmin(misread))
-    shown, chosen = (samples[best], trial), candidates[best]
-    return [(shown if chosen is None else chosen, shown)]
+        made = samples[int(np.argmin(misread))], trial
+    return [(made, made)]
 
 
 def _fitting_length(shown: LineOfHand, room: float) -> int:

@@ -3,16 +3,14 @@
 Handwriting in the style of a writer
 ====================================
 
-A synthesizer that is *primed* starts from the strokes of a given line, as if it had written them,
-and continues in the same hand. Priming takes one line of strokes and its transcript.
+A synthesizer fitted with ``style_units`` describes a hand by a vector. It writes in the hands of
+the writers that it has learnt from, in that of a line which you give, and in hands between two.
 """
 
 # %%
-# Data
-# ----
-# Real lines belong to those who wrote them, so this page lets the synthesizer make up two hands: a
-# seed, a line, and whoever wrote that is a hand. A line of your own comes from a file, by
-# :func:`~hwsk.datasets.load_strokes` (:ref:`writing`).
+# Hands by number
+# ---------------
+# `styles_` has a vector for each writer in `fit`; its rows are chosen by number.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -20,54 +18,71 @@ import hwsk
 from hwsk.preprocessing import StrokeRasterizer
 
 synthesizer = hwsk.load("synthesizer")
+print(f"{len(synthesizer.styles_)} hands, each of {synthesizer.style_units} numbers")
 
-said = "the first line"
-hands = synthesizer.sample(texts=[said] * 2, random_state=4)
-
-# %%
-# Prime the synthesizer
-# ---------------------
-texts = ["and all that follows", "is in the same hand"]
-written = [synthesizer.sample(texts=texts, prime=(hand, said), random_state=0) for hand in hands]
+numbers = [16, 56, 112, 136, 144, 192]
+text = "no two hands are alike"
+written = synthesizer.sample(
+    texts=[text] * len(numbers), style=synthesizer.styles_[numbers], random_state=0
+)
 
 
-def draw(ax, strokes, color):
+def draw(ax, strokes, title):
     """A line in its place on the axes."""
-    image = StrokeRasterizer(height=64).fit_transform([strokes])[0]
-    ink = 1 - image[..., np.newaxis] / 255
-    ax.imshow(1 - ink * (1 - np.array(color)))
-    ax.set(xlim=(0, 700), xticks=[], yticks=[], anchor="W")
+    ax.imshow(StrokeRasterizer(height=64).fit_transform([strokes])[0], cmap="gray")
+    ax.set(xlim=(0, 760), xticks=[], yticks=[], anchor="W")
     ax.spines[:].set_visible(False)
+    ax.set_title(title, loc="left", fontsize="small")
 
 
-figure, axes = plt.subplots(3, 2, figsize=(9, 2.8), layout="constrained")
-for column, (hand, lines) in enumerate(zip(hands, written, strict=True)):
-    draw(axes[0, column], hand, (0.75, 0.1, 0.1))
-    for ax, strokes in zip(axes[1:, column], lines, strict=True):
-        draw(ax, strokes, (0.1, 0.1, 0.1))
-    axes[0, column].set_title(f"hand {column + 1}; red: the line that is given", loc="left")
+figure, axes = plt.subplots(3, 2, figsize=(9, 3.6), layout="constrained")
+for ax, number, strokes in zip(axes.flat, numbers, written, strict=True):
+    draw(ax, strokes, f"hand {number}")
 
 # %%
-# Evaluate
-# --------
-# Slant is a property of hands. That of the lines written should be that of the line that was given.
+# Between two hands
+# -----------------
+# What lies between two vectors is a hand, too.
+one, other = synthesizer.styles_[[56, 192]]
+steps = np.linspace(0, 1, 4)
+between = synthesizer.sample(
+    texts=["from one to the other"] * 4,
+    style=[(1 - t) * one + t * other for t in steps],
+    random_state=1,
+)
+figure, axes = plt.subplots(4, figsize=(5, 3.6), layout="constrained")
+for ax, t, strokes in zip(axes, steps, between, strict=True):
+    draw(ax, strokes, f"{t:.0%} of the other")
+
+# %%
+# The hand of a line
+# ------------------
+# Real lines belong to those who wrote them, so here the synthesizer makes up the lines that are
+# given. One of your own comes from a file, by :func:`~hwsk.datasets.load_strokes`
+# (:ref:`writing`). `encode_style` needs the strokes alone; a `prime` takes what they say as well,
+# and the network goes on from there as if it had written them.
+#
+# Slant is a property of hands: that of a line written should be that of the line given.
 from hwsk.preprocessing import StrokeDeslanter
 
-slant = StrokeDeslanter()
-many = synthesizer.sample(texts=[said] * 8, random_state=5)
-again = synthesizer.sample(
-    texts=["in this hand"] * 8,
-    prime=[(hand, said) for hand in many],
-    random_state=6,
+said = "the line that is given"
+given = synthesizer.sample(
+    texts=[said] * 12, style=synthesizer.styles_[:216:18], bias=0.5, random_state=5
 )
-free = synthesizer.sample(texts=["in this hand"] * 8, random_state=7)
-
-figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True, layout="constrained")
-for ax, lines, title in zip(axes, [again, free], ["primed", "not primed"], strict=True):
-    x, y = slant.measure(many), slant.measure(lines)
+texts = ["in this hand"] * len(given)
+ways = {
+    "by its vector": {"style": synthesizer.encode_style(given)},
+    "as prime": {"prime": [(strokes, said) for strokes in given]},
+    "not given": {},
+}
+slant = StrokeDeslanter()
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True, layout="constrained")
+for ax, (title, way) in zip(axes, ways.items(), strict=True):
+    lines = synthesizer.sample(texts=texts, random_state=6, **way)
+    x, y = slant.measure(given), slant.measure(lines)
     ax.scatter(x, y, color="tab:blue")
     ax.axline((0, 0), slope=1, color="grey", linewidth=0.8)
     ax.set(title=f"{title}: correlation {np.corrcoef(x, y)[0, 1]:.2f}")
     ax.set(xlabel="slant of the given line")
 axes[0].set_ylabel("slant of the line written")
-figure.suptitle("8 hands: few, and a correlation of few varies much")
+figure.suptitle("12 hands: few, and a correlation of few varies much")

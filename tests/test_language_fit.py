@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from small_words import draw_words, small_recognizer
 
+import hwsk
 from hwsk.recognition import CTCDecoder, NgramLanguageModel
 from hwsk.recognition._language_fit import measure_fit, sample_gain
 from hwsk.recognition._ngrams import END, START, log10_probs
@@ -82,6 +83,15 @@ def test_the_typical_gain_is_sampled_once_for_a_fit():
     assert copy.deepcopy(model)._typical_gain() == model._typical_gain() == first
     model.fit(["ab", "cd", "abc"])
     assert model._typical_gain() == sample_gain(model) != first
+
+
+def test_a_model_that_has_judged_is_saved_as_before(tmp_path):
+    model = NgramLanguageModel(3).fit(texts_of_language(0, 100))
+    before = dict(vars(model))
+    fit = measure_fit(model, texts_of_language(1, 3))
+    assert vars(model).keys() == before.keys()
+    hwsk.save(model, tmp_path / "lm.hwsk")
+    assert_allclose(measure_fit(hwsk.load(tmp_path / "lm.hwsk"), texts_of_language(1, 3)), fit)
 
 
 def test_records_say_how_well_the_greedy_reading_fits():

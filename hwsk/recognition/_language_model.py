@@ -8,6 +8,7 @@ import os
 import unicodedata
 from numbers import Real
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,10 @@ from hwsk.recognition._ngrams import (
     quantize,
     unpack,
 )
+
+# Of each model its n-grams and the gain sampled from them: beside it, as predicting with a model
+# changes nothing of it, and no file would keep them.
+_TYPICAL_GAINS: WeakKeyDictionary[NgramLanguageModel, tuple[Any, float]] = WeakKeyDictionary()
 
 
 class NgramLanguageModel(BaseEstimator):
@@ -310,10 +315,10 @@ class NgramLanguageModel(BaseEstimator):
 
     def _typical_gain(self) -> float:
         """The gain of texts that are sampled from the model, of which a fit needs one sample."""
-        sampled_of, gain = getattr(self, "_sampled", (None, 0.0))
+        sampled_of, gain = _TYPICAL_GAINS.get(self, (None, 0.0))
         if sampled_of is not self.ngrams_:
             gain = sample_gain(self)
-            self._sampled = self.ngrams_, gain
+            _TYPICAL_GAINS[self] = self.ngrams_, gain
         return gain
 
     def _checked_ngrams(self) -> Ngrams:

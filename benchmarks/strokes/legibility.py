@@ -101,7 +101,7 @@ def main(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         many = synthesizer.sample(
-            list(np.resize(texts, stability)), bias=0.0, random_state=SEED + 1
+            texts=list(np.resize(texts, stability)), bias=0.0, random_state=SEED + 1
         )
     cut = [str(w.message).split(" of ")[0] for w in caught if "were cut" in str(w.message)]
     bad = sum(not np.isfinite(strokes).all() for strokes in many)

@@ -100,7 +100,7 @@ class Layout:
 
 
 def check_size(size: tuple[float, float]) -> None:
-    """Refuse what is no width and height."""
+    """Refuse a size that is not a width and a height."""
     if len(size) != 2 or not all(0 < side < math.inf for side in size):
         raise ValueError(f"size is {size}; it is a width and a height in millimetres")
 

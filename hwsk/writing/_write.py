@@ -227,7 +227,7 @@ def write(
     layout = Layout(
         size, margin, line_height or _LINE_HEIGHT * x_height, x_height, columns, gutter, letterhead
     )
-    blank = Sheets(  # tells what is wrong with it at once
+    blank = Sheets(  # a wrong colour or width is an error before any work is done
         [], layout.size, pen_width, ink, paper, pressure=pressure, rules=layout.rules(ruling)
     )
     rng = check_random_state(random_state)

@@ -5,10 +5,11 @@
 
 Plain texts are pieces of 25 to 45 characters of the Brown corpus, small letters, commas and full
 stops. The others have names in capitals, dates, times, prices, phone numbers. Each is written by
-the synthesizer and checked by `iam-lines`, and read once more as an image: by `iam-lines`, which
-flatters as it chose the samples, and by RapidOCR, which did not (pip install --target SITE
-rapidocr-onnxruntime). Character error rates are without blanks, and so that look-alikes count as
-different. Missing words are those that the reader left out whole, without being named as unread.
+the synthesizer and checked by `iam-lines` and `ink-lines`, and read once more: by these two, which
+flatters as they chose the samples, and by RapidOCR, which did not (pip install --target SITE
+rapidocr-onnxruntime). All read greedily. Character error rates are without blanks, and so that
+look-alikes count as different. Missing words are those that the readers that chose leave out whole,
+without being named as unread.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ import hwsk
 from benchmarks.shared.iam import load_greedy
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing import WrittenLines, write_lines
-from hwsk.writing._comparison import count_misread, marks
+from hwsk.writing._comparison import marks
+from hwsk.writing._reader import Readers, load_readers
 
 _MONTHS = "January February March April May June July August September October November December"
 _NAMES = """
@@ -108,32 +110,32 @@ def error_rate(texts: list[str], readings: list[str]) -> float:
     return edits / sum(map(len, wanted))
 
 
-def report(name: str, texts: list[str], written: WrittenLines, readers: dict[str, Any]) -> None:
+def report(
+    name: str, texts: list[str], written: WrittenLines, readers: dict[str, Any], checking: Readers
+) -> None:
     """Print the error rates of lines."""
     images = StrokeRasterizer(height=96).fit_transform(written.strokes)
     rates = []
     for label, read in readers.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            readings = [str(text) for text in read(images)]
+            given = written.strokes if label == "ink-lines" else images
+            readings = [str(text) for text in read(given)]
         rates.append(f"{label} CER {error_rate(texts, readings):.4f}")
-        if label == "iam-lines":
-            unread = written.legibility.unread if written.legibility else ()
-            named = {(word.line, word.word) for word in unread}
-            missing = sum(
-                wrong >= len(marks(word)) and (row, word) not in named
-                for row, (text, reading) in enumerate(zip(texts, readings, strict=True))
-                for word, wrong in zip(
-                    text.split(), count_misread(text.split(), reading), strict=True
-                )
-            )
-            rates.append(f"words missing {missing}")
+    unread = written.legibility.unread if written.legibility else ()
+    named = {(word.line, word.word) for word in unread}
+    words = [text.split() for text in texts]
+    missing = sum(
+        wrong >= len(marks(word)) and (row, word) not in named
+        for row, reading in enumerate(checking.read(written.strokes, words))
+        for word, wrong in zip(words[row], reading.misread, strict=True)
+    )
+    rates.append(f"words missing {missing}")
     print(f"{name}: {', '.join(rates)}", flush=True)
 
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--reader", default="models/iam-lines.hwsk", type=click.Path(exists=True))
 @click.option("--brown", default="../shared/data/text/brown_sentences.tsv.gz", type=Path)
 @click.option("--plain", default=300)
 @click.option("--signs", default=200)
@@ -142,12 +144,14 @@ def report(name: str, texts: list[str], written: WrittenLines, readers: dict[str
 @click.option("--rapidocr", type=click.Path(exists=True), help="Where RapidOCR is installed.")
 @click.option("--pages", type=click.Path(path_type=Path), help="Folder for images of the lines.")
 def main(
-    model: Path, reader: str, brown: Path, plain: int, signs: int, bias: float, seed: int,
+    model: Path, brown: Path, plain: int, signs: int, bias: float, seed: int,
     rapidocr: str | None, pages: Path | None,
 ) -> None:  # fmt: skip
     """Print the figures."""
-    synthesizer, judge = hwsk.load(model), load_greedy(reader)
-    readers = {"iam-lines": judge.predict}
+    synthesizer, ink = hwsk.load(model), hwsk.load("ink-lines").set_params(decoder=None)
+    readers = {"iam-lines": load_greedy("models/iam-lines.hwsk").predict, "ink-lines": ink.predict}
+    checking = load_readers(["iam-lines", "ink-lines"])
+    assert checking is not None
     if rapidocr is not None:
         readers["RapidOCR"] = load_rapidocr(rapidocr)
     rng = np.random.default_rng(seed)
@@ -157,13 +161,11 @@ def main(
             continue
         print(f"{date.today()} {model.name}, bias {bias:g}, seed {seed}; {len(texts)} {name} texts")
         once = write_lines(texts, synthesizer, None, bias=bias, random_state=seed)
-        report("  written once", texts, once, readers)
+        report("  written once", texts, once, readers, checking)
         began, cpu = time.time(), time.process_time()
-        written = write_lines(
-            texts, synthesizer, judge, bias=bias, on_failure="ignore", random_state=seed
-        )
+        written = write_lines(texts, synthesizer, bias=bias, on_failure="ignore", random_state=seed)
         took = f"{time.time() - began:.0f} s ({time.process_time() - cpu:.0f} s of a processor)"
-        report("  in the end", texts, written, readers)
+        report("  in the end", texts, written, readers, checking)
         unread = [f"{word} ({reading})" for _, word, reading in written.legibility.unread]
         print(f"  {written.legibility}; {took}; unread: {', '.join(unread)}", flush=True)
         if pages is not None:

@@ -55,7 +55,13 @@ from hwsk.cli._common import Number, check_output, force_option, load_model, ref
 @click.option("--ink", help="Colour of the ink, as in CSS.")
 @click.option("--paper", help="Colour of the paper, as in CSS.")
 @click.option("--plotter", is_flag=True, help="A .svg of bare strokes, for a pen plotter.")
-@click.option("--reader", default="iam-lines", help="The model that must recognize each word.")
+@click.option(
+    "--reader",
+    multiple=True,
+    default=("iam-lines", "ink-lines"),
+    show_default=False,
+    help="A model that must recognize each word; may be given several times. iam-lines, ink-lines.",
+)
 @click.option("--unchecked", is_flag=True, help="Write once, and check nothing.")
 @click.option("--replace", is_flag=True, help="Replace characters that can't be written: é by e.")
 @force_option
@@ -69,7 +75,7 @@ def write(
     hand: tuple[str, str] | None,
     style: str | None,
     plotter: bool,
-    reader: str,
+    reader: tuple[str, ...],
     unchecked: bool,
     replace: bool,
     force: bool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from starlette.responses import Response
 
 from hwsk.studio._ink import Stroke, Strokes
 from hwsk.studio._jobs import File, Job
-from hwsk.studio._models import LINES, Models
+from hwsk.studio._models import INK, LINES, Models
 from hwsk.studio._state import Body, Studio, read_body, start_job, studio_of
 
 HANDS = 8
@@ -108,7 +109,7 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
 
     job.reach(0, None, "loading the models")
     synthesizer = studio.models.get("synthesizer")
-    reader = _legibility_reader(studio.models) if letter.checked else None
+    readers = _legibility_readers(studio.models) if letter.checked else None
     if letter.drawn:
         prime = _drawn_hand(letter.drawn)
     elif letter.hand is not None:
@@ -116,11 +117,11 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
     else:
         prime = None
     job.reach(0, None, "writing")
-    unit = "lines" if reader is None else "words"
+    unit = "lines" if readers is None else "words"
     sheets = write(
         letter.text,
         _Interruptible(synthesizer, job),
-        reader,
+        readers,
         prime=prime,
         bias=letter.bias,
         size=_SIZES[letter.size],
@@ -152,11 +153,14 @@ def write_letter(studio: Studio, job: Job, letter: Letter) -> dict[str, Any]:
     }
 
 
-def _legibility_reader(models: Models) -> Any:
-    """Return the reader that checks what was written; it has no language model that guesses."""
+def _legibility_readers(models: Models) -> list[Any]:
+    """Return the readers that check what was written; they have no language model that guesses."""
     from hwsk.writing._reader import load_reader
 
-    return models.once(f"{LINES} without language model", lambda: load_reader(LINES))
+    return [
+        models.once(f"{name} without language model", partial(load_reader, name))
+        for name in (LINES, INK)
+    ]
 
 
 def _giver(sheets: Any, number: int, kind: str) -> Callable[[], File]:
@@ -177,16 +181,15 @@ def _giver(sheets: Any, number: int, kind: str) -> Callable[[], File]:
 
 def _own_hand(models: Models, number: int, job: Job) -> tuple[NDArray[np.float32], str]:
     """Return a line in one of the synthesizer's hands: the same whatever is written then."""
-    from hwsk.preprocessing import StrokeRasterizer
-    from hwsk.writing._comparison import count_misread
+    from hwsk.writing._reader import Readers
 
     def sample() -> tuple[NDArray[np.float32], str]:
         job.reach(0, None, f"finding hand {number}")
         synthesizer = models.get("synthesizer")
         samples = synthesizer.sample(texts=[_TRIAL] * _SAMPLES, random_state=number)
-        images = StrokeRasterizer(height=96).fit_transform(samples)
-        readings = _legibility_reader(models).predict(images)
-        misread = [sum(count_misread(_TRIAL.split(), reading)) for reading in readings]
+        words = [_TRIAL.split()] * _SAMPLES
+        readings = Readers(_legibility_readers(models)).read(list(samples), words)
+        misread = [sum(reading.misread) for reading in readings]
         return samples[int(np.argmin(misread))], _TRIAL
 
     found: tuple[NDArray[np.float32], str] = models.once(f"hand {number}", sample)

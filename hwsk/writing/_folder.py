@@ -21,7 +21,7 @@ from hwsk.writing._legibility import Legibility, report_unread
 from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
 from hwsk.writing._progress import Progress
-from hwsk.writing._reader import load_reader
+from hwsk.writing._reader import load_readers
 
 TABLE = "lines.csv"
 _CHUNK = 64  # lines that are written before they are saved
@@ -41,7 +41,7 @@ def write_folder(
     texts: Sequence[str],
     folder: str | os.PathLike[str],
     synthesizer: Any,
-    reader: Any = "iam-lines",
+    reader: Any = ("iam-lines", "ink-lines"),
     *,
     prime: Primes = None,
     style: Any = None,
@@ -67,8 +67,8 @@ def write_folder(
         Where to; it must be new or empty.
     synthesizer : HandwritingSynthesizer
         A fitted synthesizer.
-    reader : estimator, str, path or None, default="iam-lines"
-        Recognizes images of lines: see :func:`write_lines`. None checks nothing.
+    reader : estimator, str, path, list of these or None, default=("iam-lines", "ink-lines")
+        Recognizes lines: see :func:`write_lines`. None checks nothing.
     prime : (strokes, text), or list of such, default=None
         The hand to write in, or one for each text. None: another hand for each.
     style : int, array-like of shape (style_units,), or several of either, default=None
@@ -123,7 +123,7 @@ def write_folder(
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
     rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
+    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):

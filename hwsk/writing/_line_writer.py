@@ -10,20 +10,29 @@ import numpy as np
 
 from hwsk._data.strokes import check_sample
 from hwsk._warn import collect_warnings, warn_caller
-from hwsk.preprocessing import StrokeRasterizer
-from hwsk.writing._comparison import count_misread, marks
+from hwsk.writing._comparison import marks
 from hwsk.writing._hands import Hand, Strokes
 from hwsk.writing._legibility import Legibility, UnreadWord
+from hwsk.writing._pieces import compose_words, count_apart
 from hwsk.writing._progress import OnProgress, Progress
+from hwsk.writing._reader import Readers, Reading
 from hwsk.writing._words import Word, cut_words, join_words
 
-HEIGHT = 96  # pixels of the images that the reader is given
 _BATCH = 64  # lines that are sampled at once
 _FEW = 0.5  # of a line's words: so many are written alone, rather than with the line
 _ALONE = 4  # samples of a word that are drawn at once
 _ALONE_ROUNDS = 6
 _IN_HAND = 3  # of these rounds write in the line's hand, the others in any: that is more legible
+_COMPOSED_ROUNDS = 3  # of words put together from pieces
 _BIAS_STEP, _MOST_BIAS = 0.25, 2.0  # each round writes more neatly
+
+
+class Alone(NamedTuple):
+    """A word or a piece of one that was written alone."""
+
+    misread: int
+    reading: str
+    word: Word
 
 
 class WrittenLines(NamedTuple):
@@ -63,7 +72,7 @@ class _Line:
     hand: Hand | None
     words: list[str] = field(init=False)
     right: list[Word | None] = field(init=False)  # samples of each word that were read right
-    best: list[tuple[int, str, Word] | None] = field(init=False)  # misread, reading, sample
+    best: list[Alone | None] = field(init=False)  # samples of words alone
     is_hopeless: bool = False  # whether its last whole sample had no word that was read right
     strokes: Strokes | None = None  # of the whole line, once it is done
     reading: str = ""
@@ -87,16 +96,15 @@ class LineWriter:
     def __init__(
         self,
         synthesizer: Any,
-        reader: Any,
+        readers: Readers | None,
         bias: float | None,
         tolerance: float,
         tries: int,
         rng: np.random.RandomState,
     ) -> None:
-        self.synthesizer, self.reader = synthesizer, reader
+        self.synthesizer, self.readers = synthesizer, readers
         self.bias, self.tolerance, self.tries, self.rng = bias, tolerance, tries, rng
         self.n_samples = 0
-        self._draw = StrokeRasterizer(height=HEIGHT)
 
     def write(
         self,
@@ -107,7 +115,7 @@ class LineWriter:
     ) -> WrittenLines:
         """Write lines, each in its hand; None is a new hand."""
         self.n_samples = 0
-        if self.reader is None:
+        if self.readers is None:
             strokes = [
                 sample
                 for batch in _batches(list(zip(texts, hands, strict=True)), verbose, on_progress)
@@ -134,7 +142,7 @@ class LineWriter:
             self._write_words([line for line in lines if line.strokes is None], progress, lines)
             progress.reach(_count_right(lines))
         unread = tuple(
-            UnreadWord(number, line.words[i], best[1])
+            UnreadWord(number, line.words[i], best.reading)
             for number, line in enumerate(lines)
             for i, best in enumerate(line.best)
             if line.right[i] is None and best is not None
@@ -151,13 +159,15 @@ class LineWriter:
         samples = self.sample([x.text for x in lines], [x.hand for x in lines], attempt)
         joined: list[_Line] = []
         n_right = 0
-        for line, strokes, reading in zip(lines, samples, self.read(samples), strict=True):
-            misread = count_misread(line.words, reading)
-            right = [self._is_right(*pair) for pair in zip(line.words, misread, strict=True)]
+        for line, strokes, reading in zip(
+            lines, samples, self.read(samples, [line.words for line in lines]), strict=True
+        ):
+            wrong = _wrong(line.words, reading)
+            right = [self._is_right(*pair) for pair in zip(line.words, wrong, strict=True)]
             n_right += sum(right)
             line.is_hopeless = not any(right)
             if all(right):
-                self._finish(line, strokes, reading)
+                self._finish(line, strokes, reading.text)
                 continue
             words = cut_words(strokes, line.words)
             if words is None:
@@ -175,7 +185,8 @@ class LineWriter:
     def _join(self, lines: list[_Line], *, final: bool) -> None:
         """Put lines together from their words, and read them once more.
 
-        Unless `final`, a word that is read wrong in its place is sampled again.
+        A word that is read wrong in its place is sampled again, unless this is `final`: then one
+        that is left out whole counts as unread, though it was read alone.
         """
         if not lines:
             return
@@ -183,17 +194,22 @@ class LineWriter:
             join_words([_chosen(r, b) for r, b in zip(line.right, line.best, strict=True)])
             for line in lines
         ]
-        for line, strokes, reading in zip(lines, samples, self.read(samples), strict=True):
-            misread = count_misread(line.words, reading)
-            wrong = [
-                i
-                for i, pair in enumerate(zip(line.words, misread, strict=True))
-                if not self._is_right(*pair)
-            ]
+        for line, strokes, reading in zip(
+            lines, samples, self.read(samples, [line.words for line in lines]), strict=True
+        ):
+            wrong = {
+                i: misread
+                for i, (word, misread) in enumerate(zip(line.words, reading.misread, strict=True))
+                if not self._is_right(word, misread)
+            }
             if final or not wrong:
-                line.strokes, line.reading = strokes, reading
-            for i in [] if final else wrong:
-                line.right[i] = None
+                line.strokes, line.reading = strokes, reading.text
+            for i, misread in wrong.items():
+                if not final:
+                    line.right[i] = None
+                elif misread >= len(marks(line.words[i])):
+                    line.best[i] = Alone(misread, "", _chosen(line.right[i], line.best[i]))
+                    line.right[i] = None
 
     def _finish(self, line: _Line, strokes: Strokes, reading: str) -> None:
         line.strokes, line.reading = strokes, reading
@@ -202,35 +218,80 @@ class LineWriter:
     def _write_words(self, lines: list[_Line], progress: Progress, all_lines: list[_Line]) -> None:
         """Write the words that are still missing alone, and put their lines together."""
         for attempt in range(_ALONE_ROUNDS):
-            missing = [(line, i) for line in lines for i in line.missing()]
+            missing = [
+                (line, i)
+                for line in lines
+                for i in line.missing()
+                if attempt < _IN_HAND or not count_apart(line.words[i])
+            ]
             for start in range(0, len(missing), _BATCH // _ALONE):
                 trying = f"try {_ALONE * (attempt + 1)} of {_ALONE * _ALONE_ROUNDS} of words alone"
                 progress.reach(_count_right(all_lines), trying)
                 self._write_alone(missing[start : start + _BATCH // _ALONE], attempt)
+        for attempt in range(_COMPOSED_ROUNDS):
+            missing = [
+                (line, i) for line in lines for i in line.missing() if count_apart(line.words[i])
+            ]
+            if missing:
+                trying = f"try {attempt + 1} of {_COMPOSED_ROUNDS} of words in pieces"
+                progress.reach(_count_right(all_lines), trying)
+                self._compose(missing)
         for start in range(0, len(lines), _BATCH):
             self._join(lines[start : start + _BATCH], final=True)
 
     def _write_alone(self, missing: list[tuple[_Line, int]], attempt: int) -> None:
-        repeated = [(line, i) for line, i in missing for _ in range(_ALONE)]
-        texts = [line.words[i] for line, i in repeated]
-        hands = [line.hand if attempt < _IN_HAND else None for line, _ in repeated]
-        samples = self.sample(texts, hands, attempt % _IN_HAND + 1)
-        for (line, i), text, strokes, reading in zip(
-            repeated, texts, samples, self.read(samples), strict=True
-        ):
-            (misread,) = count_misread([text], reading)
+        texts = [line.words[i] for line, i in missing]
+        hands = [line.hand if attempt < _IN_HAND else None for line, _ in missing]
+        found = self.sample_alone(texts, hands, attempt % _IN_HAND + 1)
+        self._keep(missing, found)
+
+    def _compose(self, missing: list[tuple[_Line, int]]) -> None:
+        texts = [line.words[i] for line, i in missing]
+        composed = compose_words(texts, [line.hand for line, _ in missing], self)
+        strokes = [join_words([word]) for word in composed]
+        readings = self.read(strokes, [[text] for text in texts])
+        self._keep(
+            missing,
+            [
+                Alone(reading.misread[0], reading.text, word)
+                for reading, word in zip(readings, composed, strict=True)
+            ],
+        )
+
+    def _keep(self, missing: list[tuple[_Line, int]], found: list[Alone]) -> None:
+        """Keep what is read no worse than what was found before: it is written more neatly."""
+        for (line, i), new in zip(missing, found, strict=True):
             best = line.best[i]
-            if best is None or misread < best[0]:
-                words = cut_words(strokes, [text])
-                assert words is not None  # a single word needs no gap
-                line.best[i] = misread, reading, words[0]
-                if self._is_right(text, misread):
-                    line.right[i] = words[0]
+            if best is None or new.misread <= best.misread:
+                line.best[i] = new
+                if self._is_right(line.words[i], new.misread):
+                    line.right[i] = new.word
+
+    def sample_alone(
+        self, texts: Sequence[str], hands: Sequence[Hand | None], attempt: int
+    ) -> list[Alone]:
+        """Sample words a few times each, and return the sample of each that is read best."""
+        repeated = [text for text in texts for _ in range(_ALONE)]
+        samples = self.sample(repeated, [hand for hand in hands for _ in range(_ALONE)], attempt)
+        readings = self.read(samples, [[text] for text in repeated])
+        wrong = [
+            _wrong([text], reading)[0] for text, reading in zip(repeated, readings, strict=True)
+        ]
+        found = []
+        for i, text in enumerate(texts):
+            rows = range(_ALONE * i, _ALONE * (i + 1))
+            best = min(rows, key=wrong.__getitem__)
+            words = cut_words(samples[best], [text])
+            assert words is not None  # a single word needs no gap
+            found.append(Alone(wrong[best], readings[best].text, words[0]))
+        return found
 
     def _is_right(self, word: str, misread: int) -> bool:
         return misread <= self.tolerance * len(marks(word))
 
-    def sample(self, texts: list[str], hands: Sequence[Hand | None], attempt: int) -> list[Strokes]:
+    def sample(
+        self, texts: Sequence[str], hands: Sequence[Hand | None], attempt: int
+    ) -> list[Strokes]:
         """Draw a sample of each text."""
         self.n_samples += len(texts)
         bias = self.bias
@@ -250,7 +311,7 @@ class LineWriter:
                     texts=asked, bias=bias, random_state=seed, **given
                 )
             for warning in collected:  # a reader finds what is missing of a line that was cut
-                if self.reader is None or "lines were cut" not in str(warning):
+                if self.readers is None or "lines were cut" not in str(warning):
                     warn_caller(str(warning), type(warning))
             if len(samples) != len(asked):
                 raise ValueError(
@@ -261,15 +322,22 @@ class LineWriter:
                 result[i] = check_sample(sample, name)
         return [strokes for strokes in result if strokes is not None]
 
-    def read(self, samples: list[Strokes]) -> list[str]:
-        """Draw strokes, and recognize them."""
-        with collect_warnings():  # of doubtful readings: they are compared anyway
-            images = self._draw.fit_transform(samples)
-            readings = list(self.reader.predict(images))
-        if len(readings) != len(samples) or not all(isinstance(text, str) for text in readings):
-            kind = type(self.reader).__name__
-            raise ValueError(f"the {kind} must return a string for each of {len(samples)} images")
-        return readings
+    def read(self, samples: list[Strokes], words: Sequence[Sequence[str]]) -> list[Reading]:
+        """Recognize strokes, and compare them with the words that they should be."""
+        assert self.readers is not None
+        return self.readers.read(samples, words)
+
+
+def _wrong(words: Sequence[str], reading: Reading) -> list[int]:
+    """Characters of each word that are read wrong.
+
+    Figures and capitals are put together from pieces if one reader doubts them: what one makes out
+    of them, a person may not.
+    """
+    return [
+        doubted if count_apart(word) > 1 else misread
+        for word, misread, doubted in zip(words, *reading[1:], strict=True)
+    ]
 
 
 def _keyword(hand: Hand | None) -> str:
@@ -277,11 +345,11 @@ def _keyword(hand: Hand | None) -> str:
     return "" if hand is None else "prime" if isinstance(hand, tuple) else "style"
 
 
-def _chosen(right: Word | None, best: tuple[int, str, Word] | None) -> Word:
+def _chosen(right: Word | None, best: Alone | None) -> Word:
     if right is not None:
         return right
     assert best is not None  # a word that is missing was written alone
-    return best[2]
+    return best.word
 
 
 def _count_right(lines: Sequence[_Line]) -> int:

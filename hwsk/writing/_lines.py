@@ -16,12 +16,12 @@ from hwsk.writing._hands import Hand, Primes, check_hands
 from hwsk.writing._legibility import report_unread
 from hwsk.writing._line_writer import LineWriter, WrittenLines
 from hwsk.writing._progress import OnProgress
-from hwsk.writing._reader import load_reader
+from hwsk.writing._reader import load_readers
 from hwsk.writing._text import prepare_text
 
 READING_CONSTRAINTS: dict[str, Any] = {
     "synthesizer": [HasMethods(["sample"])],
-    "reader": [HasMethods(["predict"]), str, os.PathLike, None],
+    "reader": [HasMethods(["predict"]), str, os.PathLike, list, tuple, None],
     "bias": [Interval(Real, 0, None, closed="left"), None],
     "tolerance": [Interval(Real, 0, 1, closed="left")],
     "tries": [Interval(Integral, 1, None, closed="left")],
@@ -40,7 +40,7 @@ READING_CONSTRAINTS: dict[str, Any] = {
 def write_lines(
     texts: Sequence[str],
     synthesizer: Any,
-    reader: Any = "iam-lines",
+    reader: Any = ("iam-lines", "ink-lines"),
     *,
     prime: Primes = None,
     style: Any = None,
@@ -55,10 +55,12 @@ def write_lines(
 ) -> WrittenLines:
     """Write lines so that a reader recognizes every word.
 
-    Each line is sampled, drawn and read. A line with many misread words is sampled again as a
-    whole; few words are sampled alone, up to 24 times, more neatly each time, and half of the
-    times in any hand, which is more legible than a given one. The line is put together from the
-    words that were read right. A word that never is counts as unread.
+    Each line is sampled and read. A line with many misread words is sampled again as a whole; few
+    words are sampled alone, up to 24 times, more neatly each time, and half of the times in any
+    hand, which is more legible than a given one. Capitals, digits and signs that resist are
+    written one by one, and drawn in a made hand if the synthesizer does not know them. The line is
+    put together from the words that were read right. A word that never is counts as unread, and so
+    does one that is left out whole in its line.
 
     Parameters
     ----------
@@ -66,10 +68,13 @@ def write_lines(
         A line each.
     synthesizer : HandwritingSynthesizer
         A fitted synthesizer.
-    reader : estimator, str, path or None, default="iam-lines"
-        Recognizes images of lines: its `predict` takes grey images with dark ink and returns
-        strings. A string is the name or the file of a model, for :func:`hwsk.load`. None writes
-        each line once and checks nothing: text may be lost without a word.
+    reader : estimator, str, path, list of these or None, default=("iam-lines", "ink-lines")
+        Recognizes lines: its `predict` takes grey images with dark ink, or the strokes if it is an
+        :class:`~hwsk.recognition.InkRecognizer`, and returns strings. A string is the name or the
+        file of a model, for :func:`hwsk.load`, which is used without its language model. Of
+        several, one must read a word right; all must read a word with several capitals, digits or
+        signs, unless that is put together from pieces. None writes each line once and checks
+        nothing: text may be lost without a word.
     prime : (strokes, text), or list of such, default=None
         The hand to write in, or one for each text. None: another hand for each.
     style : int, array-like of shape (style_units,), or several of either, default=None
@@ -141,7 +146,7 @@ def write_lines(
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
     rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
+    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng)
     written = writer.write(lines, hands, verbose, on_progress)
     report_unread(written.legibility, on_failure)
     return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,10 +13,38 @@ from hwsk._data.text_line import fit_text_line, split_strokes
 
 Points = NDArray[np.float64]
 
-_USUAL_GAP = 0.9  # x-heights between two words
+_USUAL_GAP = 1.2  # x-heights between two words
 _WIDEST = 6.0  # x-heights; a wider gap is a slip of the pen
-_RESIZED = 0.8, 1.25  # how far a word is brought to the size of the others: few letters say little
-_UNEVEN = 4.0  # times the usual width of a character: such a word was cut in a wrong place
+_RESIZED = 0.4, 2.5  # how far a word is brought to the size of the others
+_LETTER_GAP = 0.35  # x-heights between two letters that are not joined
+_PIECES = re.compile(r"[^\W\d_A-ZÀ-ÞŸŒ]+['.,;-]*|.['.,;-]?")
+# Times the usual width of a character: such a word was cut in a wrong place.
+_UNEVEN = 4.0
+_SURE, _UNEVEN_SURE = 3, 2.5  # with so many characters widths differ less
+_LEAST, _SMALL = 0.5, 0.65  # of the line's x-height: figures that are too small
+
+# What ink reaches above and below the baseline, in x-heights: medians of words of IAM-OnDB.
+_LOW = set("acemnorsuvwxz")
+_TOP_LOW, _TOP = 1.2, 2.2
+_BOTTOMS = {
+    **dict.fromkeys("gjpqyç", 1.5),
+    **dict.fromkeys(",;", 0.9),
+    **dict.fromkeys("()/[]|", 0.4),
+}
+_BOTTOM = 0.2
+# Signs whose ink does not say how large the writing is: the middle of it above the baseline.
+_MIDDLES = {
+    ".": 0.0,
+    ",": -0.4,
+    "-": 0.6,
+    "'": 1.8,
+    '"': 1.8,
+    ":": 0.5,
+    ";": 0.3,
+    "=": 0.6,
+    "*": 1.4,
+}
+_ENOUGH = 4  # small letters; more say themselves where the line is
 
 
 class Word(NamedTuple):
@@ -23,7 +52,8 @@ class Word(NamedTuple):
 
     strokes: list[Points]
     gap: float  # to the word before it; NaN for the first
-    x_height: float
+    x_height: float  # 0 where its ink does not say it
+    middle: float = 0.0  # in x-heights: where the sign stands, if its own baseline is unknown
 
     @property
     def width(self) -> float:
@@ -47,6 +77,8 @@ def cut_words(strokes: NDArray[np.float32], texts: Sequence[str]) -> list[Word] 
         None where the strokes have fewer gaps than the line has, or widths and texts disagree.
     """
     polylines = split_strokes(strokes)
+    if len(texts) == 1 and sum(map(str.islower, texts[0])) < _ENOUGH:
+        return [_fit_word(polylines, texts[0])]
     baseline, x_height = fit_text_line(polylines)
     ends = np.cumsum([len(line) for line in polylines])[:-1]
     level = [
@@ -67,29 +99,98 @@ def cut_words(strokes: NDArray[np.float32], texts: Sequence[str]) -> list[Word] 
         left = lows[part].min()
         words.append(Word([line - [left, 0] for line in own], np.nan, x_height))
     gaps_before = [np.nan, *(float(gaps[i - 1]) for i in widest)]
-    words = [word._replace(gap=gap) for word, gap in zip(words, gaps_before, strict=True)]
+    words = [
+        word._replace(gap=gap, x_height=word.x_height * _shrunk(word, text))
+        for word, gap, text in zip(words, gaps_before, texts, strict=True)
+    ]
     widths = np.array([word.width / len(text) for word, text in zip(words, texts, strict=True)])
-    usual = np.median(widths)
-    if (widths > _UNEVEN * usual).any() or (widths < usual / _UNEVEN).any():
+    uneven = np.abs(np.log(np.maximum(widths, 1e-9) / np.median(widths)))
+    limits = [_UNEVEN if len(text) < _SURE else _UNEVEN_SURE for text in texts]
+    if (uneven > np.log(limits)).any():
         return None
     return words
 
 
+def _fit_word(polylines: list[Points], text: str) -> Word:
+    """Find baseline and x-height of a few characters: by how high such characters are.
+
+    The turns of digits or capitals alone say nothing of the x-height.
+    """
+    points = np.concatenate(polylines)
+    (left, top), bottom = points.min(axis=0), points[:, 1].max()
+    sized = [character for character in text if character not in _MIDDLES]
+    if not sized:
+        level = [line - [left, (top + bottom) / 2] for line in polylines]
+        return Word(level, np.nan, 0.0, float(np.mean([_MIDDLES[sign] for sign in text])))
+    below = max(_BOTTOMS.get(character, _BOTTOM) for character in text)
+    above = _TOP_LOW if set(sized) <= _LOW | set("gpqy") else _TOP
+    x_height = float(bottom - top) / (above + below)
+    return Word([line - [left, bottom - below * x_height] for line in polylines], np.nan, x_height)
+
+
+def _shrunk(word: Word, text: str) -> float:
+    """How large a word without small letters is beside its line, 1 where that is usual.
+
+    Figures are often written too small, and are made larger when the line is put together.
+    """
+    if not word.x_height or any(map(str.islower, text)) or all(sign in _MIDDLES for sign in text):
+        return 1.0
+    own = _fit_word(word.strokes, text).x_height / word.x_height
+    return max(own, _LEAST) if own < _SMALL else 1.0
+
+
+def split_word(word: str) -> list[str]:
+    """Split a word into pieces that can be written alone.
+
+    Small letters stay together, as many hands join them. Capitals, digits and signs stand apart,
+    with the small sign after them, which alone has neither size nor place.
+
+    Examples
+    --------
+    >>> split_word("Zurich,"), split_word("57.21"), split_word("(AND)")
+    (['Z', 'urich,'], ['5', '7.', '2', '1'], ['(', 'A', 'N', 'D', ')'])
+    """
+    return _PIECES.findall(word)
+
+
+def join_pieces(pieces: Sequence[Word]) -> Word:
+    """Put the pieces of one word side by side."""
+    size = _usual_size(pieces)
+    strokes = _place(pieces, [_LETTER_GAP * size] * len(pieces), size)
+    return Word(strokes, np.nan, size)
+
+
 def join_words(words: Sequence[Word]) -> NDArray[np.float32]:
     """Put words on one baseline, side by side, as strokes `(T, 3)`."""
-    size = float(np.median([word.x_height for word in words]))
-    gaps = [word.gap for word in words if 0 < word.gap < _WIDEST * (size or np.inf)]
-    usual = float(np.median(gaps)) if gaps else _USUAL_GAP * size
-    placed: list[Points] = []
-    right = 0.0
-    for number, word in enumerate(words):
-        scale = float(np.clip(size / word.x_height, *_RESIZED)) if word.x_height > 0 else 1.0
-        if number:
-            right += word.gap if 0 < word.gap < 2 * usual else usual
-        placed += [stroke * scale + [right, 0] for stroke in word.strokes]
-        right += word.width * scale
+    size = _usual_size(words)
+    own = [word.gap * _scale(word, size) for word in words]
+    gaps = [gap for gap in own if 0 < gap < _WIDEST * (size or np.inf)]
+    usual = max(float(np.median(gaps)) if gaps else 0.0, _USUAL_GAP * size)
+    before = [gap if 0.8 * usual < gap < 2 * usual else usual for gap in own]
+    placed = _place(words, before, size)
     points = np.concatenate(placed)
     lifted = np.zeros(len(points))
     lifted[np.cumsum([len(stroke) for stroke in placed]) - 1] = 1
     offsets = np.diff(points, axis=0, prepend=points[:1])
     return np.column_stack([offsets, lifted]).astype(np.float32)
+
+
+def _usual_size(words: Sequence[Word]) -> float:
+    sizes = [word.x_height for word in words if word.x_height > 0]
+    return float(np.median(sizes)) if sizes else 0.0
+
+
+def _scale(word: Word, size: float) -> float:
+    return float(np.clip(size / word.x_height, *_RESIZED)) if word.x_height > 0 else 1.0
+
+
+def _place(words: Sequence[Word], gaps: Sequence[float], size: float) -> list[Points]:
+    """Strokes of words on one baseline and of one size, each after its gap."""
+    placed: list[Points] = []
+    right = 0.0
+    for number, (word, gap) in enumerate(zip(words, gaps, strict=True)):
+        scale = _scale(word, size)
+        right += gap if number else 0.0
+        placed += [stroke * scale + [right, -word.middle * size] for stroke in word.strokes]
+        right += word.width * scale
+    return placed

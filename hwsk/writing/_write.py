@@ -13,7 +13,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from hwsk._data.text_line import fit_text_line, split_strokes
-from hwsk.writing._comparison import count_misread
 from hwsk.writing._hands import Hand, Primes, check_hands
 from hwsk.writing._hands import Line as LineOfHand
 from hwsk.writing._layout import RULINGS, SIZES, Layout
@@ -21,7 +20,7 @@ from hwsk.writing._legibility import report_unread
 from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, check_synthesizer
 from hwsk.writing._progress import OnProgress
-from hwsk.writing._reader import load_reader
+from hwsk.writing._reader import load_readers
 from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
 from hwsk.writing._text import Line, prepare_text, wrap
 
@@ -64,7 +63,7 @@ _INDENT = 3.0  # the left edge is as many times as ragged as the baseline
 def write(
     text: str,
     synthesizer: Any,
-    reader: Any = "iam-lines",
+    reader: Any = ("iam-lines", "ink-lines"),
     *,
     prime: Primes = None,
     style: Any = None,
@@ -104,9 +103,9 @@ def write(
         What to write. It is brought to the normal form NFC.
     synthesizer : HandwritingSynthesizer
         A fitted synthesizer.
-    reader : estimator, str, path or None, default="iam-lines"
-        Recognizes images of lines, so that every word is legible: see :func:`write_lines`. None
-        writes each line once and checks nothing: text may be lost without a word.
+    reader : estimator, str, path, list of these or None, default=("iam-lines", "ink-lines")
+        Recognizes lines, so that every word is legible: see :func:`write_lines`. None writes each
+        line once and checks nothing: text may be lost without a word.
     prime : (strokes, text), or list of such, default=None
         The hand to write in: a line of it, as an array (T, 3), and what it says. Of several hands
         each writes what stands between two blank lines, in turn. None: a hand that the synthesizer
@@ -231,7 +230,7 @@ def write(
         [], layout.size, pen_width, ink, paper, pressure=pressure, rules=layout.rules(ruling)
     )
     rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, load_reader(reader), bias, tolerance, tries, rng)
+    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng)
 
     of_text = given if isinstance(given, list) else [] if given is None else [given]
     hands = _try_hands(text, of_text, writer)
@@ -273,11 +272,12 @@ def _try_hands(text: str, hands: list[Hand], writer: LineWriter) -> list[tuple[H
         tried.append((hand, shown))
     if tried:
         return tried
-    if writer.reader is None:
+    if writer.readers is None:
         made = writer.sample([trial], [None], 0)[0], trial
     else:
         samples = writer.sample([trial] * _HANDS, [None] * _HANDS, 0)
-        misread = [sum(count_misread(trial.split(), reading)) for reading in writer.read(samples)]
+        words = trial.split()
+        misread = [sum(reading.misread) for reading in writer.read(samples, [words] * _HANDS)]
         made = samples[int(np.argmin(misread))], trial
     return [(made, made)]
 

@@ -24,7 +24,7 @@ SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -b html
   clean
 
 help:
-	@echo "make demo             generate handwriting, train a small recognizer, recognize lines"
+	@echo "make demo             what the pretrained models do; train a small recognizer on generated lines"
 	@echo "make test             lint, types, layers, text of the docs, tests"
 	@echo "make test-slow        the tests that take 20 seconds or more each (CI runs them, too)"
 	@echo "make test-arithmetic  the numerical tests as an old processor computes, with two threads"

@@ -28,9 +28,10 @@ from hwsk.cli._common import Number, for_each_image, last_step, load_model, repo
     help="Seconds instead of minutes: it reads nothing then; checks the installation.",
 )
 def demo(output: Path, quick: bool) -> None:
-    """Learn to recognize generated handwriting, in minutes.
+    """Show what the pretrained models do, then train a recognizer.
 
-    Shows how well that went, and leaves a picture, a line and the model in a folder.
+    Takes some minutes; needs no data and no network. Leaves demo.html, with all results,
+    and the pictures and the trained model in a folder.
     """
     from hwsk._demo import run
 

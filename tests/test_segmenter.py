@@ -111,6 +111,13 @@ def test_a_gap_in_a_baseline_is_closed_and_columns_stay_apart():
     assert (len(ended), len(joined)) == (2, 1)
 
 
+@pytest.mark.parametrize(("confidence", "found"), [(1.0, 1), (0.55, 1), (0.4, 0)])
+def test_a_short_word_alone_is_a_line_and_a_faint_speck_is_not(confidence, found):
+    maps = maps_of([line(100, 120, 200)])  # 0.6 of its height
+    maps[BASELINE] = np.where(maps[BASELINE] > 0.5, confidence, 0)
+    assert len(trace_lines(maps, 0.3)) == found
+
+
 def test_parts_at_other_heights_are_not_joined():
     maps = maps_of([line(80, 250, 100), line(270, 500, 125)])
     maps[ENDS] = 0

@@ -24,6 +24,7 @@ _INK = 100  # from this on a pixel is ink
 _LEAST = 0.02  # of the pixels of a row of a strip, that are ink in a line
 _RULE = 0.6  # of the pixels of a row of a strip, from where on it is a ruled line
 _PERIOD = 0.6  # of the highest peak of the autocorrelation: a lower one is not a distance of lines
+_SHORTEST = 0.8  # heights of a line: what is shorter is a speck
 _LINE_HEIGHTS = 10.0, 80.0  # pixels between two lines, the least and the most
 
 
@@ -88,7 +89,7 @@ def find_lines_by_profile(page_image: Any, *, resolution: int = 1000) -> list[Li
                     Trace(columns, np.full(len(columns), row), 0.65 * pitch, 0.3 * pitch, 1.0)
                 )
     no_ends = np.zeros((-(-ink.shape[0] // stride), -(-ink.shape[1] // stride)), np.float32)
-    traces = join_parts(parts, no_ends)
+    traces = [trace for trace in join_parts(parts, no_ends) if trace.length >= _SHORTEST]
     view = View(ink, traces, 0, scale, no_ends[np.newaxis])
     lines = [line for region in view.to_regions(image.shape) for line in region.lines]
     for line in lines:

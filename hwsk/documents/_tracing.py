@@ -22,7 +22,8 @@ _GAP = 2.5  # heights of a line: parts of one line are at most so far apart
 _OFFSET = 0.35  # heights above the baseline by which parts of one line may miss each other
 _ENDED = 0.2  # line ends this probable on both sides of a gap keep parts separate (ends have 0.3)
 _SURE = 0.5  # mean probability of a baseline, from where on it is that of a line
-_SHORTEST = 0.8  # heights of a line: what is shorter is a speck
+_SHORTEST = 0.27  # heights of a line, times its confidence: what is shorter is a speck. Chosen on
+# validation pages (benchmarks/pages/short.py), for short words such as "it." alone in a line
 
 
 @dataclass
@@ -47,14 +48,20 @@ class Trace:
     def right(self) -> float:
         return float((self.columns[-1] + 1) * _STRIDE)
 
+    @property
+    def length(self) -> float:
+        """Length in heights of the line."""
+        return (self.right - self.left) / (self.above + self.below)
+
 
 def trace_lines(maps: Maps, threshold: float) -> list[Trace]:
-    """Trace the ridges of the map of baselines, and join the parts of a line."""
-    return join_parts(_find_ridges(maps, threshold), maps[ENDS])
+    """Trace the ridges of the map of baselines, join the parts of a line, leave out specks."""
+    traces = join_parts(_find_ridges(maps, threshold), maps[ENDS])
+    return [trace for trace in traces if trace.length * trace.confidence >= _SHORTEST]
 
 
 def join_parts(parts: list[Trace], ends: NDArray[np.float32]) -> list[Trace]:
-    """Join parts that follow each other, the nearest first; leave out what stays a speck."""
+    """Join parts that follow each other, the nearest first."""
     refused: set[tuple[int, int]] = set()  # pairs of objects, all of which `known` keeps alive
     known = list(parts)
     joined = True
@@ -71,9 +78,7 @@ def join_parts(parts: list[Trace], ends: NDArray[np.float32]) -> list[Trace]:
                 joined = True
                 break
             refused.add(pair)
-    return [
-        part for part in parts if part.right - part.left >= _SHORTEST * (part.above + part.below)
-    ]
+    return parts
 
 
 def _find_ridges(maps: Maps, threshold: float) -> list[Trace]:

@@ -17,9 +17,10 @@ ROOT = Path(__file__).parents[1]
 def strokes():
     sys.path.insert(0, str(ROOT))
     before = set(sys.modules)
+    from benchmarks.ink import cut
     from benchmarks.strokes import data, train
 
-    yield {"data": data, "train": train}
+    yield {"data": data, "train": train, "cut": cut}
     sys.path.remove(str(ROOT))
     for name in set(sys.modules) - before:
         if name.startswith("benchmarks"):
@@ -102,6 +103,76 @@ def test_a_dot_is_not_a_letter(strokes):
         ("A", dot, False), ("A", bar, True), (".", bar, False), (".", dot, True),
     ):  # fmt: skip
         assert data._is_plausible(data.Word(text, points, np.nan), 30.0) == plausible
+
+
+def test_characters_are_not_of_struck_out_words_or_without_their_dot(strokes):
+    data = strokes["data"]
+    bar = np.array([[0, 0, 0], [1, -30, 1]], float)
+    dotted = np.concatenate([bar, [[1, -45, 0], [2, -45, 1]]])
+    for text, points, plausible in (
+        ("i", bar, False), ("i", dotted, True), ("l", bar, True), ("#", dotted, False),
+    ):  # fmt: skip
+        assert data._is_plausible(data.Word(text, points, np.nan), 30.0) == plausible
+
+
+class Reader:
+    """Read what is wide as "o", and all else as "l"; both may be "c"."""
+
+    alphabet_ = "clo"
+
+    def set_params(self, decoder):
+        assert decoder is None
+
+    def predict(self, samples):
+        return ["o" if np.ptp(ink[:, 0].cumsum()) > 5 else "l" for ink in samples]
+
+    def predict_log_proba(self, samples):
+        likely = np.log([[0.02, 0.18, 0.001, 0.799], [0.02, 0.18, 0.799, 0.001]], dtype=np.float32)
+        return [likely[[int(text == "l")]] for text in self.predict(samples)]
+
+
+def _word(text, widths):
+    """A word of separate bars, as wide as said."""
+    x, strokes = 0.0, []
+    for width in widths:
+        strokes.append([[x, 0, 0], [x + width, -30, 1]])
+        x += width + 5
+    return text, np.concatenate(strokes)
+
+
+def test_a_word_is_separable_if_no_label_is_contradicted(strokes):
+    cut, data = strokes["cut"], strokes["data"]
+    cases = [
+        ("lo", [1, 20], True),
+        ("lc", [1, 20], True),  # less probable than "o", and possible
+        ("ol", [1, 20], False),
+        ("olo", [1, 20], False),  # cannot be cut
+    ]
+    words = [data.Word(*_word(text, widths), np.nan) for text, widths, _ in cases]
+    assert cut.find_separable(Reader(), words).tolist() == [expected for *_, expected in cases]
+
+
+def test_only_separable_words_give_characters(strokes, tmp_path):
+    data = strokes["data"]
+    pieces = [_word("lo", [1, 20])[1], _word("ol", [1, 20])[1] + [100, 0, 0]]
+    points = np.concatenate(pieces)
+    points[:, :2] = np.diff(points[:, :2], axis=0, prepend=np.zeros((1, 2)))
+    arrays = {
+        "texts": np.array(["lo ol"]), "forms": np.array(["a"]), "writers": np.array(["w"]),
+        "lengths": np.array([8]), "points": points.astype(np.int16),
+        "words": np.repeat(np.int8([0, 1]), 4), "levels": np.zeros(8, np.float32),
+        "x_heights": np.array([20.0]),
+    }  # fmt: skip
+    path = tmp_path / "ink.npz"
+    np.savez(path, **{f"train_{name}": values for name, values in arrays.items()})
+    lines = data.Lines(path, "train")
+    assert data.Bank(lines).counts == {"l": 2, "o": 2}
+    arrays["separable"] = strokes["cut"].mark_separable(Reader(), lines)
+    assert arrays["separable"].tolist() == [True] * 4 + [False] * 4
+    np.savez(path, **{f"train_{name}": values for name, values in arrays.items()})
+    bank = data.Bank(data.Lines(path, "train"))
+    assert bank.counts == {"l": 1, "o": 1}
+    assert [word.text for word in bank.words["w"]] == ["lo", "ol"]
 
 
 def test_samples_are_decided_by_their_number(strokes, lines):

@@ -173,6 +173,25 @@ def test_decoders_are_those_of_images(recognizer, others):
     assert decoder.predict(log_proba).tolist() == greedy.tolist()
 
 
+def test_a_lone_character_needs_no_language_model(recognizer):
+    copy = pickle.loads(pickle.dumps(recognizer))
+    model = NgramLanguageModel(order=2).fit(["no"] * 20)
+    classes = {c: i for i, c in enumerate(copy.alphabet_, 1)}
+
+    def read(text):
+        line = np.full((2 * len(text), 1 + len(classes)), 1e-6)
+        line[1::2, 0] = 1.0
+        for step, character in enumerate(text):  # "n" is nearly as likely as each character
+            line[2 * step, classes["n"]] = 0.4
+            line[2 * step, classes[character]] = 0.6
+        return copy._reader()(np.log(line), 1)[0][0]
+
+    copy.set_params(decoder=CTCDecoder(language_model=model))
+    assert [read("o"), read("oo")] == ["o", "no"]
+    copy.set_params(decoder=CTCDecoder(language_model=model, lexicon=["n"]))
+    assert read("o") == "n"
+
+
 def test_detokenize():
     data = make_handwriting(16, texts=["o ,", "n ,"], random_state=0)
     recognizer = InkRecognizer(**SMALL, max_epochs=1, detokenize=True)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 import hwsk
-from benchmarks.ink.data import Lines, fixed_samples
+from benchmarks.ink.data import Lines, drawn_samples, fixed_samples
 from benchmarks.strokes.data import join
 from hwsk._data.images import object_array
 from hwsk._data.text_line import split_strokes
@@ -31,6 +31,7 @@ from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_ra
 from hwsk.recognition import CTCDecoder
 
 WEIGHTS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.1)
+_SHAPES = str.maketrans("CKOPSUVWXYZ0Il", "ckopsuvwxyzo11")
 CHARACTERS = 60  # of the line that is timed
 
 
@@ -49,6 +50,32 @@ def print_rates(name: str, texts: list[str], read: Any, writers: list[str]) -> N
     for what, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
         low, high = bootstrap_interval(metric, texts, list(read), groups=writers, random_state=0)
         print(f"{name}: {what} {metric(texts, read):.4f} [{low:.4f}, {high:.4f}]", flush=True)
+
+
+def print_parts(recognizer: Any, path: Path, decoding: str) -> None:
+    """Print the share of words and single characters that are recognized."""
+    cut = {
+        f"{kind} cut from validation lines": samples
+        for kind, samples in fixed_samples(path).items()
+        if kind != "lines"
+    }
+    generated = {f"generated {kind}": samples for kind, samples in drawn_samples().items()}
+    for kind, samples in (cut | generated).items():
+        texts = [text for _, text in samples]
+        read = recognizer.predict(object_array([strokes for strokes, _ in samples]))
+        pairs = list(zip(read, texts, strict=True))
+        right = np.mean([r == t for r, t in pairs])
+        alike = np.mean([as_drawn(r) == as_drawn(t) for r, t in pairs])
+        print(
+            f"{len(samples)} {kind}, {decoding}: accuracy {right:.4f}, where characters of one "
+            f"shape count as one {alike:.4f}",
+            flush=True,
+        )
+
+
+def as_drawn(text: str) -> str:
+    """Replace characters that differ in size alone, or not at all, by one of them."""
+    return text.translate(_SHAPES)
 
 
 def print_by_weight(recognizer: Any, decoder: CTCDecoder, path: Path) -> None:
@@ -110,11 +137,10 @@ def main(model: Path, data: Path, part: str, times_only: bool) -> None:
     print_times(recognizer, data)
     if times_only:
         return
-    for kind, samples in fixed_samples(data).items():
-        if kind != "lines":
-            read = recognizer.predict(object_array([strokes for strokes, _ in samples]))
-            right = np.mean([r == t for r, (_, t) in zip(read, samples, strict=True)])
-            print(f"{len(samples)} {kind} cut from validation lines: accuracy {right:.4f}")
+    for chosen in (None, decoder):
+        recognizer.set_params(decoder=chosen)
+        print_parts(recognizer, data, "greedy" if chosen is None else "as shipped")
+    recognizer.set_params(decoder=None)
     if part == "validation":
         print_by_weight(recognizer, decoder, data)
     strokes, texts, writers = load_part(data, part)

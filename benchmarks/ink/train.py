@@ -316,13 +316,13 @@ def export(checkpoint: Path, model: Path, data: Path, text: Path, lm_weight: flo
     recognizer = to_recognizer(checkpoint)
     lines = Lines(data, "validation")
     strokes = object_array([lines.strokes(row) for row in range(len(lines))])
-    recognizer.calibrate_temperature(strokes, lines.texts)
     greedy = recognizer.score(strokes, lines.texts)
     language_model = NgramLanguageModel(ORDER, least_gain=LEAST_GAIN, n_levels=N_LEVELS)
     language_model.fit([detokenize(line) for line in brown_lines(text)])
     recognizer.set_params(
         decoder=CTCDecoder(beam_width=16, language_model=language_model, lm_weight=lm_weight)
     )
+    recognizer.calibrate_temperature(strokes, lines.texts)  # as texts will be decoded
     hwsk.save(recognizer, model, half_precision=True)
     print(
         f"{model}: {model.stat().st_size / 1e6:.1f} MB; temperature {recognizer.temperature_:.3f}, "

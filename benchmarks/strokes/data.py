@@ -63,6 +63,14 @@ class Word(NamedTuple):
         return float(self.points[:, 0].max())
 
 
+def to_strokes(word: Word) -> NDArray[np.float32]:
+    """Offsets of a word that stands alone."""
+    strokes = word.points.copy()
+    strokes[:, :2] = np.diff(strokes[:, :2], axis=0, prepend=strokes[:1, :2])
+    strokes[-1, 2] = 1
+    return strokes.astype(np.float32)
+
+
 class Sample(NamedTuple):
     """What is learnt from: strokes, their text, and a line or a piece of one in the same hand."""
 
@@ -88,10 +96,11 @@ class Lines:
         self._ends = np.cumsum(data["lengths"])[:-1]
         self._points = np.split(data["points"], self._ends)
         if "words" in data:
-            self._words, self._levels = (
+            self.word_numbers, self._levels = (
                 np.split(data[name], self._ends) for name in ("words", "levels")
             )
             self.x_heights = data["x_heights"]
+        self._separable = np.split(data["separable"], self._ends) if "separable" in data else None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -103,19 +112,27 @@ class Lines:
 
     def words(self, row: int) -> list[Word]:
         """Cut a line into its words; none where they could not be found."""
-        if self._words[row][0] < 0:
+        if self.word_numbers[row][0] < 0:
             return []
         ink = self._points[row].astype(np.float64)
         ink[:, :2] = ink[:, :2].cumsum(axis=0)
         ink[:, 1] -= self._levels[row]
         words, before = [], None
         for number, text in enumerate(self.texts[row].split()):
-            points = ink[self._words[row] == number]
+            points = ink[self.word_numbers[row] == number]
             left = points[:, 0].min()
             gap = np.nan if before is None else left - before
             before = points[:, 0].max()
             words.append(Word(text, points - [left, 0, 0], gap))
         return words
+
+    def separable(self, row: int) -> list[bool]:
+        """Say of each word whether it may be cut into its characters; all, if none was checked."""
+        number = self.word_numbers[row]
+        n_words = number.max() + 1
+        if self._separable is None:
+            return [True] * n_words
+        return [bool(self._separable[row][number == word].all()) for word in range(n_words)]
 
 
 class Bank:
@@ -130,9 +147,9 @@ class Bank:
         sizes = defaultdict(list)
         for row, name in enumerate(lines.names):
             sizes[name].append(lines.x_heights[row])
-            for word in lines.words(row):
+            for word, separable in zip(lines.words(row), lines.separable(row), strict=True):
                 self.words[name].append(word)
-                for character in split_characters(word):
+                for character in split_characters(word) if separable else []:
                     if _is_plausible(character, lines.x_heights[row]):
                         self.characters[name][character.text].append(character)
         self.sizes = {name: float(np.median(values)) for name, values in sizes.items()}
@@ -241,7 +258,11 @@ def split_characters(word: Word) -> list[Word]:
 
 
 def _is_plausible(character: Word, x_height: float) -> bool:
-    """Check a height: a dot is not a letter, and a letter is not a dot."""
+    """Check the height: a dot is not a letter, and a letter is not a dot; and that an i has one."""
+    if character.text == "#":  # IAM's transcripts write it where something is crossed out
+        return False
+    if character.text in "ij" and character.points[:, 2].sum() < 2:  # its dot is with a neighbour
+        return False
     height = np.ptp(character.points[:, 1]) / max(x_height, 1e-9)
     if character.text in ".,:;'\"-":
         return bool(height < 1.2)

@@ -29,7 +29,7 @@ from hwsk.recognition._spacing import kept_characters
 
 _LONGEST = 200  # characters of a parameter's value
 _TRAINED = 0.5  # mean confidence from where on a recognizer reads at all
-_GREEDY = CTCDecoder(method="greedy")
+GREEDY = CTCDecoder(method="greedy")
 Describe = Callable[[int, str, Found, int, NDArray[np.int64]], Details]
 
 
@@ -75,7 +75,7 @@ class CTCPredictor(NetworkEstimator):
         return -1 if self.text_direction_ == "rtl" else 1
 
     def _reader(self) -> Callable[[NDArray[np.float64], int], list[Reading]]:
-        decoder = _GREEDY if self.decoder is None else self.decoder
+        decoder = GREEDY if self.decoder is None else self.decoder
         return decoder._reader(self.alphabet_)
 
     def _read(
@@ -142,7 +142,7 @@ class CTCPredictor(NetworkEstimator):
         check_is_fitted(self)
         self._validate_params()
         inputs = self._inputs(X)
-        describe, read_greedily = self._describer(inputs), _GREEDY._reader(self.alphabet_)
+        describe, read_greedily = self._describer(inputs), GREEDY._reader(self.alphabet_)
         greedy = [""] * len(inputs)
 
         def finish(row: int, decoded: str, line: NDArray[np.float64]) -> Details:

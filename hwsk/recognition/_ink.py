@@ -59,7 +59,9 @@ class InkRecognizer(CTCTraining, InkPredictor):
         How the output of the network becomes a text: by a beam search, with a language model or a
         lexicon. None reads the best class of each time step (greedy). It may be changed after
         `fit`, as by ``set_params(decoder__lm_weight=1.0)``. Training always looks at greedy
-        readings.
+        readings. A sample whose greedy reading is a single character keeps that reading where the
+        decoder has a language model and no lexicon: such a model expects a line to begin with a
+        capital.
     detokenize : bool, default=False
         Whether :func:`detokenize` is applied to what is read, so that a recognizer of transcripts
         like IAM's (`presto ! You 're`) gives `presto! You're`. For English alone. `score` then

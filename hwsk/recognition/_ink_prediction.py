@@ -20,7 +20,8 @@ from hwsk._training.batches import WidthBatches
 from hwsk._training.prediction import CHUNK
 from hwsk._warn import warn_caller
 from hwsk.networks.ink import InkNetwork
-from hwsk.recognition._ctc_prediction import CTCPredictor, Describe
+from hwsk.recognition._ctc_prediction import GREEDY, CTCPredictor, Describe
+from hwsk.recognition._decoding import Reading
 from hwsk.recognition._details import Details, Found, describe
 from hwsk.recognition._doubt import is_doubtful
 
@@ -34,6 +35,22 @@ class InkPredictor(CTCPredictor):
 
     def _inputs(self, X: Any) -> list[Strokes]:
         return check_strokes(X)
+
+    def _reader(self) -> Callable[[NDArray[np.float64], int], list[Reading]]:
+        """Read samples with the decoder, but a lone character without a language model.
+
+        A model of lines expects a capital where one begins, which alone looks like a small letter.
+        """
+        read, decoder = super()._reader(), self.decoder
+        if decoder is None or decoder.language_model is None or decoder.lexicon is not None:
+            return read
+        read_greedily = GREEDY._reader(self.alphabet_)
+
+        def read_sample(line: NDArray[np.float64], n_best: int) -> list[Reading]:
+            greedy = read_greedily(line, 1)
+            return greedy if len(greedy[0][0]) == 1 else read(line, n_best)
+
+        return read_sample
 
     def _log_probs(
         self, inputs: Sequence[Strokes], *, warn: bool = True

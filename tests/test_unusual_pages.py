@@ -308,3 +308,13 @@ def test_a_page_that_is_read_has_exit_code_0(letter, tmp_path):
     result = CliRunner().invoke(main, ["read", str(tmp_path / "letter.png")])
     assert result.exit_code == 0 and result.stderr == "", result.stderr
     assert len(result.stdout.splitlines()) == len(TEXTS)
+
+
+def test_a_negative_is_turned_round_and_named(reader, letter):
+    with pytest.warns(UserWarning, match="1 of 1 pages: look inverted .* are turned round"):
+        (negative,) = reader.read([255 - letter])
+    (positive,) = reader.read([letter])
+    assert negative.to_text() == positive.to_text() != ""
+    with pytest.warns(UserWarning, match="1 of 2 pages look inverted .*, rows 1"):
+        right, turned = reader.segmenter.predict([letter, 255 - letter])
+    assert len(right) == len(turned) == len(TEXTS)

@@ -18,6 +18,9 @@ FAINTEST = 0.1  # ink below this, of the full scale, is paper
 MIN_CONTRAST = 0.1  # of the full scale: ink that is on average less dark is paper texture
 
 
+NEGATIVE = "look inverted (light ink on dark paper), and are turned round"  # a remark on images
+
+
 def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
     """Describe images that are full of ink, where ink is meant to be "dark" or "light"."""
     looks, wanted = "light ink on dark paper", "dark ink on light paper"
@@ -60,7 +63,7 @@ def remark_polarity(image: Image) -> str | None:
     if not is_inverted(image):
         return None
     if is_negative(image):
-        return "look inverted (light ink on dark paper), and are turned round"
+        return NEGATIVE
     return "are mostly dark up to parts of their edges, and taken as dark ink on light paper"
 
 

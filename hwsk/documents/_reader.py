@@ -18,7 +18,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import check_images, object_array
-from hwsk._data.levels import to_bytes
+from hwsk._data.levels import NEGATIVE, invert, is_negative, to_bytes
 from hwsk._data.scan import walk
 from hwsk._limits import N_JOBS
 from hwsk._training.rollback import restored_on_failure
@@ -330,21 +330,24 @@ def _is_fitted(part: Any) -> bool:
 
 def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page, list[str]]:
     """Read one page; also what was warned of, for one count over all pages."""
+    gray, noticed = image.image, []
+    if is_negative(gray):
+        gray, noticed = invert(gray), [NEGATIVE]
     with collect_warnings() as collected:
-        height, width = image.image.shape
-        regions = segmenter.segment(image.image)
+        height, width = gray.shape
+        regions = segmenter.segment(gray)
         page = Page(width, height, regions, image.name)
         lines = page.lines
         if not lines:
-            return page, [NO_LINE]
-        cuts = cut_lines(image.image, lines)
+            return page, [*noticed, NO_LINE]
+        cuts = cut_lines(gray, lines)
         records = predict_details(recognizer, cuts)
         for line, record in zip(lines, records, strict=True):
             _enter_text(line, record)
     messages = [str(warning) for warning in collected]
     if 2 * sum(_count_rows(m) for m in messages if _NO_INK in m) > len(lines):
         page.regions = []  # the grain of paper looks like lines, of which cleaning leaves nothing
-        return page, [NO_LINE]
+        return page, [*noticed, NO_LINE]
     remarks = {_without_rows(message) for message in messages}
     remarks = {remark for remark in remarks if not _is_of_one_line(remark)}
     doubted = sum(map(_count_rows, messages))
@@ -352,7 +355,7 @@ def _read_page(segmenter: Any, recognizer: Any, image: PageImage) -> tuple[Page,
         remarks.add(UNREADABLE)
     elif _is_foreign(records):
         remarks.add(FOREIGN)
-    return page, sorted(remarks)
+    return page, noticed + sorted(remarks)
 
 
 def _is_doubtful(records: Sequence[dict[str, Any]]) -> bool:

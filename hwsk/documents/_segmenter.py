@@ -16,6 +16,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import LazyImages, check_images, name_rows
+from hwsk._data.levels import NEGATIVE, invert, is_negative
 from hwsk._data.scan import walk
 from hwsk._limits import SIDE, whole
 from hwsk._training.batches import Augmentation
@@ -305,6 +306,7 @@ class LineSegmenter(NetworkEstimator):
         A page has the size of its paper, as a rule. Of a note or a part of a page the network sees
         writing that is too large, of which it finds little: of coarser views, the best is taken.
         """
+        image = invert(image) if is_negative(image) else image
         view = self._view(image, 1.0)
         if view.quality < _POOR and view.ink.any():
             smallest = _SMALLEST / max(1, min(view.ink.shape))
@@ -402,14 +404,24 @@ class LineSegmenter(NetworkEstimator):
         Warns
         -----
         UserWarning
-            If pages have no line, counted.
+            If pages have no line, or look inverted (light ink on dark paper), counted. The latter
+            are turned round.
         """
         check_is_fitted(self)
         self._validate_params()
         images = self._check_pages(X)
         found = np.empty(len(images), dtype=object)
-        for row, regions in walk(images, lambda row, image: self.segment(image)):
+        negative = []
+        for row, (regions, inverted) in walk(
+            images, lambda row, image: (self.segment(image), is_negative(image))
+        ):
             found[row] = [line for region in regions for line in region.lines]
+            negative += [row] if inverted else []
+        if negative:
+            warn_caller(
+                f"{len(negative)} of {len(images)} pages {NEGATIVE}, rows "
+                f"{name_rows(images, negative)}"
+            )
         if empty := [row for row, lines in enumerate(found) if not lines]:
             warn_caller(
                 f"{len(empty)} of {len(images)} pages have no handwritten line, rows "

@@ -12,6 +12,7 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from hwsk._training.devices import one_thread
 from hwsk.networks.mixture import CORRELATION, LOG_SCALES
 from hwsk.networks.recurrent import LSTMState
 from hwsk.networks.stepper import Stepper
@@ -30,6 +31,7 @@ class Sample(NamedTuple):
     finished: bool  # whether the window passed the text's end
 
 
+@one_thread()
 @torch.inference_mode()
 def sample(
     network: StrokeNetwork,

@@ -9,12 +9,14 @@ Writing and signatures are generated, so that nobody's handwriting is shown. Nee
 from __future__ import annotations
 
 import argparse
+import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import hwsk
@@ -29,7 +31,7 @@ DRAWN = {1280: "Dear Ada, thank you", 390: "thank you"}
 
 def show_read(page: Page, folder: Path, synthesizer: Any) -> None:
     """Read a letter, and choose a line of it."""
-    sheets = write(LETTER, synthesizer, None, size=(130, 90), margin=10, random_state=3)
+    sheets = write(LETTER, synthesizer, size=(130, 90), margin=10, random_state=3)
     (letter,) = sheets.save(folder / "letter.png", dpi=150)
     page.set_input_files("#read input[type=file]", letter)
     page.click("#read button.primary")
@@ -110,7 +112,9 @@ def main() -> None:
                 with tempfile.TemporaryDirectory() as folder:
                     show(page, Path(folder), synthesizer)
                 page.evaluate("scrollTo(0, 0)")
-                page.screenshot(path=target / f"studio-{room}{ending}.png", full_page=True)
+                picture = io.BytesIO(page.screenshot(full_page=True))
+                few = Image.open(picture).convert("RGB").quantize(256, kmeans=3)  # half of the bytes
+                few.save(target / f"studio-{room}{ending}.png", optimize=True)
                 page.close()
         browser.close()
 

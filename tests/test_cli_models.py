@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -51,6 +54,33 @@ def test_models_list_and_info():
     )
     result = run("models", "info", "iam-line")
     assert result.exit_code == 1 and "did you mean 'iam-lines'" in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("command", "heading"),
+    [
+        (["models", "list"], ["NAME", "TASK", "SIZE", "SCORE"]),
+        (["models", "verify", "emnist-characters"], ["NAME", "STATUS", "FILE"]),
+        (["data", "list"], ["LAYOUT", "CONTENT", "TERMS", "SOURCE"]),
+    ],
+)
+def test_tables_have_a_heading_on_a_terminal_only(command, heading):
+    reader, writer = os.openpty()
+    with subprocess.Popen([sys.executable, "-m", "hwsk", *command], stdout=writer) as process:
+        os.close(writer)
+        shown = b""
+        try:
+            while part := os.read(reader, 4096):
+                shown += part
+        except OSError:  # what Linux gives for the end of a terminal
+            pass
+        finally:
+            os.close(reader)
+    assert process.returncode == 0
+    first, *rows = shown.decode().splitlines()
+    assert first.split()[: len(heading)] == heading
+    assert rows == run(*command).stdout.splitlines()
 
 
 def test_models_get_and_verify(monkeypatch):

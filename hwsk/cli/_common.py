@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,14 @@ def to_json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """Turn numpy's numbers and arrays, and paths, into plain values."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def echo_table(heading: str, rows: Iterable[str]) -> None:
+    """Print rows; above them, on a terminal only, the heading: programs read rows alone."""
+    if sys.stdout.isatty():
+        click.echo(heading)
+    for row in rows:
+        click.echo(row)
 
 
 def for_each_image(

@@ -13,7 +13,14 @@ import numpy as np
 
 from hwsk._files import read_file, replaced, write_file
 from hwsk.cli._app import error_line, show_name
-from hwsk.cli._common import force_option, json_option, make_folder, refuse_inputs, to_json
+from hwsk.cli._common import (
+    echo_table,
+    force_option,
+    json_option,
+    make_folder,
+    refuse_inputs,
+    to_json,
+)
 from hwsk.cli._layouts import LAYOUTS, Samples, read_samples
 
 layout_argument = click.argument("layout", metavar="LAYOUT")
@@ -39,9 +46,13 @@ def list_(as_json: bool) -> None:
         ]
         click.echo(to_json(records))
         return
-    for name, layout in LAYOUTS.items():
-        source = f"  {layout.source}" if layout.source else ""
-        click.echo(f"{name:12}{layout.what:54}{layout.license}{source}")
+    echo_table(
+        f"{'LAYOUT':12}{'CONTENT':54}{'TERMS':14}SOURCE",
+        (
+            f"{name:12}{layout.what:54}{layout.license:14}{layout.source}".rstrip()
+            for name, layout in LAYOUTS.items()
+        ),
+    )
 
 
 @data.command("check")

@@ -139,7 +139,7 @@ LAYOUTS = {
         "Bengali and Hindi signatures and forgeries",
         "load_bhsig260",
         "research use",
-        "see load_bhsig260",
+        "drive.google.com/file/d/0B29vNACcjvzVc1RfVkg5dUh2b1E",
         _signatures,
     ),
 }

@@ -12,6 +12,7 @@ import hwsk
 from hwsk.cli._app import show_name
 from hwsk.cli._common import (
     check_output,
+    echo_table,
     force_option,
     json_option,
     last_step,
@@ -36,8 +37,13 @@ def list_(task: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(table.reset_index().to_dict("records")))
         return
-    for name, row in table.iterrows():
-        click.echo(f"{name:20}{row['task']:17}{row['size'] / 1e6:5.1f} MB  {_score(row)}")
+    echo_table(
+        f"{'NAME':20}{'TASK':17}{'SIZE':>8}  SCORE (95% INTERVAL), TEST SET",
+        (
+            f"{name:20}{row['task']:17}{row['size'] / 1e6:5.1f} MB  {_score(row)}"
+            for name, row in table.iterrows()
+        ),
+    )
 
 
 @models.command("info")
@@ -105,9 +111,12 @@ def verify_(names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(to_json(table.reset_index().to_dict("records")))
     else:
-        for name, row in table.iterrows():
-            place = "" if row["path"] is None else f"  {show_name(row['path'])}"
-            click.echo(f"{name:20}{row['status']:8}{place}")
+        places = ("" if path is None else f"  {show_name(path)}" for path in table["path"])
+        rows = zip(table.index, table["status"], places, strict=True)
+        echo_table(
+            f"{'NAME':20}{'STATUS':8}  FILE",
+            (f"{name:20}{status:8}{place}" for name, status, place in rows),
+        )
     if (table["status"] == "other").any():
         raise click.exceptions.Exit(1)
 

@@ -190,6 +190,10 @@ def test_alpha_says_how_far_a_reader_is_fine_tuned():
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--config", "data.csv"], 1, "is not TOML"),
         (["train", "multitask", "bare.csv", "-o", "m.hwsk"], 1, "this job needs features for each"),
         (["train", "siamese", "bare.csv", "-o", "m.hwsk"], 1, "this job needs writer for each"),
+        (["train", "ink", "data.csv", "-o", "m.hwsk"], 1,
+         "pen strokes (.inkml, .svg or .json files), and the data in layout table are images"),
+        (["evaluate", "vae", "and-vae", "ink.csv"], 1,
+         "this job is for images, and the data in layout table are pen strokes"),
         (["train", "vae", "gone.csv", "-o", "m.hwsk"], 1, "gone.csv, line 2: there is no 'x.png'"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--start", "iam-writers"], 1,
          "holds a WriterClassifier, which identifies"),
@@ -198,6 +202,7 @@ def test_alpha_says_how_far_a_reader_is_fine_tuned():
 )  # fmt: skip
 def test_mistakes_are_one_line(arguments, code, words):
     put_table()
+    put_table("ink.csv", n=6, ink=True)
     Path("bare.csv").write_text("path\nfiles/0.png\n", encoding="utf-8")
     Path("gone.csv").write_text("path\nx.png\n", encoding="utf-8")
     Path("there.hwsk").touch()

@@ -105,7 +105,7 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
     import cv2
 
     samples = read_samples(layout, path)
-    if np.ndim(samples.X[0]) == 2 and samples.X[0].shape[1] == 3:
+    if samples.are_strokes:
         raise click.BadParameter("pen strokes can't be converted, images can", param_hint="LAYOUT")
     make_folder(output)
     table = output / "data.csv"

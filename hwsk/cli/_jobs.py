@@ -41,9 +41,17 @@ class Job:
     """Make the estimator for a layout."""
     fit: Callable[[Any, Samples], Any]
     score: Callable[[Any, Samples], list[Score]]
+    of_strokes: bool = False
+    """Whether samples are pen strokes; otherwise they are images."""
 
     def check(self, samples: Samples, layout: str) -> None:
         """Raise an error that says what the data lack."""
+        if samples.are_strokes != self.of_strokes:
+            found = "pen strokes" if samples.are_strokes else "images"
+            expected = "pen strokes (.inkml, .svg or .json files)" if self.of_strokes else "images"
+            raise ValueError(
+                f"this job is for {expected}, and the data in layout {layout} are {found}"
+            )
         for name in self.needs:
             if getattr(samples, name) is None:
                 raise ValueError(
@@ -265,19 +273,19 @@ JOBS = {
         "text of pen strokes",
         "InkRecognizer", "table", ("text",), _make_ink,
         lambda model, samples: model.fit(samples.X, samples.text),
-        _score_texts,
+        _score_texts, of_strokes=True,
     ),
     "strokes": Job(
         "how pen strokes go on",
         "StrokePredictor", "table", (), _make_strokes,
         lambda model, samples: model.fit(samples.X),
-        _score_samples("log-likelihood of a line, nats"),
+        _score_samples("log-likelihood of a line, nats"), of_strokes=True,
     ),
     "synthesizer": Job(
         "text written as pen strokes",
         "HandwritingSynthesizer", "table", ("text",), _make_synthesizer,
         lambda model, samples: model.fit(samples.text, samples.X),
-        _score_samples("log-likelihood given the text of a line, nats"),
+        _score_samples("log-likelihood given the text of a line, nats"), of_strokes=True,
     ),
 }  # fmt: skip
 """By name."""

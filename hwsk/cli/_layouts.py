@@ -35,6 +35,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.X)
 
+    @property
+    def are_strokes(self) -> bool:
+        """Whether the samples are pen strokes; otherwise they are images."""
+        return len(self) > 0 and np.ndim(self.X[0]) == 2 and np.shape(self.X[0])[1] == 3
+
     def take(self, rows: Rows) -> Samples:
         """Return some of the rows."""
         chosen = {}
@@ -170,7 +175,7 @@ def read_samples(layout: str, path: str, job: str = "") -> Samples:
     if name not in LAYOUTS:
         raise click.BadParameter(
             f"no layout is called {name!r}; the layouts: {', '.join(LAYOUTS)}",
-            param_hint="--layout",
+            param_hint="layout",
         )
     chosen = LAYOUTS[name]
     loader = load_table if name == "table" else getattr(datasets, chosen.loader)
@@ -179,7 +184,7 @@ def read_samples(layout: str, path: str, job: str = "") -> Samples:
         options["x_height"] = None
     if subset:
         if "subset" not in signature(loader).parameters:
-            raise click.BadParameter(f"{name} has no parts", param_hint="--layout")
+            raise click.BadParameter(f"{name} has no parts", param_hint="layout")
         options["subset"] = subset
         if name == "and":
             options["partition"] = "unseen"

@@ -51,7 +51,11 @@ layout_option = click.option(
 @layout_option
 @click.option("--start", metavar="MODEL", help="Fine-tune this model, by name or file.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter: lr=3e-4."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter: lr=3e-4, or image_size=64,128 (height and width).",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of parameters.")
 @click.option("--test", type=click.Path(), help="Evaluate on these data, in the same layout.")

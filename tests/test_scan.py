@@ -253,8 +253,8 @@ def _cast_shadow(image):
     [
         (lambda image: image[: len(image) // 2], "look cut off: .* the lower border"),
         (lambda image: image[len(image) // 2 :], "look cut off: .* the upper border"),
-        (lambda image: _resize(image, 4), r"look stretched in width: .* \d(\.\d)? times"),
-        (lambda image: _resize(image, 0.25), r"look squeezed in width: .* 0\.\d+ times"),
+        (lambda image: _resize(image, 4), r"look stretched in width: .* at least 2 times"),
+        (lambda image: _resize(image, 0.25), r"look squeezed in width: .* at most 0\.35 times"),
         (_invert_left, "look inverted in a part"),
         (lambda image: 255 - _invert_left(image), "look inverted in a part"),
     ],
@@ -291,7 +291,8 @@ def test_words_and_lines_are_no_characters():
             CharacterNormalizer().transform([image])
     wanted = "2 of 3 images look like a word or a line: .* where one character is expected, rows 1"
     with pytest.warns(UserWarning, match=wanted):
-        CharacterNormalizer().transform([letters[0], *lines])
+        short = lines[1][:, : lines[1].shape[1] // 2]
+        CharacterNormalizer().transform([letters[0], lines[0], short])
 
 
 def test_count_lines():

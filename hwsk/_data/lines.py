@@ -127,8 +127,8 @@ def remark_character(image: Image) -> str | None:
     if width < _WIDE_CHARACTER * height or strokes < _MANY_STROKES:
         return None
     return (
-        f"look like a word or a line: {width / height:.2g} times as wide as high, where one "
-        "character is expected"
+        f"look like a word or a line: at least {_WIDE_CHARACTER:g} times as wide as high, where "
+        "one character is expected"
     )
 
 
@@ -188,9 +188,10 @@ def _remark_width(ink: NDArray[np.bool_]) -> str | None:
         return None
     ratio = np.count_nonzero(ink[1:] & ~ink[:-1]) / np.count_nonzero(starts)
     if ratio >= _WIDE:
-        change = "stretched"
+        change = f"stretched in width: their strokes are at least {_WIDE:g}"
     elif ratio <= _NARROW and strokes >= 2 * _MANY_STROKES:  # words as "MINIMUM" have less
-        change = "squeezed"
+        change = f"squeezed in width: their strokes are at most {_NARROW:g}"
     else:
         return None
-    return f"look {change} in width: their strokes are {ratio:.2g} times as wide as high"
+    # The same words for all such images: a warning counts images by what is said of them.
+    return f"look {change} times as wide as high"

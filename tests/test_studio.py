@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -997,6 +999,27 @@ def test_a_name_of_this_server_has_no_scheme_and_no_port():
         result = CliRunner().invoke(main, ["serve", "--name", name])
         assert result.exit_code == 2
         assert "without scheme and port" in result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C is sent as a signal")
+def test_the_address_answers_once_it_is_printed_and_ctrl_c_is_no_error():
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from hwsk.studio import _server; _server.warm_up = lambda studio: None\n"
+        "from hwsk.cli import main; main(['serve', '--port', '0'])"
+    )
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            address = process.stdout.readline().split()[2]
+            with urlopen(address) as page:
+                assert page.status == 200
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate()[1]
+        finally:
+            process.kill()
+    assert process.returncode == 0 and "Aborted" not in errors
 
 
 # --- under load

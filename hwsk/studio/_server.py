@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import sys
@@ -55,6 +56,7 @@ def serve(
         app = create_app(Settings(host=host, names=names, token=token))
         print("loading the models ...", file=sys.stderr, flush=True)
         warm_up(app.state.studio)
+        listener.listen()  # who opens the address at once waits and is not refused
         print(f"hwsk studio: {address}  (Ctrl+C ends it)", flush=True)
         if not is_private:
             print(
@@ -67,7 +69,8 @@ def serve(
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=20
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it, raised again by uvicorn
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _address(host: str, port: int, token: str | None) -> str:

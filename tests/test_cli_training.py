@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import hwsk
 from hwsk.cli import _jobs, _training, main
+from hwsk.cli._cards import unit
 from hwsk.cli._jobs import JOBS
 from hwsk.cli._layouts import LAYOUTS, Samples
 from hwsk.cli._splits import count_shared, split
@@ -257,6 +258,15 @@ def test_rows_of_one_image_stay_on_one_side():
             sides = [{Path(name) for name in side.X} for side in (train, test)]
             assert all(sides) and not sides[0] & sides[1]
         assert not set(train.writer) & set(test.writer)
+
+
+def test_intervals_over_one_writer_or_one_page_are_over_samples():
+    X, one, two = np.arange(4), np.array(list("aaaa")), np.array(list("aabb"))
+    assert unit("lines", Samples(X, writer=two, page=one)) == "writers"
+    assert unit("writers", Samples(X, writer=two, page=two)) == "pages"
+    assert unit("lines", Samples(X, writer=one, page=two)) == "samples"
+    assert unit("writers", Samples(X, writer=two, page=one)) == "samples"
+    assert unit("lines", Samples(X)) == "samples"
 
 
 def test_samples_in_both_sets_are_counted_by_content():

@@ -17,10 +17,15 @@ from hwsk.cli._layouts import Samples
 
 
 def unit(job: str, samples: Samples) -> str:
-    """Return what intervals are over; the writers of the job "writers" are its classes."""
-    if samples.writer is not None and job != "writers":
-        return "writers"
-    return "samples" if samples.page is None else "pages"
+    """Return what intervals are over; the writers of the job "writers" are its classes.
+
+    One writer or one page alone has no interval: there it is over samples.
+    """
+    by_writer = samples.writer is not None and job != "writers"
+    groups = samples.writer if by_writer else samples.page
+    if groups is None or len(set(groups)) < 2:
+        return "samples"
+    return "writers" if by_writer else "pages"
 
 
 def describe(samples: Samples) -> str:

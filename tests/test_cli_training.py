@@ -301,3 +301,17 @@ def test_official_layouts(layout, folder, monkeypatch, tmp_path):
         warnings.simplefilter("ignore")
         samples = _training.read_samples(layout, str(DATA / folder))
     assert len(samples) > 1000 and samples.writer is not None
+
+
+def test_a_model_that_can_not_be_scored_is_saved():
+    table = put_table(ink=True)
+    rows = Path(table).read_text(encoding="utf-8").splitlines()
+    held_out = [rows[0], rows[1].replace(rows[1].split(",")[1], "Xi")]
+    Path("held_out.csv").write_text("\n".join(held_out) + "\n", encoding="utf-8")
+    result = run("train", "synthesizer", table, "-o", "model.hwsk", "--layout", "table",
+                 "--test", "held_out.csv", *small("synthesizer"))  # fmt: skip
+    assert result.exit_code == 1
+    assert "the model is saved as model.hwsk, but the test samples can't be scored" in result.stderr
+    assert "'X'" in result.stderr and "Traceback" not in result.stderr
+    assert hwsk.load("model.hwsk").alphabet_
+    assert not list(Path().glob("*.pt"))  # the checkpoint is no longer needed

@@ -166,11 +166,20 @@ def train(
         model = _fine_tune(model, samples, given, seed)
     else:
         _fit(chosen, model, samples, checkpoint)
-    scores = [] if held_out is None else [*chosen.score(model, held_out), *before]
-    hwsk.save(model, output)
+    hwsk.save(model, output)  # before it is scored: hours of training are not lost to one sample
+    scores, unscored = before, None
+    try:
+        scores = [] if held_out is None else [*chosen.score(model, held_out), *before]
+    except ValueError as error:
+        unscored = error
     of = (samples, held_out, n_seen)
     write_file(card, make_card(output.stem, job, model, of, scores, f"{layout}, {data}"))
     checkpoint.unlink(missing_ok=True)
+    if unscored is not None:
+        raise ValueError(
+            f"the model is saved as {show_name(output)}, but the test samples can't be scored: "
+            f"{unscored}"
+        )
     _print_scores(job, scores, held_out, as_json, {"model": output, "card": card})
 
 

@@ -7,12 +7,15 @@ import pytest
 
 import hwsk.writing._reader as reader
 from hwsk._data.images import object_array
-from hwsk._data.text_line import split_strokes
+from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.writing import Legibility, UnreadWord, _progress, write, write_folder, write_lines
 from hwsk.writing._comparison import count_misread
+from hwsk.writing._line_writer import LineWriter
+from hwsk.writing._pieces import compose_words
+from hwsk.writing._reader import load_readers
 from hwsk.writing._text import prepare_text
-from hwsk.writing._words import cut_words, join_words
+from hwsk.writing._words import cut_words, join_pieces, join_words, split_word
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-' "
 WORDS = [
@@ -538,3 +541,75 @@ def test_figures_written_alone_come_as_large_as_their_line():
         tops = [-np.concatenate(part)[:, 1].min() for part in (strokes[:-count], strokes[-count:])]
         lows = [np.concatenate(part)[:, 1].max() for part in (strokes[:-count], strokes[-count:])]
         assert 1.2 < (tops[1] + lows[1]) / (tops[0] + lows[0]) < 2.5
+
+
+@pytest.mark.parametrize(
+    ("word", "pieces"),
+    [
+        ("Zurich,", ["Z", "urich,"]),
+        ("McDonald", ["M", "c", "D", "onald"]),
+        ("O'Neill", ["O'", "N", "eill"]),
+        ("Čech", ["Č", "ech"]),
+        ("Łódź,", ["Ł", "ódź,"]),
+        ("ΑΒγδ", ["Α", "Β", "γδ"]),
+        ("cafe\u0301", ["cafe\u0301"]),
+        ("don't", ["don'", "t"]),
+        ("U.S.,", ["U.", "S.", ","]),
+        ("$1_2½", ["$", "1", "_", "2", "½"]),
+    ],
+)
+def test_words_are_split_where_letters_are_not_joined(word, pieces):
+    assert split_word(word) == pieces
+
+
+def test_a_sign_alone_keeps_its_place_in_the_line():
+    made = make_handwriting(2, texts=["seven men", "-"], n_writers=1, level="line", random_state=1)
+    words = cut_words(made.strokes[0], ["seven", "men"])
+    x_height = fit_text_line(split_strokes(made.strokes[0])).x_height
+    (dash,) = cut_words(made.strokes[1], ["-"])
+    placed, flat = (
+        split_strokes(join_words([*words, sign]))[-1][:, 1].mean()
+        for sign in (join_pieces([dash]), dash._replace(middle=0.0))
+    )
+    assert flat - placed == pytest.approx(0.6 * x_height, rel=0.2)
+
+
+def test_signs_alone_stand_apart():
+    made = make_handwriting(1, texts=["*"], n_writers=1, level="line", random_state=1)
+    (star,) = cut_words(made.strokes[0], ["*"])
+    for strokes in (join_words([star] * 3), join_words([join_pieces([star] * 3)])):
+        lows = np.array([line[:, 0].min() for line in split_strokes(strokes)])
+        n_strokes = len(star.strokes)
+        steps = np.diff(lows.reshape(3, n_strokes).min(axis=1))
+        assert (steps > 1.2 * star.width).all()
+
+
+def test_a_drawn_sign_is_as_large_as_the_other_pieces():
+    class Large(Bars):
+        def _line(self, text, rng):
+            return super()._line(text, rng) * np.float32([20, 20, 1])
+
+    writer = LineWriter(
+        Large(0, ["="]), load_readers(CountPoints()), None, 0, 1, np.random.RandomState(0)
+    )
+    (word,) = compose_words(["7="], [None], writer)
+    (seven, *sign) = word.strokes
+    assert 0.2 < np.ptp(np.concatenate(sign)[:, 0]) / np.ptp(seven[:, 1]) < 1.5
+
+
+def test_progress_never_falls():
+    seen = []
+    with _progress.Progress(3, "word", False, lambda done, *_: seen.append(done)) as progress:
+        for done in (0, 2, 1, 3):
+            progress.reach(done)
+    assert seen == [0, 2, 2, 3]
+
+
+def test_an_unread_word_says_what_was_read_of_its_best_sample():
+    class Skips(CountPoints):
+        def predict(self, images):
+            texts = [text.replace("was", "mas") for text in super().predict(images)]
+            return [text if text == "mas" else text.replace("mas", "") for text in texts]
+
+    with pytest.raises(ValueError, match=r"'was' \(line 1, read as 'mas'\)"):
+        write_lines(["it was dark"], Bars(), Skips(), random_state=0)

@@ -207,7 +207,7 @@ class LineWriter:
             for i, misread in wrong.items():
                 if not final:
                     line.right[i] = None
-                elif misread >= len(marks(line.words[i])):
+                elif line.right[i] is not None and misread >= len(marks(line.words[i])):
                     line.best[i] = Alone(misread, "", _chosen(line.right[i], line.best[i]))
                     line.right[i] = None
 

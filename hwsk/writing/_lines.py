@@ -102,8 +102,8 @@ def write_lines(
         Whether to show a progress bar.
     on_progress : callable, default=None
         Called before each round of samples and at the end, with the number of words that are
-        recognized so far, that of all words, and a note on the round; without a reader, lines
-        are counted. What it raises ends the writing.
+        recognized so far, which never falls, that of all words, and a note on the round; without
+        a reader, lines are counted. What it raises ends the writing.
 
     Returns
     -------

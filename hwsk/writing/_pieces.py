@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import make_handwriting
 from hwsk.writing._hands import Hand
-from hwsk.writing._words import Word, cut_words, join_pieces, split_word
+from hwsk.writing._words import Word, cut_words, is_joined, join_pieces, scale_word, split_word
 
 if TYPE_CHECKING:
     from hwsk.writing._line_writer import Alone, LineWriter
 
+_SHOWN = "summer rain"  # shows how large a made hand is
 _ROUNDS = 3  # of samples; the first in the hand of the line
 
 
@@ -31,7 +35,7 @@ class _Piece:
 
 def count_apart(word: str) -> int:
     """Count the capitals, digits and signs, which can be written alone."""
-    return sum(not _is_joined(piece) for piece in split_word(word))
+    return sum(not is_joined(piece) for piece in split_word(word))
 
 
 def compose_words(
@@ -49,17 +53,19 @@ def compose_words(
         for piece in pieces
         for part in (
             [piece]
-            if piece.is_right or len(piece.text) == 1 or _is_joined(piece.text)
+            if piece.is_right or len(piece.text) == 1 or is_joined(piece.text)
             else [_Piece(piece.number, character) for character in piece.text]
         )
     ]
     _sample([piece for piece in halves if piece.best is None], hands, writer)
+    sizes = [piece.best.word.x_height for piece in halves if piece.best is not None]
+    usual = float(np.median([size for size in sizes if size > 0] or [0.0]))
     composed: list[list[Word]] = [[] for _ in words]
     for piece in halves:
         assert piece.best is not None
-        drawable = " " < piece.text <= "~" and not _is_joined(piece.text)
+        drawable = " " < piece.text <= "~" and not is_joined(piece.text)
         composed[piece.number].append(
-            _draw(piece.text, writer) if drawable and not piece.is_right else piece.best.word
+            _draw(piece.text, usual, writer) if drawable and not piece.is_right else piece.best.word
         )
     return [join_pieces(parts) for parts in composed]
 
@@ -79,13 +85,10 @@ def _sample(pieces: list[_Piece], hands: Sequence[Hand | None], writer: LineWrit
                 piece.best = new
 
 
-def _draw(character: str, writer: LineWriter) -> Word:
-    """A character in a made hand."""
-    made = make_handwriting(1, n_writers=1, texts=[character], random_state=writer.rng)
+def _draw(character: str, size: float, writer: LineWriter) -> Word:
+    """Draw a character in a made hand, whose letters are brought to the size of the others."""
+    made = make_handwriting(2, n_writers=1, texts=[character, _SHOWN], random_state=writer.rng)
     words = cut_words(made.strokes[0], [character])
     assert words is not None
-    return words[0]
-
-
-def _is_joined(piece: str) -> bool:
-    return piece[0].islower()
+    own = fit_text_line(split_strokes(made.strokes[1])).x_height
+    return scale_word(words[0]._replace(x_height=own), size / own if size else 1.0)

@@ -56,10 +56,13 @@ class Progress:
             self._print()
 
     def reach(self, done: int, note: str = "") -> None:
-        """Say how much is done, and what is done next."""
-        self.done = self._bar.n = done
+        """Say how much is done, and what is done next.
+
+        It never falls, though a word that was right alone may be misread in its line.
+        """
+        self.done = self._bar.n = max(done, self.done)
         if self.on_progress is not None:
-            self.on_progress(done, self.total, note)
+            self.on_progress(self.done, self.total, note)
         self._bar.set_postfix_str(note)
         now = time.monotonic()
         is_first = bool(note) and self._last is None  # tries may take minutes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ _USUAL_GAP = 1.2  # x-heights between two words
 _WIDEST = 6.0  # x-heights; a wider gap is a slip of the pen
 _RESIZED = 0.4, 2.5  # how far a word is brought to the size of the others
 _LETTER_GAP = 0.35  # x-heights between two letters that are not joined
-_PIECES = re.compile(r"[^\W\d_A-ZÀ-ÞŸŒ]+['.,;-]*|.['.,;-]?")
+_SMALL_SIGNS = "'.,;-"  # they stay with the piece before them
 # Times the usual width of a character: such a word was cut in a wrong place.
 _UNEVEN = 4.0
 _SURE, _UNEVEN_SURE = 3, 2.5  # with so many characters widths differ less
@@ -42,6 +42,8 @@ _MIDDLES = {
     ":": 0.5,
     ";": 0.3,
     "=": 0.6,
+    "+": 0.6,
+    "~": 0.6,
     "*": 1.4,
 }
 _ENOUGH = 4  # small letters; more say themselves where the line is
@@ -150,21 +152,44 @@ def split_word(word: str) -> list[str]:
     >>> split_word("Zurich,"), split_word("57.21"), split_word("(AND)")
     (['Z', 'urich,'], ['5', '7.', '2', '1'], ['(', 'A', 'N', 'D', ')'])
     """
-    return _PIECES.findall(word)
+    pieces: list[str] = []
+    for character in word:
+        before = pieces[-1] if pieces else ""
+        with_letters = is_joined(before) and is_joined(character) and before[-1].isalpha()
+        with_sign = len(before) == 1 or is_joined(before)
+        is_small = character in _SMALL_SIGNS or unicodedata.combining(character)
+        if before and (with_letters or (with_sign and is_small)):
+            pieces[-1] += character
+        else:
+            pieces.append(character)
+    return pieces
+
+
+def is_joined(piece: str) -> bool:
+    """Whether a piece is of letters that many hands join: small ones, or of a script without."""
+    return piece[:1].isalpha() and not piece[0].isupper()
 
 
 def join_pieces(pieces: Sequence[Word]) -> Word:
     """Put the pieces of one word side by side."""
+    if len(pieces) == 1:  # a sign keeps its place
+        return pieces[0]
     size = _usual_size(pieces)
     strokes = _place(pieces, [_LETTER_GAP * size] * len(pieces), size)
     return Word(strokes, np.nan, size)
+
+
+def scale_word(word: Word, factor: float) -> Word:
+    """Write a word larger or smaller."""
+    strokes = [stroke * factor for stroke in word.strokes]
+    return word._replace(strokes=strokes, x_height=word.x_height * factor)
 
 
 def join_words(words: Sequence[Word]) -> NDArray[np.float32]:
     """Put words on one baseline, side by side, as strokes `(T, 3)`."""
     size = _usual_size(words)
     own = [word.gap * _scale(word, size) for word in words]
-    gaps = [gap for gap in own if 0 < gap < _WIDEST * (size or np.inf)]
+    gaps = [gap for gap in own if 0 < gap < _WIDEST * size]
     usual = max(float(np.median(gaps)) if gaps else 0.0, _USUAL_GAP * size)
     before = [gap if 0.8 * usual < gap < 2 * usual else usual for gap in own]
     placed = _place(words, before, size)
@@ -177,7 +202,10 @@ def join_words(words: Sequence[Word]) -> NDArray[np.float32]:
 
 def _usual_size(words: Sequence[Word]) -> float:
     sizes = [word.x_height for word in words if word.x_height > 0]
-    return float(np.median(sizes)) if sizes else 0.0
+    if sizes:
+        return float(np.median(sizes))
+    # Signs alone: the largest of them is about as wide or high as an x.
+    return max(float(np.ptp(np.concatenate(word.strokes), axis=0).max()) for word in words)
 
 
 def _scale(word: Word, size: float) -> float:

@@ -169,8 +169,8 @@ def write(
         Whether to show a progress bar.
     on_progress : callable, default=None
         Called before each round of samples and at the end, with the number of words that are
-        recognized so far, that of all words, and a note on the round; without a reader, lines
-        are counted. What it raises ends the writing.
+        recognized so far, which never falls, that of all words, and a note on the round; without
+        a reader, lines are counted. What it raises ends the writing.
 
     Returns
     -------

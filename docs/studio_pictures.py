@@ -113,7 +113,7 @@ def main() -> None:
                     show(page, Path(folder), synthesizer)
                 page.evaluate("scrollTo(0, 0)")
                 picture = io.BytesIO(page.screenshot(full_page=True))
-                few = Image.open(picture).convert("RGB").quantize(256, kmeans=3)  # half of the bytes
+                few = Image.open(picture).convert("RGB").quantize(256, kmeans=3)  # half the bytes
                 few.save(target / f"studio-{room}{ending}.png", optimize=True)
                 page.close()
         browser.close()

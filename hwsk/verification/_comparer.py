@@ -77,8 +77,8 @@ class HandComparer(SideComparison, BaseEstimator):
         Share of the writers that the parts are not fitted on, but the logistic functions are. If
         nothing is to be fitted, all writers serve that.
     random_state : int, RandomState instance or None, default=None
-        Decides which writers are held out, which images make up a side, and which pairs by two
-        hands are taken.
+        Decides which writers are held out, which images make up a side, and which pairs of two
+        writers are taken.
 
     Attributes
     ----------

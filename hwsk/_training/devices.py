@@ -49,8 +49,7 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
 def one_thread() -> Iterator[None]:
     """Let torch compute in one thread within the block: for many small steps in turn.
 
-    Threads wait for each other at each step. Beside any other work they wait for most of the time:
-    eight lines were sampled in 4.8 s by one thread, in 39.8 s by two (2 cores, load 6, 2026-11-30).
+    Threads wait for each other at each step: beside any other work, for most of the time.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -506,12 +506,14 @@ def test_a_recognizer_of_ink_is_given_strokes(monkeypatch):
             assert all(sample.shape[1] == 3 for sample in strokes)
             return super().predict(strokes)
 
+    class Refuses(Undrawn):
+        def fit_transform(self, strokes):
+            raise AssertionError("an image is drawn")
+
     monkeypatch.setattr("hwsk.recognition.InkRecognizer", Ink)
-    monkeypatch.setattr(reader, "StrokeRasterizer", None)  # no image is drawn
-    with pytest.raises(TypeError):
+    monkeypatch.setattr(reader, "StrokeRasterizer", Refuses)
+    with pytest.raises(AssertionError, match="an image is drawn"):
         write_lines(["it"], Bars(), CountPoints())
-    monkeypatch.setattr(reader.Readers, "_draw_all", None)
-    monkeypatch.setattr(reader, "StrokeRasterizer", Undrawn)
     assert write_lines(["it"], Bars(), [Ink()]).readings == ["it"]
 
 

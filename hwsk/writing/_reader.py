@@ -36,7 +36,11 @@ class Readers:
         self, samples: Sequence[NDArray[np.float32]], words: Sequence[Sequence[str]]
     ) -> list[Reading]:
         """Read samples, and compare each with its words."""
-        images = None if all(strokes for _, strokes in self._readers) else self._draw_all(samples)
+        images = (
+            None
+            if all(strokes for _, strokes in self._readers)
+            else self._draw.fit_transform(samples)
+        )
         by_reader = [
             _predict(reader, samples if takes_strokes else images, len(samples))
             for reader, takes_strokes in self._readers
@@ -48,9 +52,6 @@ class Readers:
             by_word = list(zip(*counts, strict=True))
             result.append(Reading(texts[best], list(map(min, by_word)), list(map(max, by_word))))
         return result
-
-    def _draw_all(self, samples: Sequence[NDArray[np.float32]]) -> Any:
-        return self._draw.fit_transform(samples)
 
 
 def _predict(reader: Any, samples: Any, n: int) -> list[str]:

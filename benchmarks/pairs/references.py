@@ -12,16 +12,15 @@ gives. `ship` calibrates the shipped verifier on all these writers.
 
 from __future__ import annotations
 
-import tarfile
 from datetime import date
 from pathlib import Path
 
 import click
-import cv2
 import numpy as np
 import pandas as pd
 
 import hwsk
+from benchmarks.pairs.signatures import load_sigcomp
 from hwsk._data.images import object_array
 from hwsk.metrics import equal_error_rate, pair_bootstrap_interval
 from hwsk.verification._references import draw_references, fit_references
@@ -34,20 +33,10 @@ FAMILIES = ("NFI", "NISDCC")
 
 
 def load(data: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """The signatures of the writers who were forged: a table, and the images."""
-    table = pd.read_csv(f"{data}/sigcomp2009/signatures.csv", dtype=str)
-    table["name"] = table["family"] + table["writer"]
-    table["forged"] = table["kind"] != "genuine"
+    """The signatures of the writers who were forged: a table, and the paths."""
+    table = load_sigcomp(data)
     table = table[table["name"].isin(table.loc[table["forged"], "name"])].reset_index(drop=True)
-    with tarfile.open(f"{data}/sigcomp2009/signatures.tgz") as archive:
-        images = {
-            member.name: cv2.imdecode(
-                np.frombuffer(archive.extractfile(member).read(), np.uint8), cv2.IMREAD_GRAYSCALE
-            )
-            for member in archive
-            if member.isfile()
-        }
-    return table, object_array([images[file] for file in table["file"]])
+    return table, object_array(table["image"])
 
 
 def score_pairs(data: str, out: Path, model: str) -> None:

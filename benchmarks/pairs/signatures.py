@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import Bunch
 
 from hwsk._data.decoding import read_image
 from hwsk.datasets import load_cedar_and, load_cedar_signatures, load_iam, make_signatures
+from hwsk.datasets._data_home import unpack
 from hwsk.metrics import (
     equal_error_rate,
     pair_bootstrap_interval,
@@ -53,6 +55,19 @@ def load_folds(path: str) -> tuple[Bunch, list[np.ndarray]]:
     writers = np.random.default_rng(SPLIT_SEED).permutation(np.unique(signatures.writer))
     parts = [np.isin(signatures.writer, writers[fold::N_FOLDS]) for fold in range(N_FOLDS)]
     return signatures, [np.flatnonzero(part) for part in parts]
+
+
+def load_sigcomp(path: str) -> pd.DataFrame:
+    """The signatures of SigComp2009, a row each, with the path of the `image`.
+
+    `name` is the signature's owner, in one name space for both families.
+    """
+    table = pd.read_csv(f"{path}/sigcomp2009/signatures.csv", dtype=str)
+    folder = unpack(Path(path) / "sigcomp2009" / "signatures.tgz")
+    table["image"] = [str(folder / file) for file in table["file"]]
+    table["name"] = table["family"] + table["writer"]
+    table["forged"] = table["kind"] != "genuine"
+    return table
 
 
 def own_hands(signatures: Bunch, rows: np.ndarray, seed: int) -> Hands:

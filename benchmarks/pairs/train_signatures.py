@@ -91,7 +91,7 @@ def fold(fold: int, data: str, out: Path, epochs: int, seed: int) -> None:
     """Train on the writers of all folds but one."""
     signatures, folds = load_folds(data)
     rows = np.concatenate([part for i, part in enumerate(folds) if i != fold])
-    verifier = fitted(signatures, np.sort(rows), data, out / f"fold{fold}.ckpt", epochs, seed)
+    verifier = fitted([signatures], [np.sort(rows)], data, out / f"fold{fold}.ckpt", epochs, seed)
     hwsk.save(verifier, out / f"fold{fold}.hwsk", half_precision=True)
 
 
@@ -107,7 +107,7 @@ def final(data: str, out: Path, epochs: int, seed: int) -> None:
         raise click.UsageError(f"the threshold comes from the folds; train {missing} of them first")
     signatures, folds = load_folds(data)
     rows = np.sort(np.concatenate(folds))
-    verifier = fitted(signatures, rows, data, out / "final.ckpt", epochs, seed)
+    verifier = fitted([signatures], [rows], data, out / "final.ckpt", epochs, seed)
     distances = [
         distances_of(hwsk.load(out / f"fold{i}.hwsk"), signatures, rows, random=False)
         for i, rows in enumerate(folds)
@@ -118,14 +118,22 @@ def final(data: str, out: Path, epochs: int, seed: int) -> None:
 
 
 def fitted(
-    signatures: Bunch, rows: np.ndarray, data: str, checkpoint: Path, epochs: int, seed: int
+    sets: list[Bunch],
+    rows: list[np.ndarray],
+    data: str,
+    checkpoint: Path,
+    epochs: int,
+    seed: int,
 ) -> SiameseVerifier:
-    """Fit a verifier on these signatures, and on words and made signatures by others."""
+    """Fit a verifier on these signatures of each set, and on words and generated ones by others."""
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    own, others = own_hands(signatures, rows, seed), other_hands(data, seed)
+    parts = [own_hands(one, chosen, seed) for one, chosen in zip(sets, rows, strict=True)]
+    own, others = sum(parts[1:], parts[0]), other_hands(data, seed)
+    n_writers = sum(len(set(one.writer[part])) for one, part in zip(sets, rows, strict=True))
     print(
-        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; {len(rows)} "
-        f"signatures of {len(set(signatures.writer[rows]))} writers, {len(own.images)} with those "
+        f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; "
+        f"{sum(map(len, rows))} "
+        f"signatures of {n_writers} writers, {len(own.images)} with those "
         f"of joined names and mirror images; {len(others.images)} images of "
         f"{len(set(others.hands))} other hands; split seed {SPLIT_SEED}, seed {seed}",
         flush=True,

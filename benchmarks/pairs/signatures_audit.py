@@ -1,6 +1,7 @@
-"""What tells CEDAR's forgeries from genuine signatures without a look at the writing.
+"""What tells forgeries from genuine signatures without a look at the writing.
 
-    python -m benchmarks.pairs.signatures_audit --data ../shared/data
+    python -m benchmarks.pairs.signatures_audit
+    python -m benchmarks.pairs.signatures_audit --set NFI  # or NISDCC: families of SigComp2009
 
 A logistic regression learns "forged" from the tones of the paper, before and after cleaning, and
 from other measures that are none of shape; each writer is judged once, by a model of other
@@ -23,9 +24,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.pairs.signature_sets import SETS, load_sets
 from benchmarks.pairs.signatures import SIZE, cleaner
 from hwsk._data.decoding import read_image
-from hwsk.datasets import load_cedar_signatures
 from hwsk.metrics import bootstrap_interval, equal_error_rate, pair_bootstrap_interval
 from hwsk.model_selection import make_pairs
 from hwsk.preprocessing._signatures import thin
@@ -72,16 +73,19 @@ def measure(image: np.ndarray) -> dict[str, float]:
 
 @click.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-def main(data: str) -> None:
+@click.option("--set", "name", default="CEDAR", type=click.Choice(SETS))
+def main(data: str, name: str) -> None:
     """Print the audit."""
-    signatures = load_cedar_signatures(f"{data}/cedar_signatures")
-    writer, forged = signatures.writer.astype(str), signatures.forged
+    signatures = load_sets(data)[0][name]
+    writer = signatures.writer.astype(str)
+    kept = np.isin(writer, writer[signatures.forged])  # writers of NFI who were not forged
+    writer, forged = writer[kept], signatures.forged[kept]
     print(
-        f"{date.today()} CEDAR signatures: {len(forged)} of {len(set(writer))} writers, "
+        f"{date.today()} {name} signatures: {len(forged)} of {len(set(writer))} writers, "
         f"{forged.mean():.0%} forged; {N_FOLDS} folds over writers (no seed); canvas {SIZE}",
         flush=True,
     )
-    images = [read_image(path) for path in signatures.images]
+    images = [read_image(path) for path in signatures.images[kept]]
     report("paper of the scan", np.array([paper_tones(image) for image in images]), writer, forged)
     sizes = np.log([image.shape for image in images])
     report("size of the scan", sizes, writer, forged)

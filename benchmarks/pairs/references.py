@@ -3,6 +3,10 @@
     python -m benchmarks.pairs.references score
     python -m benchmarks.pairs.references judge
 
+    MODEL=runs/signature_sets/without-CEDAR.hwsk  # of `signature_sets.py`
+    python -m benchmarks.pairs.references score --set CEDAR --model $MODEL --out runs/cedar
+    python -m benchmarks.pairs.references judge --set CEDAR --out runs/cedar
+
 `score` keeps the scores of the pairs of each forged writer's signatures (all genuine ones, some
 forgeries), and of some with genuine signatures of others, by the shipped verifier, which never saw
 these writers. `judge` draws references, learns what scores mean from the writers of four of five
@@ -12,6 +16,7 @@ gives. `ship` calibrates the shipped verifier on all these writers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import hwsk
-from benchmarks.pairs.signatures import load_sigcomp
+from benchmarks.pairs.signature_sets import SETS, load_sets
 from hwsk._data.images import object_array
 from hwsk.metrics import equal_error_rate, pair_bootstrap_interval
 from hwsk.verification._references import draw_references, fit_references
@@ -28,25 +33,38 @@ from hwsk.verification._references import draw_references, fit_references
 SEED = 0
 N_FORGED, N_OTHERS = 9, 4  # forgeries and signatures of others that each writer is compared with
 REFERENCES = (1, 3, 5, 8)
+MANY = 12  # references, which writers of CEDAR alone have
 N_FOLDS, N_REPEATS, N_RESAMPLES = 5, 10, 300
 FAMILIES = ("NFI", "NISDCC")
 
 
-def load(data: str) -> tuple[pd.DataFrame, np.ndarray]:
+def load(data: str, families: Sequence[str] = FAMILIES) -> tuple[pd.DataFrame, np.ndarray]:
     """The signatures of the writers who were forged: a table, and the paths."""
-    table = load_sigcomp(data)
+    sets, _ = load_sets(data)
+    table = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "family": name,
+                    "name": sets[name].writer,
+                    "forged": sets[name].forged,
+                    "image": sets[name].images,
+                }
+            )
+            for name in families
+        ]
+    )
     table = table[table["name"].isin(table.loc[table["forged"], "name"])].reset_index(drop=True)
     return table, object_array(table["image"])
 
 
-def score_pairs(data: str, out: Path, model: str) -> None:
+def score_pairs(table: pd.DataFrame, images: np.ndarray, out: Path, model: str) -> None:
     """Write the scores of all pairs, writer by writer."""
-    table, images = load(data)
     verifier, rng = hwsk.load(model), np.random.default_rng(SEED)
     out.mkdir(parents=True, exist_ok=True)
     forged, name = table["forged"].to_numpy(), table["name"].to_numpy()
     scores: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for family in FAMILIES:
+    for family in pd.unique(table["family"]):
         for writer in pd.unique(name[table["family"] == family]):
             own = np.flatnonzero((name == writer) & ~forged)
             fakes = rng.permutation(np.flatnonzero((name == writer) & forged))[:N_FORGED]
@@ -144,12 +162,13 @@ def report(name: str, trials: pd.DataFrame) -> None:
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/references", type=click.Path(path_type=Path))
 @click.option("--model", default="signature-verifier")
-def main(step: str, data: str, out: Path, model: str) -> None:
+@click.option("--set", "families", multiple=True, default=FAMILIES, type=click.Choice(SETS))
+def main(step: str, data: str, out: Path, model: str, families: tuple[str, ...]) -> None:
     """Score pairs, judge, or calibrate the verifier that is shipped."""
+    table, images = load(data, families)
     if step == "score":
-        score_pairs(data, out, model)
+        score_pairs(table, images, out, model)
         return
-    table, _ = load(data)
     scores, forged = scores_in(out, len(table)), table["forged"].to_numpy()
     writers = pd.factorize(table["name"])[0]
     if step == "ship":
@@ -160,19 +179,19 @@ def main(step: str, data: str, out: Path, model: str) -> None:
         hwsk.save(verifier, out / "signature-verifier.hwsk", half_precision=True)
         print(verifier.reference_calibration_)
         return
-    for family in FAMILIES:
+    for family in families:
         rows = np.flatnonzero((table["family"] == family) & np.isfinite(scores).any(axis=1))
         if not len(rows):
             continue
         of_family = pd.factorize(table.loc[rows, "name"])[0]
         print(
-            f"{date.today()} SigComp2009 {family}: {of_family.max() + 1} writers, "
+            f"{date.today()} {family}: {of_family.max() + 1} writers, "
             f"{(~forged[rows]).sum()} genuine signatures, up to {N_FORGED} skilled forgeries and "
             f"{N_OTHERS} of others each; {N_FOLDS} folds of writers, {N_REPEATS} draws of "
             f"references, seed {SEED}; 95% bootstrap over writers",
             flush=True,
         )
-        for size in REFERENCES:
+        for size in (*REFERENCES, MANY):
             if np.bincount(of_family[~forged[rows]]).max() > size:
                 part = scores[np.ix_(rows, rows)]
                 trials = judge_size(part, of_family, forged[rows], size)

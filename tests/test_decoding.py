@@ -59,7 +59,10 @@ def test_frames_of_a_png_do_not_mix(wider_by, default_image, tmp_path):
 def test_transparency_is_laid_on_white(tmp_path):
     transparent = Image.fromarray(np.zeros_like(LINE)).convert("RGBA")
     transparent.putalpha(Image.fromarray(255 - LINE))  # black ink, no paper
-    for image in (transparent, transparent.convert("LA"), transparent.convert("PA")):
+    for mode in ("RGBA", "LA", "PA"):
+        image = transparent.convert(mode)
+        if image.convert("RGBA").getextrema()[3] == (255, 255):
+            continue  # Pillow before 12 loses the transparency with "PA"
         np.testing.assert_allclose(gray_image(image), LINE, atol=1)
         image.save(tmp_path / "a.tif")
         np.testing.assert_allclose(read_image(tmp_path / "a.tif"), LINE, atol=1)

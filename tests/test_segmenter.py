@@ -35,8 +35,8 @@ def pages(n, first=0):
 
 @pytest.fixture(scope="module")
 def segmenter():
-    images, truth = pages(6)
-    return LineSegmenter(**SMALL, max_epochs=50, lr=0.01, random_state=0).fit(images, truth)
+    images, truth = pages(12)  # with 6, versions of torch decide whether all lines are found
+    return LineSegmenter(**SMALL, max_epochs=40, lr=0.01, random_state=0).fit(images, truth)
 
 
 def line(left, right, base, above=24, below=10, slope=0.0):

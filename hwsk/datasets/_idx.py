@@ -156,14 +156,19 @@ def read_pixel_csv(file: Path) -> Labelled:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a file without rows: reported below
+            # Before numpy 2.3, 1.5 is read as 1 with this warning, and 256 as 0 if asked for uint8.
+            warnings.simplefilter("error", DeprecationWarning)
             table = np.loadtxt(
-                io.BytesIO(data), delimiter=",", dtype=np.uint8, ndmin=2, comments=None
+                io.BytesIO(data), delimiter=",", dtype=np.int16, ndmin=2, comments=None
             )
-    except ValueError as error:
+    except (ValueError, DeprecationWarning) as error:
         raise _bad_row(file, data, n_fields, str(error)) from None
     if table.shape[1] != n_fields or not len(table):
         raise _bad_row(file, data, n_fields, "no rows")
-    return table[:, 1:].reshape(-1, SIDE, SIDE), table[:, 0].copy()
+    if table.min() < 0 or table.max() > 255:
+        raise _bad_row(file, data, n_fields, "values beyond 0 and 255")
+    pixels = table[:, 1:].astype(np.uint8)
+    return pixels.reshape(-1, SIDE, SIDE), table[:, 0].astype(np.uint8)
 
 
 def _bad_row(file: Path, data: bytes, n_fields: int, error: str) -> ValueError:

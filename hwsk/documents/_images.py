@@ -251,6 +251,8 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def _gray_frame(frame: Any) -> NDArray[np.uint8]:
+    if frame.mode not in ("P", "PA"):
+        frame.palette = None  # before Pillow 13 that of a page seen before stays, and is applied
     return to_gray(frame, "image")
 
 

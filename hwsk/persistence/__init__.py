@@ -41,6 +41,8 @@ STRING_BYTES = 64 << 20
 """Bytes that arrays of strings may take when a file is loaded, beside eight times its size."""
 
 _DUMPS = (".joblib", ".pkl", ".pickle")
+# What scikit-learn estimators of another version may have learnt otherwise.
+_THAT_LEARNS = r'"\$estimator": "sklearn\.(?!pipeline\.|frozen\.)'
 _HINT = "; a joblib or pickle file? load it with joblib.load, if you trust it"
 
 
@@ -150,7 +152,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Warns
     -----
     UserWarning
-        If the file holds estimators of scikit-learn, and another minor version wrote them.
+        If the file holds estimators of scikit-learn that learn, and another minor version wrote
+        them; a `Pipeline` or `FeatureUnion` learns nothing of its own.
 
     See Also
     --------
@@ -178,7 +181,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         trouble = str(error) if isinstance(error, (ValueError, TypeError)) else repr(error)
         raise ValueError(f"{path} can't be loaded: {trouble:.1000}") from error
     then, now = str(model["versions"].get("scikit-learn")), sklearn.__version__
-    borrowed = re.search(r'"\$estimator": "sklearn', json.dumps(model["estimator"]))
+    borrowed = re.search(_THAT_LEARNS, json.dumps(model["estimator"]))
     if borrowed and then.split(".")[:2] != now.split(".")[:2]:
         warn_caller(
             f"{path} holds estimators of scikit-learn {then}, and {now} is installed: check that "

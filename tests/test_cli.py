@@ -184,6 +184,7 @@ def test_usage():
 
 def test_help_of_each_command():
     summaries = run("--help").stdout
+    assert not [name for name in main.commands if "None" in run(name, "--help").stdout]
     assert "..." not in summaries.partition("Get started:")[2]
     assert sorted(main.commands) == sorted(chain(*SECTIONS.values()))
     for command in main.commands:

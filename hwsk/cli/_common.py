@@ -118,6 +118,10 @@ class Number(click.FloatRange):
             self.fail(f"{value!r} is not a number", param, ctx)
         return number
 
+    def _describe_range(self) -> str:
+        """Leave out of the help a range without ends, which click calls x<=None."""
+        return "" if self.min is self.max is None else super()._describe_range()
+
 
 def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
     """Refuse to write over a file that is read, under whatever name, --force or not."""

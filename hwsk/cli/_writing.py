@@ -24,7 +24,7 @@ from hwsk.cli._common import Number, check_output, force_option, load_model, ref
     type=click.Path(dir_okay=False, path_type=Path),
     help="Instead of TEXT: write each line of this file as an image, with a table of all.",
 )
-@click.option("--bias", type=Number(), help="How neatly: 0 as people do, 1 tidily.")
+@click.option("--bias", type=Number(0), help="How neatly: 0 as people do, 1 tidily.")
 @click.option("--seed", type=int, help="The same seed, the same writing.")
 @click.option(
     "--hand",

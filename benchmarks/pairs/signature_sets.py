@@ -143,14 +143,17 @@ def judge(names: tuple[str, ...], data: str, out: Path) -> None:
         vectors = normalize(hog(canvases))
         plain = [1 - vectors[rows] @ vectors[rows].T for rows in folds]
         report(f"{name}, HOG", signatures, folds, plain)
-        left_out = hwsk.load(out / f"without-{name}.hwsk")
-        for label, verifiers in (
-            ("learnt from", [hwsk.load(out / f"fold{i}.hwsk") for i in range(N_FOLDS)]),
-            ("left out", [left_out] * N_FOLDS),
+        for label, models in (
+            ("learnt from", [f"fold{i}" for i in range(N_FOLDS)]),
+            ("left out", [f"without-{name}"] * N_FOLDS),
         ):
+            missing = sorted({model for model in models if not (out / f"{model}.hwsk").is_file()})
+            if missing:
+                print(f"{name}, {label}: not trained yet, {', '.join(missing)}", flush=True)
+                continue
             tables = [
-                distances_of(verifier, signatures, rows, random=False)
-                for verifier, rows in zip(verifiers, folds, strict=True)
+                distances_of(hwsk.load(out / f"{model}.hwsk"), signatures, rows, random=False)
+                for model, rows in zip(models, folds, strict=True)
             ]
             report(f"{name}, {label}", signatures, folds, tables)
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import hwsk
-from hwsk.cli._app import one_line, show_name
+from hwsk.cli._app import count, one_line, show_name
 from hwsk.cli._common import last_step
 from hwsk.cli._data import summarize
 from hwsk.cli._jobs import JOBS, Score
@@ -29,10 +29,12 @@ def unit(job: str, samples: Samples) -> str:
 
 
 def describe(samples: Samples) -> str:
+    """Return how many samples, writers, pages and forgeries there are."""
     found = summarize(samples)
-    counts = [f"{found['samples']} samples"]
-    counts += [f"{found[key]} {key}" for key in ("writers", "pages", "forgeries") if key in found]
-    return ", ".join(counts)
+    nouns = {"samples": "sample", "writers": "writer", "pages": "page", "forgeries": "forgery"}
+    return ", ".join(
+        count(found[plural], noun, plural) for plural, noun in nouns.items() if plural in found
+    )
 
 
 def make_card(
@@ -67,7 +69,7 @@ def make_card(
         *([f"| steps | {steps} |"] if steps else []),
         f"| training data | {describe(samples)}; layout {show_name(data)} |",
         f"| parameters | {', '.join(f'`{k}={one_line(repr(v))}`' for k, v in changed.items())} |",
-        f"| training | {last.n_iter_} epochs, hwsk {hwsk.__version__}, {date.today()} |",
+        f"| training | {count(last.n_iter_, 'epoch')}, hwsk {hwsk.__version__}, {date.today()} |",
         f"| command | `hwsk {show_name(command)}` |",
         "",
         "## Results",
@@ -77,7 +79,7 @@ def make_card(
         lines.append("Not evaluated: no data were held out.")
     else:
         seen = (
-            f", {n_seen} of them training samples, too" if n_seen else " that training has not seen"
+            f", {n_seen} of them in the training set" if n_seen else " that training has not seen"
         )
         lines += [
             f"On {describe(held_out)}{seen}; 95% bootstrap intervals over {unit(job, held_out)}:",

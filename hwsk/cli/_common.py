@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import hwsk
-from hwsk.cli._app import error_line, show_name
+from hwsk.cli._app import count, error_line, show_name
 
 BATCH = 256  # images in memory at a time
 
@@ -223,5 +223,5 @@ def report_bad(bad: Sequence[str], n: int) -> None:
     for message in bad:
         click.echo(f"Error: {message}", err=True)
     if bad:
-        click.echo(f"{len(bad)} of {n} files could not be read", err=True)
+        click.echo(f"{len(bad)} of {count(n, 'file')} could not be read", err=True)
         raise click.exceptions.Exit(1)

@@ -13,7 +13,7 @@ import click
 
 import hwsk
 from hwsk._files import write_file
-from hwsk.cli._app import error_line, show_name
+from hwsk.cli._app import count, error_line, show_name
 from hwsk.cli._common import (
     Number,
     force_option,
@@ -143,9 +143,10 @@ def read(
     for message in doubted + bad:
         click.echo(f"Error: {message}", err=True)
     if doubted:
-        click.echo(f"{_count(doubted, 'page')} in doubt", err=True)
+        click.echo(f"{count(len(doubted), 'page')} in doubt", err=True)
     if bad:
-        click.echo(f"{_count(bad, 'file or page')} could not be read or written", err=True)
+        items = count(len(bad), "file or page", "files or pages")
+        click.echo(f"{items} could not be read or written", err=True)
     if doubted or bad:
         raise click.exceptions.Exit(1)
 
@@ -158,10 +159,6 @@ def _check_single(layout: str, count: int, names: list[str]) -> None:
             f"-f {layout} prints a single page, and there are {count} ({first}): name a folder for "
             "a file for each (-o)"
         )
-
-
-def _count(items: list[str], name: str) -> str:
-    return f"{len(items)} {name if len(items) == 1 else name.replace('file', 'files') + 's'}"
 
 
 def _load_reader(model: str) -> Any:

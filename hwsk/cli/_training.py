@@ -15,7 +15,7 @@ import click
 
 import hwsk
 from hwsk._files import write_file
-from hwsk.cli._app import show_name
+from hwsk.cli._app import count, show_name
 from hwsk.cli._cards import describe, make_card, unit
 from hwsk.cli._common import (
     ABILITIES,
@@ -152,8 +152,8 @@ def train(
     n_seen = 0 if held_out is None else count_shared(samples, held_out)
     if n_seen:
         warnings.warn(
-            f"{n_seen} of {len(held_out or ())} test samples are training samples, too: the scores "
-            "are better than those of new samples; test on others",
+            f"the training set holds {n_seen} of {count(len(held_out or ()), 'test sample')}: the "
+            "scores are better than those of new samples; test on others",
             stacklevel=1,
         )
     before: list[Score] = []
@@ -281,8 +281,8 @@ def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
     last.set_params(callbacks=None, verbose=0)
     if last.n_iter_ < last.max_epochs and not last.early_stopping:
         raise ValueError(
-            f"training ended after {last.n_iter_} of {last.max_epochs} epochs; no model was "
-            f"written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
+            f"training ended after {last.n_iter_} of {count(last.max_epochs, 'epoch')}; no model "
+            f"was written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
         )
 
 

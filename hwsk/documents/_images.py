@@ -120,7 +120,7 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
         if failures:
             more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
             raise ValueError(failures[0] + more)
-        raise ValueError(f"{source!r:.80} holds no page; expected {', '.join(sorted(SUFFIXES))}")
+        raise ValueError(_without_pages(f"{source!r:.80}"))
     if failures:
         first = "; ".join(failures[:3]) + ("; ..." if failures[3:] else "")
         pages = "page" if len(failures) == 1 else "pages"
@@ -148,16 +148,18 @@ def iterate_pages(source: Any, dpi: float, failures: list[str]) -> Iterator[Page
 
 
 def iterate_items(source: Any) -> Iterator[tuple[Any, str]]:
-    """Files, contents and arrays, each with its name."""
+    """Files, contents and arrays, each with its name; a folder without pages as itself."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if path.is_dir():
-            files = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
-            yield from (
-                (p, str(p))
-                for p in files
-                if p.is_file() and not any(part[0] == "." for part in p.relative_to(path).parts)
-            )
+            files = [
+                file
+                for file in sorted(path.rglob("*"))
+                if file.suffix.lower() in SUFFIXES
+                and file.is_file()
+                and not any(part[0] == "." for part in file.relative_to(path).parts)
+            ]
+            yield from ((file, str(file)) for file in files or [path])
         else:
             yield source, os.fspath(source)
     elif isinstance(source, (bytes, bytearray)):
@@ -174,11 +176,17 @@ def iterate_items(source: Any) -> Iterator[tuple[Any, str]]:
         raise TypeError(f"{type(source).__name__} is not a source of pages; pass paths or arrays")
 
 
+def _without_pages(source: str) -> str:
+    return f"{source} holds no page; expected {', '.join(sorted(SUFFIXES))}"
+
+
 def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
     if hasattr(item, "__array__"):
         yield PageImage(to_gray(item, name), name)
         return
     if isinstance(item, (str, os.PathLike)):
+        if Path(item).is_dir():
+            raise ValueError(_without_pages(f"the folder {name}"))
         with open_file(item) as file:
             start = file.read(1024)
             starts_pdf = is_pdf(start)

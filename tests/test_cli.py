@@ -206,6 +206,8 @@ def test_recognize_with_a_lexicon_and_a_language_model(folder):
     assert outputs[0].stdout == outputs[1].stdout
     result = run("recognize", "model.hwsk", LINES[0], "--lm", "model.hwsk")
     assert result.exit_code == 1 and "holds a Pipeline ending in CTCRecognizer" in result.stderr
+    assert "a pretrained model: english-lm; or your own NgramLanguageModel" in result.stderr
+    assert run("recognize", "iam-lines", LINES[0], "--lm", "english-lm").exit_code == 0
     Path("none.txt").write_text("", encoding="utf-8")
     result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
     assert result.exit_code == 1 and "none.txt has no words" in result.stderr

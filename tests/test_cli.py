@@ -330,9 +330,9 @@ def test_quick_demo(tmp_path):
     result = run("demo", "--quick", "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
     for part in (
-        "writes a letter", "reads the page", "same writer, p =", "different writers, p =",
-        "6 of 6 lines", "nearest training image", "CTCRecognizer", "interval", "load_lines",
-        "Done in",
+        "writes a letter", "reads the page", "by the same writer: same writer, p =",
+        "by another writer: different writers, p =", "6 of 6 lines", "Generating 150 handwritten",
+        "nearest training image", "CTCRecognizer", "interval", "load_lines", "Done in",
     ):  # fmt: skip
         assert part in result.stdout
     for name in ("reading.png", "letter.png"):

@@ -39,7 +39,7 @@ LINES is a folder of a1.png with its transcript in a1.gt.txt, and so on, or a CS
 def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
     """Train a recognizer, judge it on writers whom it never saw, save it and say how to go on."""
     n_samples, n_writers = (150, 15) if quick else (3000, 300)
-    echo(f"Making {n_samples} pieces of handwriting by {n_writers} writers ...")
+    echo(f"Generating {n_samples} handwritten lines by {n_writers} writers ...")
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS.split(), rng.integers(1, 3))) for _ in range(n_samples)]
     data = make_handwriting(n_samples, n_writers=n_writers, texts=texts, height=32, random_state=0)
@@ -48,7 +48,7 @@ def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
     X, y = data.images[train], data.text[train]
     X_unseen, y_unseen, writers = data.images[test], data.text[test], data.writer[test]
 
-    echo(f"Learning from {len(X)} of them; the {len(set(writers))} other writers stay unseen.")
+    echo(f"Learning from {len(X)} of them; {len(set(writers))} writers are held out.")
     model = CTCRecognizer(
         height=32,
         channels=(16, 32, 64),

@@ -94,11 +94,6 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def count(n: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun; the plural of irregular nouns is given."""
-    return f"{n} {noun if n == 1 else plural or noun + 's'}"
-
-
 def show_name(name: object) -> str:
     """Return a file name with control characters escaped, so that it stays in its line."""
     return "".join(

@@ -9,7 +9,8 @@ from datetime import date
 from typing import Any
 
 import hwsk
-from hwsk.cli._app import count, one_line, show_name
+from hwsk._wording import count
+from hwsk.cli._app import one_line, show_name
 from hwsk.cli._common import last_step
 from hwsk.cli._data import summarize
 from hwsk.cli._jobs import JOBS, Score

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 import hwsk
-from hwsk.cli._app import count, error_line, show_name
+from hwsk._wording import count
+from hwsk.cli._app import error_line, show_name
 
 BATCH = 256  # images in memory at a time
 

@@ -12,7 +12,8 @@ import click
 import numpy as np
 
 from hwsk._files import read_file, replaced, write_file
-from hwsk.cli._app import count, error_line, show_name
+from hwsk._wording import count
+from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
     echo_table,
     force_option,

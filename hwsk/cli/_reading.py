@@ -13,7 +13,8 @@ import click
 
 import hwsk
 from hwsk._files import write_file
-from hwsk.cli._app import count, error_line, show_name
+from hwsk._wording import count
+from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
     Number,
     force_option,
@@ -151,13 +152,13 @@ def read(
         raise click.exceptions.Exit(1)
 
 
-def _check_single(layout: str, count: int, names: list[str]) -> None:
+def _check_single(layout: str, n_pages: int, names: list[str]) -> None:
     """Refuse to print XML of several pages, which no program takes for one document."""
-    if count > 1:
+    if n_pages > 1:
         first = show_name(names[0]) + ", ..." * (len(names) > 1)
         raise click.UsageError(
-            f"-f {layout} prints a single page, and there are {count} ({first}): name a folder for "
-            "a file for each (-o)"
+            f"-f {layout} prints a single page, and there are {n_pages} ({first}): name a folder "
+            "for a file for each (-o)"
         )
 
 

@@ -15,7 +15,8 @@ import click
 
 import hwsk
 from hwsk._files import write_file
-from hwsk.cli._app import count, show_name
+from hwsk._wording import count
+from hwsk.cli._app import show_name
 from hwsk.cli._cards import describe, make_card, unit
 from hwsk.cli._common import (
     ABILITIES,

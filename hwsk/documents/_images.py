@@ -18,6 +18,7 @@ from hwsk._data.decoding import decode_image, gray_image
 from hwsk._data.levels import to_bytes
 from hwsk._files import open_file
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 _MOST_DPI = 10_000
@@ -112,20 +113,19 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
     """
     check_dpi(dpi)
     failures: list[str] = []
-    count = 0
+    n_pages = 0
     for page in iterate_pages(source, dpi, failures):
-        count += 1
+        n_pages += 1
         yield page
-    if not count:
+    if not n_pages:
         if failures:
             more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
             raise ValueError(failures[0] + more)
         raise ValueError(_without_pages(f"{source!r:.80}"))
     if failures:
         first = "; ".join(failures[:3]) + ("; ..." if failures[3:] else "")
-        pages = "page" if len(failures) == 1 else "pages"
         warn_caller(
-            f"{len(failures)} {pages} could not be read and {count} could: {first}",
+            f"{count(len(failures), 'page')} could not be read and {n_pages} could: {first}",
             UserWarning,
         )
 

@@ -153,6 +153,9 @@ def test_start_goes_on_from_a_model():
     assert "the training set holds 12 of 12 test samples: " in result.stderr
     card = Path("second.md").read_text(encoding="utf-8")
     assert "12 of them in the training set; " in card and "has not seen" not in card
+    by = "by `hwsk.recognition.fine_tune(max_epochs=1, lr=1e-09)`"
+    assert f"| fine-tuned from | first.hwsk, {by}; " in card
+    assert "fine-tuned" not in Path("first.md").read_text(encoding="utf-8")
     assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text(encoding="utf-8")
     for a, b in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-6)

@@ -45,10 +45,12 @@ def make_card(
     of: tuple[Samples, Samples | None, int],
     scores: Sequence[Score],
     data: str,
+    start: str,
 ) -> str:
     """Return the card of a model: what it is, data, parameters, scores, how it was made.
 
-    `of` holds the training samples, the test samples, and how many of these are in both.
+    `of` holds the training samples, the test samples, and how many of these are in both. `start`
+    says from which model it was fine-tuned, if from one: that model's training data are in it, too.
     """
     samples, held_out, n_seen = of
     last = last_step(model)
@@ -69,6 +71,7 @@ def make_card(
         "| --- | --- |",
         *([f"| steps | {steps} |"] if steps else []),
         f"| training data | {describe(samples)}; layout {show_name(data)} |",
+        *([f"| fine-tuned from | {start}; its card says more of data and use |"] if start else []),
         f"| parameters | {', '.join(f'`{k}={one_line(repr(v))}`' for k, v in changed.items())} |",
         f"| training | {count(last.n_iter_, 'epoch')}, hwsk {hwsk.__version__}, {date.today()} |",
         f"| command | `hwsk {show_name(command)}` |",

@@ -33,6 +33,7 @@ from hwsk.cli._layouts import Samples, read_samples
 from hwsk.cli._splits import count_shared, split
 
 _FEW = 300  # lines: fewer are learnt by `fine_tune`, which keeps what was learnt before
+_OF_FINE_TUNING = ("alpha", "max_epochs", "lr")
 _FIXED = {"batch_size", "lr_schedule", "ema_decay", "early_stopping"}  # by `fine_tune`
 _OPTIONS = {"random_state": "--seed", "device": "--device", "n_jobs": "--n-jobs"}
 
@@ -174,7 +175,11 @@ def train(
     except ValueError as error:
         unscored = error
     of = (samples, held_out, n_seen)
-    write_file(card, make_card(output.stem, job, model, of, scores, f"{layout}, {data}"))
+    shown = "" if start is None else show_name(start)
+    if few:
+        own = [f"{name}={given[name]!r}" for name in _OF_FINE_TUNING if name in given]
+        shown += f", by `hwsk.recognition.fine_tune({', '.join(own)})`"
+    write_file(card, make_card(output.stem, job, model, of, scores, f"{layout}, {data}", shown))
     checkpoint.unlink(missing_ok=True)
     if unscored is not None:
         raise ValueError(
@@ -291,7 +296,7 @@ def _fine_tune(model: Any, samples: Samples, settings: dict[str, Any], seed: int
     """Teach a reader of lines a new hand from a few lines; what it read before it still reads."""
     from hwsk.recognition import fine_tune
 
-    wanted = {name: settings[name] for name in ("alpha", "max_epochs", "lr") if name in settings}
+    wanted = {name: settings[name] for name in _OF_FINE_TUNING if name in settings}
     if fixed := sorted(settings.keys() & _FIXED):
         raise click.BadParameter(
             f"{fixed[0]} is fixed in fine-tuning on fewer than {_FEW} lines", param_hint="--set"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import warnings
+from html import unescape
 from itertools import chain
 from pathlib import Path
 
@@ -339,6 +341,10 @@ def test_quick_demo(tmp_path):
         assert cv2.imread(str(tmp_path / "out" / name)) is not None
     page = (tmp_path / "out" / "demo.html").read_text(encoding="utf-8")
     assert page.count("<section>") == 5 and page.count("data:image/png;base64,") >= 10
+    programs = re.findall("<pre>(.*?)</pre>", page, re.DOTALL)
+    assert len(programs) == 5
+    for program in programs:
+        compile(unescape(program), "demo.html", "exec")
     assert run("info", tmp_path / "out" / "model.hwsk").exit_code == 0
     (command,) = (line for line in result.stdout.splitlines() if " recognize " in line)
     program, found = command.split(" recognize ")

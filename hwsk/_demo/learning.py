@@ -28,12 +28,15 @@ time could these may then first any such like our over made even most after also
 through years where much your way well down should because each just those
 """
 YOUR_OWN = """\
-    import hwsk
-    X, y = hwsk.datasets.load_lines("LINES", return_X_y=True)
-    model = hwsk.CTCRecognizer(verbose=1).fit(X, y)
-    print(model.predict(["another_line.png"]))
-
-LINES is a folder of a1.png with its transcript in a1.gt.txt, and so on, or a CSV of path,text."""
+import hwsk
+X, y = hwsk.datasets.load_lines("LINES", return_X_y=True)
+model = hwsk.CTCRecognizer(verbose=1).fit(X, y)
+print(model.predict(["another_line.png"]))
+"""
+LAYOUT = (
+    "LINES is a folder of a1.png with its transcript in a1.gt.txt, and so on, or a CSV of "
+    "path,text."
+)
 
 
 def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
@@ -90,7 +93,8 @@ def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
     program = ["hwsk"] if shutil.which("hwsk") else [sys.executable, "-m", "hwsk"]
     files = [(output / name).as_posix() for name in ("model.hwsk", "line.png")]
     echo(f"\nRead one unseen line with it:\n\n    {shlex.join([*program, 'recognize', *files])}")
-    echo(f"\nThe same with lines of your own (minutes to hours):\n\n{YOUR_OWN}")
+    own = textwrap.indent(YOUR_OWN, "    ")
+    echo(f"\nThe same with lines of your own (minutes to hours):\n\n{own}\n{LAYOUT}")
     shown_html = (
         figure(
             output / "reading.png",
@@ -106,7 +110,7 @@ def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
         f"<p>From {len(X)} generated lines, tested on {len(set(writers))} other writers:</p>"
         + table(rows, ("", "characters wrong (95% interval)", "words wrong"))
         + shown_html
-        + code(textwrap.dedent(YOUR_OWN)),
+        + f"<p>The same with lines of your own:</p>{code(YOUR_OWN)}<p>{LAYOUT}</p>",
     )
 
 

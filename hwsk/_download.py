@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from hwsk._files import naming
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +81,7 @@ def download(
                     error.close()  # it holds the connection
                 if not left or not _may_pass(error):
                     raise OSError(f"can't download {url}: {error}. {otherwise}") from error
-                tries = "try" if left == 1 else "tries"
-                warn_caller(f"{url}: {error}; {left} more {tries}")
+                warn_caller(f"{url}: {error}; {count(left, 'more try', 'more tries')}")
                 time.sleep(delay)
         if not (found := file_digest(part, algorithm)).startswith(digest):
             raise OSError(

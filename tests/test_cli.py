@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import warnings
+from html import unescape
 from itertools import chain
 from pathlib import Path
 
@@ -207,6 +209,8 @@ def test_recognize_with_a_lexicon_and_a_language_model(folder):
     assert outputs[0].stdout == outputs[1].stdout
     result = run("recognize", "model.hwsk", LINES[0], "--lm", "model.hwsk")
     assert result.exit_code == 1 and "holds a Pipeline ending in CTCRecognizer" in result.stderr
+    assert "a pretrained model: english-lm; or your own NgramLanguageModel" in result.stderr
+    assert run("recognize", "iam-lines", LINES[0], "--lm", "english-lm").exit_code == 0
     Path("none.txt").write_text("", encoding="utf-8")
     result = run("recognize", "model.hwsk", LINES[0], "--lexicon", "none.txt")
     assert result.exit_code == 1 and "none.txt has no words" in result.stderr
@@ -329,15 +333,19 @@ def test_quick_demo(tmp_path):
     result = run("demo", "--quick", "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
     for part in (
-        "writes a letter", "reads the page", "same writer, p =", "different writers, p =",
-        "6 of 6 lines", "nearest training image", "CTCRecognizer", "interval", "load_lines",
-        "Done in",
+        "writes a letter", "reads the page", "by the same writer: same writer, p =",
+        "by another writer: different writers, p =", "6 of 6 lines", "Generating 150 handwritten",
+        "nearest training image", "CTCRecognizer", "interval", "load_lines", "Done in",
     ):  # fmt: skip
         assert part in result.stdout
     for name in ("reading.png", "letter.png"):
         assert cv2.imread(str(tmp_path / "out" / name)) is not None
     page = (tmp_path / "out" / "demo.html").read_text(encoding="utf-8")
     assert page.count("<section>") == 5 and page.count("data:image/png;base64,") >= 10
+    programs = re.findall("<pre>(.*?)</pre>", page, re.DOTALL)
+    assert len(programs) == 5
+    for program in programs:
+        compile(unescape(program), "demo.html", "exec")
     assert run("info", tmp_path / "out" / "model.hwsk").exit_code == 0
     (command,) = (line for line in result.stdout.splitlines() if " recognize " in line)
     program, found = command.split(" recognize ")

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import hwsk
 from hwsk.cli import main
+from hwsk.cli._common import ABILITIES
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.models._registry import registry
 
@@ -35,6 +36,11 @@ def put_images(images):
     for name, image in zip(names, images, strict=True):
         cv2.imwrite(name, image)
     return names
+
+
+def test_commands_know_the_tasks_of_the_registry():
+    for record in registry().values():
+        assert ABILITIES[record["class"].rpartition(".")[2]][0] == record["task"]
 
 
 def test_models_list_and_info():

@@ -70,6 +70,19 @@ def test_output_that_nobody_reads_on_ends_quietly(folder, monkeypatch):
     assert len(said) == 1 and "Error" not in said[0] + result.stderr, said
 
 
+def test_an_empty_folder_is_named(folder, tmp_path):
+    result = run(folder, str(tmp_path), "page0.png")
+    assert result.exit_code == 1 and len(result.stdout.split()) > 3
+    assert f"Error: the folder {tmp_path} holds no page; expected .bmp, " in result.stderr
+
+
+def test_a_model_that_does_not_read_is_refused(folder):
+    result = run(folder, "page0.png", "-m", "and-vae")
+    assert result.exit_code == 1
+    for able in ("english-pages", "latin-lines", "your own PageReader or CTCRecognizer"):
+        assert able in result.stderr
+
+
 def test_a_bad_page_does_not_stop_the_others(folder, tmp_path):
     out = tmp_path / "out"
     result = run(folder, "page0.png", "bad.png", "two.tif", "-f", "page", "-o", str(out))

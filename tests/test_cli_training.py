@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import hwsk
 from hwsk.cli import _jobs, _training, main
-from hwsk.cli._cards import unit
+from hwsk.cli._cards import describe, unit
 from hwsk.cli._jobs import JOBS
 from hwsk.cli._layouts import LAYOUTS, Samples
 from hwsk.cli._splits import count_shared, split
@@ -124,6 +124,19 @@ def test_two_trainings_with_one_seed_are_equal_and_resume_goes_on(monkeypatch):
         np.testing.assert_array_equal(a.detach(), b.detach())
 
 
+@pytest.mark.parametrize(
+    ("n", "described"),
+    [
+        (1, "1 sample, 1 writer, 1 page, 1 forgery"),
+        (2, "2 samples, 2 writers, 2 pages, 2 forgeries"),
+    ],
+)
+def test_counts_agree_with_their_nouns(n, described):
+    ids = np.array([f"{i}" for i in range(n)], object)
+    samples = Samples(np.zeros((n, 8, 8)), writer=ids, page=ids, forged=np.ones(n, bool))
+    assert describe(samples) == described
+
+
 def test_start_goes_on_from_a_model():
     table = put_table()
     put_table("test.csv", n=12)
@@ -137,9 +150,12 @@ def test_start_goes_on_from_a_model():
     assert "character error rate of first.hwsk" in Path("second.md").read_text(encoding="utf-8")
     first, second = (hwsk.load(name)[-1] for name in ("first.hwsk", "second.hwsk"))
     assert "few, so fine-tuned by hwsk.recognition.fine_tune" in result.stderr
-    assert "12 of 12 test samples are training samples, too" in result.stderr
+    assert "the training set holds 12 of 12 test samples: " in result.stderr
     card = Path("second.md").read_text(encoding="utf-8")
-    assert "12 of them training samples, too" in card and "has not seen" not in card
+    assert "12 of them in the training set; " in card and "has not seen" not in card
+    by = "by `hwsk.recognition.fine_tune(max_epochs=1, lr=1e-09)`"
+    assert f"| fine-tuned from | first.hwsk, {by}; " in card
+    assert "fine-tuned" not in Path("first.md").read_text(encoding="utf-8")
     assert second.lr == 1e-9 and "lr=1e-09" in Path("second.md").read_text(encoding="utf-8")
     for a, b in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), atol=1e-6)

@@ -132,7 +132,7 @@ def test_the_scale_marks_the_finding(tmp_path):
         html = (tmp_path / "r.html").read_text(encoding="utf-8")
         marked = html.split('<tr class="found">')[1].split("</tr>")[0]
         assert f"<td>{row}</td>" in marked and f"<td>{words}</td>" in marked
-        assert "Side B: 2 samples, which are not kept." in html
+        assert "Side B: 2 samples, not kept." in html
 
 
 def test_what_is_wrong_is_named(comparer, comparison, tmp_path):
@@ -164,7 +164,7 @@ def test_strokes_are_reported_as_the_images_drawn_of_them(shared, tmp_path):
     if shared:
         assert html.count("<img") == 3 and "x 24</td>" in html
     else:  # what the steps make of them on the way is not known here
-        assert "Side B: 2 samples, which are not kept." in html
+        assert "Side B: 2 samples, not kept." in html
 
 
 def test_a_report_of_images_that_were_changed_afterwards_is_refused(comparer, tmp_path):

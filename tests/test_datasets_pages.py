@@ -66,7 +66,7 @@ def test_layouts(tmp_path, image, xml, suffix):
     assert found.page.tolist() == [0, 0]
     assert [line.dtype for line in found.lines] == [np.uint8] * 2
     assert 25 <= found.lines[0].min() <= 35
-    assert "1 pages with 3 lines" in found.DESCR
+    assert "1 page with 3 lines" in found.DESCR
 
 
 def test_archive_and_files_of_lines(tmp_path):
@@ -225,7 +225,7 @@ def test_images_and_files_alone(tmp_path):
     (message,) = [m for m in messages if "2 files of" in m]
     assert "without PAGE or ALTO (1) or the reverse (1): left out (b.png, c.xml)" in message
     (tmp_path / "a.xml").unlink()
-    with pytest.raises(ValueError, match=r"no image has its .*found 2 images and 1 such files"):
+    with pytest.raises(ValueError, match=r"no image has its .*found 2 images and 1 such file;"):
         load_pages(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere does not exist; expected a folder"):
         load_pages(tmp_path / "nowhere")

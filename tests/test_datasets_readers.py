@@ -650,7 +650,7 @@ def test_lines_text_suffix(tmp_path):
     put_image(tmp_path / "a.png")
     put(tmp_path / "a.txt", "text")
     assert load_lines(tmp_path, text_suffix=".txt").text.tolist() == ["text"]
-    with pytest.raises(ValueError, match=r"found 1 images and 0 files \*\.gt\.txt; expected"):
+    with pytest.raises(ValueError, match=r"found 1 image and 0 files \*\.gt\.txt; expected"):
         load_lines(tmp_path)
 
 
@@ -710,7 +710,7 @@ def test_lines_of_one_image_with_two_texts(tmp_path):
         ("", r"is empty; expected a header with path, text"),
         ("path,text\n", r"has a header and no rows"),
         ("path,text,text\na.png,x,y\n", r"line 1: the column text stands there more than once"),
-        ("path,text\nb.png,x\n", r"none of its 1 rows .*paths count from .*\(line 2: b\.png\)"),
+        ("path,text\nb.png,x\n", r"none of its 1 row .*paths count from .*\(line 2: b\.png\)"),
         ("file,text\na.png,x\n", r"line 1: no column path; the header is \['file', 'text'\]"),
         ("path,text\na.png,x,y\n", r"line 2 has 3 fields, the header 2; found: \['a\.png', 'x'"),
         ("path,text\na.png\n", r"line 2 has 1 fields"),

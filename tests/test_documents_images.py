@@ -130,6 +130,10 @@ def test_what_cannot_be_read(tmp_path, content, message):
 def test_nothing_there(tmp_path):
     with pytest.raises(ValueError, match=r"holds no page; expected \.bmp"):
         list(read_pages(tmp_path))
+    with pytest.raises(ValueError, match=r"^\[\] holds no page; expected \.bmp"):
+        list(read_pages([]))
+    with pytest.warns(UserWarning, match="1 page could not .* and 1 could: the folder .* no page"):
+        assert shapes([tmp_path, picture()]) == [(40, 60)]
     with pytest.raises(FileNotFoundError, match="nowhere"):
         list(read_pages("nowhere.png"))
     for dpi in (0, -5, 1e-9, float("nan"), float("inf")):

@@ -5,14 +5,14 @@
 Legibility: texts of IAM-OnDB's testset_t, which the synthesizer has never seen, are written at
 several biases and read, drawn as images, by `models/iam-lines.hwsk`; beside it, what is read of the
 real lines of the same texts. (The reader was pretrained on drawn lines of all of IAM-OnDB, these
-real ones among them: their figure flatters, that of made lines does not.) Stability: samples that
-hold NaN or do not come to an end. The window: how far from the text's end it is when real lines
-end. Style: 20 writers of testset_t; a classifier (SIFT, VLAD, linear SVM) learns their real lines
-but one; texts are written with that one as prime, or in the hand of its vector. Beside it: the
-classifier on real lines that it has not learnt, and on lines in no hand. The distances are those of
-the published measure HWD (Pippi et al., BMVC 2023), with the vectors of `models/iam-writers.hwsk`,
-trained on other data, in the place of its network: how far the mean of a writer's made lines is
-from that of the real ones, on average.
+real ones among them: their figure flatters, that of generated lines does not.) Stability: samples
+that hold NaN or do not come to an end. The window: how far from the text's end it is when real
+lines end. Style: 20 writers of testset_t; a classifier (SIFT, VLAD, linear SVM) learns their real
+lines but one; texts are written with that one as prime, or in the hand of its vector. Beside it:
+the classifier on real lines that it has not learnt, and on lines in no hand. The distances are
+those of the published measure HWD (Pippi et al., BMVC 2023), with the vectors of
+`models/iam-writers.hwsk`, trained on other data, in the place of its network: how far the mean of a
+writer's generated lines is from that of the real ones, on average.
 """
 
 from __future__ import annotations

@@ -28,18 +28,21 @@ time could these may then first any such like our over made even most after also
 through years where much your way well down should because each just those
 """
 YOUR_OWN = """\
-    import hwsk
-    X, y = hwsk.datasets.load_lines("LINES", return_X_y=True)
-    model = hwsk.CTCRecognizer(verbose=1).fit(X, y)
-    print(model.predict(["another_line.png"]))
-
-LINES is a folder of a1.png with its transcript in a1.gt.txt, and so on, or a CSV of path,text."""
+import hwsk
+X, y = hwsk.datasets.load_lines("LINES", return_X_y=True)
+model = hwsk.CTCRecognizer(verbose=1).fit(X, y)
+print(model.predict(["another_line.png"]))
+"""
+LAYOUT = (
+    "LINES is a folder of a1.png with its transcript in a1.gt.txt, and so on, or a CSV of "
+    "path,text."
+)
 
 
 def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
     """Train a recognizer, judge it on writers whom it never saw, save it and say how to go on."""
     n_samples, n_writers = (150, 15) if quick else (3000, 300)
-    echo(f"Making {n_samples} pieces of handwriting by {n_writers} writers ...")
+    echo(f"Generating {n_samples} handwritten lines by {n_writers} writers ...")
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS.split(), rng.integers(1, 3))) for _ in range(n_samples)]
     data = make_handwriting(n_samples, n_writers=n_writers, texts=texts, height=32, random_state=0)
@@ -48,7 +51,7 @@ def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
     X, y = data.images[train], data.text[train]
     X_unseen, y_unseen, writers = data.images[test], data.text[test], data.writer[test]
 
-    echo(f"Learning from {len(X)} of them; the {len(set(writers))} other writers stay unseen.")
+    echo(f"Learning from {len(X)} of them; {len(set(writers))} writers are held out.")
     model = CTCRecognizer(
         height=32,
         channels=(16, 32, 64),
@@ -90,7 +93,8 @@ def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
     program = ["hwsk"] if shutil.which("hwsk") else [sys.executable, "-m", "hwsk"]
     files = [(output / name).as_posix() for name in ("model.hwsk", "line.png")]
     echo(f"\nRead one unseen line with it:\n\n    {shlex.join([*program, 'recognize', *files])}")
-    echo(f"\nThe same with lines of your own (minutes to hours):\n\n{YOUR_OWN}")
+    own = textwrap.indent(YOUR_OWN, "    ")
+    echo(f"\nThe same with lines of your own (minutes to hours):\n\n{own}\n{LAYOUT}")
     shown_html = (
         figure(
             output / "reading.png",
@@ -106,7 +110,7 @@ def learn(output: Path, *, quick: bool, echo: Callable[[str], Any]) -> Section:
         f"<p>From {len(X)} generated lines, tested on {len(set(writers))} other writers:</p>"
         + table(rows, ("", "characters wrong (95% interval)", "words wrong"))
         + shown_html
-        + code(textwrap.dedent(YOUR_OWN)),
+        + f"<p>The same with lines of your own:</p>{code(YOUR_OWN)}<p>{LAYOUT}</p>",
     )
 
 

@@ -88,7 +88,7 @@ def compare_signatures(output: Path) -> Section:
     verifier = hwsk.load("signature-verifier")
     probability = verifier.predict_proba([[first, again], [first, other]])[:, 1]
     rows, lines = [], []
-    for image, p, hand in zip((again, other), probability, ("same", "another"), strict=True):
+    for image, p, hand in zip((again, other), probability, ("the same", "another"), strict=True):
         lines.append(f"  a signature by {hand} writer: {verdict(p)}")
         rows.append([picture(first, "reference"), picture(image, f"by {hand} writer"), verdict(p)])
     source = """

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import hwsk
+from hwsk._wording import count
 from hwsk.cli._app import one_line, show_name
 from hwsk.cli._common import last_step
 from hwsk.cli._data import summarize
@@ -29,10 +30,12 @@ def unit(job: str, samples: Samples) -> str:
 
 
 def describe(samples: Samples) -> str:
+    """Return how many samples, writers, pages and forgeries there are."""
     found = summarize(samples)
-    counts = [f"{found['samples']} samples"]
-    counts += [f"{found[key]} {key}" for key in ("writers", "pages", "forgeries") if key in found]
-    return ", ".join(counts)
+    nouns = {"samples": "sample", "writers": "writer", "pages": "page", "forgeries": "forgery"}
+    return ", ".join(
+        count(found[plural], noun, plural) for plural, noun in nouns.items() if plural in found
+    )
 
 
 def make_card(
@@ -42,10 +45,12 @@ def make_card(
     of: tuple[Samples, Samples | None, int],
     scores: Sequence[Score],
     data: str,
+    start: str,
 ) -> str:
     """Return the card of a model: what it is, data, parameters, scores, how it was made.
 
-    `of` holds the training samples, the test samples, and how many of these are in both.
+    `of` holds the training samples, the test samples, and how many of these are in both. `start`
+    says from which model it was fine-tuned, if from one: that model's training data are in it, too.
     """
     samples, held_out, n_seen = of
     last = last_step(model)
@@ -66,8 +71,9 @@ def make_card(
         "| --- | --- |",
         *([f"| steps | {steps} |"] if steps else []),
         f"| training data | {describe(samples)}; layout {show_name(data)} |",
+        *([f"| fine-tuned from | {start}; its card says more of data and use |"] if start else []),
         f"| parameters | {', '.join(f'`{k}={one_line(repr(v))}`' for k, v in changed.items())} |",
-        f"| training | {last.n_iter_} epochs, hwsk {hwsk.__version__}, {date.today()} |",
+        f"| training | {count(last.n_iter_, 'epoch')}, hwsk {hwsk.__version__}, {date.today()} |",
         f"| command | `hwsk {show_name(command)}` |",
         "",
         "## Results",
@@ -77,7 +83,7 @@ def make_card(
         lines.append("Not evaluated: no data were held out.")
     else:
         seen = (
-            f", {n_seen} of them training samples, too" if n_seen else " that training has not seen"
+            f", {n_seen} of them in the training set" if n_seen else " that training has not seen"
         )
         lines += [
             f"On {describe(held_out)}{seen}; 95% bootstrap intervals over {unit(job, held_out)}:",

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import hwsk
+from hwsk._wording import count
 from hwsk.cli._app import error_line, show_name
 
 BATCH = 256  # images in memory at a time
@@ -32,7 +33,7 @@ ABILITIES = {
     "VLADEncoder": ("represent", "encodes images as vectors"),
     "StrokePredictor": ("predict strokes", "predicts pen strokes"),
     "HandwritingSynthesizer": ("write", "writes text as pen strokes"),
-    "NgramLanguageModel": ("language model", "gives the probability of a text"),
+    "NgramLanguageModel": ("model language", "gives the probability of a text"),
 }
 """What the estimators of hwsk are for: a task of the registry, and what to say of it."""
 
@@ -58,14 +59,21 @@ def load_model(model: str, task: str, *, also: str | None = None) -> Any:
     if found != task and kind != also:
         shown = show_name(model)
         kind = f"a {kind}" if kind == type(estimator).__name__ else f"a Pipeline ending in {kind}"
-        raise ValueError(f"{shown} holds {kind}, which {does}; {_suitable(task)}")
+        raise ValueError(f"{shown} holds {kind}, which {does}; {_suitable(task, also)}")
     check_is_fitted(estimator)
     return estimator
 
 
-def _suitable(task: str) -> str:
-    names = models_for(task)
+def _suitable(task: str, also: str | None) -> str:
+    """Return what models a command takes: those for its task, and those that hold an `also`."""
+    from hwsk.models._registry import registry
+
     classes = [kind for kind, (of, _) in ABILITIES.items() if of == task]
+    classes += [] if also is None else [also]
+    names = models_for(task)
+    names += [
+        name for name, record in registry().items() if record["class"].rpartition(".")[2] == also
+    ]
     ready = f": {', '.join(names)}" if names else " (none is shipped yet)"
     return f"this command takes a pretrained model{ready}; or your own {' or '.join(classes)}"
 
@@ -227,5 +235,5 @@ def report_bad(bad: Sequence[str], n: int) -> None:
     for message in bad:
         click.echo(f"Error: {message}", err=True)
     if bad:
-        click.echo(f"{len(bad)} of {n} files could not be read", err=True)
+        click.echo(f"{len(bad)} of {count(n, 'file')} could not be read", err=True)
         raise click.exceptions.Exit(1)

@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from hwsk._files import read_file, replaced, write_file
+from hwsk._wording import count
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
     echo_table,
@@ -147,7 +148,7 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
             described = [column.iloc[i] for column in features.values()]
             described = ["" if value != value or value is None else value for value in described]
             rows.writerow([name, *(column[i] for column in labels.values()), *described])
-    click.echo(f"{show_name(table)}: {len(samples)} samples")
+    click.echo(f"{show_name(table)}: {count(len(samples), 'sample')}")
 
 
 def summarize(samples: Samples) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import click
 
 import hwsk
 from hwsk._files import write_file
+from hwsk._wording import count
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
     Number,
@@ -143,25 +144,22 @@ def read(
     for message in doubted + bad:
         click.echo(f"Error: {message}", err=True)
     if doubted:
-        click.echo(f"{_count(doubted, 'page')} in doubt", err=True)
+        click.echo(f"{count(len(doubted), 'page')} in doubt", err=True)
     if bad:
-        click.echo(f"{_count(bad, 'file or page')} could not be read or written", err=True)
+        items = count(len(bad), "file or page", "files or pages")
+        click.echo(f"{items} could not be read or written", err=True)
     if doubted or bad:
         raise click.exceptions.Exit(1)
 
 
-def _check_single(layout: str, count: int, names: list[str]) -> None:
+def _check_single(layout: str, n_pages: int, names: list[str]) -> None:
     """Refuse to print XML of several pages, which no program takes for one document."""
-    if count > 1:
+    if n_pages > 1:
         first = show_name(names[0]) + ", ..." * (len(names) > 1)
         raise click.UsageError(
-            f"-f {layout} prints a single page, and there are {count} ({first}): name a folder for "
-            "a file for each (-o)"
+            f"-f {layout} prints a single page, and there are {n_pages} ({first}): name a folder "
+            "for a file for each (-o)"
         )
-
-
-def _count(items: list[str], name: str) -> str:
-    return f"{len(items)} {name if len(items) == 1 else name.replace('file', 'files') + 's'}"
 
 
 def _load_reader(model: str) -> Any:

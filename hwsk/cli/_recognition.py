@@ -49,7 +49,9 @@ def demo(output: Path, quick: bool) -> None:
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @click.option(
-    "--lm", type=click.Path(), help="A language model: an ARPA file, or one that hwsk.save wrote."
+    "--lm",
+    type=click.Path(),
+    help="A language model: english-lm, an ARPA file, or one that hwsk.save wrote.",
 )
 @click.option(
     "--lm-unit",
@@ -113,6 +115,7 @@ def _load_ink(path: str) -> Any:
 
 def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None) -> None:
     """Make a recognizer decode with a language model, a lexicon, or both."""
+    from hwsk.models._registry import registry
     from hwsk.recognition import CTCDecoder, NgramLanguageModel
 
     if not hasattr(recognizer, "decoder"):
@@ -121,8 +124,8 @@ def _set_decoder(recognizer: Any, lm: str | None, unit: str, lexicon: str | None
             f"{type(recognizer).__name__}"
         )
     language_model, words = None, None
-    if lm is not None and Path(lm).suffix == ".hwsk":
-        language_model = load_model(lm, "language model")
+    if lm is not None and (Path(lm).suffix == ".hwsk" or lm in registry()):
+        language_model = load_model(lm, "model language")
     elif lm is not None:
         language_model = NgramLanguageModel.read_arpa(lm, unit=unit)
     if lexicon is not None:
@@ -165,7 +168,7 @@ def _detailed(recognizer: Any, doubtful: float | None) -> Callable[[Any], list[d
     if not hasattr(last_step(recognizer), "predict_details"):
         if doubtful is not None:
             kind = type(last_step(recognizer)).__name__
-            raise ValueError(f"--doubtful needs probabilities of words, which a {kind} has not")
+            raise ValueError(f"--doubtful needs probabilities of words; a {kind} has none")
         return lambda images: [{"text": str(text)} for text in recognizer.predict(images)]
 
     def compute(images: Any) -> list[dict[str, Any]]:

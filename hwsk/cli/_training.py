@@ -15,6 +15,7 @@ import click
 
 import hwsk
 from hwsk._files import write_file
+from hwsk._wording import count
 from hwsk.cli._app import show_name
 from hwsk.cli._cards import describe, make_card, unit
 from hwsk.cli._common import (
@@ -32,6 +33,7 @@ from hwsk.cli._layouts import Samples, read_samples
 from hwsk.cli._splits import count_shared, split
 
 _FEW = 300  # lines: fewer are learnt by `fine_tune`, which keeps what was learnt before
+_OF_FINE_TUNING = ("alpha", "max_epochs", "lr")
 _FIXED = {"batch_size", "lr_schedule", "ema_decay", "early_stopping"}  # by `fine_tune`
 _OPTIONS = {"random_state": "--seed", "device": "--device", "n_jobs": "--n-jobs"}
 
@@ -152,8 +154,8 @@ def train(
     n_seen = 0 if held_out is None else count_shared(samples, held_out)
     if n_seen:
         warnings.warn(
-            f"{n_seen} of {len(held_out or ())} test samples are training samples, too: the scores "
-            "are better than those of new samples; test on others",
+            f"the training set holds {n_seen} of {count(len(held_out or ()), 'test sample')}: the "
+            "scores are better than those of new samples; test on others",
             stacklevel=1,
         )
     before: list[Score] = []
@@ -173,7 +175,11 @@ def train(
     except ValueError as error:
         unscored = error
     of = (samples, held_out, n_seen)
-    write_file(card, make_card(output.stem, job, model, of, scores, f"{layout}, {data}"))
+    shown = "" if start is None else show_name(start)
+    if few:
+        own = [f"{name}={given[name]!r}" for name in _OF_FINE_TUNING if name in given]
+        shown += f", by `hwsk.recognition.fine_tune({', '.join(own)})`"
+    write_file(card, make_card(output.stem, job, model, of, scores, f"{layout}, {data}", shown))
     checkpoint.unlink(missing_ok=True)
     if unscored is not None:
         raise ValueError(
@@ -281,8 +287,8 @@ def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
     last.set_params(callbacks=None, verbose=0)
     if last.n_iter_ < last.max_epochs and not last.early_stopping:
         raise ValueError(
-            f"training ended after {last.n_iter_} of {last.max_epochs} epochs; no model was "
-            f"written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
+            f"training ended after {last.n_iter_} of {count(last.max_epochs, 'epoch')}; no model "
+            f"was written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
         )
 
 
@@ -290,7 +296,7 @@ def _fine_tune(model: Any, samples: Samples, settings: dict[str, Any], seed: int
     """Teach a reader of lines a new hand from a few lines; what it read before it still reads."""
     from hwsk.recognition import fine_tune
 
-    wanted = {name: settings[name] for name in ("alpha", "max_epochs", "lr") if name in settings}
+    wanted = {name: settings[name] for name in _OF_FINE_TUNING if name in settings}
     if fixed := sorted(settings.keys() & _FIXED):
         raise click.BadParameter(
             f"{fixed[0]} is fixed in fine-tuning on fewer than {_FEW} lines", param_hint="--set"

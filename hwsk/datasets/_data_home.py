@@ -21,6 +21,7 @@ from typing import IO
 
 from hwsk._files import naming, read_file
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 
 logger = logging.getLogger(__name__)
 
@@ -348,8 +349,7 @@ def warn_left_out(
     """One warning that counts what is left out and names the first few; none if nothing is."""
     if names:
         first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        count = f"{len(names)} {noun}" + ("s" if len(names) > 1 else "")
-        warn_caller(f"{count} {what}: left out ({first})", category)
+        warn_caller(f"{count(len(names), noun)} {what}: left out ({first})", category)
 
 
 def read_table(

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from hwsk._data.images import object_array
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -160,7 +161,7 @@ def load_lines(
         text=text,
         writer=object_array([line.writer for line in lines]),
         ids=object_array([line.id for line in lines]),
-        DESCR=f"{len(lines)} images with transcripts from {source}",
+        DESCR=f"{count(len(lines), 'image')} with transcripts from {source}",
     )
 
 
@@ -185,8 +186,8 @@ def _from_table(table: Path) -> _Found:
     _warn_contradictions(table, found)
     if not found:
         raise ValueError(
-            f"{table}: none of its {len(rows)} rows names an image that exists; paths count from "
-            f"{table.parent} ({', '.join(no_image[:3])})"
+            f"{table}: none of its {count(len(rows), 'row')} names an image that exists; paths "
+            f"count from {table.parent} ({', '.join(no_image[:3])})"
         )
     return found, [], no_image
 
@@ -234,8 +235,9 @@ def _from_folder(folder: Path, text_suffix: str) -> _Found:
     no_image = [file.relative_to(folder).as_posix() for file in transcripts.values()]
     if not found:
         raise ValueError(
-            f"{folder}: no image has its transcript beside it; found {len(no_text)} images and "
-            f"{len(no_image)} files *{text_suffix}; expected {_LAYOUT}"
+            f"{folder}: no image has its transcript beside it; found "
+            f"{count(len(no_text), 'image')} and {count(len(no_image), 'file')} "
+            f"*{text_suffix}; expected {_LAYOUT}"
         )
     return found, no_text, no_image
 

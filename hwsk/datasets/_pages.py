@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import validate_params
 from hwsk._data.decoding import read_image
 from hwsk._data.images import object_array
 from hwsk._files import write_file
+from hwsk._wording import count
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -190,8 +191,8 @@ def load_pages(
     pairs, no_xml, no_image, unclear = _find_files(folder)
     if not pairs and not unclear:
         raise ValueError(
-            f"{source}: no image has its PAGE or ALTO file; found {len(no_xml)} images and "
-            f"{len(no_image)} such files; expected {_LAYOUT}"
+            f"{source}: no image has its PAGE or ALTO file; found {count(len(no_xml), 'image')} "
+            f"and {count(len(no_image), 'such file')}; expected {_LAYOUT}"
         )
     warn_left_out(
         "file",
@@ -225,7 +226,7 @@ def load_pages(
         images=object_array([page.image_path for page in found.pages]),
         pages=object_array(found.pages),
         ids=object_array(found.ids),
-        DESCR=f"{len(found.pages)} pages with {n_lines} lines from {source}",
+        DESCR=f"{count(len(found.pages), 'page')} with {count(n_lines, 'line')} from {source}",
     )
     if cut:
         bunch.lines = object_array(found.lines)

@@ -18,6 +18,7 @@ from hwsk._data.decoding import decode_image, gray_image
 from hwsk._data.levels import to_bytes
 from hwsk._files import open_file
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pdf"}
 _MOST_DPI = 10_000
@@ -112,20 +113,19 @@ def read_pages(source: Any, *, dpi: float = 300) -> Iterator[PageImage]:
     """
     check_dpi(dpi)
     failures: list[str] = []
-    count = 0
+    n_pages = 0
     for page in iterate_pages(source, dpi, failures):
-        count += 1
+        n_pages += 1
         yield page
-    if not count:
+    if not n_pages:
         if failures:
             more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
             raise ValueError(failures[0] + more)
-        raise ValueError(f"{source!r:.80} holds no page; expected {', '.join(sorted(SUFFIXES))}")
+        raise ValueError(_without_pages(f"{source!r:.80}"))
     if failures:
         first = "; ".join(failures[:3]) + ("; ..." if failures[3:] else "")
-        pages = "page" if len(failures) == 1 else "pages"
         warn_caller(
-            f"{len(failures)} {pages} could not be read and {count} could: {first}",
+            f"{count(len(failures), 'page')} could not be read and {n_pages} could: {first}",
             UserWarning,
         )
 
@@ -148,16 +148,18 @@ def iterate_pages(source: Any, dpi: float, failures: list[str]) -> Iterator[Page
 
 
 def iterate_items(source: Any) -> Iterator[tuple[Any, str]]:
-    """Files, contents and arrays, each with its name."""
+    """Files, contents and arrays, each with its name; a folder without pages as itself."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         if path.is_dir():
-            files = (p for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
-            yield from (
-                (p, str(p))
-                for p in files
-                if p.is_file() and not any(part[0] == "." for part in p.relative_to(path).parts)
-            )
+            files = [
+                file
+                for file in sorted(path.rglob("*"))
+                if file.suffix.lower() in SUFFIXES
+                and file.is_file()
+                and not any(part[0] == "." for part in file.relative_to(path).parts)
+            ]
+            yield from ((file, str(file)) for file in files or [path])
         else:
             yield source, os.fspath(source)
     elif isinstance(source, (bytes, bytearray)):
@@ -174,11 +176,17 @@ def iterate_items(source: Any) -> Iterator[tuple[Any, str]]:
         raise TypeError(f"{type(source).__name__} is not a source of pages; pass paths or arrays")
 
 
+def _without_pages(source: str) -> str:
+    return f"{source} holds no page; expected {', '.join(sorted(SUFFIXES))}"
+
+
 def _read_item(item: Any, name: str, dpi: float, failures: list[str]) -> Iterator[PageImage]:
     if hasattr(item, "__array__"):
         yield PageImage(to_gray(item, name), name)
         return
     if isinstance(item, (str, os.PathLike)):
+        if Path(item).is_dir():
+            raise ValueError(_without_pages(f"the folder {name}"))
         with open_file(item) as file:
             start = file.read(1024)
             starts_pdf = is_pdf(start)

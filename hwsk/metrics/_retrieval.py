@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from hwsk._wording import count
+
 __all__ = ["hard_top_k_accuracy", "mean_average_precision", "soft_top_k_accuracy"]
 
 _CONSTRAINTS: dict[str, list[Any]] = {
@@ -289,10 +291,9 @@ def _average(
     """The mean over the queries that are counted, NaN being those that are not."""
     counted = ~np.isnan(values)
     if not counted.any():
-        samples = "a sample" if least == 1 else f"{least} samples"
         raise ValueError(
-            f"no query can be answered: of no class in y are there {samples} outside the query's "
-            "own group"
+            f"no query can be answered: of no class in y are there {count(least, 'sample')} "
+            "outside the query's own group"
         )
     if average is None:
         return values

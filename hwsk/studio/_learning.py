@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hwsk._wording import count
 from hwsk.studio._errors import Refusal
 from hwsk.studio._jobs import File, Job
 from hwsk.studio._models import PAGES
@@ -69,7 +70,7 @@ async def start_learning(request: Request) -> Response:
         raise Refusal(
             422,
             "too-few",
-            f"{len(lines)} corrected line{'s' * (len(lines) != 1)} with a text; learning needs "
+            f"{count(len(lines), 'corrected line')} with a text; learning needs "
             f"{FEWEST} or more, better 20: a quarter is held out, and lines that were right count",
         )
     lesson = lesson.model_copy(update={"lines": lines})

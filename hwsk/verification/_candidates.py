@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, logsumexp, softmax
 from sklearn.linear_model import LogisticRegression
 
+from hwsk._wording import count
 from hwsk.verification._comparison import name_times
 from hwsk.verification._sides import Side, find_copy
 
@@ -83,7 +84,7 @@ class CandidateList:
         ]
         left = self.ranking["probability"][_SHOWN:]
         if len(left):
-            rows.append(f"  {len(left)} others: {left.sum():.3f}")
+            rows.append(f"  {count(len(left), 'other')}: {left.sum():.3f}")
         hands = "one of these writers" if self.log_likelihood_ratio > 0 else "another writer"
         first = (
             f"{name_times(self.log_likelihood_ratio)} likelier of {hands}; probabilities at "

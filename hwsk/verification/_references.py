@@ -15,6 +15,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 from hwsk.metrics._retrieval import _codes
 from hwsk.metrics._verification import _check_forged
 from hwsk.verification._pair_classifier import PairClassifierMixin
@@ -78,7 +79,7 @@ class ReferenceVerification:
         n = len(self.pair_scores)
         return (
             f"{'same writer' if self.same_writer else 'different writers'}: score "
-            f"{self.score:.4g}, threshold {self.threshold:.4g} for {n} reference{'s' * (n > 1)}, "
+            f"{self.score:.4g}, threshold {self.threshold:.4g} for {count(n, 'reference')}, "
             f"probability {self.probability:.3f} at even odds"
         )
 

@@ -23,6 +23,7 @@ from hwsk._data.decoding import is_path
 from hwsk._data.images import check_images
 from hwsk._data.levels import to_bytes
 from hwsk._files import replaced, write_file
+from hwsk._wording import count
 from hwsk.verification._comparison import SUPPORT, describe_feature, name_times
 from hwsk.verification._parts import OWN_SHARE
 from hwsk.verification._places import draw_places
@@ -199,7 +200,8 @@ def _side(comparison: HandComparison, side: str) -> Iterator[Block]:
     """Images of one side with their names, sizes and checksums."""
     samples = comparison.samples["AB".index(side)]
     if not len(samples):
-        yield f"Side {side}: {comparison.n_images['AB'.index(side)]} samples, which are not kept."
+        n = comparison.n_images["AB".index(side)]
+        yield f"Side {side}: {count(n, 'sample')}, not kept."
         return
     images = [to_bytes(image) for image in check_images(samples)]
     compared = comparison.digests["AB".index(side)]
@@ -250,9 +252,10 @@ def _limits(comparison: HandComparison) -> Iterator[str]:
     basis = comparison.basis
     if "writers" in basis:
         pages = "; pairs by one hand are of two groups (such as pages)"
+        most = count(basis["images"], "sample")
         yield (
             f"Calibrated on {basis['writers']} writers whom the parts were not trained on, with up "
-            f"to {basis['images']} samples a side{pages if basis.get('across_groups') else ''}."
+            f"to {most} a side{pages if basis.get('across_groups') else ''}."
         )
     if basis.get("forgeries"):
         yield (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 
 
 class UnreadWord(NamedTuple):
@@ -86,8 +87,8 @@ class Legibility:
 
     def __str__(self) -> str:
         return (
-            f"{self.n_words} words, {self.first:.1%} recognized at the first try, {self.final:.1%} "
-            f"in the end; {self.n_samples} samples"
+            f"{count(self.n_words, 'word')}, {self.first:.1%} recognized at the first try, "
+            f"{self.final:.1%} in the end; {count(self.n_samples, 'sample')}"
         )
 
     @property
@@ -110,8 +111,8 @@ def report_unread(legibility: Legibility | None, on_failure: str, sequel: str = 
         for line, word, reading in legibility.unread
     )
     message = (
-        f"{len(legibility.unread)} of {legibility.n_words} words could not be written so that the "
-        f"reader recognizes them: {words}{sequel}"
+        f"{len(legibility.unread)} of {count(legibility.n_words, 'word')} could not be written so "
+        f"that the reader recognizes them: {words}{sequel}"
     )
     if on_failure == "error":
         raise ValueError(

@@ -10,6 +10,7 @@ from types import TracebackType
 from tqdm.auto import tqdm
 
 from hwsk._training.progress import can_move_bars
+from hwsk._wording import count
 
 OnProgress = Callable[[int, int, str], object]
 _SECONDS = 10.0  # between two lines of a log
@@ -37,6 +38,7 @@ class Progress:
         self.done = 0
         self._start = time.monotonic()
         self._last: float | None = None
+        self._shown: tuple[int, str] | None = None  # by the last line of a log
         self._in_log = verbose and not can_move_bars()
         self._bar = tqdm(
             total=total, desc="writing", unit=unit, disable=not verbose or self._in_log
@@ -52,7 +54,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.close()
-        if self._last is not None:  # what began to report says when it ends
+        if self._shown not in (None, (self.done, "")):  # what began to report says when it ends
             self._print()
 
     def reach(self, done: int, note: str = "") -> None:
@@ -71,9 +73,10 @@ class Progress:
             self._print(note)
 
     def _print(self, note: str = "") -> None:
+        self._shown = self.done, note
         seconds = time.monotonic() - self._start
         print(
-            f"writing: {self.done} of {self.total} {self.unit}s in {seconds:.0f} s"
+            f"writing: {self.done} of {count(self.total, self.unit)} in {seconds:.0f} s"
             + f", {note}" * bool(note),
             file=sys.stderr,
             flush=True,

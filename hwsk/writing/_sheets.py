@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from hwsk._data.strokes import check_sample
 from hwsk._data.text_line import split_strokes
 from hwsk._files import write_file
+from hwsk._wording import count
 from hwsk.writing import _formats
 from hwsk.writing._curves import Sheet
 from hwsk.writing._layout import check_size
@@ -112,8 +113,7 @@ class Sheets:
         sheets, lines = len(self.sheets), sum(map(len, self.sheets))
         width, height = self.size
         return (
-            f"<Sheets: {sheets} sheet{'s' * (sheets != 1)}, {width:g} x {height:g} mm: "
-            f"{lines} line{'s' * (lines != 1)}>"
+            f"<Sheets: {count(sheets, 'sheet')}, {width:g} x {height:g} mm: {count(lines, 'line')}>"
         )
 
     @validate_params(

@@ -47,9 +47,9 @@ def make_pairs(
     balanced: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Make pairs of samples, labelled by whether one hand wrote both.
+    """Make pairs of samples, labelled by whether the same writer wrote both.
 
-    Two genuine samples of one writer are a pair by the same hand. Genuine samples of different
+    Two genuine samples of one writer are a pair by the same writer. Genuine samples of different
     writers are not (a *random forgery* in the field's words), nor are a genuine sample and a
     forgery of it (a *skilled forgery*). Two forgeries never make a pair, nor do a forgery and a
     sample of another writer.
@@ -63,14 +63,14 @@ def make_pairs(
     groups : array-like of shape (n_samples,), default=None
         What samples of one writer have in common, as a rule the page.
     positives : {"all", "within_groups", "across_groups"}, default="all"
-        Which pairs by one hand: all, those of one page (which share its pen and paper), or those
-        of two pages. Other pairs are not changed by it.
+        Which pairs by the same writer: all, those of one page (which share its pen and paper), or
+        those of two pages. Other pairs are not changed by it.
     negatives : {"all", "random", "skilled"}, default="all"
-        Which pairs by different hands: random forgeries, skilled ones, or all.
+        Which pairs by different writers: random forgeries, skilled ones, or all.
     n_pairs : int, default=None
         How many pairs to draw, without replacement. None takes all.
     balanced : bool, default=False
-        Whether to draw as many pairs by one hand as by different ones, and of these as many
+        Whether to draw as many pairs by the same writer as by different ones, and of these as many
         skilled as random forgeries where there are enough of both. With `n_pairs=None`, as many
         as the smaller class has.
     random_state : int, RandomState instance or None, default=None
@@ -123,8 +123,8 @@ def make_pairs(
         wanted = 2 * min(n_same, n_different) if n_pairs is None else n_pairs
         take = wanted // 2
         for count, least, what in (
-            (n_same, take, "one hand"),
-            (n_different, wanted - take, "different hands"),
+            (n_same, take, "the same writer"),
+            (n_different, wanted - take, "different writers"),
         ):
             if count < least:
                 raise ValueError(
@@ -205,7 +205,7 @@ class _Pairs:
 def _all_pairs(
     writers: Any, forged: Any, groups: Any, positives: str, negatives: str
 ) -> tuple[_Pairs, _Pairs, _Pairs]:
-    """The pairs by one hand, and skilled and random forgeries."""
+    """The pairs by the same writer, and skilled and random forgeries."""
     writer = _codes(writers, "writers")
     group = np.zeros_like(writer) if groups is None else _codes(groups, "groups")
     check_consistent_length(writer, group)
@@ -240,17 +240,17 @@ def _all_pairs(
     n_writers = len(np.unique(writer))
     alone = n_writers - len(np.unique(hand[same.lengths > 0]))
     if alone == n_writers:
-        raise ValueError(f"no writer has two genuine samples{where}: no pair is by one hand")
+        raise ValueError(f"no writer has two genuine samples{where}: no pair is by the same writer")
     if not len(skilled) and not len(random):
         raise ValueError(
             "negatives='skilled', and no forged sample has a genuine one of its writer"
             if negatives == "skilled"
-            else "all genuine samples are by one writer: no pair is by different hands"
+            else "all genuine samples are by one writer: no pair is by different writers"
         )
     if alone:
         warn_caller(
-            f"{alone} of {n_writers} writers have no two genuine samples{where}: no pair by one "
-            "hand is theirs",
+            f"{alone} of {n_writers} writers have no two genuine samples{where}: they are in no "
+            "pair by the same writer",
         )
     return same, skilled, random
 
@@ -260,7 +260,7 @@ class WriterDisjointPairSplit(BaseCrossValidator):
 
     The writers are cut into folds. Pairs with both writers in a fold are its test set, pairs with
     neither its training set, and pairs with one of each are left out: a verifier would meet in
-    the test a hand that it was trained on.
+    the test a writer whom it was trained on.
 
     Parameters
     ----------
@@ -285,8 +285,8 @@ class WriterDisjointPairSplit(BaseCrossValidator):
 
     Of pairs of different writers, a fold tests about one in `n_splits ** 2`, and leaves out
     `2 / n_splits * (1 - 1 / n_splits)`: 32% with five folds; `count_left_out` counts them. Pairs
-    within a writer are never left out. So the share of pairs by one hand is higher in the test
-    set than in all pairs.
+    within a writer are never left out. So the share of pairs by the same writer is higher in the
+    test set than in all pairs.
 
     Examples
     --------

@@ -158,7 +158,7 @@ def test_compare(monkeypatch):
     record = json.loads(run("compare", "0.png", "b", "--model", "comparer.hwsk", "--json").stdout)
     expected = hwsk.load("comparer.hwsk").compare("0.png", ["b/1.png", "b/2.png"])
     assert record["probability"] == pytest.approx(expected.probability, rel=1e-5)
-    assert record["distances"][0].keys() >= {"part", "distance", "one_hand", "two_hands"}
+    assert set(record["distances"][0]) == {"part", "distance", "same_writer", "different_writers"}
     assert run("compare", "0.png", "b", "-m", "comparer.hwsk").stdout == f"{expected}\n"
     result = run("compare", "0.png", "b", "-m", "comparer.hwsk", "-o", "report.html")
     report = Path("report.html").read_text(encoding="utf-8")

@@ -204,13 +204,13 @@ def test_a_ratio_of_classes_is_one_of_counts():
     comparer = HandComparer(FrozenEstimator(known_features()), n_images=1, random_state=0)
     slant, staff = comparer.fit(pixels, writers).feature_ratios_
     explanation = str(comparer.compare(pixels[0], pixels[1] + 0.01))  # no copy
-    assert "for one hand:\n  slant: both right (3.8 times)\nFeatures that tell" in explanation
-    assert explanation.endswith("tell nothing:\n  staff of d: both loopy (1.0 times)")
+    assert "same writer:\n  slant: both right (3.8 times)\nFeatures that support n" in explanation
+    assert explanation.endswith("support neither:\n  staff of d: both loopy (1.0 times)")
     assert slant[0, 1, 1] == pytest.approx(np.log(30.5 / (120 / 16 + 0.5)))
     assert slant[0, 0, 1] == slant[0, 1, 0] == pytest.approx(np.log(0.5 / (120 * 6 / 16 + 0.5)))
     assert slant[0, 1, 1] > slant[0, 0, 0] > 0  # the rarer class weighs more
     assert slant.shape == (1, 2, 2) and staff.shape == (1, 3, 3)
-    assert (staff == 0).all()  # all have it, or no one: it tells nothing
+    assert (staff == 0).all()  # all have it, or no one: it supports neither
 
 
 def test_distances_of_probabilities_are_hellinger(images):
@@ -234,7 +234,7 @@ def test_compare(comparer, images):
     other = comparer.compare(X[0], X[6])  # slant left and right, staff of d loopy and retraced
     assert other.features.loc["slant", ["first", "second"]].tolist() == ["left", "right"]
     assert other.log_likelihood_ratio < 0
-    assert str(other).splitlines()[0].endswith(f"than if one did: {other.verbal}.")
+    assert str(other).splitlines()[0].endswith(f"than if the same writer did: {other.verbal}.")
     assert "staff of d: loopy vs retraced (" in str(other)
     assert "slant: both left (" in str(comparison)
     assert "<table" in other._repr_html_() and "retraced" in other._repr_html_()
@@ -247,13 +247,13 @@ def test_compare(comparer, images):
 def test_verbal_scale_is_symmetrical(ratio):
     one, two = verbal_equivalent(ratio), verbal_equivalent(-ratio)
     assert one == two or one.split(" for ")[0] == two.split(" for ")[0]
-    assert (ratio >= np.log(2)) == one.endswith("for one hand") or abs(ratio) < np.log(2)
+    assert (ratio >= np.log(2)) == one.endswith("for the same writer") or abs(ratio) < np.log(2)
 
 
 @pytest.mark.parametrize(("word", "least"), SUPPORT.items())
 def test_verbal_scale(word, least):
-    assert verbal_equivalent(np.log(least)) == f"{word} support for one hand"
-    assert verbal_equivalent(-np.log(least)) == f"{word} support for two hands"
+    assert verbal_equivalent(np.log(least)) == f"{word} support for the same writer"
+    assert verbal_equivalent(-np.log(least)) == f"{word} support for different writers"
     assert not verbal_equivalent(np.log(least * 0.99)).startswith(f"{word} ")
     with pytest.raises(ValueError, match="NaN"):
         verbal_equivalent(np.nan)
@@ -528,7 +528,7 @@ def test_display(comparer, images):
     X, _ = images
     comparison = comparer.compare(X[0], X[6])
     table = comparison.distances  # one is too far out, and has an arrow
-    table.loc[table.index[0], "distance"] = 3 * table["two_hands"].iloc[0]
+    table.loc[table.index[0], "distance"] = 3 * table["different_writers"].iloc[0]
     with pytest.warns(UserWarning, match="6, 7, 8 of b look like those of two writers"):
         display = ComparisonDisplay.from_estimator(comparer, X[0], X[6:15])
     assert list(display.axes_) == ["first", "second", "features", "parts", "scale"]
@@ -542,7 +542,8 @@ def test_display(comparer, images):
     np.testing.assert_allclose(widths, expected)
     labels = [label.get_text() for label in axes["features"].get_yticklabels()]
     assert sorted(labels) == ["slant: left vs right", "staff of d: loopy vs retraced"]
-    place = (table["two_hands"] - table["distance"]) / (table["two_hands"] - table["one_hand"])
+    different = table["different_writers"]
+    place = (different - table["distance"]) / (different - table["same_writer"])
     inside = place.between(-1.5, 2.5).to_numpy()
     assert not inside[0]
     marks = {line.get_marker(): line for line in axes["parts"].lines[2:]}

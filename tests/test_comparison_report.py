@@ -117,10 +117,11 @@ def test_names_that_are_not_utf8_are_escaped(comparer, comparison, tmp_path, end
 def test_the_scale_marks_the_finding(tmp_path):
     for ratio, row, words in (
         (1.5, "1 to 2", "found"),
-        (1 / 30, "10 to 100", "found, for two hands"),
-        (2e6, "1,000,000 and more", "found, for one hand"),
+        (1 / 30, "10 to 100", "found, for different writers"),
+        (2e6, "1,000,000 and more", "found, for the same writer"),
     ):
-        distances = pd.DataFrame({"distance": [1.0], "one_hand": [1.0], "two_hands": [2.0]})
+        medians = {"same_writer": [1.0], "different_writers": [2.0]}
+        distances = pd.DataFrame({"distance": [1.0], **medians})
         comparison = HandComparison(
             np.log(ratio),
             np.log(ratio),

@@ -677,7 +677,7 @@ def test_genuine_are_nearer_than_skilled_and_those_than_random(made):
     assert skilled > random + 0.1
 
 
-def test_pen_and_paper_tell_nothing(made):
+def test_pen_and_paper_do_not_indicate_a_forgery(made):
     tones = np.array([[np.median(i), np.percentile(i, 1), i.std()] for i in made.images])
     spread = tones.std(axis=0)
     gap = np.abs(tones[made.forged].mean(axis=0) - tones[~made.forged].mean(axis=0))

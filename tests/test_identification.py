@@ -616,7 +616,7 @@ def test_wrong_calls(fitted, lines):
         fitted.predict([255 - lines.images[0]])
 
 
-def test_strangers_count_as_wrong(fitted, lines):
+def test_unknown_writers_count_as_wrong(fitted, lines):
     y = ["nobody", *lines.writer[1:6]]
     with pytest.warns(UserWarning, match=r"1 of 6 images are by writers .* as 'nobody', rows 0:"):
         score = fitted.score(lines.images[:6], y)

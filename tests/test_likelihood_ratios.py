@@ -101,7 +101,8 @@ def test_tippett_curves_are_shares_of_larger_ratios(pairs):
             assert share == pytest.approx(np.mean(side > at))
     assert display.ax_.get_title() == f"Cllr {log_likelihood_ratio_cost(y, scores):.3f}"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert [label.split(":")[0] for label in labels] == ["made, one hand", "made, two hands"]
+    kinds = [label.split(":")[0] for label in labels]
+    assert kinds == ["made, same writer", "made, different writers"]
     assert labels[1].endswith(f": {np.mean(scores[y == 0] > 0):.1%} mislead")
 
 

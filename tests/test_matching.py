@@ -100,7 +100,7 @@ def test_places_are_found_again_within_reach():
     assert (far < 0.99).all()
 
 
-def test_loss_falls_as_places_of_one_hand_come_nearer():
+def test_loss_falls_as_places_of_the_same_writer_come_nearer():
     torch.manual_seed(0)
     loss = MatchingLoss(reach_mask(HEIGHT, WIDTH)).double()
     writers = torch.tensor([0, 0, 1, 1])
@@ -114,7 +114,7 @@ def test_loss_falls_as_places_of_one_hand_come_nearer():
 
 
 def test_pairs_are_ranked_where_all_wrote_the_same(monkeypatch):
-    """Moving the threshold can't help a pair by one hand that is below one by two."""
+    """Moving the threshold can't help a positive pair that is below a negative one."""
     monkeypatch.setattr(matching, "_SHARE_RANKED", 1.0)
     loss = MatchingLoss(reach_mask(HEIGHT, WIDTH)).double()
     places = make_descriptors(6)

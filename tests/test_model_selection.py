@@ -180,7 +180,8 @@ def test_pairs_of_one_kind_are_refused():
 
 def test_writers_with_one_sample_are_counted():
     with pytest.warns(
-        UserWarning, match="2 of 4 writers have no two genuine samples: no pair by one hand"
+        UserWarning,
+        match="2 of 4 writers have no two genuine samples: they are in no pair by the same writer",
     ) as caught:
         pairs, y = make_pairs(["a", "a", "b", "c", "d", "d"])
     assert caught[0].filename == __file__
@@ -198,7 +199,9 @@ def test_writers_with_one_sample_are_counted():
 
 def test_bad_input_of_pairs():
     writers = ["a", "a", "b", "b"]
-    with pytest.raises(ValueError, match="no writer has two genuine samples: no pair is by one"):
+    with pytest.raises(
+        ValueError, match="no writer has two genuine samples: no pair is by the same"
+    ):
         make_pairs(["a", "b"])
     with pytest.raises(ValueError, match="no writer has two genuine samples in two groups"):
         make_pairs(writers, groups=[1, 1, 1, 1], positives="across_groups")
@@ -212,7 +215,9 @@ def test_bad_input_of_pairs():
         make_pairs(writers, positives="within_groups")
     with pytest.raises(ValueError, match="n_pairs=7, and there are 6 pairs"):
         make_pairs(writers, n_pairs=7)
-    with pytest.raises(ValueError, match=r"n_pairs=6 .* 3 pairs by one hand, and there are 2"):
+    with pytest.raises(
+        ValueError, match=r"n_pairs=6 .* 3 pairs by the same writer, and there are 2"
+    ):
         make_pairs(writers, n_pairs=6, balanced=True)
     with pytest.raises(ValueError, match="forged has 2 values, and there are 4 writers"):
         make_pairs(writers, forged=[0, 1])
@@ -227,7 +232,7 @@ def test_bad_input_of_pairs():
     for options in ({"negatives": "forged"}, {"positives": "pages"}, {"n_pairs": 1}):
         with pytest.raises(ValueError, match=next(iter(options))):
             make_pairs(writers, **options)
-    with pytest.raises(ValueError, match="no pair is by one hand"):
+    with pytest.raises(ValueError, match="no pair is by the same writer"):
         make_pairs([])
 
 
@@ -265,7 +270,7 @@ def test_share_left_out_is_what_the_docs_say():
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
-    """Takes pairs whose numbers are at most so far apart for one hand."""
+    """Takes pairs whose numbers are at most so far apart for the same writer."""
 
     def __init__(self, most=1):
         self.most = most

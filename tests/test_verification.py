@@ -73,7 +73,7 @@ def fitted(words, request):
 
 @pytest.fixture(scope="module")
 def pairs(words):
-    """Row numbers of pairs, half of them by one hand, and whether they are."""
+    """Row numbers of pairs, half of them by the same writer, and whether they are."""
     rng = np.random.default_rng(0)
     first, second = np.triu_indices(N_TRAIN, 1)
     same = words.writer[first] == words.writer[second]

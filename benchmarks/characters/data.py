@@ -2,7 +2,7 @@
 
 Training is on the official ByMerge test split, since that is the part of ByMerge that
 `../shared/data` holds; the test is on its rows of the official Balanced training split. Images that
-are in both are dropped from training. EMNIST names no writers, so the same hand may be on both
+are in both are dropped from training. EMNIST names no writers, so the same writer may be on both
 sides, as in the official splits.
 """
 

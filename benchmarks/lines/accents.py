@@ -3,7 +3,7 @@
     python -m benchmarks.lines.accents --model models/iam-lines.hwsk
 
 A few generated lines of French and German are learnt by `fit` with `warm_start=True`: the alphabet
-grows. Printed is the CER of such lines by other hands, and of IAM's validation lines, before and
+grows. Printed is the CER of such lines by other writers, and of IAM's validation lines, before and
 after; "with English" mixes as many lines of IAM's training part in.
 """
 

@@ -53,7 +53,7 @@ def draw_sides(page: np.ndarray, size: int) -> list[np.ndarray]:
 def judge(
     name: str, comparer: HandComparer, sides: Any, writer: Any, page: Any, across: bool
 ) -> None:
-    """Print what the ratios of all pairs of sides are worth; of one hand, `across` pages alone."""
+    """Print scores of the ratios of all pairs of sides; positive ones `across` pages alone."""
     first, second = np.triu_indices(len(sides), 1)
     same = writer[first] == writer[second]
     if across:
@@ -76,7 +76,8 @@ def judge(
             random_state=SEED,
         )
         figures.append(f"{label} {metric(same, values):.4f} [{low:.4f}, {high:.4f}]")
-    print(f"{name}: {', '.join(figures)} ({same.sum()} of {len(same)} by one hand)", flush=True)
+    n_same = f"{same.sum()} of {len(same)} by the same writer"
+    print(f"{name}: {', '.join(figures)} ({n_same})", flush=True)
 
 
 def judge_features(comparer: HandComparer, classifier: Any, images: Any, writer: Any) -> None:

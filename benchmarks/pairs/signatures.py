@@ -1,4 +1,4 @@
-"""The signatures that the benchmarks share: cleaning, split by writer, other hands."""
+"""The signatures that the benchmarks share: cleaning, split by writer, other writers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def own_hands(signatures: Bunch, rows: np.ndarray, seed: int) -> Hands:
     """Signatures, those of names joined of two, and the mirror images of all.
 
     A name joined of two is another name with its genuine signatures and forgeries, so that there
-    are more names to learn from than writers; and a mirror image is by another hand.
+    are more names to learn from than writers; and a mirror image is by another writer.
     """
     images = [read_image(path) for path in signatures.images[rows]]
     own = Hands(images, list(signatures.hand[rows]), list(signatures.writer[rows]))
@@ -107,7 +107,7 @@ def joined(own: Hands, forged: np.ndarray, seed: int) -> Hands:
 
 
 def turned(own: Hands) -> Hands:
-    """Images, and their mirror images as those of other hands: left-right, upside down, both."""
+    """Images, and their mirror images as those of other writers: left-right, upside down, both."""
     out = Hands([], [], [])
     for name, step in (
         ("", np.s_[:, :]),
@@ -204,7 +204,7 @@ def print_report(
 def pooled(
     signatures: Bunch, folds: list[np.ndarray], distances: list[np.ndarray], negatives: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whether each pair of each fold is by one hand, its score, and its writers."""
+    """Whether each pair of each fold is by the same writer, its score, and its writers."""
     parts = []
     for rows, table in zip(folds, distances, strict=True):
         writer = signatures.writer[rows]

@@ -6,7 +6,7 @@
 A logistic regression learns "forged" from the tones of the paper, before and after cleaning, and
 from other measures that are none of shape; each writer is judged once, by a model of other
 writers. And each measure alone as a verifier: the nearer two signatures are in it, the more they
-are by one hand. 95% intervals are bootstrapped over writers.
+are by the same writer. 95% intervals are bootstrapped over writers.
 """
 
 from __future__ import annotations

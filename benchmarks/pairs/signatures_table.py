@@ -40,7 +40,7 @@ def main(data: str, one_pen: bool) -> None:
         f"{len(set(signatures.writer))} writers in {N_FOLDS} folds; split seed {SPLIT_SEED}",
         flush=True,
     )
-    # The forgers are not known: those of one writer are taken as one hand more.
+    # The forgers are not known: those of one writer are taken as one writer more.
     hand = np.char.add(signatures.writer.astype(str), np.where(signatures.forged, " forged", ""))
     pen = "one pen" if one_pen else "own pen"
     clean = cleaner().set_params(pen_width=PEN_WIDTH if one_pen else None)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pairs.train_comparer --out runs/and-comparer.hwsk
 
-The parts are `and-verifier.hwsk` and `and-features.hwsk` as they are; pairs by one hand are of two
+The parts are `and-verifier.hwsk` and `and-features.hwsk` as they are; positive pairs are of two
 pages. Printed are the figures of the saved file on the test writers, whom no part and no
 calibration has seen, with 95% bootstrap intervals over writers.
 """

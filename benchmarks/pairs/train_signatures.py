@@ -57,7 +57,7 @@ COMPARATOR = LocalDescriptorMatching(registration=True, n_duplicates=4, scale=7 
 
 
 def augmentation(strength: float) -> Compose:
-    """What the same hand with another pen and scanner might have given."""
+    """Vary images as the same writer with another pen and scanner might."""
     return Compose(
         [
             RandomAffine(
@@ -135,7 +135,7 @@ def fitted(
         f"{sum(map(len, rows))} "
         f"signatures of {n_writers} writers, {len(own.images)} with those "
         f"of joined names and mirror images; {len(others.images)} images of "
-        f"{len(set(others.hands))} other hands; split seed {SPLIT_SEED}, seed {seed}",
+        f"{len(set(others.hands))} other writers; split seed {SPLIT_SEED}, seed {seed}",
         flush=True,
     )
     start = time.time()

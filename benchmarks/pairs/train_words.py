@@ -10,7 +10,7 @@ goes on: run it again with the same --out and it continues from the last epoch. 
 test writers are kept out; with it, all but the validation writers are learnt from. Thresholds and
 probabilities are calibrated on the validation writers. `judge` prints figures on those, and on the
 test writers, with and without test augmentation. `match` compares embeddings with matched local
-descriptors, of one verifier on the same pairs: all by one writer, and random ones by two.
+descriptors, of one verifier on the same pairs: all positive ones, and random negative ones.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def judge(model: Path, data: str) -> None:
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--part", type=click.Choice(["validation", "test"]), default="validation")
-@click.option("--n-different", default=60_000, help="Random pairs by two writers.")
+@click.option("--n-different", default=60_000, help="Random pairs by different writers.")
 @click.option("--views", default=0, help="Augmented copies over which scores are averaged.")
 def match(model: Path, data: str, part: str, n_different: int, views: int) -> None:
     """Print figures of embeddings and of matching with each of its parameters."""

@@ -1,4 +1,4 @@
-"""What the AND words give without a network: pairs by one hand, and the 15 features.
+"""Judge pairs of the AND words, and their 15 features, without a network.
 
     python -m benchmarks.pairs.words_table --data ../shared/data
 

@@ -49,7 +49,7 @@ def print_scores(
     low, high = pair_bootstrap_interval(
         equal_error_rate, same, scores, writer[index], n_resamples=N_RESAMPLES, random_state=0
     )
-    own = ~(same & cross)  # of pairs by one hand, those on one page; of the others, all
+    own = ~(same & cross)  # of positive pairs, those on one page; all negative ones
     print(
         f"{name}: EER {rate:.4f} [{low:.4f}, {high:.4f}], AUC {roc_auc_score(same, scores):.4f}; "
         f"EER within a page {equal_error_rate(same[own], scores[own]):.4f}, "

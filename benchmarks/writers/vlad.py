@@ -71,7 +71,7 @@ def vectors_of_forms(
 
 
 def judge(lines: Bunch, found: list[np.ndarray], options: dict) -> dict[str, np.ndarray]:
-    """What speaks for each writer, in each line alone and in its form; (n_lines, n_writers)."""
+    """Score each writer, for each line alone and for its form; (n_lines, n_writers)."""
     n_writers = len(np.unique(lines.writer))
     scores = {level: np.empty((len(found), n_writers)) for level in ("line", "form")}
     for train, test in folds(lines):

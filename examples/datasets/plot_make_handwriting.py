@@ -37,8 +37,8 @@ for axis, image, writer in zip(axes.ravel(), people.images, people.writer, stric
 # %%
 # Samples of one writer
 # ---------------------
-# Nobody writes a word twice in the same way. Within a hand the letters vary, but less than from one
-# hand to the other: this is what makes it possible to tell writers apart.
+# Nobody writes a word twice in the same way. The letters of one writer vary, but less than from one
+# writer to another. So writers can be distinguished.
 
 again = make_handwriting(15, n_writers=3, texts=["morning"], random_state=3)
 

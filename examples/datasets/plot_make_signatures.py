@@ -33,9 +33,9 @@ for axis, image, forged in zip(axes.ravel(), signatures.images, signatures.forge
 # %%
 # Writer and forger
 # -----------------
-# A forgery pretends to be of its ``writer``, but another hand made it. ``hand`` says so: the writer
-# for genuine signatures, a name of its own for each forgery. A verifier that learns from single
-# images is given the hands; a split that keeps people apart is given the writers.
+# A forgery pretends to be of its ``writer``, but another writer made it. ``hand`` says so: the
+# writer for genuine signatures, a name of its own for each forgery. A verifier that learns from
+# single images is given the hands; a split that keeps people apart is given the writers.
 
 for row in range(3, 6):
     print(signatures.ids[row], signatures.writer[row], signatures.forged[row], signatures.hand[row])

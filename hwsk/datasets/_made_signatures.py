@@ -86,7 +86,7 @@ def make_signatures(
     and the pen moves slowly: it trembles, and is lifted where the writer would not.
 
     The pen, the ink and the paper are drawn for each sample from the same distribution, forged or
-    not: they tell nothing.
+    not: they do not indicate a forgery.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def make_signatures(
             Whether it is a forgery.
         hand : object array of str
             The writer of a genuine signature; of each forgery an id of its own, so that no pair
-            with a forgery is of one hand. What a verifier is given as `y`.
+            with a forgery is by the same writer. What a verifier is given as `y`.
         ids : object array of str
             A name for each sample.
         DESCR : str

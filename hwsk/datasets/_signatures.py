@@ -116,8 +116,8 @@ def load_cedar_signatures(
             Whether it is a forgery (bool array).
         hand
             Who held the pen: of a genuine signature the writer; of a forgery, whose writer nobody
-            knows, a name of its own, its id. So no pair with a forgery is of one hand. What a
-            verifier is given as `y` (object array).
+            knows, a name of its own, its id. So no pair with a forgery is by the same writer.
+            What a verifier is given as `y` (object array).
         ids
             File names without suffix (object array).
         DESCR
@@ -223,8 +223,8 @@ def load_bhsig260(
             Whether it is a forgery (bool array).
         hand
             Who held the pen: of a genuine signature the writer; of a forgery, whose writer nobody
-            knows, a name of its own, its id. So no pair with a forgery is of one hand. What a
-            verifier is given as `y` (object array).
+            knows, a name of its own, its id. So no pair with a forgery is by the same writer.
+            What a verifier is given as `y` (object array).
         script
             ``"Bengali"`` or ``"Hindi"`` (object array).
         ids
@@ -347,7 +347,7 @@ def _parse_bhsig(file: Path, part: Path) -> _Signature | None:
 
 def _script_of(folder: str) -> str:
     scripts = [script for script in _SCRIPTS.values() if script.lower() in folder.lower()]
-    return scripts[0] if len(scripts) == 1 else ""  # "bhsig260-hindi-bengali" tells nothing
+    return scripts[0] if len(scripts) == 1 else ""  # none of "bhsig260-hindi-bengali"
 
 
 def _forged_of(folder: str) -> bool | None:

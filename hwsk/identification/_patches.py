@@ -33,7 +33,7 @@ BACKBONES: dict[Any, Callable[[], nn.Module]] = {
     "resnet50": resnet50,
 }
 _CHUNK = 32  # images whose patches are in memory at once, in prediction
-_LEAST_INK = 0.25  # of the mean over an image's patches: emptier ones tell nothing
+_LEAST_INK = 0.25  # of the mean over an image's patches: emptier ones are uninformative
 _MARGIN = 0.125  # of a patch's side, each way: what a distortion may move into it
 
 

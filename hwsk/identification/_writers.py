@@ -244,7 +244,7 @@ class WriterClassifier(
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, groups: Any = None, *, pages: Any = None) -> WriterClassifier:
-        """Learn the hands of writers.
+        """Learn to classify the writers.
 
         Parameters
         ----------

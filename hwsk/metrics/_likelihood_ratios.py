@@ -22,10 +22,10 @@ def log_likelihood_ratio_cost(
 ) -> float:
     """Compute the cost of log-likelihood ratios, Cllr: the loss by believing them, in bits.
 
-    A likelihood ratio says how many times likelier a pair is if one hand wrote both. Forensic
-    examiners report it and leave the prior odds to the court [1]_; the cost is the mean over all
-    priors of what wrong and badly calibrated ratios cost [2]_. Unlike the equal error rate, it
-    falls with calibration.
+    A likelihood ratio says how many times likelier a pair is if the same writer wrote both than if
+    different writers did. Forensic examiners report it and leave the prior odds to the court [1]_;
+    the cost is the mean over all priors of what wrong and badly calibrated ratios cost [2]_. Unlike
+    the equal error rate, it falls with calibration.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def log_likelihood_ratio_cost(
 
     Notes
     -----
-    Both classes count for a half, however many pairs they have. A ratio of 0 for a pair by one
-    writer costs infinitely much.
+    Both classes count for a half, however many pairs they have. A ratio of 0 for a pair by the
+    same writer costs infinitely much.
 
     References
     ----------
@@ -85,9 +85,9 @@ def minimal_log_likelihood_ratio_cost(
 ) -> float:
     """Compute the cost of log-likelihood ratios after the best calibration, in bits.
 
-    What remains is lost because the scores do not distinguish one writer from two; the difference
-    from `log_likelihood_ratio_cost` is lost by calibration [1]_. The best calibration that keeps
-    the order of the scores comes from pool adjacent violators.
+    What remains is lost because the scores do not distinguish the same writer from different ones;
+    the difference from `log_likelihood_ratio_cost` is lost by calibration [1]_. The best
+    calibration that keeps the order of the scores comes from pool adjacent violators.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def empirical_cross_entropy(
     y_score : array-like of shape (n_pairs,)
         Natural logarithms of likelihood ratios.
     log_prior_odds : array-like of shape (n_priors,), default=(0.0,)
-        Natural logarithms of the odds that one hand wrote both, before the comparison.
+        Natural logarithms of the odds that the same writer wrote both, before the comparison.
     calibrated : bool, default=False
         Whether the ratios are first replaced by the best that keep their order (pool adjacent
         violators): what remains is a matter of discrimination.

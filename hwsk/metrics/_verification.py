@@ -1,6 +1,6 @@
 """Evaluate verification of pairs: error rates, the equal error rate, and intervals.
 
-A pair is accepted (said to be by one hand) where its score reaches the threshold. Error rates at
+A pair is accepted (as by the same writer) where its score reaches the threshold. Error rates at
 all thresholds come from one sorted table (`_error_curve`), which a bootstrap weighs anew without
 sorting again.
 """
@@ -274,7 +274,7 @@ def pair_bootstrap_interval(
 ) -> tuple[float, float]:
     """Compute a percentile bootstrap interval of a metric of pairs, drawing whole writers.
 
-    All pairs of a writer share a hand, and each pair of different writers shares two: pairs are
+    All pairs of a writer depend on that writer, and pairs of different writers on two: pairs are
     far from independent, and an interval that draws pairs is much too narrow. Here writers are
     drawn with replacement, and a pair of two writers counts as often as the product of how often
     each was drawn [1]_ [2]_; a pair within one writer as often as that writer was drawn.

@@ -19,23 +19,23 @@ from hwsk.verification._sides import unfold
 __all__ = ["ComparisonDisplay"]
 
 # Blue and orange that the colour-blind can tell; what they mean also stands at the axes.
-_ONE, _TWO = "#0072b2", "#d55e00"
+_SAME, _DIFFERENT = "#0072b2", "#d55e00"
 _FIGURE_WIDTH = 10  # inches
 _ROW, _MARGIN, _SCALE = 0.27, 0.8, 1.1  # inches: a feature or part, what surrounds them, the scale
 _MOST_IMAGES = 6  # of a side, that are shown
 _GAP = 0.06  # between images, share of the room for one
-_REACH = (-1.5, 2.5)  # how far distances are shown: 0 is typical of two hands, 1 of one
+_REACH = (-1.5, 2.5)  # how far distances are shown: 0: different writers, 1: same
 _LEAST_REACH = 4  # decimal logarithm: what the scale shows at least
 
 
 class ComparisonDisplay:
-    """Draw a comparison: what speaks for one writer and for two, and how strongly.
+    """Draw a comparison: support for the same writer and for different writers, with reasons.
 
     On the left the images of both sides. On the right a bar for each named feature, to the right
-    where its values in both are likelier of one hand, to the left where they are likelier of two.
-    Below these, for each part of the representation, where the distance of the sides lies between
-    the median of pairs by one hand and the median of pairs by two. At the bottom the likelihood
-    ratio on the verbal scale.
+    where its values in both support the same writer, to the left where they support different
+    writers. Below these, for each part of the representation, the distance of the sides between the
+    median of pairs by different writers and the median of pairs by the same writer. At the bottom
+    the likelihood ratio on the verbal scale.
 
     Parameters
     ----------
@@ -89,16 +89,16 @@ class ComparisonDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, a: Any, b: Any, *, ax: Any = None) -> ComparisonDisplay:
-        """Compare two hands and plot the comparison.
+        """Compare two samples and plot the comparison.
 
         Parameters
         ----------
         estimator : HandComparer
             A fitted comparer of images, or of what its first steps make images of.
         a : image, path, or list of such
-            What one hand wrote, as `compare` takes it.
+            One sample, or several by one writer, as `compare` takes them.
         b : image, path, or list of such
-            What the other hand wrote, or the same.
+            The other sample, or several by one writer.
         ax : matplotlib.axes.Axes, default=None
             Axes in whose place to draw; None makes a figure.
 
@@ -190,7 +190,7 @@ class ComparisonDisplay:
         features = self.comparison.features
         weights = features["log_likelihood_ratio"].to_numpy() / np.log(10)
         rows = np.arange(len(features))
-        ax.barh(rows, weights, color=np.where(weights > 0, _ONE, _TWO), height=0.7)
+        ax.barh(rows, weights, color=np.where(weights > 0, _SAME, _DIFFERENT), height=0.7)
         ax.axvline(0, color=RIGHT, linewidth=0.8)
         words = [describe_feature(name, row) for name, row in features.iterrows()]
         ax.set_yticks(rows, words, fontsize=8, parse_math=False)
@@ -202,16 +202,17 @@ class ComparisonDisplay:
         ticks = [*(-np.log10(times[:0:-1])), *np.log10(times)]
         ax.set_xticks(ticks, [f"{n}\N{MULTIPLICATION SIGN}" for n in [*times[:0:-1], *times]])
         ax.tick_params("x", labelsize=7)
-        _name_sides(ax, "likelier of two hands", "likelier of one hand")
+        _name_sides(ax, "likelier for different writers", "likelier for the same writer")
 
     def _draw_parts(self, ax: Any) -> None:
         distances = self.comparison.distances
-        one, two = distances["one_hand"].to_numpy(), distances["two_hands"].to_numpy()
-        gap = np.where(two == one, 1, two - one)
-        place = (two - distances["distance"].to_numpy()) / gap  # 1 is one hand, to the right
+        same = distances["same_writer"].to_numpy()
+        different = distances["different_writers"].to_numpy()
+        gap = np.where(different == same, 1, different - same)
+        place = (different - distances["distance"].to_numpy()) / gap  # 1, to the right: same writer
         rows = np.arange(len(distances))
-        ax.axvline(0, color=_TWO, linewidth=1.2, linestyle=(0, (3, 1.5)))
-        ax.axvline(1, color=_ONE, linewidth=1.2)
+        ax.axvline(0, color=_DIFFERENT, linewidth=1.2, linestyle=(0, (3, 1.5)))
+        ax.axvline(1, color=_SAME, linewidth=1.2)
         low, high = _REACH
         for marker, chosen in (
             ("D", (place >= low) & (place <= high)),
@@ -225,8 +226,8 @@ class ComparisonDisplay:
         ax.set_yticks(rows, names, fontsize=8, parse_math=False)
         ax.tick_params("y", length=0)
         ax.set(xlim=_REACH, ylim=(len(rows) - 0.4, -0.6))
-        ax.set_xticks([0, 1], ["two hands", "one hand"], fontsize=8)
-        for label, color in zip(ax.get_xticklabels(), (_TWO, _ONE), strict=True):
+        ax.set_xticks([0, 1], ["different writers", "same writer"], fontsize=8)
+        for label, color in zip(ax.get_xticklabels(), (_DIFFERENT, _SAME), strict=True):
             label.set_color(color)
         ax.set_xlabel("what is typical of", fontsize=8)
         ax.spines[:].set_color(NOTHING)
@@ -239,7 +240,7 @@ class ComparisonDisplay:
             end = min(starts[i + 1] if i + 1 < len(starts) else reach, reach)
             if start >= reach:
                 break
-            for sign, color in ((1, _ONE), (-1, _TWO)):
+            for sign, color in ((1, _SAME), (-1, _DIFFERENT)):
                 shade = 0.12 + 0.12 * i
                 ax.axvspan(sign * start, sign * end, color=color, alpha=min(shade, 0.8), lw=0)
                 text = word.replace(" ", "\n")
@@ -251,7 +252,9 @@ class ComparisonDisplay:
         ticks = np.arange(-reach, reach + 1)
         ax.set_xticks(ticks, [f"{10 ** abs(int(tick)):,}" for tick in ticks], fontsize=8)
         ax.set_title(self.comparison.explanation.splitlines()[0], fontsize=10, pad=10)
-        _name_sides(ax, "times likelier of two hands", "times likelier of one hand")
+        _name_sides(
+            ax, "times likelier for different writers", "times likelier for the same writer"
+        )
         ax.spines[:].set_color(NOTHING)
 
 

@@ -16,7 +16,7 @@ from hwsk.plotting._matplotlib import import_pyplot
 __all__ = ["ECEDisplay", "TippettDisplay"]
 
 # Blue and orange that the colour-blind can tell, as in ComparisonDisplay.
-_ONE, _TWO = "#0072b2", "#d55e00"
+_SAME, _DIFFERENT = "#0072b2", "#d55e00"
 _LEAST_REACH = 1.0  # decimal logarithm: what a Tippett plot shows at least
 _MOST_REACH = 8.0  # and at most, where ratios are infinite
 
@@ -34,17 +34,18 @@ def _log_ratios(estimator: Any, pairs: Any) -> NDArray[np.float64]:
 
 
 class TippettDisplay:
-    """Draw the share of pairs whose likelihood ratio exceeds each value, of one writer and two.
+    """Draw the share of pairs whose likelihood ratio exceeds each value, for both kinds of pair.
 
-    Examiners read from it how often a ratio misleads: where the curve of pairs by two hands is at
-    1, so many of them are said to be rather by one [1]_. The farther apart the curves, the better.
+    Examiners read from it how often a ratio misleads: the height of the curve of pairs by different
+    writers at 1 is the share of them whose ratio supports the same writer [1]_. The farther apart
+    the curves, the better.
 
     Parameters
     ----------
     log_likelihood_ratio_same : ndarray of shape (n_same,)
-        Natural logarithms of the ratios of pairs by one hand.
+        Natural logarithms of the ratios of pairs by the same writer.
     log_likelihood_ratio_different : ndarray of shape (n_different,)
-        Of pairs by two hands.
+        Those of pairs by different writers.
     cost : float, default=None
         The cost of the ratios (Cllr), for the title.
     name : str, default=None
@@ -53,9 +54,10 @@ class TippettDisplay:
     Attributes
     ----------
     misleading_ : tuple of (float, float)
-        Share of the pairs by one hand with a ratio below 1, and of those by two with one above.
+        Share of the pairs by the same writer with a ratio below 1, and share of the pairs by
+        different writers with a ratio above 1.
     lines_ : list of matplotlib.lines.Line2D
-        The curves of one hand and of two.
+        The curves of pairs by the same writer and by different writers.
     ax_ : matplotlib.axes.Axes
         The axes.
     figure_ : matplotlib.figure.Figure
@@ -175,13 +177,11 @@ class TippettDisplay:
             reach = max(reach, _MOST_REACH)
         self.misleading_ = (float(np.mean(sides[0] < 0)), float(np.mean(sides[1] > 0)))
         self.lines_ = []
-        of_hands = zip(
-            sides, (_ONE, _TWO), ("one hand", "two hands"), self.misleading_, strict=True
-        )
-        for side, color, hands, wrong in of_hands:
+        kinds = ((_SAME, "same writer"), (_DIFFERENT, "different writers"))
+        for side, (color, kind), wrong in zip(sides, kinds, self.misleading_, strict=True):
             x = np.concatenate([[-1.05 * reach], side.clip(-1.05 * reach, 1.05 * reach)])
             above = np.linspace(1, 0, len(x))  # share of the pairs whose ratio is larger
-            label = hands if self.name is None else f"{self.name}, {hands}"
+            label = kind if self.name is None else f"{self.name}, {kind}"
             label = f"{label}: {wrong:.1%} mislead"
             options = {"color": color, "label": label, **kwargs}
             self.lines_ += ax.step([*x, 1.05 * reach], [*above, 0], where="post", **options)
@@ -207,7 +207,7 @@ class ECEDisplay:
     Parameters
     ----------
     log_prior_odds : ndarray of shape (n_priors,)
-        Natural logarithms of the prior odds of one hand.
+        Natural logarithms of the prior odds of the same writer.
     cost : ndarray of shape (n_priors,)
         What the ratios cost, in bits.
     minimal_cost : ndarray of shape (n_priors,)
@@ -344,11 +344,11 @@ class ECEDisplay:
             _, ax = import_pyplot().subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         priors = np.asarray(self.log_prior_odds) / np.log(10)
-        options = {"color": _TWO, "label": self.name or "likelihood ratios", **kwargs}
+        options = {"color": _DIFFERENT, "label": self.name or "likelihood ratios", **kwargs}
         self.lines_ = [
             *ax.plot(priors, self.cost, **options),
             *ax.plot(
-                priors, self.minimal_cost, color=_ONE, linestyle="--", label="best calibration"
+                priors, self.minimal_cost, color=_SAME, linestyle="--", label="best calibration"
             ),
             *ax.plot(priors, self.neutral_cost, ":", color="0.4", label="no ratios"),
         ]

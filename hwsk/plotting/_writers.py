@@ -28,8 +28,8 @@ class PatchMapDisplay:
     """Plot the evidence for a writer on a page or line.
 
     The image with a colour for each patch that a classifier judged. By default it is the
-    logarithm of the odds for a writer against the most likely other one: blue speaks for the
-    writer, red for the other, and the mean over all patches is what decides between the two.
+    logarithm of the odds for a writer against the most likely other one: blue supports the
+    writer, red the other, and the mean over all patches is what decides between the two.
     Where patches overlap, their mean is shown; what no patch covers stays white.
 
     Parameters

@@ -628,7 +628,7 @@ def writer_augmentation(strength: float = 1.0) -> Compose:
     Parameters
     ----------
     strength : float, default=1.0
-        Factor for all amounts: 0 changes nothing, 3 makes another hand of it.
+        Factor for all amounts: 0 changes nothing, 3 makes it another writer's.
 
     Returns
     -------

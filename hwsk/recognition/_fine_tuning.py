@@ -60,7 +60,7 @@ def fine_tune(
         What is written.
     alpha : float, default=0.4
         Where the weights end between the former ones, 0, and those of training, 1. A larger one
-        reads the new hand better and other hands worse.
+        reads the new writer better and other writers worse.
     rehearsal : tuple of (array-like of images, sequence of str), default=None
         Lines by others and their texts, of which as many as X has are learnt along [2]_.
     max_epochs : int, default=None

@@ -99,7 +99,7 @@ def quote_directions(tokens: list[str], mark: str) -> dict[int, bool]:
 
 
 def _evidence(tokens: list[str], i: int) -> float:
-    """How much speaks for a quotation mark that opens; below 0, for one that closes.
+    """Weigh the evidence for a quotation mark that opens; below 0, for one that closes.
 
     About the logarithms of the odds in the transcripts of IAM and IAM-OnDB.
     """

@@ -83,9 +83,9 @@ def _compare_signatures(
         "pairs": pairs,
         "reports": _offer_reports(job, comparison, KINDS["signature"], references, questioned),
         "limits": "Against skilled forgeries: one questioned signature and so many references of "
-        "24 Dutch and Australian writers. The ratio is not the probability that one writer wrote "
-        "them all: that depends on the other evidence, too. One reference does not show how much "
-        "its writer varies: compare with several.",
+        "24 Dutch and Australian writers. The ratio is not the probability that the same writer "
+        "wrote them all: that depends on the other evidence, too. One reference does not show how "
+        "much its writer varies: compare with several.",
     }
 
 
@@ -159,8 +159,8 @@ def _compare_writing(
             for name, row in comparison.distances.iterrows()
         ],
         "reports": _offer_reports(job, comparison, KINDS[kind], a, b),
-        "limits": f"{_LIMITS[kind]} The ratio is not the probability that one hand wrote both: "
-        "that depends on the other evidence, too.",
+        "limits": f"{_LIMITS[kind]} The ratio is not the probability that the same writer wrote "
+        "both: that depends on the other evidence, too.",
     }
 
 

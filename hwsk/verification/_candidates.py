@@ -85,10 +85,10 @@ class CandidateList:
         left = self.ranking["probability"][_SHOWN:]
         if len(left):
             rows.append(f"  {count(len(left), 'other')}: {left.sum():.3f}")
-        hands = "one of these writers" if self.log_likelihood_ratio > 0 else "another writer"
+        writer = "one of these writers" if self.log_likelihood_ratio > 0 else "another writer"
         first = (
-            f"{name_times(self.log_likelihood_ratio)} likelier of {hands}; probabilities at "
-            f"{self.prior:.2g} beforehand for one of the {len(self.ranking)} known:"
+            f"{name_times(self.log_likelihood_ratio)} likelier if {writer} wrote it; probabilities "
+            f"at {self.prior:.2g} beforehand for one of the {len(self.ranking)} known:"
         )
         return "\n".join([first, *rows, f"  none of these: {self.none_probability:.3f}"])
 

@@ -51,7 +51,7 @@ __all__ = ["HandComparer"]
 
 
 class HandComparer(SideComparison, BaseEstimator):
-    """Compare two hands by all that several estimators see in them, and say why.
+    """Compare two samples of handwriting by several representations, with reasons.
 
     A representation, such as a FeatureUnion of the latents of a
     :class:`~hwsk.representation.VariationalAutoencoder`, the embedding of a
@@ -70,7 +70,7 @@ class HandComparer(SideComparison, BaseEstimator):
         :class:`~sklearn.frozen.FrozenEstimator` is used as it is; the rest is cloned and fitted.
         None takes the rows of a 2-D array as vectors that are made already.
     n_images : int, default=3
-        Most images a side to calibrate for. More images of a hand are nearer to its mean, so each
+        Most images a side to calibrate for. More images of a writer are nearer to its mean, so each
         number up to this one has a logistic function of its own, where ten writers at least have
         twice as many images; a comparison takes the one that suits it best.
     calibration_fraction : float, default=0.3
@@ -100,7 +100,7 @@ class HandComparer(SideComparison, BaseEstimator):
     intercept_ : ndarray of shape (n_sizes,)
         Their intercepts.
     typical_distances_ : ndarray of shape (n_sizes, n_parts, 2)
-        Medians of the distances of pairs by one hand and of those by two.
+        Medians of the distances of pairs by the same writer and by different writers.
     limits_ : ndarray of shape (n_sizes,)
         How far from 0 log-likelihood ratios may be: the logarithm of the number of writers.
     search_coef_ : ndarray of shape (n_sizes, 3)
@@ -140,19 +140,19 @@ class HandComparer(SideComparison, BaseEstimator):
     Distances are Euclidean, those between probabilities Hellinger's: Euclidean between square
     roots, divided by the square root of 2, over all features at once.
 
-    The logistic functions are fitted on as many pairs by one hand as by two, so that their logits
-    are log-likelihood ratios [1]_. A logit far from 0 is an extrapolation: no set of 50 writers
-    can show that something happens to one in a million [2]_. So `log_likelihood_ratio` and
-    probabilities end at the number of writers; `score` and `decision_function` do not, so that
-    they rank all pairs.
+    The logistic functions are fitted on as many pairs by the same writer as by different writers,
+    so that their logits are log-likelihood ratios [1]_. A logit far from 0 is an extrapolation: no
+    set of 50 writers can show that something happens to one in a million [2]_. So
+    `log_likelihood_ratio` and probabilities end at the number of writers; `score` and
+    `decision_function` do not, so that they rank all pairs.
 
     The ratio of a feature is one of counts: in how many writers the classifier says these two
-    classes of two sides by one hand, against in how many it would by chance, a half added to either
-    [3]_, so that classes hardly seen have no weight. Rare classes that agree weigh more than common
-    ones. Features depend on each other, so that their ratios must not be multiplied, and are no
-    summands of the whole.
+    classes of two sides by the same writer, against in how many it would by chance, a half added to
+    either [3]_, so that classes hardly seen have no weight. Rare classes that agree weigh more than
+    common ones. Features depend on each other, so that their ratios must not be multiplied, and are
+    no summands of the whole.
 
-    The pairs by two hands are of two writers who did not try to write alike, and the ratios say
+    The pairs by different writers are of people who did not try to write alike, and the ratios say
     nothing of a forgery, unless `fit` was given forged samples.
 
     A part that is a :class:`SiameseVerifier` with a `comparator` takes its pair scores: the
@@ -234,8 +234,8 @@ class HandComparer(SideComparison, BaseEstimator):
             The writer of each; of a forgery, who is imitated.
         groups : array-like of shape (n_samples,), default=None
             What samples of a writer have in common beside the hand, as a rule the page. If given,
-            the calibration takes pairs by one hand from two groups only, and the images of a side
-            from one: the question is then whether two pages are by one hand.
+            the calibration takes pairs by the same writer from two groups only, and the images of a
+            side from one: the question is then whether the same writer wrote two pages.
         features : DataFrame or array-like of shape (n_samples, n_features), default=None
             What a :class:`MultiTaskClassifier` in the representation learns, if it is not frozen.
         forged : array-like of bool of shape (n_samples,), default=None
@@ -257,8 +257,8 @@ class HandComparer(SideComparison, BaseEstimator):
         Warns
         -----
         UserWarning
-            If some writers have one sample only (or samples of one group), so that no pair by one
-            hand is theirs.
+            If some writers have one sample only (or samples of one group), so that they have no
+            pair by the same writer.
         """
         if y is None:
             raise ValueError(
@@ -380,14 +380,14 @@ class HandComparer(SideComparison, BaseEstimator):
         return np.column_stack([1 - same, same])
 
     def compare(self, a: Any, b: Any) -> HandComparison:
-        """Compare two hands, and say why they are rather one, or two.
+        """Compare two samples: how strongly they support the same writer, with reasons.
 
         Parameters
         ----------
         a : image, path, or list of such
-            What one hand wrote: a sample as in `fit`, or several.
+            One sample as in `fit`, or several by one writer.
         b : image, path, or list of such
-            What the other hand wrote, or the same. The more, the better.
+            The other sample, or several by one writer. The more, the better.
 
         Returns
         -------
@@ -414,12 +414,16 @@ class HandComparer(SideComparison, BaseEstimator):
         found = self._compare_sides([a, b], np.array([[0, 1]]))
         size, score, limit = int(found.sizes[0]), float(found.scores[0]), found.limits[0]
         doubts = self._find_doubts([name for name, _ in sides], images, found)
-        one_hand, two_hands = self.typical_distances_[size].T
+        same, different = self.typical_distances_[size].T
         return HandComparison(
             score=score,
             log_likelihood_ratio=0.0 if doubts else float(np.clip(score, -limit, limit)),
             distances=pd.DataFrame(
-                {"distance": found.distances[0], "one_hand": one_hand, "two_hands": two_hands},
+                {
+                    "distance": found.distances[0],
+                    "same_writer": same,
+                    "different_writers": different,
+                },
                 index=pd.Index(self.part_names_, name="part"),
             ),
             features=self._compare_features(found, size),
@@ -453,7 +457,7 @@ class HandComparer(SideComparison, BaseEstimator):
         Parameters
         ----------
         questioned : image, path, or list of such
-            What one unknown hand wrote: a sample as in `fit`, or several.
+            One sample by an unknown writer, as in `fit`, or several.
         known : dict of image, path, or list of such
             What each known writer wrote, by name. The more, the better.
         prior : float, default=0.5

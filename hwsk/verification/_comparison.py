@@ -27,11 +27,11 @@ SUPPORT = {
 }
 """Likelihood ratios from which support has a name (ENFSI guideline, 2015)."""
 
-_TELLING = 0.05  # log-likelihood ratio below which a feature is uninformative
+_LEAST_SUPPORT = 0.05  # log-likelihood ratio below which a feature supports neither
 
 
 def verbal_equivalent(log_likelihood_ratio: float) -> str:
-    """Say in words how strongly a likelihood ratio supports one hand, or two.
+    """Say in words how strongly a ratio supports the same writer, or different writers.
 
     The words are those that the European forensic institutes give as an example [1]_: weak from 2,
     moderate from 10, moderately strong from 100, strong from 1000, very strong from 10,000 and
@@ -45,7 +45,7 @@ def verbal_equivalent(log_likelihood_ratio: float) -> str:
     Returns
     -------
     str
-        Such as "moderate support for one hand".
+        Such as "moderate support for the same writer".
 
     References
     ----------
@@ -57,32 +57,34 @@ def verbal_equivalent(log_likelihood_ratio: float) -> str:
     >>> import numpy as np
     >>> from hwsk.verification import verbal_equivalent
     >>> verbal_equivalent(np.log(30))
-    'moderate support for one hand'
+    'moderate support for the same writer'
     >>> verbal_equivalent(np.log(1 / 3))
-    'weak support for two hands'
+    'weak support for different writers'
     """
     if np.isnan(log_likelihood_ratio):
         raise ValueError("log_likelihood_ratio is NaN")
     strength = abs(log_likelihood_ratio) + 1e-9  # the logarithm of 10 counts as 10
     words = [word for word, least in SUPPORT.items() if strength >= np.log(least)]
-    hands = "one hand" if log_likelihood_ratio > 0 else "two hands"
-    return f"{words[-1]} support for {hands}" if words else "no support for either"
+    if not words:
+        return "no support for either"
+    return f"{words[-1]} support for {name_writers(log_likelihood_ratio)}"
 
 
 @dataclass(frozen=True)
 class HandComparison:
-    """Hold the result of `HandComparer.compare`: how likely one hand is, and why.
+    """Hold the result of `HandComparer.compare`: a likelihood ratio, with its reasons.
 
     Parameters
     ----------
     score : float
         What `decision_function` gives: the log-likelihood ratio as the logistic function has it.
     log_likelihood_ratio : float
-        Natural logarithm of how many times likelier these images are if one hand wrote them than if
-        two did; no farther from 0 than the writers of the calibration allow.
+        Natural logarithm of how many times likelier these images are if the same writer wrote both
+        sides than if different writers did; no farther from 0 than the number of writers of the
+        calibration allows.
     distances : DataFrame
         For each part of the representation the `distance` of both sides, and the medians in the
-        calibration of pairs by `one_hand` and by `two_hands`.
+        calibration of pairs by the `same_writer` and by `different_writers`.
     features : DataFrame
         For each feature its class in both sides (`first`, `second`) and the probabilities of
         these (`first_probability`, `second_probability`), the shares of the writers of the
@@ -97,8 +99,8 @@ class HandComparison:
         SHA-256 of each of these as they were compared: of the file, or of the array.
     basis : dict, default={}
         What the calibration rests on: its `writers`, the most `images` a side, the `bound` of
-        ratios, whether pairs were taken `across_groups`, whether pairs by two hands are skilled
-        `forgeries`, and the `parts` as they print.
+        ratios, whether pairs were taken `across_groups`, whether pairs by different writers are
+        skilled `forgeries`, and the `parts` as they print.
     doubts : tuple of str, default=()
         Samples that the calibration does not hold for, such as a stamp, a whole page or references
         of two writers. If there are any, `log_likelihood_ratio` is 0.
@@ -122,7 +124,8 @@ class HandComparison:
     >>> comparison.probability > 0.9
     True
     >>> print(comparison)
-    20 times likelier if one hand wrote both than if two did: moderate support for one hand.
+    20 times likelier if the same writer wrote both than if different writers did: moderate support
+    for the same writer.
     """
 
     score: float
@@ -138,7 +141,7 @@ class HandComparison:
 
     @property
     def probability(self) -> float:
-        """That one hand wrote both sides, if one and two were as likely beforehand."""
+        """The probability that the same writer wrote both sides, at even prior odds."""
         return float(expit(self.log_likelihood_ratio))
 
     @property
@@ -151,23 +154,23 @@ class HandComparison:
         """The ratio in words, or the reasons why none is given."""
         if self.doubts:
             return f"No ratio is given, the calibration does not hold: {'; '.join(self.doubts)}."
-        hands = "one hand wrote both than if two did"
+        writers = "the same writer wrote both than if different writers did"
         if self.log_likelihood_ratio < 0:
-            hands = "two hands wrote them than if one did"
-        return f"{name_times(self.log_likelihood_ratio)} likelier if {hands}: {self.verbal}."
+            writers = "different writers wrote them than if the same writer did"
+        return f"{name_times(self.log_likelihood_ratio)} likelier if {writers}: {self.verbal}."
 
     @property
     def explanation(self) -> str:
-        """The ratio in words, then what the features say, the most telling first."""
+        """The ratio in words, then the features by what they support, the strongest first."""
         lines = [self.finding]
         ratios = self.features["log_likelihood_ratio"]
         for title, chosen in (
-            ("speak for one hand", ratios > _TELLING),
-            ("speak for two hands", ratios < -_TELLING),
-            ("tell nothing", ratios.abs() <= _TELLING),
+            ("the same writer", ratios > _LEAST_SUPPORT),
+            ("different writers", ratios < -_LEAST_SUPPORT),
+            ("neither", ratios.abs() <= _LEAST_SUPPORT),
         ):
             if chosen.any():
-                lines.append(f"Features that {title}:")
+                lines.append(f"Features that support {title}:")
             lines += [
                 f"  {describe_feature(name, row)} ({name_times(row.log_likelihood_ratio)})"
                 for name, row in self.features[chosen].iterrows()
@@ -261,6 +264,11 @@ def describe_feature(name: Any, row: Any) -> str:
     """One row of `HandComparison.features` in words: 'slant: both very right'."""
     values = f"both {row['first']}" if row["agree"] else f"{row['first']} vs {row['second']}"
     return f"{name}: {values}".replace("_", " ")
+
+
+def name_writers(log_ratio: float) -> str:
+    """Name what a likelihood ratio supports."""
+    return "the same writer" if log_ratio > 0 else "different writers"
 
 
 def name_times(log_ratio: float) -> str:

@@ -40,7 +40,7 @@ def draw_sides(
     *,
     warn: bool,
 ) -> Draw | None:
-    """Draw sides of so many samples, and as many pairs by one hand as by two.
+    """Draw sides of so many samples, and as many positive as negative pairs of them.
 
     None, if too few writers have two sides of several samples. Raise, if no writer has two samples.
     """
@@ -57,13 +57,13 @@ def draw_sides(
     elif not len(able):
         raise ValueError(
             f"each of the {len(n_groups)} writers to calibrate on has {apart}, so "
-            "that no pair by one hand can be made"
+            "that no pair by the same writer can be made"
         )
     elif len(able) < len(n_groups) and warn:
         alone = names[n_groups.index[n_groups == 1]].tolist()
         warn_caller(
             f"{len(alone)} of {len(n_groups)} writers to calibrate on have {apart}, such "
-            f"as {alone[0]!r}: of these there are only pairs by two hands",
+            f"as {alone[0]!r}: of these there are only pairs by different writers",
         )
     with collect_warnings():  # of the same, in other words
         pairs, same = make_pairs(
@@ -102,7 +102,7 @@ def draw_questioned(
     if size == 1 and not n_writers:
         raise ValueError(
             "no writer to calibrate on has two genuine samples and a forgery, of which "
-            "pairs by one hand and by two are made"
+            "genuine and forged pairs are made"
         )
     if size > 1 and n_writers < FEWEST_WRITERS:
         return None

@@ -109,7 +109,7 @@ class MultiTaskClassifier(
     See Also
     --------
     hwsk.datasets.load_cedar_and : Words with 15 features.
-    hwsk.verification.SiameseVerifier : Compare hands; it can be trained with features along.
+    hwsk.verification.SiameseVerifier : Compare handwriting; it can be trained with features along.
 
     Notes
     -----

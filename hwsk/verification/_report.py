@@ -1,4 +1,4 @@
-"""Write a comparison of two hands as a report, in HTML or PDF."""
+"""Write a comparison of two samples as a report, in HTML or PDF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hwsk._data.images import check_images
 from hwsk._data.levels import to_bytes
 from hwsk._files import replaced, write_file
 from hwsk._wording import count
-from hwsk.verification._comparison import SUPPORT, describe_feature, name_times
+from hwsk.verification._comparison import SUPPORT, describe_feature, name_times, name_writers
 from hwsk.verification._parts import OWN_SHARE
 from hwsk.verification._places import draw_places
 from hwsk.verification._sides import checksum
@@ -125,7 +125,7 @@ def _sections(
                 _features(comparison),
             ],
         )
-    columns = ("distance", "one_hand", "two_hands")
+    columns = ("distance", "same_writer", "different_writers")
     yield (
         "Distances",
         [
@@ -134,7 +134,7 @@ def _sections(
             + _OF_SEVERAL
             * bool(comparison.places and max(comparison.n_images) > 1),
             Table(
-                ("part", "distance", "median of one hand", "median of two hands"),
+                ("part", "distance", "median, same writer", "median, different writers"),
                 [
                     (
                         str(name),
@@ -162,8 +162,8 @@ def _finding(comparison: HandComparison) -> Iterator[str]:
             f"{bound:.0f} writers with so many samples, and no more can be learnt from them."
         )
     yield (
-        "A likelihood ratio is not the probability that one hand wrote both: that depends on the "
-        "other evidence, too."
+        "A likelihood ratio is not the probability that the same writer wrote both: that depends "
+        "on the other evidence, too."
     )
 
 
@@ -187,11 +187,11 @@ def _scale(log_ratio: float) -> Table:
     starts = [1.0, *SUPPORT.values()]
     strength = np.exp(abs(log_ratio)) * (1 + 1e-9)
     found = max(i for i, start in enumerate(starts) if strength >= start)
-    hands = "one hand" if log_ratio > 0 else "two hands"
+    writers = name_writers(log_ratio)
     rows = []
     for i, (start, words) in enumerate(zip(starts, ("no", *SUPPORT), strict=True)):
         end = f" to {starts[i + 1]:,.0f}" if i + 1 < len(starts) else " and more"
-        here = f"found, for {hands}" if i == found and i else "found" if i == found else ""
+        here = f"found, for {writers}" if i == found and i else "found" if i == found else ""
         rows.append((f"{start:,.0f}{end}", f"{words} support", here))
     return Table(("ratio, or its reciprocal", "in words (ENFSI 2015)", ""), rows, found)
 
@@ -237,12 +237,12 @@ def _features(comparison: HandComparison) -> Table:
             )
             if np.isfinite(share)
         ]
-        sign = "one hand" if row["log_likelihood_ratio"] > 0 else "two hands"
+        ratio = row["log_likelihood_ratio"]
         rows.append(
             (
                 describe_feature(name, row),
                 ", ".join(shares),
-                f"{name_times(row['log_likelihood_ratio'])} likelier of {sign}",
+                f"{name_times(ratio)} likelier for {name_writers(ratio)}",
             )
         )
     return Table(("feature", "in the background", "ratio"), rows)
@@ -251,7 +251,7 @@ def _features(comparison: HandComparison) -> Table:
 def _limits(comparison: HandComparison) -> Iterator[str]:
     basis = comparison.basis
     if "writers" in basis:
-        pages = "; pairs by one hand are of two groups (such as pages)"
+        pages = "; pairs by the same writer are of two groups (such as pages)"
         most = count(basis["images"], "sample")
         yield (
             f"Calibrated on {basis['writers']} writers whom the parts were not trained on, with up "
@@ -259,14 +259,14 @@ def _limits(comparison: HandComparison) -> Iterator[str]:
         )
     if basis.get("forgeries"):
         yield (
-            "The pairs by two hands are of genuine samples and skilled forgeries of them, by "
-            "practised writers who had seen genuine ones. The ratio says nothing of a disguised "
+            "The pairs by different writers are of genuine samples and skilled forgeries of them, "
+            "by practised writers who had seen genuine ones. The ratio says nothing of a disguised "
             "hand, and by how much another's own signature is unlike is understated."
         )
     else:
         yield (
-            "The pairs by two hands are of writers who did not try to write alike: the ratio says "
-            "nothing of a forgery or a disguised hand."
+            "The pairs by different writers are of people who did not try to write alike: the "
+            "ratio says nothing of a forgery or a disguised hand."
         )
     yield (
         "The ratio holds for samples like those of the calibration: the same kind of text, pen, "

@@ -94,7 +94,7 @@ def unfold(sides: Sequence[Any], of_table: bool) -> tuple[Any, list[NDArray[np.i
 
 
 def take_samples(side: Any, of_table: bool) -> Sequence[Any]:
-    """Take the samples on one side of a pair: one, or several by one hand."""
+    """Take the samples on one side of a pair: one, or several by one writer."""
     if is_path(side) or hasattr(side, "getbands"):  # the latter is an image of Pillow
         return [side]
     if of_table:

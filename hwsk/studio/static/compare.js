@@ -42,7 +42,8 @@ function finding(record) {
   return [
     el("p", { class: "finding" }, same ? "Rather the same writer" : "Rather different writers"),
     el("p", {}, `${times(record.log_likelihood_ratio)} likelier if ` +
-      (same ? "one writer wrote both than if two did" : "two writers wrote them than if one did") +
+      (same ? "the same writer wrote both than if different writers did"
+        : "different writers wrote them than if the same writer did") +
       `: ${record.verbal}. Probability of the same writer at even odds: ` +
       `${percent(record.probability)}.`),
     gauge(record),

@@ -218,3 +218,41 @@ def test_preprocess():
     assert result.exit_code == 2 and "two images would be written" in result.stderr
     result = run("preprocess", "lines", "sub/../0.png", "-o", ".", "--force")
     assert result.exit_code == 2 and "0.png is an input" in result.stderr
+
+
+def test_bad_input_of_verify_and_compare():
+    """A page gets no decision and no ratio, but the names of the models for other input."""
+    made = make_signatures(1, n_genuine=2, n_forged=0, random_state=8, clean=True)
+    a, b = put_images(made.images)
+    lines = make_handwriting(8, level="line", height=40, random_state=0).images
+    width = max(line.shape[1] for line in lines)
+    cv2.imwrite("page.png", np.vstack([np.pad(line, ((9, 9), (0, width - line.shape[1])),
+                                              constant_values=255) for line in lines]))  # fmt: skip
+    result = run("verify", "page.png", a)
+    assert result.exit_code == 0 and result.stdout.startswith("no decision: score -")
+    assert "image 0 of the questioned (page.png): " in result.stderr and "a page" in result.stderr
+    assert "signature-verifier takes pairs of grey images of signatures" in result.stderr
+    assert "-m and-verifier takes pairs of grey images of the word" in result.stderr
+    record = json.loads(run("verify", "page.png", a, b, "--json").stdout)
+    assert record["same_writer"] is None and record["probability"] == 0.5
+    assert record["doubts"][0].startswith("image 0 of the questioned (page.png): ")
+
+    result = run("compare", "page.png", a)
+    assert result.stdout.startswith("No ratio is given")
+    assert "and-comparer takes grey images of the word" in result.stderr
+    assert "-m signature-comparer takes grey images of signatures" in result.stderr
+    result = run("compare", a, b, "-m", "signature-comparer")
+    assert "times likelier" in result.stdout and "Hint" not in result.stderr
+
+
+def test_recognize_points_to_read():
+    lines = make_handwriting(3, level="line", height=60, random_state=0).images
+    width = max(line.shape[1] for line in lines)
+    padded = [np.pad(x, ((9, 9), (0, width - x.shape[1])), constant_values=255) for x in lines]
+    a, b = put_images([np.vstack(padded), padded[0]])
+    for options in ((), ("--csv",), ("--json",)):
+        result = run("recognize", "iam-lines", a, b, *options)
+        assert f"Hint: {a} looks like several lines of text" in result.stderr
+        assert "`hwsk read` finds the lines of pages" in result.stderr
+        assert "Hint" not in run("recognize", "iam-lines", b, *options).stderr
+    assert f"Hint: {a} and 1 more look" in run("recognize", "iam-lines", a, a).stderr

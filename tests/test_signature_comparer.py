@@ -1,6 +1,7 @@
 """Compare signatures by matched local descriptors: calibration, report, and what is refused."""
 
 import re
+import warnings
 from datetime import date
 
 import cv2
@@ -144,6 +145,11 @@ def shipped():
 
 
 @pytest.fixture(scope="module")
+def shipped_verifier():
+    return hwsk.load("signature-verifier")
+
+
+@pytest.fixture(scope="module")
 def good():
     """Signatures of two writers, like those of the calibration."""
     made = make_signatures(2, 4, 0, random_state=8, clean=True)
@@ -209,6 +215,39 @@ def test_what_is_not_a_signature_gets_no_ratio(shipped, good, kind):
         name = "image 0 of a" if sides[0] is bad else "image 1 of b"
         assert any(doubt.startswith(name) for doubt in comparison.doubts)
         assert str(comparison).startswith("No ratio is given")
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_not_a_signature_gets_no_decision(shipped_verifier, good, kind):
+    """As questioned one, as one of several references, and in pairs."""
+    make, message = BAD[kind]
+    bad = make(good[0][0]).astype(np.uint8)
+    for questioned, references, name in (
+        (bad, [good[0][1]], "image 0 of the questioned: "),
+        (good[0][1], [good[0][2], good[0][3], bad], "image 2 of the references: "),
+    ):
+        with pytest.warns(UserWarning, match=f"no decision is given: {name}"):
+            found = shipped_verifier.verify(questioned, references)
+        assert found.doubts[0].startswith(name) and re.search(message, found.doubts[0])
+        assert found.probability == 0.5 and str(found).startswith("no decision, the calib")
+    for predict in (shipped_verifier.predict, shipped_verifier.predict_proba):
+        with pytest.warns(UserWarning, match="image 0 of side 1 of pair 1: "):
+            predict([[good[0][1], good[0][2]], [good[0][1], bad]])
+
+
+def test_signatures_get_a_decision(shipped_verifier, good):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = shipped_verifier.verify(good[0][0], good[0][1:])
+        shipped_verifier.predict_proba([[good[0][0], image] for image in good[1]])
+    assert found.doubts == () and found.probability != 0.5
+    assert str(found).startswith("same writer: score ")
+
+
+def test_two_signatures_near_each_other_get_no_decision(shipped_verifier, good):
+    both = np.hstack([good[0][0][9:-9, 9:-9][:, : good[0][0].shape[1]]] * 2)
+    with pytest.warns(UserWarning, match="two samples side by side"):
+        assert shipped_verifier.verify(both, good[0][1:]).doubts
 
 
 @pytest.mark.parametrize(("axis", "where"), [(1, "side by side"), (0, "one above the other")])

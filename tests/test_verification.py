@@ -18,6 +18,7 @@ from hwsk._training.canvas import CanvasDataset
 from hwsk._training.writer_batches import ContextBatches
 from hwsk.callbacks import Checkpoint
 from hwsk.datasets import make_handwriting
+from hwsk.model_selection import make_pairs
 from hwsk.preprocessing import Binarizer, InkCropper
 from hwsk.preprocessing.augmentation import character_augmentation
 from hwsk.verification import (
@@ -26,6 +27,7 @@ from hwsk.verification import (
     SiameseVerifier,
     _samples,
 )
+from hwsk.verification._typicality import find_ranges
 
 pytestmark = pytest.mark.arithmetic
 
@@ -376,6 +378,36 @@ def test_labels_of_minus_one_come_back(words, pairs):
     images, signs = words.images[pairs[0]], np.where(pairs[1] == 1, 1, -1)
     verifier = SiameseVerifier(**SMALL).fit(images, signs).calibrate_threshold(images, signs)
     assert set(verifier.predict(images)) == {1, -1}
+
+
+def test_calibration_knows_how_its_images_look(words, tmp_path):
+    """Of single samples, of pairs, and of several references; of few or negative ones not."""
+    X, (rows, same) = words.images[:60], make_pairs(words.writer[:60], n_pairs=80, random_state=0)
+    strip = np.hstack([X[0]] * 12)
+    pair = [[X[0], strip], [X[0], X[1]]]
+    verifier = SiameseVerifier(**SMALL).fit(words.images[:N_TRAIN], words.writer[:N_TRAIN])
+    for calibrate in (
+        lambda: verifier.calibrate_threshold(X, words.writer[:60]),
+        lambda: verifier.calibrate_threshold(X[rows], same),
+        lambda: verifier.calibrate_references(X, words.writer[:60], max_references=2),
+    ):
+        verifier.__dict__.pop("sample_ranges_", None)
+        calibrate()
+        with pytest.warns(UserWarning, match="side 1 of pair 0: .* pen widths wide") as warned:
+            verifier.predict(pair)
+        assert sum("unlike those of the calibration" in str(w.message) for w in warned) == 1
+    hwsk.save(verifier, tmp_path / "v.hwsk")
+    with pytest.warns(UserWarning, match="side 1 of pair 0: .* pen widths wide"):
+        hwsk.load(tmp_path / "v.hwsk").predict_proba(pair)
+    with pytest.warns(UserWarning, match="^5 images of the pairs.*; and 2 more images$"):
+        verifier.predict([[X[0], np.hstack([X[i]] * 12)] for i in range(5)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verifier.predict(X[rows])
+        verifier.calibrate_threshold(X[:40], words.writer[:40])
+        assert verifier.sample_ranges_ is None and verifier.longest_shape_ is None
+        verifier.predict(pair)
+    assert find_ranges([255 - image for image in X]) is None
 
 
 def test_set_threshold(words, fitted, pairs):

@@ -176,6 +176,7 @@ def main(step: str, data: str, out: Path, model: str, families: tuple[str, ...])
         verifier.reference_calibration_ = fit_references(
             scores, writers, forged, max(REFERENCES), N_REPEATS, rng
         )
+        verifier._learn_looks(images, writers.astype(np.intp), forged)
         hwsk.save(verifier, out / "signature-verifier.hwsk", half_precision=True)
         print(verifier.reference_calibration_)
         return

@@ -85,6 +85,16 @@ def models_for(task: str) -> list[str]:
     return [name for name, record in registry().items() if record["task"] == task]
 
 
+def echo_inputs(task: str, model: str) -> None:
+    """Print on standard error which input a model takes, and which the other ones for its task."""
+    from hwsk.models._registry import registry
+
+    takes = {name: registry()[name]["input"] for name in models_for(task)}
+    own = [f"{model} takes {takes.pop(model)}"] if model in takes else []
+    others = [f"-m {name} takes {of_name}" for name, of_name in takes.items()]
+    click.echo(f"Hint: {'; '.join(own + others)}", err=True)
+
+
 def model_option(task: str, default: str | None = None) -> Callable[[Any], Any]:
     """Make the option `--model`."""
     return click.option(

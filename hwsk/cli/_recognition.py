@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def recognize(
 
     A file that can't be read does not keep the others from it: it is named at the end, on
     standard error, and the exit code is 1. Images that don't look like one upright line of text,
-    and uncertain results, are named on standard error, too.
+    and uncertain results, are named on standard error, too; `hwsk read` reads whole pages.
     """
     if as_json and as_csv:
         raise click.UsageError("give either --json or --csv")
@@ -95,15 +95,37 @@ def recognize(
     bad: list[str] = []
     if as_json:
         found = for_each_image(_detailed(recognizer, doubtful), images, bad, load)
-        click.echo(to_json([{"path": path, **record} for path, record in found]))
+        records = [{"path": path, **record} for path, record in found]
+        click.echo(to_json(records))
+        if load is None:
+            _point_to_read([record["path"] for record in records])
         report_bad(bad, len(images))
         return
     if as_csv:
         click.echo("path,text")
+    recognized = []
     for path, text in for_each_image(_textual(recognizer, doubtful), images, bad, load):
         row = _csv_row(path, text) if as_csv else f"{show_name(path)}\t{text}"
         click.echo(row)
+        recognized.append(path)
+    if load is None:
+        _point_to_read(recognized)
     report_bad(bad, len(images))
+
+
+def _point_to_read(paths: Sequence[str]) -> None:
+    """Name the command that finds the lines of pages, where an image has several."""
+    from hwsk._data.decoding import read_image
+    from hwsk._data.lines import count_lines
+
+    pages = [show_name(path) for path in paths if count_lines(read_image(path)) > 1]
+    if pages:
+        more = f" and {len(pages) - 1} more look" if len(pages) > 1 else " looks"
+        click.echo(
+            f"Hint: {pages[0]}{more} like several lines of text, and `hwsk recognize` takes one; "
+            "`hwsk read` finds the lines of pages and recognizes them",
+            err=True,
+        )
 
 
 def _load_ink(path: str) -> Any:

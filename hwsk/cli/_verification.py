@@ -11,6 +11,7 @@ from hwsk.cli._app import one_line, show_name
 from hwsk.cli._common import (
     Number,
     check_output,
+    echo_inputs,
     force_option,
     json_option,
     list_images,
@@ -40,14 +41,15 @@ def verify(
 
     Prints the decision, its score and threshold, and, where the model is calibrated, the
     probability at even odds. With several references by one writer the score is the mean, and the
-    threshold adapts to how much they vary.
+    threshold adapts to how much they vary. Images unlike those of the model's calibration, such as
+    pages, stamps and two signatures in one image, are named, and get no decision.
     """
     from hwsk.verification._references import refuse_copies
 
     verifier = load_model(model, "verify")
     refuse_copies(questioned, references)
     found: dict[str, Any] = {"model": model, "questioned": questioned}
-    if len(references) == 1:
+    if len(references) == 1 and not hasattr(verifier, "calibration_"):
         found |= _verify_pair(verifier, [[questioned, references[0]]], model, threshold)
         found["references"] = {references[0]: found["score"]}
     else:
@@ -56,14 +58,20 @@ def verify(
         result = verifier.verify(questioned, list(references))
         least = result.threshold if threshold is None else threshold
         found |= {
-            "same_writer": result.score >= least,
+            "same_writer": None if result.doubts else result.score >= least,
             "score": result.score,
             "threshold": least,
             "probability": result.probability,
+            "doubts": list(result.doubts),
             "references": dict(zip(references, result.pair_scores.tolist(), strict=True)),
         }
+    if found["doubts"]:
+        echo_inputs("verify", model)
     if as_json:
         click.echo(to_json(found))
+        return
+    if found["doubts"]:
+        click.echo(f"no decision: score {found['score']:.4g}, but the calibration does not hold")
         return
     probability = found["probability"]
     sure = "" if probability is None else f", probability {probability:.3f} at even odds"
@@ -76,11 +84,12 @@ def verify(
 def _verify_pair(verifier: Any, pairs: Any, model: str, threshold: float | None) -> dict[str, Any]:
     if threshold is not None:
         verifier.set_threshold(threshold)
-    found = {
+    found: dict[str, Any] = {
         "same_writer": bool(verifier.predict(pairs)[0] == 1),
         "score": float(verifier.decision_function(pairs)[0]),
         "threshold": float(verifier.threshold_),
         "probability": None,
+        "doubts": [],
     }
     try:
         found["probability"] = float(verifier.predict_proba(pairs)[0, 1])
@@ -102,7 +111,8 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
     """Compare the handwriting of A and B, with reasons.
 
     A and B are images, or folders of images by one writer each. Prints a likelihood ratio, in words
-    too, and the features that support it. MODEL holds a HandComparer.
+    too, and the features that support it. MODEL holds a HandComparer. Images that the model is not
+    calibrated for get no ratio: they are named on standard error, with the models for others.
     """
     if output is not None:
         if output.suffix.lower() not in (".html", ".htm", ".pdf"):
@@ -113,6 +123,8 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
     comparer = load_model(model, "compare")
     comparison = comparer.compare(list_images(a), list_images(b))
     click.echo(_to_json(a, b, comparison) if as_json else str(comparison))
+    if comparison.doubts:
+        echo_inputs("compare", model)
     if output is not None:
         write = comparison.to_pdf if output.suffix.lower() == ".pdf" else comparison.to_html
         write(output, details=_details(model))

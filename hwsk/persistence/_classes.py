@@ -20,6 +20,7 @@ _NETWORK = "history_=history! n_iter_=count! levels_=levels! "
 _CANVAS = _NETWORK + "image_size_=size! "
 _STROKES = "history_=history! n_iter_=count! mean_[2]! scale_[2]! "
 _THRESHOLD = "threshold_=number calibration_=two_numbers calibrated_with_=named_texts "
+_LOOKS = "sample_ranges_[m 2|] longest_shape_=positive|none "
 
 CLASSES = {
     "hwsk.CharacterClassifier": Declaration(
@@ -35,7 +36,7 @@ CLASSES = {
         "feature_ratios_=arrays feature_shares_=arrays coef_[s p]! intercept_[s]! "
         "typical_distances_[s p 2]! limits_[s]! search_coef_[s 3] "
         "calibration_writers_:[w] classes_:[2]! _of_table=bool _across_groups=bool "
-        "_of_forgeries=bool least_alike_[s] sample_ranges_[m 2|] longest_shape_=positive|none",
+        "_of_forgeries=bool least_alike_[s] " + _LOOKS,
         version=2,
     ),
     "hwsk.HandwritingSynthesizer": Declaration(
@@ -51,7 +52,7 @@ CLASSES = {
         version=2,
     ),
     "hwsk.SiameseVerifier": Declaration(
-        _CANVAS + _THRESHOLD + "reference_calibration_[s 4] classes_:[2]! "
+        _CANVAS + _THRESHOLD + _LOOKS + "reference_calibration_[s 4] classes_:[2]! "
         "preprocessor_=transformer|none tasks_=tasks|none! "
         "feature_names_=names _feature_counts=arrays _n_writers=count",
         version=3,

@@ -33,19 +33,16 @@ from hwsk.verification._candidates import (
     refuse_copies,
 )
 from hwsk.verification._comparison import HandComparison
-from hwsk.verification._joined import find_longest
 from hwsk.verification._representation import fit_parts, needs_fit, parts_of, shared_steps
 from hwsk.verification._side_comparison import MEAN_OF_RATIOS, SideComparison
 from hwsk.verification._sides import (
     Side,
-    are_strokes,
     checksum,
     find_copy,
     keep,
     refuse_blank,
     take_samples,
 )
-from hwsk.verification._typicality import find_ranges
 
 __all__ = ["HandComparer"]
 
@@ -316,10 +313,7 @@ class HandComparer(SideComparison, BaseEstimator):
         if self._of_forgeries:
             self.calibration_writers_ = names[np.unique(writers[rows][fakes[rows]])]
         images = [] if self._of_table else self._images_of([("X", samples)])
-        self.sample_ranges_ = find_ranges(images[0][1]) if images else None
-        self.longest_shape_ = None
-        if self.sample_ranges_ is not None:
-            self.longest_shape_ = find_longest(images[0][1], writers[rows], fakes[rows])
+        self._learn_looks(images[0][1] if images else None, writers[rows], fakes[rows])
 
     def _split_writers(
         self, n_writers: int, n_samples: int, rng: np.random.RandomState
@@ -373,9 +367,16 @@ class HandComparer(SideComparison, BaseEstimator):
         probabilities : ndarray of shape (n_pairs, 2)
             Columns as in `classes_`. The logarithm of their ratio is the log-likelihood ratio, no
             farther from 0 than `limits_`: at other prior odds, add the logarithm of those.
+
+        Warns
+        -----
+        UserWarning
+            If images are unlike those of the calibration; `compare` gives no ratio of these.
         """
         check_is_fitted(self)
-        found = self._compare_sides(*check_pairs(pairs, self._pair_kind()))
+        checked = check_pairs(pairs, self._pair_kind())
+        self._warn_of_pairs(checked)
+        found = self._compare_sides(*checked)
         same = expit(np.clip(found.scores, -found.limits, found.limits))
         return np.column_stack([1 - same, same])
 
@@ -516,9 +517,7 @@ class HandComparer(SideComparison, BaseEstimator):
         front, _ = shared_steps(self.representation_)
         if front is not None:
             return [(name, front.transform(samples)) for name, samples in sides]
-        if any(are_strokes(sample) for _, samples in sides for sample in samples):
-            return []
-        return list(sides)
+        return super()._images_of(sides)
 
     def _describe_basis(self, limit: float) -> dict[str, Any]:
         """Say what ratios rest on, for reports."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from hwsk.verification._comparators import (
 )
 from hwsk.verification._pair_classifier import PairClassifierMixin
 from hwsk.verification._samples import collate_resized
+from hwsk.verification._sides import Side
 
 
 class ComparingEncoder(PairClassifierMixin, EncoderEstimator):
@@ -125,6 +126,11 @@ class ComparingEncoder(PairClassifierMixin, EncoderEstimator):
     def _pair_kind(self) -> Kind:
         names = self.preprocessor is not None and not hasattr(self.preprocessor, "transform")
         return "ids" if names else "images"
+
+    def _images_of(self, sides: Sequence[Side]) -> list[Side]:
+        if self._pair_kind() == "ids":
+            return [(name, self._images(samples, reset=False)) for name, samples in sides]
+        return super()._images_of(sides)
 
     def _images(self, X: Any, *, reset: bool) -> Any:
         """Make images of the entries of X, by the preprocessor."""

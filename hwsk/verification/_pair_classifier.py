@@ -19,9 +19,11 @@ from sklearn.utils.validation import check_is_fitted
 from hwsk._data.pairs import Kind, Pairs, all_pairs, check_pairs, check_same, holds_pairs
 from hwsk._training.parameters import refuse_changed
 from hwsk.verification._calibration import STRATEGIES, find_threshold, fit_logistic
+from hwsk.verification._doubts import TypicalSamplesMixin
+from hwsk.verification._sides import take_samples
 
 
-class PairClassifierMixin(ABC):
+class PairClassifierMixin(TypicalSamplesMixin, ABC):
     """Compare pairs of samples, with the verbs of metric-learn [1]_: pairs are the samples.
 
     A subclass has `classes_` once fitted, and says
@@ -119,9 +121,15 @@ class PairClassifierMixin(ABC):
             If there is no threshold.
         ValueError
             If the threshold was found for pairs compared in another way.
+
+        Warns
+        -----
+        UserWarning
+            If images are unlike those of the calibration, such as a page among signatures; they are
+            named.
         """
         self._check_calibrated("threshold_")
-        return self.classes_[(self.pair_score(pairs) >= self.threshold_).astype(int)]
+        return self.classes_[(self._score_checked(pairs) >= self.threshold_).astype(int)]
 
     def predict_proba(self, pairs: Any) -> NDArray[np.float64]:
         """Predict the probability of different writers and of the same writer, at even prior odds.
@@ -143,10 +151,16 @@ class PairClassifierMixin(ABC):
             If the scores were never calibrated.
         ValueError
             If they were calibrated for pairs compared in another way.
+
+        Warns
+        -----
+        UserWarning
+            If images are unlike those of the calibration, such as a page among signatures; they are
+            named.
         """
         self._check_calibrated("calibration_")
         slope, intercept = self.calibration_
-        same = expit(slope * self.pair_score(pairs) + intercept)
+        same = expit(slope * self._score_checked(pairs) + intercept)
         return np.column_stack([1 - same, same])
 
     def predict_log_proba(self, pairs: Any) -> NDArray[np.float64]:
@@ -163,6 +177,23 @@ class PairClassifierMixin(ABC):
             Columns as in `classes_`.
         """
         return np.log(self.predict_proba(pairs))
+
+    def _score_checked(self, pairs: Any) -> NDArray[np.float64]:
+        """Score each pair, and warn of images that no calibration holds for."""
+        checked = check_pairs(pairs, self._pair_kind())
+        self._warn_of_pairs(checked)
+        return self._score_pairs(checked)
+
+    def _warn_of_pairs(self, pairs: Pairs) -> None:
+        """Warn of images of pairs that are unlike those of the calibration."""
+        if getattr(self, "sample_ranges_", None) is None:
+            return
+        _, firsts = np.unique(pairs.rows, return_index=True)
+        sides = [
+            (f"side {first % 2} of pair {first // 2}", take_samples(entry, False))
+            for entry, first in zip(pairs.entries, firsts.tolist(), strict=True)
+        ]
+        self._warn_of_unusual(self._images_of(sides))
 
     def _check_calibrated(self, name: str) -> None:
         """Refuse a calibration that is not there, or was made with other parameters."""
@@ -257,7 +288,8 @@ class PairClassifierMixin(ABC):
         Returns
         -------
         self : estimator
-            The estimator with another `threshold_` and `calibration_`.
+            The estimator with another `threshold_` and `calibration_`, which knows how these
+            images look, if they are 50 or more, and warns where others are judged.
 
         Raises
         ------
@@ -269,7 +301,21 @@ class PairClassifierMixin(ABC):
         .. [1] J. Platt, "Probabilistic outputs for support vector machines", 1999.
         """
         scores, same = self._scores(X, y)
-        return self.calibrate_from_scores(scores, same, strategy, min_rate=min_rate, beta=beta)
+        self.calibrate_from_scores(scores, same, strategy, min_rate=min_rate, beta=beta)
+        if self._calibrates_probabilities:  # what has them from `fit` knows its samples from there
+            self._learn_looks_of(X, y)
+        return self
+
+    def _learn_looks_of(self, X: Any, y: Any) -> None:
+        """Keep the looks of the images of pairs, or of single samples and their writers."""
+        if holds_pairs(X, self._pair_kind()):
+            images = self._images_of([("X", check_pairs(X, self._pair_kind()).entries)])
+            self._learn_looks(images[0][1] if images else None)
+            return
+        images = self._images_of([("X", X)])
+        _, writers = np.unique(column_or_1d(y), return_inverse=True)
+        forged = np.zeros(len(writers), bool)  # has a writer of its own
+        self._learn_looks(images[0][1] if images else None, writers, forged)
 
     def calibrate_from_scores(
         self,

@@ -47,6 +47,9 @@ class ReferenceVerification:
         Score of the questioned sample and each reference.
     reference_scores : ndarray of shape (n_references, n_references)
         Scores of the references among each other; NaN on the diagonal.
+    doubts : tuple of str, default=()
+        Samples that the calibration does not hold for, such as a stamp, a whole page or references
+        of two writers. If there are any, `probability` is 0.5.
 
     See Also
     --------
@@ -69,13 +72,16 @@ class ReferenceVerification:
     probability: float
     pair_scores: Floats
     reference_scores: Floats
+    doubts: tuple[str, ...] = ()
 
     @property
     def same_writer(self) -> bool:
-        """Whether the score reaches the threshold."""
+        """Whether the score reaches the threshold, which it may by chance if there are doubts."""
         return self.score >= self.threshold
 
     def __str__(self) -> str:
+        if self.doubts:
+            return f"no decision, the calibration does not hold: {'; '.join(self.doubts)}"
         n = len(self.pair_scores)
         return (
             f"{'same writer' if self.same_writer else 'different writers'}: score "
@@ -106,7 +112,8 @@ class ReferenceVerifierMixin(PairClassifierMixin):
         Returns
         -------
         verification : ReferenceVerification
-            Decision, score, threshold, probability and the scores they come from.
+            Decision, score, threshold, probability and the scores they come from. If there are
+            `doubts`, the probability is 0.5.
 
         Raises
         ------
@@ -120,7 +127,8 @@ class ReferenceVerifierMixin(PairClassifierMixin):
         Warns
         -----
         UserWarning
-            If the references look like those of two writers; they are named.
+            If samples are unlike those of the calibration, such as a page among signatures, or
+            the references look like those of two writers; they are named.
 
         References
         ----------
@@ -133,7 +141,10 @@ class ReferenceVerifierMixin(PairClassifierMixin):
         name = "calibration_" if len(samples) == 1 else "reference_calibration_"
         self._check_calibrated(name)
         refuse_copies(questioned, samples)
-        refuse_blank([("the questioned", [questioned]), ("the references", samples)])
+        sides = [("the questioned", [questioned]), ("the references", samples)]
+        images = self._images_of(sides)
+        refuse_blank(images)
+        doubts = self._name_doubtful(images)
         first, second = np.triu_indices(len(samples), 1)
         pairs = [[questioned, sample] for sample in samples]
         pairs += [[samples[i], samples[j]] for i, j in zip(first, second, strict=True)]
@@ -150,8 +161,11 @@ class ReferenceVerifierMixin(PairClassifierMixin):
             slope, of_references, intercept, lowest = self.reference_calibration_[row]
             offset = of_references * among.mean() + intercept
             logit, threshold = slope * score + offset, float(-offset / slope)
-            self._warn_of_two_writers(table, lowest)
-        return ReferenceVerification(score, threshold, float(expit(logit)), own, table)
+            doubts += _name_mixed(table, lowest)
+        if doubts:
+            warn_caller(f"no decision is given: {'; '.join(doubts)}")
+        probability = 0.5 if doubts else float(expit(logit))
+        return ReferenceVerification(score, threshold, probability, own, table, tuple(doubts))
 
     @validate_params(
         {
@@ -197,7 +211,8 @@ class ReferenceVerifierMixin(PairClassifierMixin):
         Returns
         -------
         self : estimator
-            The estimator with another `reference_calibration_`.
+            The estimator with another `reference_calibration_`, which knows how these images
+            look, if they are 50 or more, and names others in `verify`.
 
         Raises
         ------
@@ -215,19 +230,22 @@ class ReferenceVerifierMixin(PairClassifierMixin):
         self.reference_calibration_ = fit_references(
             table, codes, fakes, max_references, n_repeats, rng
         )
+        images = self._images_of([("X", X)])
+        self._learn_looks(images[0][1] if images else None, codes, fakes)
         return self
 
-    def _warn_of_two_writers(self, table: Floats, lowest: float) -> None:
-        """Warn where references fall into two groups that one writer hardly wrote."""
-        groups = split_references(table)
-        score = table[np.ix_(*groups)].mean()
-        if score < lowest:
-            named = [", ".join(str(i) for i in group) for group in groups]
-            warn_caller(
-                f"references {named[0]} and {named[1]} (from 0) look like those of two writers: "
-                f"mean score {score:.4g}, and one writer's are below {lowest:.4g} in 1% of cases; "
-                "the result holds for references of one writer"
-            )
+
+def _name_mixed(table: Floats, lowest: float) -> list[str]:
+    """Name references that fall into two groups that one writer hardly wrote."""
+    groups = split_references(table)
+    score = table[np.ix_(*groups)].mean()
+    if score >= lowest:
+        return []
+    named = [", ".join(str(i) for i in group) for group in groups]
+    return [
+        f"references {named[0]} and {named[1]} (from 0) look like those of two writers: "
+        f"mean score {score:.4g}, and one writer's are below {lowest:.4g} in 1% of cases"
+    ]
 
 
 def refuse_copies(questioned: Any, references: Sequence[Any]) -> None:

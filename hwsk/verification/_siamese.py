@@ -40,7 +40,10 @@ __all__ = ["SiameseVerifier"]
 
 _OF_PAIRS = ("contrastive", "multi_similarity")  # losses that need no writers
 _DESCRIPTOR_DIM = 64
-_CALIBRATIONS = ("threshold_", "calibration_", "reference_calibration_", "calibrated_with_")
+_CALIBRATIONS = (
+    *("threshold_", "calibration_", "reference_calibration_", "calibrated_with_"),
+    *("sample_ranges_", "longest_shape_"),
+)
 _EMBEDDING_WEIGHT = 0.3  # of the embedding's loss, where local descriptors are matched
 
 Scores = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -104,6 +107,14 @@ class SiameseVerifier(
         For 2, 3, ... references, of `calibrate_references`: slopes of the mean score and of that of
         the references among each other, intercept, and a score between two groups of references
         that those of one writer are rarely below.
+    sample_ranges_ : ndarray of shape (n_measures, 2) or None
+        The least and the largest measure of the ink of the images of the calibration. Images far
+        outside of them, such as whole pages, are named in a warning. None of strokes, tiny images,
+        and fewer than 50.
+    longest_shape_ : float or None
+        How many times as long as usual of its writer an image of the calibration was at most that
+        falls into two parts like a whole one. Longer ones are taken for two samples by `verify`.
+        None where `sample_ranges_` is, or writers are not known.
     calibrated_with_ : dict of str to str
         What pairs were compared with when these were found. With other parameters they are refused.
     classes_ : ndarray of shape (2,)

@@ -16,14 +16,12 @@ from hwsk._data.pairs import Pairs
 from hwsk._warn import warn_caller
 from hwsk.verification._candidates import fit_search
 from hwsk.verification._draws import Draw, draw_questioned, draw_sides
-from hwsk.verification._joined import name_joined
 from hwsk.verification._pair_classifier import PairClassifierMixin
 from hwsk.verification._parts import Described, MatchedImages, Vectors, describe, own_pairs
 from hwsk.verification._places import PlacesOfPair
 from hwsk.verification._references import split_references
 from hwsk.verification._representation import description_parameters, parts_of, shared_steps
 from hwsk.verification._sides import Side, unfold
-from hwsk.verification._typicality import name_unusual
 
 _SHRINKAGE = 0.5  # counted beside what was found, and beside what chance would bring
 _LOWEST = float(np.finfo(np.float64).min)
@@ -188,11 +186,7 @@ class SideComparison(PairClassifierMixin):
         self, names: Sequence[str], images: Sequence[Side], found: Compared
     ) -> list[str]:
         """Name samples that the calibration does not hold for, and warn of them."""
-        ranges = getattr(self, "sample_ranges_", None)  # a file of before has none
-        doubts = name_unusual(images, ranges) if ranges is not None else []
-        longest = getattr(self, "longest_shape_", None)
-        if longest is not None and not doubts and len(images) == 2:  # of known writers, they differ
-            doubts = name_joined(images, longest)
+        doubts = self._name_doubtful(images)
         least_alike = getattr(self, "least_alike_", np.array([_LOWEST]))
         for name, side in zip(names, found.sides, strict=True):
             if len(side) == 1:

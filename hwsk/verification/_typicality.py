@@ -77,11 +77,19 @@ def measure_ink(image: Image) -> NDArray[np.float64]:
 
 
 def find_ranges(images: Any) -> NDArray[np.float64] | None:
-    """Find the least and the largest value of each measure; None for few or tiny images."""
+    """Find the least and the largest value of each measure.
+
+    None for few or tiny images, and where most are negatives: those are then no mistake.
+    """
     if len(images) < _FEWEST_IMAGES:
         return None
-    found = [measure_ink(image) for _, image in walk(check_images(images)) if _is_large(image)]
-    if len(found) < len(images):
+    found, n_negatives = [], 0
+    for _, image in walk(check_images(images)):
+        if not _is_large(image):
+            return None
+        found.append(measure_ink(image))
+        n_negatives += is_negative(image)
+    if n_negatives > len(found) / 2:
         return None
     return np.column_stack([np.min(found, axis=0), np.max(found, axis=0)])
 

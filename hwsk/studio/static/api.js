@@ -48,6 +48,7 @@ setInterval(() => shown.forEach((url) => ask(url).catch(() => {})), 600_000);
  */
 export async function follow(region, path, options, button) {
   if (button) button.disabled = true;
+  region.replaceChildren(); // an error of the former try is not one of this
   try {
     let job = await askJson(path, options);
     const cancel = el("button", { type: "button" }, "Cancel");

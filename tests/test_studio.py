@@ -886,7 +886,7 @@ def test_words_that_are_written_are_counted_and_samples_are_drawn_in_parts():
     class Echo:
         alphabet_, bias = "a", 0.5
 
-        def sample(self, *, texts, prime, bias, random_state):
+        def sample(self, *, texts, prime, bias, tries, random_state):
             drawn.append(len(texts))
             return list(zip(texts, prime, strict=True))
 

@@ -554,3 +554,7 @@ def test_lines_that_never_end_are_cut_with_a_warning():
     with pytest.warns(UserWarning, match="2 of 2 lines were cut, rows 0, 1: in 4 tries"):
         lines = model.predict(["ab", "abc"])
     assert [len(line) for line in lines] == [1 + 60 * 3, 1 + 60 * 4]
+    with pytest.warns(UserWarning, match="1 of 1 lines were cut, rows 0: in 1 tries"):
+        model.sample(texts=["ab"], tries=1)
+    with pytest.raises(ValueError, match="tries == 0, must be >= 1"):
+        model.sample(texts=["ab"], tries=0)

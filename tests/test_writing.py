@@ -30,7 +30,7 @@ class Synthesizer:
     def __init__(self):
         self.calls = []
 
-    def sample(self, texts, *, prime=None, bias=None, random_state=None):
+    def sample(self, texts, *, prime=None, bias=None, tries=4, random_state=None):
         self.calls.append((list(texts), prime, bias, random_state))
         rng = np.random.default_rng(random_state)
         return object_array([self._line(text, rng) for text in texts])

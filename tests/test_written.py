@@ -15,7 +15,7 @@ from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._pieces import compose_words
 from hwsk.writing._reader import load_readers
 from hwsk.writing._text import prepare_text
-from hwsk.writing._words import cut_words, join_pieces, join_words, split_word
+from hwsk.writing._words import cut_words, join_legible, join_pieces, join_words, split_word
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-' "
 WORDS = [
@@ -50,7 +50,7 @@ class Bars:
         self.error_rate, self.cursed, self.bias = error_rate, cursed, bias
         self.calls = []
 
-    def sample(self, texts, *, prime=None, style=None, bias=None, random_state=None):
+    def sample(self, texts, *, prime=None, style=None, bias=None, tries=4, random_state=None):
         self.calls.append((list(texts), prime, bias) if style is None else (list(texts), style))
         rng = np.random.default_rng(random_state)
         return object_array([self._line(text, rng) for text in texts])
@@ -97,9 +97,8 @@ class Undrawn:
 
 
 @pytest.fixture(autouse=True)
-def undrawn(monkeypatch, request):
-    if "drawn" not in request.keywords:
-        monkeypatch.setattr(reader, "StrokeRasterizer", Undrawn)
+def undrawn(monkeypatch):
+    monkeypatch.setattr(reader, "StrokeRasterizer", Undrawn)
 
 
 def text_of(n_words, seed=0):
@@ -207,6 +206,35 @@ def test_words_alone_are_in_the_hand_of_their_line_and_in_any_hand_at_last():
     assert {said for primes in [*whole[1:], *alone] for _, said in primes} == {"who was"}
 
 
+def test_a_new_hand_is_shown_by_the_words_that_were_read_right():
+    synthesizer = Bars(0, ["who"])
+    write_lines(
+        ["dark and who was"], synthesizer, CountPoints(), on_failure="ignore", random_state=0
+    )
+    primes = [prime for _, primes, _ in synthesizer.calls for prime in primes or []]
+    assert {said for _, said in primes} == {"dark and"}
+    assert {read_bars(strokes) for strokes, _ in primes} == {"darkand"}
+
+
+@pytest.mark.parametrize(
+    ("right", "most", "shown"),
+    [
+        ("1111", 24, "on cat was old"),
+        ("1110", 24, "on cat was"),
+        ("1011", 24, "was old"),
+        ("1111", 6, "cat was"),  # as few words as have so many
+        ("1000", 24, None),  # too few characters
+        ("0000", 24, None),
+    ],
+)
+def test_neighbouring_words_that_are_right_show_a_hand(right, most, shown):
+    texts = ["on", "cat", "was", "old"]
+    strokes = Bars()._line(" ".join(texts), np.random.default_rng(0))
+    found = join_legible(cut_words(strokes, texts), texts, [c == "1" for c in right], most)
+    assert (found and found[1]) == shown
+    assert found is None or read_bars(found[0]) == shown.replace(" ", "")
+
+
 def test_random_state_decides_lines():
     first, again, other = (
         write_lines(["dark and old"], Bars(0.2), CountPoints(), tries=9, random_state=s)
@@ -310,7 +338,7 @@ def test_wrong_hands_are_refused():
 
 
 def test_folder_has_the_lines_that_are_read_and_the_error_the_others(tmp_path):
-    texts = [f"{word} it" for word in WORDS * 5]  # two chunks
+    texts = [f"{word} it" for word in WORDS * 10]  # two chunks
     cursed = [row for row, text in enumerate(texts) if text == "quite it"]
     with pytest.raises(ValueError, match="their lines are left out") as error:
         write_folder(texts, tmp_path / "made", Bars(0.05, ["quite"]), CountPoints(), random_state=0)
@@ -327,6 +355,26 @@ def test_folder_has_the_lines_that_are_read_and_the_error_the_others(tmp_path):
     assert legibility.n_words == 2 * len(texts)
     with pytest.raises(FileExistsError, match="again is not empty"):
         write_folder(texts, tmp_path / "again", Bars(), None)
+
+
+def test_processes_write_the_same_folder(tmp_path):
+    texts = [f"{word} it" for word in WORDS * 10]
+    for n_jobs in (None, 2):
+        write_folder(texts, tmp_path / str(n_jobs), Bars(0.1), None, n_jobs=n_jobs, random_state=0)
+    files = sorted(path.name for path in (tmp_path / "None").iterdir())
+    assert len(files) == len(texts) + 1
+    assert files == sorted(path.name for path in (tmp_path / "2").iterdir())
+    for name in files:
+        assert (tmp_path / "None" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_a_log_has_the_words_of_the_lines_that_are_being_written(tmp_path, capsys):
+    write_folder(["dark it"], tmp_path / "made", Bars(), CountPoints(), verbose=True)
+    first, last = capsys.readouterr().err.splitlines()
+    assert (
+        first == "writing: 0 of 1 line in 0 s, 0 of 2 words of the next, try 1 of 4 of whole lines"
+    )
+    assert last.startswith("writing: 1 of 1 line in ")
 
 
 def test_legibility_is_said_in_a_line():

@@ -26,6 +26,7 @@ from hwsk.cli._common import Number, check_output, force_option, load_model, ref
 )
 @click.option("--bias", type=Number(0), help="How neatly: 0 as people do, 1 tidily.")
 @click.option("--seed", type=int, help="The same seed, the same writing.")
+@click.option("--n-jobs", type=int, help="Of --lines: processes that write; -1 for all cores.")
 @click.option(
     "--hand",
     type=(click.Path(), str),
@@ -72,6 +73,7 @@ def write(
     lines: Path | None,
     bias: float | None,
     seed: int | None,
+    n_jobs: int | None,
     hand: tuple[str, str] | None,
     style: str | None,
     plotter: bool,
@@ -106,6 +108,8 @@ def write(
         raise click.UsageError(
             f"--{given[0].replace('_', '-')} is of sheets; with --lines each line is an image"
         )
+    if lines is None and n_jobs is not None:
+        raise click.UsageError("--n-jobs is of --lines; sheets are written in one process")
     target = Path(output)
     if lines is None:
         if target.suffix.lower() not in SUFFIXES:
@@ -133,7 +137,7 @@ def write(
     }
     if lines is not None:
         texts = [line for line in read_text_lines(lines) if line.strip()]
-        legibility = write_folder(texts, output, synthesizer, **options)
+        legibility = write_folder(texts, output, synthesizer, n_jobs=n_jobs, **options)
         click.echo(show_name(target / "lines.csv"))
     else:
         text = _read_input() if text == "-" else text

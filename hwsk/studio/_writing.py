@@ -76,7 +76,13 @@ class _Interruptible:
         self.bias = synthesizer.bias
 
     def sample(
-        self, *, texts: Sequence[str], bias: Any, random_state: int, **hands: Sequence[Any]
+        self,
+        *,
+        texts: Sequence[str],
+        bias: Any,
+        random_state: int,
+        tries: int = 4,
+        **hands: Sequence[Any],
     ) -> Any:
         """Draw a sample of each text, in the hands of primes or styles."""
         samples: list[Any] = []
@@ -89,6 +95,7 @@ class _Interruptible:
                 self.synthesizer.sample(
                     texts=texts[part],
                     bias=bias,
+                    tries=tries,
                     random_state=(random_state + start) % 2**32,
                     **{name: of_texts[part] for name, of_texts in hands.items()},
                 )

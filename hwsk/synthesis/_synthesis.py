@@ -35,7 +35,6 @@ from hwsk.synthesis._hands import HandsMixin
 from hwsk.synthesis._sampling import Sample
 
 _POINTS_A_CHARACTER = 60  # at most: text is about 25 times shorter than ink
-_TRIES = 4  # of a line whose text does not come to its end
 _BEYOND = 0.2  # characters beyond the middle of the last one
 
 
@@ -356,6 +355,7 @@ class HandwritingSynthesizer(HandsMixin):
         prime: Any = None,
         style: Any = None,
         bias: float | None = None,
+        tries: int = 4,
         random_state: Any = None,
     ) -> NDArray[Any]:
         """Write texts, by chance or in a given hand.
@@ -375,6 +375,8 @@ class HandwritingSynthesizer(HandsMixin):
             prime a new one each time.
         bias : float, default=None
             Instead of the parameter of that name.
+        tries : int, default=4
+            How often a line is drawn at most, as long as its text does not come to its end.
         random_state : int, RandomState instance or None, default=None
             Seed. A text is written the same way whatever comes after it, up to rounding.
 
@@ -394,7 +396,7 @@ class HandwritingSynthesizer(HandsMixin):
         -----
         UserWarning
             If a line was cut: each time, the window had stopped before the text's end, or had not
-            come there after 60 points a character. Such a line is tried four times.
+            come there after 60 points a character.
 
         References
         ----------
@@ -403,13 +405,13 @@ class HandwritingSynthesizer(HandsMixin):
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        check_scalar(tries, "tries", Integral, min_val=1)
         contexts = [context for context in self._contexts(texts) for _ in range(n_samples)]
         if isinstance(prime, list):
             prime = [one for one in prime for _ in range(n_samples)]
         rngs = generators(random_state, len(contexts))
-        return self._write(
-            contexts, rngs, self._bias(bias), prime, self._styles(style, len(contexts), n_samples)
-        )
+        styles = self._styles(style, len(contexts), n_samples)
+        return self._write(contexts, rngs, self._bias(bias), prime, styles, tries)
 
     def _write(
         self,
@@ -418,6 +420,7 @@ class HandwritingSynthesizer(HandsMixin):
         bias: float,
         prime: Any,
         styles: NDArray[np.float32] | None = None,
+        tries: int = 4,
     ) -> NDArray[Any]:
         n = len(contexts)
         primes = self._primes(prime, n)
@@ -436,7 +439,7 @@ class HandwritingSynthesizer(HandsMixin):
         ]
         lines: dict[int, Sample] = {}
         cut = list(range(n))
-        for _ in range(_TRIES):
+        for _ in range(tries):
             drawn = self._sample(
                 [starts[row] for row in cut],
                 [rngs[row] for row in cut],
@@ -451,7 +454,7 @@ class HandwritingSynthesizer(HandsMixin):
                 break
         else:
             warn_caller(
-                f"{len(cut)} of {n} lines were cut, rows {some_rows(cut)}: in {_TRIES} tries the "
+                f"{len(cut)} of {n} lines were cut, rows {some_rows(cut)}: in {tries} tries the "
                 "window did not come to the text's end",
             )
         return object_array(

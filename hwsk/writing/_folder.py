@@ -11,20 +11,22 @@ from typing import Any
 
 import cv2
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from hwsk._files import naming, write_file
+from hwsk._limits import N_JOBS
 from hwsk.preprocessing import StrokeRasterizer
-from hwsk.writing._hands import Primes
+from hwsk.writing._hands import Hand, Primes
 from hwsk.writing._legibility import Legibility, report_unread
 from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
-from hwsk.writing._progress import Progress
+from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._reader import load_readers
 
 TABLE = "lines.csv"
-_CHUNK = 64  # lines that are written before they are saved
+_CHUNK = 128  # lines that are written before they are saved; more fill the batches better
 
 
 @validate_params(
@@ -33,6 +35,7 @@ _CHUNK = 64  # lines that are written before they are saved
         "folder": [str, os.PathLike],
         "prime": [list, tuple, None],
         "height": [Interval(Integral, 16, None, closed="left")],
+        "n_jobs": N_JOBS,
         **READING_CONSTRAINTS,
     },
     prefer_skip_nested_validation=True,
@@ -51,6 +54,7 @@ def write_folder(
     tries: int = 4,
     on_failure: str = "error",
     unsupported: str = "error",
+    n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
     verbose: bool = False,
 ) -> Legibility | None:
@@ -89,6 +93,9 @@ def write_folder(
     unsupported : {"error", "replace"}, default="error"
         What happens to characters that the synthesizer has never seen: an error names them, or
         they are replaced, with one warning; see :func:`write_lines`.
+    n_jobs : int, default=None
+        Processes that write, 128 lines at a time; None means 1, -1 all cores. What is written does
+        not depend on it.
     random_state : int, RandomState instance or None, default=None
         Decides the writing.
     verbose : bool, default=False
@@ -122,37 +129,67 @@ def write_folder(
     >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
-    rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng)
+    readers = load_readers(reader)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise FileExistsError(f"{target} is not empty: lines are written into a new folder")
-    draw = StrokeRasterizer(height=height)
+    starts = range(0, len(lines), _CHUNK)
+    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(starts))
     total: Legibility | None = None
     with (
         naming(target / TABLE),
         open(target / TABLE, "w", newline="", encoding="utf-8") as file,
         Progress(len(lines), "line", verbose) as progress,
     ):
+        n_processes = min(effective_n_jobs(n_jobs), len(starts))
+
+        def show_words(done: int, n_words: int, note: str) -> None:
+            progress.reach(progress.done, f"{done} of {n_words} words of the next, {note}")
+
+        def writer(seed: int) -> LineWriter:
+            rng = np.random.RandomState(seed)
+            return LineWriter(synthesizer, readers, bias, tolerance, tries, rng)
+
+        if n_processes > 1:
+            progress.reach(0, f"{_CHUNK} at a time in each of {n_processes} processes")
+        jobs = Parallel(n_processes, return_as="generator")(
+            delayed(_write_chunk)(
+                writer(seed),
+                lines[start : start + _CHUNK],
+                hands[start : start + _CHUNK],
+                height,
+                None if n_processes > 1 else show_words,
+            )
+            for start, seed in zip(starts, seeds, strict=True)
+        )
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["path", "text"])
-        for start in range(0, len(lines), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            written = writer.write(lines[chunk], hands[chunk])
+        for start, (legibility, images) in zip(starts, jobs, strict=True):
             left_out = set()
-            if written.legibility is not None:
-                total = written.legibility.after(total, start)
-                left_out = {word.line for word in written.legibility.unread}
-            images = draw.fit_transform(written.strokes)
+            if legibility is not None:
+                total = legibility.after(total, start)
+                left_out = {word.line for word in legibility.unread}
             for row, image in enumerate(images):
                 if row in left_out:
                     continue
                 name = f"{start + row + 1:06d}.png"
-                _, encoded = cv2.imencode(".png", image)
-                write_file(target / name, encoded.tobytes())
-                table.writerow([name, written.texts[row]])
+                write_file(target / name, image)
+                table.writerow([name, lines[start + row]])
             file.flush()
             progress.reach(start + len(images))
     report_unread(total, on_failure, "; their lines are left out")
     return total
+
+
+def _write_chunk(
+    writer: LineWriter,
+    texts: Sequence[str],
+    hands: Sequence[Hand | None],
+    height: int,
+    on_progress: OnProgress | None,
+) -> tuple[Legibility | None, list[bytes]]:
+    """Write some lines, and draw them: what a worker does."""
+    written = writer.write(texts, hands, on_progress=on_progress)
+    images = StrokeRasterizer(height=height).fit_transform(written.strokes)
+    return written.legibility, [cv2.imencode(".png", image)[1].tobytes() for image in images]

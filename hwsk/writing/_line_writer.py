@@ -16,9 +16,9 @@ from hwsk.writing._legibility import Legibility, UnreadWord
 from hwsk.writing._pieces import compose_words, count_apart
 from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._reader import Readers, Reading
-from hwsk.writing._words import Word, cut_words, join_words
+from hwsk.writing._words import Word, cut_words, join_legible, join_words
 
-_BATCH = 64  # lines that are sampled at once
+_BATCH = 128  # lines that are sampled at once
 _FEW = 0.5  # of a line's words: so many are written alone, rather than with the line
 _ALONE = 4  # samples of a word that are drawn at once
 _ALONE_ROUNDS = 6
@@ -176,7 +176,7 @@ class LineWriter:
                 if right[i] and line.right[i] is None:
                     line.right[i] = word
             if line.hand is None:  # the first sample shows the hand of the others
-                line.hand = strokes, line.text
+                line.hand = join_legible(words, line.words, right) or (strokes, line.text)
             if not line.missing():
                 joined.append(line)
         self._join(joined, final=False)
@@ -305,6 +305,8 @@ class LineWriter:
         for keyword in sorted(set(keywords)):  # `sample` takes primes for all or for none
             rows = [i for i, of_hand in enumerate(keywords) if of_hand == keyword]
             given: dict[str, Any] = {keyword: [hands[i] for i in rows]} if keyword else {}
+            if self.readers is not None:  # a reader says itself what is missing of a cut line
+                given["tries"] = 1
             asked = [texts[i] for i in rows]
             with collect_warnings() as collected:
                 samples = self.synthesizer.sample(

@@ -47,6 +47,7 @@ _MIDDLES = {
     "*": 1.4,
 }
 _ENOUGH = 4  # small letters; more say themselves where the line is
+_SHOWN = 4, 24  # characters that show a hand: at least, and at most but for the last word
 
 
 class Word(NamedTuple):
@@ -198,6 +199,46 @@ def join_words(words: Sequence[Word]) -> NDArray[np.float32]:
     lifted[np.cumsum([len(stroke) for stroke in placed]) - 1] = 1
     offsets = np.diff(points, axis=0, prepend=points[:1])
     return np.column_stack([offsets, lifted]).astype(np.float32)
+
+
+def join_legible(
+    words: Sequence[Word], texts: Sequence[str], right: Sequence[bool], most: int = _SHOWN[1]
+) -> tuple[NDArray[np.float32], str] | None:
+    """Put neighbouring words that were read right together, as a line that shows the hand.
+
+    A synthesizer's window loses its way in a line that has other words than it should.
+
+    Parameters
+    ----------
+    words : sequence of Word
+        The words of a line.
+    texts : sequence of str
+        What they should say.
+    right : sequence of bool
+        Which of them were read right.
+    most : int, default=24
+        Characters, but for the last word.
+
+    Returns
+    -------
+    shown : (ndarray of shape (T, 3), str) or None
+        Strokes and what they say; None where too few words are right.
+    """
+    best, start = slice(0, 0), 0
+    for stop, is_right in enumerate(right, start=1):
+        if not is_right:
+            start = stop
+        while _length(texts[start + 1 : stop]) >= most:
+            start += 1
+        if _length(texts[start:stop]) > _length(texts[best]):
+            best = slice(start, stop)
+    if _length(texts[best]) < _SHOWN[0]:
+        return None
+    return join_words(words[best]), " ".join(texts[best])
+
+
+def _length(texts: Sequence[str]) -> int:
+    return len(" ".join(texts))
 
 
 def _usual_size(words: Sequence[Word]) -> float:

@@ -23,6 +23,7 @@ from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_readers
 from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
 from hwsk.writing._text import Line, prepare_text, wrap
+from hwsk.writing._words import cut_words, join_legible
 
 Points = NDArray[np.float64]
 
@@ -276,9 +277,12 @@ def _try_hands(text: str, hands: list[Hand], writer: LineWriter) -> list[tuple[H
         made = writer.sample([trial], [None], 0)[0], trial
     else:
         samples = writer.sample([trial] * _HANDS, [None] * _HANDS, 0)
-        words = trial.split()
-        misread = [sum(reading.misread) for reading in writer.read(samples, [words] * _HANDS)]
-        made = samples[int(np.argmin(misread))], trial
+        texts = trial.split()
+        misread = [reading.misread for reading in writer.read(samples, [texts] * _HANDS)]
+        best = min(range(_HANDS), key=lambda i: sum(misread[i]))
+        made = samples[best], trial
+        if any(misread[best]) and (words := cut_words(samples[best], texts)) is not None:
+            made = join_legible(words, texts, [not n for n in misread[best]], _TRIAL) or made
     return [(made, made)]
 
 

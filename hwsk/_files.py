@@ -32,8 +32,10 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     with naming(name):
         try:
             status = os.stat(name)
-        except ValueError as error:  # a null character
+        except UnicodeError as error:
             raise _no_path(name, error) from None
+        except ValueError:  # whose message differs between versions of Python
+            raise _no_path(name, "it contains a null character") from None
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise

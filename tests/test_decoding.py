@@ -221,7 +221,8 @@ def test_errors_of_opened_pillow_images_name_the_row(error, said):
         ("/dev/zero", "/dev/zero is not a regular file, but a device"),
         ("/proc/self/mem", "/proc/self/mem is empty"),
         ("/tmp", "/tmp is a folder, not a file"),
-        ("a\0b", r"'a\\x00b' is not a file path: embedded null"),
+        ("a\0b", r"'a\\x00b' is not a file path: it contains a null character"),
+        ("a\ud800b", r"'a\\ud800b' is not a file path: 'utf-8' codec can't encode"),
     ],
 )
 def test_what_is_no_file_of_an_image_is_said(path, said):

@@ -137,8 +137,9 @@ def _mode(values: Points, weights: Points, reach: float) -> tuple[Points, Points
     weights = near * weights
     bins = np.floor(np.where(near, values - low, 0) / (reach / 2)).astype(np.int64)
     width = int(bins.max()) + len(_KERNEL)  # what is smoothed does not run into the next row
-    counts = np.bincount((bins + np.arange(k)[:, None] * width).ravel(), weights.ravel(), k * width)
-    counts = np.convolve(counts, _KERNEL)[len(_KERNEL) // 2 :][: k * width].reshape(k, width)
+    places = (bins + np.arange(k)[:, None] * width).ravel()
+    sums = np.bincount(places, weights.ravel(), k * width)
+    counts = np.convolve(sums, _KERNEL)[len(_KERNEL) // 2 :][: k * width].reshape(k, width)
     counts = counts[:, : width - len(_KERNEL) + 1]  # beyond are the tails of two rows
     best = counts.argmax(axis=1)
     levels = low[:, 0] + (best + 0.5) * reach / 2

@@ -46,7 +46,7 @@ class Style:
 
 
 def make_style(rng: np.random.Generator, height: int) -> Style:
-    kind = rng.choice(["print", "mixed", "script"], p=[0.4, 0.3, 0.3])
+    kind = str(rng.choice(["print", "mixed", "script"], p=[0.4, 0.3, 0.3]))
     script = {"print": (0, 0), "mixed": (0.1, 0.6), "script": (0.6, 1)}[kind]
     joining = {"print": (-0.4, 0.4), "mixed": (0.3, 0.95), "script": (0.8, 1)}[kind]
     spacing = {"print": (0.1, 0.5), "mixed": (0.08, 0.4), "script": (-0.05, 0.3)}[kind]

@@ -179,7 +179,8 @@ class RuledLineRemover(_ImageTransformer):
         soft = cv2.dilate(rules.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         soft &= (is_ink == 0) | rules
         filled = image.copy()
-        filled[soft] = (paper[soft] * (float(image.max()) / max(1, gray.max()))).astype(image.dtype)
+        scale = float(image.max()) / gray.max(initial=1)
+        filled[soft] = (paper[soft] * scale).astype(image.dtype)
         return filled
 
 

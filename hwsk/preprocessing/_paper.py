@@ -41,7 +41,7 @@ def estimate_paper(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
 def page_ink(gray: Ink) -> Ink:
     """Convert a page to its amount of ink: 0 for paper, 255 for ink as dark as most of it."""
     paper = np.asarray(estimate_paper(gray), np.uint8)
-    darkness = 255 - cv2.divide(gray, paper, scale=255)
+    darkness = np.asarray(255 - cv2.divide(gray, paper, scale=255), np.uint8)
     counts = np.bincount(darkness.ravel(), minlength=256)
     counts[: int(255 * _CONTRAST) + 1] = 0
     full = 255.0

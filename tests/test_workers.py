@@ -129,7 +129,14 @@ def test_the_global_generator_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("method", [pytest.param("fork", marks=pytest.mark.slow), "spawn"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("fork", marks=pytest.mark.slow),
+        pytest.param("forkserver", marks=pytest.mark.slow),  # Linux's default from Python 3.14 on
+        "spawn",
+    ],
+)
 def test_a_guarded_script_may_ask_for_workers(tmp_path, method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system has no {method}")

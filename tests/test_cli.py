@@ -501,7 +501,6 @@ def test_write_lines_into_a_folder(synthesizer):
     [
         (["model.hwsk", "on", "-o", "new.svg"], "which recognizes words or lines of text; this"),
         (["synthesizer.hwsk", "Q", "-o", "new.svg"], "has no 'Q' (line 1, column 1)"),
-        (["synthesizer.hwsk", "on", "-o", "new.svg", "--bias", "-1"], "bias"),
         (["synthesizer.hwsk", "on", "-o", "p.svg", "--hand", "none.svg", "on"], "none.svg"),
     ],
 )
@@ -510,3 +509,8 @@ def test_what_can_not_be_written(synthesizer, arguments, words):
     result = run("write", *arguments, "--unchecked")
     assert result.exit_code == 1
     assert words in result.stderr
+
+
+def test_a_bias_below_0_is_a_mistake_of_usage(synthesizer):
+    result = run("write", "synthesizer.hwsk", "on", "-o", "new.svg", "--bias", "-1")
+    assert result.exit_code == 2 and "'--bias': -1.0 is not in the range x>=0" in result.stderr

@@ -229,19 +229,23 @@ def test_bad_input_of_verify_and_compare():
     cv2.imwrite("page.png", np.vstack([np.pad(line, ((9, 9), (0, width - line.shape[1])),
                                               constant_values=255) for line in lines]))  # fmt: skip
     result = run("verify", "page.png", a)
-    assert result.exit_code == 0 and result.stdout.startswith("no decision: score -")
+    assert result.exit_code == 1 and result.stdout.startswith("no decision: score -")
     assert "image 0 of the questioned (page.png): " in result.stderr and "a page" in result.stderr
     assert "signature-verifier takes pairs of grey images of signatures" in result.stderr
     assert "-m and-verifier takes pairs of grey images of the word" in result.stderr
-    record = json.loads(run("verify", "page.png", a, b, "--json").stdout)
+    result = run("verify", "page.png", a, b, "--json")
+    record = json.loads(result.stdout)
+    assert result.exit_code == 1
     assert record["same_writer"] is None and record["probability"] == 0.5
     assert record["doubts"][0].startswith("image 0 of the questioned (page.png): ")
 
-    result = run("compare", "page.png", a)
+    result = run("compare", "page.png", a, "-o", "report.html")
+    assert result.exit_code == 1 and Path("report.html").is_file()
     assert result.stdout.startswith("No ratio is given")
     assert "and-comparer takes grey images of the word" in result.stderr
     assert "-m signature-comparer takes grey images of signatures" in result.stderr
     result = run("compare", a, b, "-m", "signature-comparer")
+    assert result.exit_code == 0
     assert "times likelier" in result.stdout and "Hint" not in result.stderr
 
 

@@ -388,7 +388,7 @@ def test_progress_is_shown_on_demand(synthesizer, capsys, monkeypatch):
     assert not capsys.readouterr().err
     write("a few words", synthesizer, None, verbose=True)
     printed = capsys.readouterr().err
-    assert re.fullmatch(r"(writing: \d+ of \d+ lines in \d+ s\n)+", printed)
+    assert re.fullmatch(r"(writing: \d+ of \d+ lines? in \d+ s\n)+", printed)
     monkeypatch.setattr(_progress, "can_move_bars", lambda: True)
     write("a few words", synthesizer, None, verbose=True)
     assert "writing: 100%" in capsys.readouterr().err

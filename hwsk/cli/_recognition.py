@@ -115,10 +115,10 @@ def recognize(
 
 def _point_to_read(paths: Sequence[str]) -> None:
     """Name the command that finds the lines of pages, where an image has several."""
-    from hwsk._data.decoding import read_image
+    from hwsk._data.decoding import decode
     from hwsk._data.lines import count_lines
 
-    pages = [show_name(path) for path in paths if count_lines(read_image(path)) > 1]
+    pages = [show_name(path) for path in paths if count_lines(decode(path).image) > 1]
     if pages:
         more = f" and {len(pages) - 1} more look" if len(pages) > 1 else " looks"
         click.echo(

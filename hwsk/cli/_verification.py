@@ -42,7 +42,8 @@ def verify(
     Prints the decision, its score and threshold, and, where the model is calibrated, the
     probability at even odds. With several references by one writer the score is the mean, and the
     threshold adapts to how much they vary. Images unlike those of the model's calibration, such as
-    pages, stamps and two signatures in one image, are named, and get no decision.
+    pages, stamps and two signatures in one image, are named, and get no decision; the exit code is
+    1 then.
     """
     from hwsk.verification._references import refuse_copies
 
@@ -65,14 +66,18 @@ def verify(
             "doubts": list(result.doubts),
             "references": dict(zip(references, result.pair_scores.tolist(), strict=True)),
         }
-    if found["doubts"]:
-        echo_inputs("verify", model)
     if as_json:
         click.echo(to_json(found))
-        return
-    if found["doubts"]:
+    elif found["doubts"]:
         click.echo(f"no decision: score {found['score']:.4g}, but the calibration does not hold")
-        return
+    else:
+        _echo_decision(found)
+    if found["doubts"]:
+        echo_inputs("verify", model)
+        raise click.exceptions.Exit(1)
+
+
+def _echo_decision(found: dict[str, Any]) -> None:
     probability = found["probability"]
     sure = "" if probability is None else f", probability {probability:.3f} at even odds"
     click.echo(
@@ -112,7 +117,8 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
 
     A and B are images, or folders of images by one writer each. Prints a likelihood ratio, in words
     too, and the features that support it. MODEL holds a HandComparer. Images that the model is not
-    calibrated for get no ratio: they are named on standard error, with the models for others.
+    calibrated for get no ratio: they are named on standard error, with the models for others, and
+    the exit code is 1.
     """
     if output is not None:
         if output.suffix.lower() not in (".html", ".htm", ".pdf"):
@@ -123,12 +129,13 @@ def compare(a: str, b: str, model: str, output: Path | None, force: bool, as_jso
     comparer = load_model(model, "compare")
     comparison = comparer.compare(list_images(a), list_images(b))
     click.echo(_to_json(a, b, comparison) if as_json else str(comparison))
-    if comparison.doubts:
-        echo_inputs("compare", model)
     if output is not None:
         write = comparison.to_pdf if output.suffix.lower() == ".pdf" else comparison.to_html
         write(output, details=_details(model))
         click.echo(f"report: {show_name(output)}", err=True)
+    if comparison.doubts:
+        echo_inputs("compare", model)
+        raise click.exceptions.Exit(1)
 
 
 def _to_json(a: str, b: str, comparison: Any) -> str:

@@ -292,8 +292,8 @@ def _average(
     counted = ~np.isnan(values)
     if not counted.any():
         raise ValueError(
-            f"no query can be answered: of no class in y are there {count(least, 'sample')} "
-            "outside the query's own group"
+            f"no query can be answered: no class in y has {count(least, 'sample')} outside the "
+            "query's own group"
         )
     if average is None:
         return values

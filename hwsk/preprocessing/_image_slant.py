@@ -124,14 +124,18 @@ def _sharpest_shear(position: NDArray[np.intp], along: NDArray[np.intp], limit: 
         return 0.0
     fine = 0.5 / np.ptp(along)  # half a pixel over the whole length
     best, reach = 0.0, float(limit)
+    x, y = position.astype(float), along.astype(float)
+    x -= 2 * np.floor((x.min() - limit * y.max()) / 2)  # so that none is moved below 0; even, for
+    moved = np.empty_like(x)  # halves are rounded to even numbers
     while reach > fine:
         # Nearest to `best` first: on a tie, the smaller change.
         grid = np.linspace(0, reach, 16)
         candidates = np.clip(best + np.concatenate([grid, -grid[1:]]), -limit, limit)
         scores = []
         for shear in candidates:
-            moved = np.rint(position - shear * along).astype(np.intp)
-            counts = np.bincount(moved - moved.min())
+            np.multiply(y, -shear, out=moved)
+            moved += x
+            counts = np.bincount(np.rint(moved, out=moved).astype(np.intp))
             scores.append(float(counts @ counts))
         best = float(candidates[int(np.argmax(scores))])
         reach /= 10

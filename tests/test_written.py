@@ -11,7 +11,7 @@ from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.writing import Legibility, UnreadWord, _progress, write, write_folder, write_lines
 from hwsk.writing._comparison import count_misread
-from hwsk.writing._line_writer import LineWriter
+from hwsk.writing._line_writer import LineWriter, _Line
 from hwsk.writing._pieces import compose_words
 from hwsk.writing._reader import load_readers
 from hwsk.writing._text import prepare_text
@@ -547,6 +547,43 @@ def test_a_word_that_is_read_alone_and_left_out_in_its_line_is_unread():
 
     with pytest.raises(ValueError, match=r"1 of 3 words .* 'was' \(line 1, read as ''\)"):
         write_lines(["it was dark"], Bars(), Skips(), random_state=0)
+
+
+def test_a_word_that_is_read_alone_and_misread_in_its_line_is_written_again():
+    class Stumbles(CountPoints):
+        """Reads "was" wrong in a line, thrice."""
+
+        left = 3
+
+        def predict(self, images):
+            texts = super().predict(images)
+            if texts == ["itwasdark"] and self.left:
+                self.left -= 1
+                return ["itwosdark"]
+            return texts
+
+    synthesizer = Bars()
+    written = write_lines(["it was dark"], synthesizer, Stumbles(), random_state=0)
+    assert written.readings == ["itwasdark"] and not written.legibility.unread
+    assert [texts for texts, *_ in synthesizer.calls] == [["it was dark"], *[["was"] * 4] * 3]
+
+
+def test_what_is_read_alone_is_enough_at_last():
+    class Stumbles(CountPoints):
+        def predict(self, images):
+            return [text.replace("twasd", "twosd") for text in super().predict(images)]
+
+    synthesizer = Bars()
+    written = write_lines(["it was dark"], synthesizer, Stumbles(), random_state=0)
+    assert written.readings == ["itwosdark"] and not written.legibility.unread
+    # The same of a word that was read right in its line, and that no round is left for.
+    writer = LineWriter(synthesizer, load_readers(Stumbles()), None, 0.0, 1, None)
+    line = _Line("it was dark", None)
+    line.right = cut_words(synthesizer._line(line.text, np.random.default_rng(0)), line.words)
+    writer._join([line], final=False)
+    assert line.missing() == [1] and line.strokes is None
+    writer._join([line], final=True)
+    assert line.missing() == [] and line.reading == "itwosdark"
 
 
 def test_a_recognizer_of_ink_is_given_strokes(monkeypatch):

@@ -185,11 +185,16 @@ class LineWriter:
     def _join(self, lines: list[_Line], *, final: bool) -> None:
         """Put lines together from their words, and read them once more.
 
-        A word that is read wrong in its place is sampled again, unless this is `final`: then one
-        that is left out whole counts as unread, though it was read alone.
+        A word that is read wrong in its place is sampled again, unless this is `final`: then what
+        was read alone is enough, but one that is left out whole counts as unread.
         """
         if not lines:
             return
+        for line in lines if final else []:
+            for i in line.missing():
+                best = line.best[i]
+                if best is not None and self._is_right(line.words[i], best.misread):
+                    line.right[i] = best.word
         samples = [
             join_words([_chosen(r, b) for r, b in zip(line.right, line.best, strict=True)])
             for line in lines
@@ -205,11 +210,15 @@ class LineWriter:
             if final or not wrong:
                 line.strokes, line.reading = strokes, reading.text
             for i, misread in wrong.items():
+                word = line.right[i]
+                if word is None:
+                    continue
+                length = len(marks(line.words[i]))
                 if not final:
-                    line.right[i] = None
-                elif line.right[i] is not None and misread >= len(marks(line.words[i])):
-                    line.best[i] = Alone(misread, "", _chosen(line.right[i], line.best[i]))
-                    line.right[i] = None
+                    allowed = int(self.tolerance * length)
+                    line.right[i], line.best[i] = None, Alone(allowed, line.words[i], word)
+                elif misread >= length:
+                    line.right[i], line.best[i] = None, Alone(misread, "", word)
 
     def _finish(self, line: _Line, strokes: Strokes, reading: str) -> None:
         line.strokes, line.reading = strokes, reading
@@ -228,6 +237,7 @@ class LineWriter:
                 trying = f"try {_ALONE * (attempt + 1)} of {_ALONE * _ALONE_ROUNDS} of words alone"
                 progress.reach(_count_right(all_lines), trying)
                 self._write_alone(missing[start : start + _BATCH // _ALONE], attempt)
+            lines = self._join_whole(lines)
         for attempt in range(_COMPOSED_ROUNDS):
             missing = [
                 (line, i) for line in lines for i in line.missing() if count_apart(line.words[i])
@@ -236,8 +246,16 @@ class LineWriter:
                 trying = f"try {attempt + 1} of {_COMPOSED_ROUNDS} of words in pieces"
                 progress.reach(_count_right(all_lines), trying)
                 self._compose(missing)
+            lines = self._join_whole(lines)
         for start in range(0, len(lines), _BATCH):
             self._join(lines[start : start + _BATCH], final=True)
+
+    def _join_whole(self, lines: list[_Line]) -> list[_Line]:
+        """Put the lines together of which no word is missing; return those that aren't done."""
+        whole = [line for line in lines if not line.missing()]
+        for start in range(0, len(whole), _BATCH):
+            self._join(whole[start : start + _BATCH], final=False)
+        return [line for line in lines if line.strokes is None]
 
     def _write_alone(self, missing: list[tuple[_Line, int]], attempt: int) -> None:
         texts = [line.words[i] for line, i in missing]

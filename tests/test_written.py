@@ -290,6 +290,71 @@ class StyledBars(Bars):
     styles_ = np.arange(8, dtype=np.float32).reshape(4, 2)
 
 
+class Stretches(Bars):
+    """Its hands differ in how far the bars are apart; keeps what it drew."""
+
+    def sample(self, texts, **options):
+        samples = super().sample(texts, **options)
+        rng = np.random.default_rng(options["random_state"])
+        for strokes in samples:
+            strokes[:, 0] *= rng.choice([0.25, 0.5, 1.0, 2.0, 4.0])
+        self.drawn = samples
+        return samples
+
+
+class Spacing:
+    """Describes a hand by how far its bars are apart."""
+
+    def transform(self, lines):
+        angles = [np.log2(spacing(strokes)) / 4 for strokes in lines]
+        return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def spacing(strokes):
+    return strokes[:, 0].sum() / strokes[:, 2].sum()
+
+
+def test_the_candidate_that_is_most_like_the_prime_is_taken(monkeypatch):
+    monkeypatch.setattr("hwsk.writing._likeness.StrokeRasterizer", Undrawn)
+    synthesizer = Stretches()
+    line = synthesizer._line("it was", np.random.default_rng(0))
+    primes = [(line * np.float32([stretch, 1, 1]), "it was") for stretch in (1, 4)]
+    texts = ["old men", "who was"]
+    for checking in (None, CountPoints()):
+        written = write_lines(
+            texts, synthesizer, checking, prime=primes, candidates=12, embedder=Spacing(),
+            random_state=0,
+        )  # fmt: skip
+        assert synthesizer.calls[-1][0] == ["old men"] * 12 + ["who was"] * 12
+        for i, (shown, _) in enumerate(primes):
+            far = [abs(np.log(spacing(s) / spacing(shown))) for s in synthesizer.drawn]
+            taken = abs(np.log(spacing(written.strokes[i]) / spacing(shown)))
+            assert taken == pytest.approx(min(far[12 * i : 12 * i + 12]))
+            assert taken < np.median(far[12 * i : 12 * i + 12])
+    write_lines(["old men"], synthesizer, None, candidates=3, embedder=Spacing())
+    assert synthesizer.calls[-1][0] == ["old men"]  # in no hand: nothing to compare with
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"candidates": 2, "style": 0},
+            "candidates=2 takes what is most like the strok",
+        ),
+        (
+            {"candidates": 2, "embedder": "iam-lines"},
+            "iam-lines holds a CTCRecognizer, which",
+        ),
+        ({"candidates": 0}, "'candidates' parameter"),
+        ({"candidates": 2, "embedder": CountPoints()}, "'embedder' parameter"),
+    ],
+)
+def test_candidates_that_can_not_be_compared_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        write_lines(["it"], StyledBars(), None, **options)
+
+
 def styles_of(synthesizer):
     assert all(len(call) == 2 for call in synthesizer.calls)  # no prime
     return [[tuple(vector) for vector in styles] for _, styles in synthesizer.calls]
@@ -566,6 +631,17 @@ def test_a_word_that_is_read_alone_and_misread_in_its_line_is_written_again():
     written = write_lines(["it was dark"], synthesizer, Stumbles(), random_state=0)
     assert written.readings == ["itwasdark"] and not written.legibility.unread
     assert [texts for texts, *_ in synthesizer.calls] == [["it was dark"], *[["was"] * 4] * 3]
+
+
+def test_a_sign_set_apart_is_written_with_the_word_beside_it():
+    synthesizer = Bars(0, ["was"])
+    written = write_lines(
+        ["it was , dark ,"], synthesizer, CountPoints(), on_failure="ignore", random_state=0
+    )
+    assert written.legibility.n_words == 3
+    assert [word.word for word in written.legibility.unread] == ["was ,"]
+    assert {text for texts, *_ in synthesizer.calls for text in texts} >= {"was ,"}
+    assert "," not in {text for texts, *_ in synthesizer.calls for text in texts}
 
 
 def test_what_is_read_alone_is_enough_at_last():

@@ -32,6 +32,7 @@ from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing import WrittenLines, write_lines
 from hwsk.writing._comparison import marks
 from hwsk.writing._reader import Readers, load_readers
+from hwsk.writing._words import split_line
 
 _MONTHS = "January February March April May June July August September October November December"
 _NAMES = """
@@ -124,7 +125,7 @@ def report(
         rates.append(f"{label} CER {error_rate(texts, readings):.4f}")
     unread = written.legibility.unread if written.legibility else ()
     named = {(word.line, word.word) for word in unread}
-    words = [text.split() for text in texts]
+    words = [split_line(text) for text in texts]
     missing = sum(
         wrong >= len(marks(word)) and (row, word) not in named
         for row, reading in enumerate(checking.read(written.strokes, words))

@@ -38,6 +38,11 @@ from hwsk.cli._common import Number, check_output, force_option, load_model, ref
     metavar="NUMBER|FILE",
     help="Write in a hand that the model knows by number, or in that of a .svg or .inkml file.",
 )
+@click.option(
+    "--candidates",
+    type=click.IntRange(1),
+    help="Sample each line so often, and take what is most like the hand; 1.",
+)
 @click.option("--size", type=click.Choice(["a4", "a5", "letter"]), help="Of a sheet; A4.")
 @click.option(
     "--margin",
@@ -76,6 +81,7 @@ def write(
     n_jobs: int | None,
     hand: tuple[str, str] | None,
     style: str | None,
+    candidates: int | None,
     plotter: bool,
     reader: tuple[str, ...],
     unchecked: bool,
@@ -108,6 +114,10 @@ def write(
         raise click.UsageError(
             f"--{given[0].replace('_', '-')} is of sheets; with --lines each line is an image"
         )
+    if style is not None and candidates is not None:
+        raise click.UsageError(
+            "--candidates are compared with the line of a --hand; a --style has none"
+        )
     if lines is None and n_jobs is not None:
         raise click.UsageError("--n-jobs is of --lines; sheets are written in one process")
     target = Path(output)
@@ -134,6 +144,7 @@ def write(
         "unsupported": "replace" if replace else "error",
         "random_state": seed,
         "verbose": True,
+        **({} if candidates is None else {"candidates": candidates}),
     }
     if lines is not None:
         texts = [line for line in read_text_lines(lines) if line.strip()]

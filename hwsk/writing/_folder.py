@@ -20,6 +20,7 @@ from hwsk._limits import N_JOBS
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._hands import Hand, Primes
 from hwsk.writing._legibility import Legibility, report_unread
+from hwsk.writing._likeness import load_likeness
 from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
 from hwsk.writing._progress import OnProgress, Progress
@@ -48,6 +49,8 @@ def write_folder(
     *,
     prime: Primes = None,
     style: Any = None,
+    candidates: int = 1,
+    embedder: Any = "iam-writers",
     height: int = 96,
     bias: float | None = None,
     tolerance: float = 0.0,
@@ -77,6 +80,13 @@ def write_folder(
         The hand to write in, or one for each text. None: another hand for each.
     style : int, array-like of shape (style_units,), or several of either, default=None
         Instead of a prime: see :func:`write_lines`.
+    candidates : int, default=1
+        How often a line in a shown hand is sampled before it is read: that sample is taken which
+        is most like the prime in the eyes of `embedder`. 8 keep a hand better, and take eight times
+        as long for whole lines.
+    embedder : estimator, str or path, default="iam-writers"
+        Compares the candidates' hands: its `transform` takes grey images of lines, and vectors of
+        one writer are close. A string is the name or the file of a model.
     height : int, default=96
         Height of the images in pixels.
     bias : float, default=None
@@ -129,7 +139,7 @@ def write_folder(
     >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
-    readers = load_readers(reader)
+    readers, likeness = load_readers(reader), load_likeness(embedder, candidates, style)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
@@ -149,7 +159,7 @@ def write_folder(
 
         def writer(seed: int) -> LineWriter:
             rng = np.random.RandomState(seed)
-            return LineWriter(synthesizer, readers, bias, tolerance, tries, rng)
+            return LineWriter(synthesizer, readers, bias, tolerance, tries, rng, likeness)
 
         if n_processes > 1:
             progress.reach(0, f"{_CHUNK} at a time in each of {n_processes} processes")

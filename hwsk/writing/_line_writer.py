@@ -13,10 +13,11 @@ from hwsk._warn import collect_warnings, warn_caller
 from hwsk.writing._comparison import marks
 from hwsk.writing._hands import Hand, Strokes
 from hwsk.writing._legibility import Legibility, UnreadWord
+from hwsk.writing._likeness import Likeness
 from hwsk.writing._pieces import compose_words, count_apart
 from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._reader import Readers, Reading
-from hwsk.writing._words import Word, cut_words, join_legible, join_words
+from hwsk.writing._words import Word, cut_words, join_legible, join_words, split_line
 
 _BATCH = 128  # lines that are sampled at once
 _FEW = 0.5  # of a line's words: so many are written alone, rather than with the line
@@ -78,7 +79,7 @@ class _Line:
     reading: str = ""
 
     def __post_init__(self) -> None:
-        self.words = self.text.split()
+        self.words = split_line(self.text)
         self.right = [None] * len(self.words)
         self.best = [None] * len(self.words)
 
@@ -101,10 +102,12 @@ class LineWriter:
         tolerance: float,
         tries: int,
         rng: np.random.RandomState,
+        likeness: Likeness | None = None,
     ) -> None:
-        self.synthesizer, self.readers = synthesizer, readers
+        self.synthesizer, self.readers, self.likeness = synthesizer, readers, likeness
         self.bias, self.tolerance, self.tries, self.rng = bias, tolerance, tries, rng
         self.n_samples = 0
+        self._n_candidates = likeness.candidates if likeness is not None else 1
 
     def write(
         self,
@@ -115,11 +118,13 @@ class LineWriter:
     ) -> WrittenLines:
         """Write lines, each in its hand; None is a new hand."""
         self.n_samples = 0
+        at_once = max(1, _BATCH // self._n_candidates)
         if self.readers is None:
+            given = list(zip(texts, hands, strict=True))
             strokes = [
                 sample
-                for batch in _batches(list(zip(texts, hands, strict=True)), verbose, on_progress)
-                for sample in self.sample([t for t, _ in batch], [h for _, h in batch], 0)
+                for batch in _batches(given, at_once, verbose, on_progress)
+                for sample in self.sample_whole([t for t, _ in batch], [h for _, h in batch], 0)
             ]
             return WrittenLines(strokes, list(texts), None, None)
         lines = [_Line(text, hand) for text, hand in zip(texts, hands, strict=True)]
@@ -134,10 +139,10 @@ class LineWriter:
                     and not line.is_hopeless
                     and (not attempt or len(line.missing()) > _FEW * len(line.words))
                 ]
-                for start in range(0, len(waiting), _BATCH):
+                for start in range(0, len(waiting), at_once):
                     trying = f"try {attempt + 1} of {self.tries} of whole lines"
                     progress.reach(_count_right(lines), trying)
-                    n_right = self._write_whole(waiting[start : start + _BATCH], attempt)
+                    n_right = self._write_whole(waiting[start : start + at_once], attempt)
                     n_first += n_right if not attempt else 0
             self._write_words([line for line in lines if line.strokes is None], progress, lines)
             progress.reach(_count_right(lines))
@@ -156,7 +161,7 @@ class LineWriter:
 
     def _write_whole(self, lines: list[_Line], attempt: int) -> int:
         """Sample lines, and keep the words that are read right; return how many these are."""
-        samples = self.sample([x.text for x in lines], [x.hand for x in lines], attempt)
+        samples = self.sample_whole([x.text for x in lines], [x.hand for x in lines], attempt)
         joined: list[_Line] = []
         n_right = 0
         for line, strokes, reading in zip(
@@ -307,6 +312,25 @@ class LineWriter:
     def _is_right(self, word: str, misread: int) -> bool:
         return misread <= self.tolerance * len(marks(word))
 
+    def sample_whole(
+        self, texts: Sequence[str], hands: Sequence[Hand | None], attempt: int
+    ) -> list[Strokes]:
+        """Draw a sample of each line, in hands that are shown the one that is most like them."""
+        times = [self._n_candidates if isinstance(hand, tuple) else 1 for hand in hands]
+        rows = np.repeat(np.arange(len(texts)), times).tolist()
+        samples = self.sample([texts[row] for row in rows], [hands[row] for row in rows], attempt)
+        if self.likeness is None:
+            return samples
+        drawn = iter(samples)
+        result = [[next(drawn) for _ in range(of_line)] for of_line in times]
+        shown = [(i, hand[0]) for i, hand in enumerate(hands) if isinstance(hand, tuple)]
+        chosen = self.likeness.choose(
+            [sample for i, _ in shown for sample in result[i]], [strokes for _, strokes in shown]
+        )
+        for (i, _), place in zip(shown, chosen, strict=True):
+            result[i] = [result[i][place]]
+        return [sample for (sample,) in result]
+
     def sample(
         self, texts: Sequence[str], hands: Sequence[Hand | None], attempt: int
     ) -> list[Strokes]:
@@ -377,10 +401,10 @@ def _count_right(lines: Sequence[_Line]) -> int:
 
 
 def _batches(
-    items: list[Any], verbose: bool, on_progress: OnProgress | None
+    items: list[Any], at_once: int, verbose: bool, on_progress: OnProgress | None
 ) -> Iterator[list[Any]]:
     with Progress(len(items), "line", verbose, on_progress) as progress:
-        for start in range(0, len(items), _BATCH):
-            batch = items[start : start + _BATCH]
+        for start in range(0, len(items), at_once):
+            batch = items[start : start + at_once]
             yield batch
             progress.reach(start + len(batch))

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 
 from hwsk.writing._hands import Hand, Primes, check_hands
 from hwsk.writing._legibility import report_unread
+from hwsk.writing._likeness import load_likeness
 from hwsk.writing._line_writer import LineWriter, WrittenLines
 from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_readers
@@ -22,6 +23,8 @@ from hwsk.writing._text import prepare_text
 READING_CONSTRAINTS: dict[str, Any] = {
     "synthesizer": [HasMethods(["sample"])],
     "reader": [HasMethods(["predict"]), str, os.PathLike, list, tuple, None],
+    "candidates": [Interval(Integral, 1, None, closed="left")],
+    "embedder": [HasMethods(["transform"]), str, os.PathLike],
     "bias": [Interval(Real, 0, None, closed="left"), None],
     "tolerance": [Interval(Real, 0, 1, closed="left")],
     "tries": [Interval(Integral, 1, None, closed="left")],
@@ -44,6 +47,8 @@ def write_lines(
     *,
     prime: Primes = None,
     style: Any = None,
+    candidates: int = 1,
+    embedder: Any = "iam-writers",
     bias: float | None = None,
     tolerance: float = 0.0,
     tries: int = 4,
@@ -80,6 +85,13 @@ def write_lines(
     style : int, array-like of shape (style_units,), or several of either, default=None
         Instead of a prime, for a synthesizer with `style_units`: the number of a hand (a row of its
         `styles_`) or the vector of one, as `encode_style` gives it; or one for each text.
+    candidates : int, default=1
+        How often a line in a shown hand is sampled before it is read: that sample is taken which
+        is most like the prime in the eyes of `embedder`. 8 keep a hand better, and take eight times
+        as long for whole lines.
+    embedder : estimator, str or path, default="iam-writers"
+        Compares the candidates' hands: its `transform` takes grey images of lines, and vectors of
+        one writer are close. A string is the name or the file of a model.
     bias : float, default=None
         How neatly to write at first, from 0 upwards; None leaves it to the synthesizer.
     tolerance : float, default=0.0
@@ -115,7 +127,8 @@ def write_lines(
     ------
     ValueError
         If words can't be recognized (all are quoted), a text is blank or has unknown characters,
-        a prime is not a pair, or the synthesizer knows no such hand.
+        a prime is not a pair, the synthesizer knows no such hand, or candidates are to be chosen
+        in a style.
 
     Warns
     -----
@@ -146,7 +159,8 @@ def write_lines(
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
     rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng)
+    likeness = load_likeness(embedder, candidates, style)
+    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng, likeness)
     written = writer.write(lines, hands, verbose, on_progress)
     report_unread(written.legibility, on_failure)
     return written

@@ -46,6 +46,7 @@ _MIDDLES = {
     "~": 0.6,
     "*": 1.4,
 }
+_DEPENDENT = set(",.;:!?'")  # alone they can be any of them, a stroke or a dot
 _ENOUGH = 4  # small letters; more say themselves where the line is
 _SHOWN = 4, 24  # characters that show a hand: at least, and at most but for the last word
 
@@ -142,6 +143,25 @@ def _shrunk(word: Word, text: str) -> float:
     return max(own, _LEAST) if own < _SMALL else 1.0
 
 
+def split_line(text: str) -> list[str]:
+    """Split a line into words; a sign set apart with a blank belongs to the word beside it.
+
+    Alone, nobody could read it.
+
+    Examples
+    --------
+    >>> split_line("presto ! You 're late , Zoe"), split_line(", and so")
+    (['presto !', 'You', "'re", 'late ,', 'Zoe'], [', and', 'so'])
+    """
+    words: list[str] = []
+    for word in text.split():
+        if words and (set(word) <= _DEPENDENT or set(words[-1]) <= _DEPENDENT):
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
+
+
 def split_word(word: str) -> list[str]:
     """Split a word into pieces that can be written alone.
 
@@ -154,7 +174,7 @@ def split_word(word: str) -> list[str]:
     (['Z', 'urich,'], ['5', '7.', '2', '1'], ['(', 'A', 'N', 'D', ')'])
     """
     pieces: list[str] = []
-    for character in word:
+    for character in word.replace(" ", ""):
         before = pieces[-1] if pieces else ""
         with_letters = is_joined(before) and is_joined(character) and before[-1].isalpha()
         with_sign = len(before) == 1 or is_joined(before)

@@ -17,13 +17,14 @@ from hwsk.writing._hands import Hand, Primes, check_hands
 from hwsk.writing._hands import Line as LineOfHand
 from hwsk.writing._layout import RULINGS, SIZES, Layout
 from hwsk.writing._legibility import report_unread
+from hwsk.writing._likeness import load_likeness
 from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, check_synthesizer
 from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_readers
 from hwsk.writing._sheets import INK, PAPER, PEN_WIDTH, POSITIVE, Sheets
 from hwsk.writing._text import Line, prepare_text, wrap
-from hwsk.writing._words import cut_words, join_legible
+from hwsk.writing._words import cut_words, join_legible, split_line
 
 Points = NDArray[np.float64]
 
@@ -68,6 +69,8 @@ def write(
     *,
     prime: Primes = None,
     style: Any = None,
+    candidates: int = 1,
+    embedder: Any = "iam-writers",
     bias: float | None = None,
     line_length: int | None = None,
     x_height: float = 2.5,
@@ -114,6 +117,13 @@ def write(
     style : int, array-like of shape (style_units,), or several of either, default=None
         Instead of a prime, for a synthesizer with `style_units`: the number of a hand (a row of its
         `styles_`) or the vector of one, as `encode_style` gives it; several take turns, as primes.
+    candidates : int, default=1
+        How often a line in a shown hand is sampled before it is read: that sample is taken which
+        is most like the prime in the eyes of `embedder`. 8 keep a hand better, and take eight times
+        as long for whole lines.
+    embedder : estimator, str or path, default="iam-writers"
+        Compares the candidates' hands: its `transform` takes grey images of lines, and vectors of
+        one writer are close. A string is the name or the file of a model.
     bias : float, default=None
         How neatly to write, from 0 (as the writers do) upwards; None leaves it to the synthesizer.
     line_length : int, default=None
@@ -231,7 +241,8 @@ def write(
         [], layout.size, pen_width, ink, paper, pressure=pressure, rules=layout.rules(ruling)
     )
     rng = check_random_state(random_state)
-    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng)
+    likeness = load_likeness(embedder, candidates, style)
+    writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng, likeness)
 
     of_text = given if isinstance(given, list) else [] if given is None else [given]
     hands = _try_hands(text, of_text, writer)
@@ -277,7 +288,7 @@ def _try_hands(text: str, hands: list[Hand], writer: LineWriter) -> list[tuple[H
         made = writer.sample([trial], [None], 0)[0], trial
     else:
         samples = writer.sample([trial] * _HANDS, [None] * _HANDS, 0)
-        texts = trial.split()
+        texts = split_line(trial)
         misread = [reading.misread for reading in writer.read(samples, [texts] * _HANDS)]
         best = min(range(_HANDS), key=lambda i: sum(misread[i]))
         made = samples[best], trial

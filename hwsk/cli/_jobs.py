@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsk._wording import count
+from hwsk.cli._common import last_step
 from hwsk.cli._layouts import Samples
 
 N_RESAMPLES = 1000  # of the bootstrap
@@ -87,9 +90,22 @@ def _score_texts(model: Any, samples: Samples) -> list[Score]:
     ]
 
 
+def _warn_of_unknown(model: Any, labels: Any, are: str) -> None:
+    """Warn of labels that a classifier has not learnt, and can't give."""
+    classes = set(last_step(model).classes_)
+    unknown = [label for label in labels if label not in classes]
+    if unknown:
+        warnings.warn(
+            f"{len(unknown)} of {count(len(labels), 'sample')} {are} that the model has not "
+            f"learnt, such as {unknown[0]!r}: they count as wrong",
+            stacklevel=1,
+        )
+
+
 def _score_classes(model: Any, samples: Samples) -> list[Score]:
     from sklearn.metrics import accuracy_score, f1_score
 
+    _warn_of_unknown(model, samples.text, "have texts")
     found = model.predict(samples.X)
     macro = partial(f1_score, average="macro", zero_division=0)
     return [
@@ -102,6 +118,7 @@ def _score_writers(model: Any, samples: Samples) -> list[Score]:
     from sklearn.metrics import accuracy_score
 
     pages = Samples(samples.X, page=samples.page)  # the writers are the classes
+    _warn_of_unknown(model, samples.writer, "are by writers")
     found = model.predict(samples.X)
     return [_interval(accuracy_score, list(samples.writer), list(found), pages, "accuracy")]
 

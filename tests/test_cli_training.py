@@ -190,7 +190,24 @@ def test_labels_that_a_model_does_not_know_are_named():
     Path("new.csv").write_text(Path(table).read_text("utf-8").replace(",ww000,", ",new,"), "utf-8")
     result = run("evaluate", "writers", "m.hwsk", "new.csv")
     assert result.exit_code == 0, result.output
-    assert "are by writers that the model has not learnt, such as 'new': they" in result.stderr
+    assert "are by writers that the model has not learnt, such as 'new': counted" in result.stderr
+
+
+@pytest.mark.parametrize("job", ["lines", "siamese", "multitask", "synthesizer"])
+def test_early_stopping_keeps_writers_on_one_side(job, monkeypatch):
+    table = put_table(ink=job in ("ink", "strokes", "synthesizer"))
+    given = []
+
+    def split(self, n, groups, seed):
+        given.append(groups)
+        return np.arange(n - 4), np.arange(n - 4, n)
+
+    monkeypatch.setattr("hwsk._training.estimator.NetworkEstimator._split", split)
+    more = ["early_stopping=True", *(["style_units=2"] if job == "synthesizer" else [])]
+    result = run("train", job, table, "-o", "model.hwsk", "--layout", "table", "--test-size", 0,
+                 *small(job, *more))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert len(set(given[0])) == 6
 
 
 @pytest.mark.parametrize(

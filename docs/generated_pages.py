@@ -1,4 +1,4 @@
-"""Write parts of pages: commands, pretrained models with their cards, printed results."""
+"""Write parts of pages: commands, data sets, pretrained models with their cards, results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 import hwsk.cli
+import hwsk.datasets
 from hwsk.cli._app import SECTIONS
+from hwsk.cli._layouts import LAYOUTS
 from hwsk.models import list_models
 
 
@@ -17,6 +19,7 @@ def write(docs: Path) -> None:
     """Write the generated parts into the folder of the docs."""
     _put(docs / "generated" / "commands.inc", commands())
     _put(docs / "generated" / "models.inc", models())
+    _put(docs / "generated" / "datasets.inc", datasets())
     _put(docs / "generated" / "printed.inc", printed(docs.parent / "benchmarks" / "results"))
     for name in list_models().index:
         _put(docs / "models" / f"{name}.md", f"```{{include}} ../../models/{name}.md\n```\n")
@@ -75,6 +78,25 @@ def models() -> str:
                 f"{row['size'] / 1e6:.1f} MB",
                 f"{row['metric']} {interval}, {row['test']}",
                 f"{row['data']}; {row['license']}",
+            ]
+        )
+    return text
+
+
+def datasets() -> str:
+    """Return the table of data sets: one row for each layout that the commands read."""
+    text = ".. list-table::\n   :header-rows: 1\n   :widths: 24 18 12 28 18\n\n"
+    text += _row(["Content", "Loader", "Layout", "Files", "Terms, source"])
+    for name, layout in LAYOUTS.items():
+        is_public = hasattr(hwsk.datasets, layout.loader)
+        source = f"`{layout.source.partition('/')[0]} <https://{layout.source}>`__"
+        text += _row(
+            [
+                layout.what,
+                f":func:`{layout.loader}`" if is_public else "the commands alone",
+                f"``{name}``",
+                layout.files,
+                layout.license + (f"; {source}" if layout.source else ""),
             ]
         )
     return text

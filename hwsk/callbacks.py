@@ -32,6 +32,18 @@ class FitEnded(KeyboardInterrupt):
     """A callback ends the fit: a KeyboardInterrupt is skorch's way to do so."""
 
 
+class OtherFitError(ValueError):
+    """A checkpoint was left by another fit; `differing` says in what."""
+
+    def __init__(self, path: Path, differing: list[str]) -> None:
+        self.differing = f"other {', other '.join(differing)}"
+        super().__init__(
+            f"{path} was left by another fit, with {self.differing}; remove it, name another path, "
+            "or give each fit its own file by {fit} in the path: "
+            f"Checkpoint({_with_placeholder(path)!r})"
+        )
+
+
 class Checkpoint(Callback):
     """Keep the state of a fit in a file after each epoch, and go on from it in the next fit.
 
@@ -49,6 +61,11 @@ class Checkpoint(Callback):
     path : str or path
         The file; it is made if it is not there. ``{fit}`` in it stands for a digest of the fit:
         with ``"lines-{fit}.ckpt"`` each fold and each candidate of a search has its own file.
+
+    Attributes
+    ----------
+    interrupted_ : bool
+        Whether the last fit ended before its time: by Ctrl-C, or by a loss that is not finite.
 
     Notes
     -----
@@ -96,11 +113,7 @@ class Checkpoint(Callback):
             raise ValueError(_damaged(path, error)) from error
         differing = [name for name, value in self.fit_.items() if known.get(name) != value]
         if differing:
-            raise ValueError(
-                f"{path} was left by another fit, with other {', other '.join(differing)}; remove "
-                "it, name another path, or give each fit its own file by {fit} in the path: "
-                f"Checkpoint({_with_placeholder(path)!r})"
-            )
+            raise OtherFitError(path, differing)
         try:
             _restore(net, state)
         except Exception as error:  # what is missing or of another form
@@ -146,6 +159,18 @@ class Checkpoint(Callback):
                 f"the checkpoint {self.file_} can't be written after epoch {epoch} ({error}); "
                 "training goes on, and the file is as it was",
             )
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Note whether the fit was interrupted.
+
+        Parameters
+        ----------
+        net : NeuralNet
+            The net in training.
+        **kwargs : dict
+            Not used.
+        """
+        self.interrupted_ = net.ended_by is not None and not isinstance(net.ended_by, FitEnded)
 
 
 def _damaged(path: Path, error: Exception) -> str:

@@ -483,7 +483,9 @@ def test_write_lines_into_a_folder(synthesizer):
     assert made.text.tolist() == ["on no", "no on"]
     assert {image.shape[0] for image in made.images} == {96}
     again = run("write", synthesizer, *options, "--unchecked")
-    assert again.exit_code == 1 and "made is not empty" in again.stderr
+    assert again.exit_code == 2 and "made is not empty" in again.stderr
+    again = run("write", synthesizer, *options, "--unchecked", "--force")
+    assert again.exit_code == 2 and "--force is of sheets" in again.stderr
     options[1] = "unread"
     result = run("write", synthesizer, *options, "--reader", "model.hwsk")
     assert result.exit_code == 1 and "their lines are left out" in result.stderr

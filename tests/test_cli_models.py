@@ -100,7 +100,12 @@ def test_models_get_and_verify(monkeypatch):
     assert run("models", "get").exit_code == 2
     assert "the folder no does not exist" in run("models", "get", name, "-o", "no/where").stderr
 
+    Path("file").touch()
+    result = run("models", "get", name, "-o", "file")
+    assert result.exit_code == 2 and "file is a file; name a folder" in result.stderr
+
     monkeypatch.setenv("HWSK_MODELS", "copies")
+    assert run("models", "get", name, "-o", "copies").stdout == f"copies/{name}.hwsk\n"  # itself
     result = run("models", "verify", name, "iam-words")
     assert result.exit_code == 0 and f"right     copies/{name}.hwsk" in result.stdout
     Path("copies", f"{name}.hwsk").write_bytes(b"changed")

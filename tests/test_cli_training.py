@@ -1,6 +1,7 @@
 """The commands that read data sets: data, train, evaluate; with networks as small as can be."""
 
 import csv
+import importlib
 import json
 import re
 import warnings
@@ -124,6 +125,91 @@ def test_two_trainings_with_one_seed_are_equal_and_resume_goes_on(monkeypatch):
         np.testing.assert_array_equal(a.detach(), b.detach())
 
 
+def interrupt(monkeypatch, after):
+    """Press Ctrl-C after so many epochs."""
+    begin = hwsk.callbacks.Checkpoint.on_epoch_begin
+
+    def stop(self, net, **kwargs):
+        begin(self, net, **kwargs)
+        if len(net.history) == after + 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(hwsk.callbacks.Checkpoint, "on_epoch_begin", stop)
+
+
+def test_an_interruption_writes_no_model(monkeypatch):
+    """Not with early stopping, whose fits end early, too; and what is not there is not promised."""
+    command = ["train", "lines", put_table(), *small("lines", "max_epochs=3"), "--test-size", 0]
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=1)
+        result = run(*command, "-o", "m.hwsk", "--set", "early_stopping=True")
+    assert result.exit_code == 1 and "m.ckpt keeps the state: --resume" in result.stderr
+    assert Path("m.ckpt").exists() and not Path("m.hwsk").exists()
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=0)
+        result = run(*command, "-o", "first.hwsk")
+    assert result.exit_code == 1 and "no model was written\n" in result.stderr
+    assert not Path("first.ckpt").exists()
+    result = run(*command, "-o", "first.hwsk", "--resume")
+    assert result.exit_code == 0 and "first.ckpt is not there: training begins" in result.stderr
+
+
+def test_a_checkpoint_outlives_mistakes(monkeypatch):
+    command = ["train", "lines", put_table(), *small("lines", "max_epochs=3"), "--test-size", 0,
+               "-o", "m.hwsk"]  # fmt: skip
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=2)
+        assert run(*command).exit_code == 1
+    state = Path("m.ckpt").read_bytes()
+    for mistake, words in (
+        (["--force", "--set", "rate=1"], "has no parameter 'rate'"),
+        (["--force", "--layout", "iam"], "neither a folder nor an archive"),
+        (
+            ["--resume", "--set", "lr=0.1"],
+            "with other training parameters; --resume takes the same",
+        ),
+    ):
+        result = run(*command, *mistake)
+        assert result.exit_code and words in result.stderr and "{fit}" not in result.stderr
+        assert Path("m.ckpt").read_bytes() == state and not Path("m.hwsk").exists()
+    assert run(*command, "--force").exit_code == 0 and not Path("m.ckpt").exists()
+
+
+def test_a_model_is_not_fine_tuned_onto_itself():
+    table = put_table()
+    assert run("train", "lines", table, "-o", "m.hwsk", *small("lines")).exit_code == 0
+    before = Path("m.hwsk").read_bytes(), Path("m.md").read_bytes()
+    result = run("train", "lines", table, "-o", "m.hwsk", "--start", "m.hwsk", "--force")
+    assert result.exit_code == 2 and "m.hwsk is an input" in result.stderr
+    assert before == (Path("m.hwsk").read_bytes(), Path("m.md").read_bytes())
+
+
+def test_labels_that_a_model_does_not_know_are_named():
+    table = put_table()
+    assert run("train", "writers", table, "-o", "m.hwsk", *small("writers")).exit_code == 0
+    Path("new.csv").write_text(Path(table).read_text("utf-8").replace(",ww000,", ",new,"), "utf-8")
+    result = run("evaluate", "writers", "m.hwsk", "new.csv")
+    assert result.exit_code == 0, result.output
+    assert "are by writers that the model has not learnt, such as 'new': counted" in result.stderr
+
+
+@pytest.mark.parametrize("job", ["lines", "siamese", "multitask", "synthesizer"])
+def test_early_stopping_keeps_writers_on_one_side(job, monkeypatch):
+    table = put_table(ink=job in ("ink", "strokes", "synthesizer"))
+    given = []
+
+    def split(self, n, groups, seed):
+        given.append(groups)
+        return np.arange(n - 4), np.arange(n - 4, n)
+
+    monkeypatch.setattr("hwsk._training.estimator.NetworkEstimator._split", split)
+    more = ["early_stopping=True", *(["style_units=2"] if job == "synthesizer" else [])]
+    result = run("train", job, table, "-o", "model.hwsk", "--layout", "table", "--test-size", 0,
+                 *small(job, *more))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert len(set(given[0])) == 6
+
+
 @pytest.mark.parametrize(
     ("n", "described"),
     [
@@ -197,6 +283,10 @@ def test_alpha_says_how_far_a_reader_is_fine_tuned():
          "wide.toml, line 1: not UTF-8"),
         (["train", "lines", "data.csv", "-o", "no/model.hwsk"], 2, "folder no does not exist"),
         (["train", "fly", "data.csv", "-o", "m.hwsk"], 2, "'vae', 'siamese', 'multitask'"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--test-layout", "iam"], 2,
+         "--test-layout is that of --test, which is not given"),
+        (["train", "lines", "data.csv", "-o", "m.hwsk", "--test-size", "0.9"], 1,
+         "--test-size 0.9 of 6 writers, pages or samples leaves none to train on"),
         (["train", "lines", "none.csv", "-o", "m.hwsk"], 1, "none.csv does not exist"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--layout", "x"], 2, "the layouts: lines,"),
         (["train", "lines", "data.csv", "-o", "m.hwsk", "--layout", "lines:a"], 2, "has no parts"),
@@ -229,11 +319,16 @@ def test_mistakes_are_one_line(arguments, code, words):
     assert words in " ".join(result.stderr.split()) and not Path("m.hwsk").exists()
 
 
-def test_data_list_and_check():
+def test_data_list_and_check(monkeypatch):
     assert [line.split()[0] for line in run("data", "list").stdout.splitlines()] == list(LAYOUTS)
     records = json.loads(run("data", "list", "--json").stdout)
     for record in records:
         assert record["loader"] == "load_table" or hasattr(hwsk.datasets, record["loader"])
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "docs")
+    table = importlib.import_module("generated_pages").datasets()
+    for record in records:
+        assert all(f"{record[key]}" in table for key in ("layout", "what", "files", "license"))
+        assert (f":func:`{record['loader']}`" in table) == (record["loader"] != "load_table")
     put_table()
     result = run("data", "check", "table", "data.csv")
     assert result.exit_code == 0
@@ -242,7 +337,46 @@ def test_data_list_and_check():
     Path("files/5.png").write_bytes(Path("files/5.png").read_bytes()[:60])
     result = run("data", "check", "lines", "data.csv", "--json")
     assert result.exit_code == 1 and "files/5.png" in result.stderr
-    assert len(json.loads(result.stdout)["damaged"]) == 1
+    found = json.loads(result.stdout)
+    assert len(found["damaged"]) == 1 and found["characters"] == "no"
+    features = json.loads(run("data", "check", "table", "data.csv", "--json").stdout)["features"]
+    assert features == ["slant", "size"]
+
+
+def test_tables_from_other_programs():
+    """Excel and pandas: Windows separators, blanks around fields, columns without a name."""
+    put_table()
+    rows = [row.split(",")[:3] for row in Path("data.csv").read_text("utf-8").splitlines()]
+    lines = [[str(i), path.replace("/", "\\"), f" {text} ", f"{writer} " * (i % 2) or writer, ""]
+             for i, (path, text, writer) in enumerate(rows[1:])]  # fmt: skip
+    lines.insert(0, ["", *rows[0], ""])
+    written = "\r\n".join(",".join(line) for line in lines)
+    Path("other.csv").write_text(written, encoding="utf-8-sig", newline="")
+    expected = ["samples: 24", "writers: 6", "characters: 2: no"]
+    for layout in ("table", "lines"):
+        result = run("data", "check", layout, "other.csv")
+        assert result.stdout.splitlines() == expected, result.stderr
+
+
+@pytest.mark.parametrize("layout", ["table", "lines"])
+def test_gaps_in_the_column_of_writers_are_named(layout):
+    put_table()
+    table = Path("data.csv").read_text("utf-8").replace(",w000,", ",,").replace(",ww000,", ",,")
+    Path("gaps.csv").write_text(table, encoding="utf-8")
+    result = run("data", "check", layout, "gaps.csv")
+    assert result.exit_code == 0 and "writers" not in result.stdout
+    n = sum(writer == "w000" for writer in make_handwriting(24, texts=["on", "no"], n_writers=6,
+            height=32, random_state=0).writer)  # fmt: skip
+    assert f"Warning: writer is not given for {n} of 24 samples, so it is used" in result.stderr
+
+
+def test_sketches_are_a_layout():
+    line = {"word": "cat", "drawing": [[[0, 9, 20], [0, 5, 9]]], "key_id": "1"}
+    Path("cats.ndjson").write_text(f"{json.dumps(line)}\n" * 4, encoding="utf-8")
+    assert run("data", "check", "sketches", "cats.ndjson").stdout == "samples: 4\n"
+    result = run("train", "strokes", "cats.ndjson", "--layout", "sketches", "-o", "cats.hwsk",
+                 "--test-size", 0, *small("strokes"))  # fmt: skip
+    assert result.exit_code == 0, result.output
 
 
 def test_data_convert():
@@ -259,6 +393,13 @@ def test_data_convert():
     result = run("data", "convert", "table", "data.csv", "-o", "new")
     assert result.exit_code == 2 and "new/images is not empty" in " ".join(result.stderr.split())
     assert run("data", "convert", "table", "data.csv", "-o", "new", "--force").exit_code == 0
+    result = run("data", "convert", "table", "none.csv", "-o", "never")
+    assert result.exit_code == 1 and not Path("never").exists()
+    result = run("data", "convert", "table", "data.csv", "-o", "data.csv")
+    assert result.exit_code == 2 and "data.csv is a file; name a folder" in result.stderr
+    for inside in (".", "below"):
+        result = run("data", "convert", "lines", ".", "-o", inside)
+        assert result.exit_code == 2 and "folder that is read" in " ".join(result.stderr.split())
     put_table("ink.csv", ink=True)
     result = run("data", "convert", "table", "ink.csv", "-o", "ink")
     assert result.exit_code == 2 and "pen strokes can't be converted" in result.stderr

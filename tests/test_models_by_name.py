@@ -92,6 +92,20 @@ def test_an_unknown_name_lists_the_names():
         hwsk.load("iam-line.hwsk")
 
 
+def test_a_file_called_like_a_model_gives_the_name():
+    for path in ("iam-lines.hwsk", Path("none", "iam-lines.hwsk")):
+        with pytest.raises(FileNotFoundError, match=r"does not exist; .* is 'iam-lines', without"):
+            hwsk.load(path)
+
+
+def test_a_tilde_is_the_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    hwsk.save(hwsk.CTCRecognizer(height=32), "~/mine.hwsk")
+    assert (tmp_path / "mine.hwsk").is_file()
+    assert hwsk.load("~/mine.hwsk").height == hwsk.load(Path("~", "mine.hwsk")).height == 32
+
+
 def test_a_file_goes_before_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(FOLDER / "and-features.hwsk", NAME)

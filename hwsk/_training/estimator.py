@@ -36,6 +36,7 @@ from hwsk._training.prediction import NetworkPredictor
 from hwsk._training.progress import Progress
 from hwsk._training.schedules import OneCycle, WeightAverage
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 from hwsk.callbacks import FitEnded, epoch_rows
 
 Split = Callable[[int, Any, int], tuple[NDArray[Any], NDArray[Any]]]
@@ -175,7 +176,8 @@ class NetworkEstimator(NetworkPredictor):
                     self._keep(net)
                     error.keeps_fit = True  # type: ignore[attr-defined]
                     error.add_note(
-                        f"the {type(self).__name__} keeps what it learnt in {self.n_iter_} epochs"
+                        f"the {type(self).__name__} keeps what it learnt in "
+                        f"{count(self.n_iter_, 'epoch')}"
                     )
                 raise
             self._end(net, finite, epochs)

@@ -152,12 +152,19 @@ def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
             )
 
 
-def make_folder(folder: Path) -> None:
-    """Make an output folder; the folder above has to be there."""
+def check_folder(folder: Path) -> None:
+    """Refuse an output folder that is a file, or can't be made as the one above is not there."""
+    if folder.exists() and not folder.is_dir():
+        raise click.BadParameter(f"{show_name(folder)} is a file; name a folder", param_hint="-o")
     if not folder.parent.is_dir():
         raise click.BadParameter(
             f"the folder {show_name(folder.parent)} does not exist", param_hint="-o"
         )
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder, if it is not there."""
+    check_folder(folder)
     folder.mkdir(exist_ok=True)
 
 

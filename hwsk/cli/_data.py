@@ -15,10 +15,10 @@ from hwsk._files import read_file, replaced, write_file
 from hwsk._wording import count
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
+    check_folder,
     echo_table,
     force_option,
     json_option,
-    make_folder,
     refuse_inputs,
     to_json,
 )
@@ -40,7 +40,7 @@ def list_(as_json: bool) -> None:
     A part of a data set follows its name after a colon, such as emnist:test or iam-online:train.
     """
     if as_json:
-        shown = ("what", "loader", "license", "source")
+        shown = ("what", "loader", "files", "license", "source")
         records = [
             {"layout": name, **{key: getattr(layout, key) for key in shown}}
             for name, layout in LAYOUTS.items()
@@ -82,6 +82,10 @@ def check(layout: str, path: str, as_json: bool) -> None:
         click.echo(to_json({**found, "damaged": bad}))
     else:
         for name, value in found.items():
+            if name == "characters":
+                value = f"{len(value)}: {value}"
+            elif name == "features":
+                value = ", ".join(value)
             click.echo(f"{name}: {value}")
     for message in bad:
         click.echo(f"Error: {message}", err=True)
@@ -101,14 +105,18 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
 
     The table is in the layouts `lines` (where there is text) and `table`. Image files are copied as
     they are, and arrays are written as PNG. The folder must not hold data.csv or images yet; with
-    --force both may be there, but files that are read are never overwritten.
+    --force both may be there, but files that are read are never overwritten, and nothing is
+    written into the folder that is read.
     """
     import cv2
 
-    samples = read_samples(layout, path)
-    if samples.are_strokes:
-        raise click.BadParameter("pen strokes can't be converted, images can", param_hint="LAYOUT")
-    make_folder(output)
+    check_folder(output)
+    if Path(path).resolve() in (output.resolve(), *output.resolve().parents):
+        raise click.BadParameter(
+            f"{show_name(output)} is in the folder that is read, where copies would be read next "
+            "time; name a folder outside",
+            param_hint="-o",
+        )
     table = output / "data.csv"
     if table.exists() and not force:
         raise click.BadParameter(
@@ -120,6 +128,9 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
             f"the folder {show_name(images)} is not empty; --force overwrites files in it",
             param_hint="-o",
         )
+    samples = read_samples(layout, path)
+    if samples.are_strokes:
+        raise click.BadParameter("pen strokes can't be converted, images can", param_hint="LAYOUT")
     sources = [image if isinstance(image, str | Path) else None for image in samples.X]
     names = [
         f"images/{i:06}{'.png' if source is None else Path(source).suffix}"
@@ -135,7 +146,7 @@ def convert(layout: str, path: str, output: Path, force: bool) -> None:
         if (column := getattr(samples, name)) is not None
     }
     features = {} if samples.features is None else dict(samples.features.items())
-    images.mkdir(exist_ok=True)
+    images.mkdir(parents=True, exist_ok=True)
     with replaced(table) as binary, io.TextIOWrapper(binary, "utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", *labels, *features])
@@ -161,10 +172,9 @@ def summarize(samples: Samples) -> dict[str, Any]:
     if samples.forged is not None:
         found["forgeries"] = int(np.sum(samples.forged))
     if samples.text is not None:
-        characters = sorted(set("".join(map(str, samples.text))))
-        found["characters"] = f"{len(characters)}: {''.join(characters)}"
+        found["characters"] = "".join(sorted(set("".join(map(str, samples.text)))))
     if samples.features is not None:
-        found["features"] = ", ".join(map(str, samples.features.columns))
+        found["features"] = [str(name) for name in samples.features.columns]
     return found
 
 

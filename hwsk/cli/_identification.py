@@ -52,9 +52,7 @@ _KNOWN_WRITERS, _COMPARER = "iam-writers", "iam-comparer"
 @click.option(
     "--prior",
     type=Number(0, 1, min_open=True, max_open=True),
-    default=0.5,
-    show_default=True,
-    help="With --known: probability beforehand that one of them wrote it.",
+    help="With --known: probability beforehand that one of them wrote it; 0.5.",
 )
 @json_option
 def identify(
@@ -64,7 +62,7 @@ def identify(
     top: int,
     pool: bool,
     pages: bool,
-    prior: float,
+    prior: float | None,
     as_json: bool,
 ) -> None:
     """Identify the writer of each image among those the model knows, or among yours.
@@ -76,11 +74,12 @@ def identify(
     """
     bad: list[str] = []
     if known is None:
-        if pages:
-            raise click.UsageError("--pages goes with --known")
+        if pages or prior is not None:
+            raise click.UsageError(f"{'--pages' if pages else '--prior'} goes with --known")
         records = _among_classes(images, model or _KNOWN_WRITERS, top, pool, bad)
     else:
-        records = _among_known(images, known, model or _COMPARER, (top, pool, pages, prior), bad)
+        options = (top, pool, pages, 0.5 if prior is None else prior)
+        records = _among_known(images, known, model or _COMPARER, options, bad)
     if as_json:
         click.echo(to_json(records))
     else:

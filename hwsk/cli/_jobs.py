@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsk._wording import count
+from hwsk.cli._common import last_step
 from hwsk.cli._layouts import Samples
 
 N_RESAMPLES = 1000  # of the bootstrap
@@ -87,9 +90,22 @@ def _score_texts(model: Any, samples: Samples) -> list[Score]:
     ]
 
 
+def _warn_of_unknown(model: Any, labels: Any, are: str) -> None:
+    """Warn of labels that a classifier has not learnt, and can't give."""
+    classes = set(last_step(model).classes_)
+    unknown = [label for label in labels if label not in classes]
+    if unknown:
+        warnings.warn(
+            f"{len(unknown)} of {count(len(labels), 'sample')} {are} that the model has not "
+            f"learnt, such as {unknown[0]!r}: counted as wrong",
+            stacklevel=1,
+        )
+
+
 def _score_classes(model: Any, samples: Samples) -> list[Score]:
     from sklearn.metrics import accuracy_score, f1_score
 
+    _warn_of_unknown(model, samples.text, "have texts")
     found = model.predict(samples.X)
     macro = partial(f1_score, average="macro", zero_division=0)
     return [
@@ -102,6 +118,7 @@ def _score_writers(model: Any, samples: Samples) -> list[Score]:
     from sklearn.metrics import accuracy_score
 
     pages = Samples(samples.X, page=samples.page)  # the writers are the classes
+    _warn_of_unknown(model, samples.writer, "are by writers")
     found = model.predict(samples.X)
     return [_interval(accuracy_score, list(samples.writer), list(found), pages, "accuracy")]
 
@@ -228,8 +245,32 @@ def _make_synthesizer(layout: str) -> Any:
     return HandwritingSynthesizer(ema_decay=0.998)
 
 
+def _groups(model: Any, samples: Samples) -> dict[str, Any]:
+    """Return the writers as `groups` of `fit`: early stopping keeps a writer on one side."""
+    step = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""
+    return {} if samples.writer is None else {f"{step}groups": samples.writer}
+
+
+def _fit_samples(model: Any, samples: Samples) -> Any:
+    return model.fit(samples.X, **_groups(model, samples))
+
+
+def _fit_texts(model: Any, samples: Samples) -> Any:
+    return model.fit(samples.X, samples.text, **_groups(model, samples))
+
+
+def _fit_writing(model: Any, samples: Samples) -> Any:
+    return model.fit(samples.text, samples.X, **_groups(model, samples))
+
+
 def _fit_pairs(model: Any, samples: Samples) -> Any:
-    return model.fit(samples.X, samples.hand if samples.hand is not None else samples.writer)
+    y = samples.hand if samples.hand is not None else samples.writer
+    return model.fit(samples.X, y, **_groups(model, samples))
+
+
+def _fit_features(model: Any, samples: Samples) -> Any:
+    groups = _groups(model, samples)
+    return model.fit(samples.X, samples.features, writers=samples.writer, **groups)
 
 
 def _fit_writers(model: Any, samples: Samples) -> Any:
@@ -239,8 +280,7 @@ def _fit_writers(model: Any, samples: Samples) -> Any:
 JOBS = {
     "vae": Job(
         "latent representation of images",
-        "VariationalAutoencoder", "table", (), _make_vae,
-        lambda model, samples: model.fit(samples.X),
+        "VariationalAutoencoder", "table", (), _make_vae, _fit_samples,
         _score_samples("evidence lower bound of an image, nats"),
     ),
     "siamese": Job(
@@ -249,8 +289,7 @@ JOBS = {
     ),
     "multitask": Job(
         "named features of handwriting",
-        "MultiTaskClassifier", "table", ("features",), _make_multitask,
-        lambda model, samples: model.fit(samples.X, samples.features, writers=samples.writer),
+        "MultiTaskClassifier", "table", ("features",), _make_multitask, _fit_features,
         _score_features,
     ),
     "writers": Job(
@@ -259,32 +298,28 @@ JOBS = {
     ),
     "characters": Job(
         "text of single characters",
-        "CharacterClassifier", "lines", ("text",), _make_characters,
-        lambda model, samples: model.fit(samples.X, samples.text),
+        "CharacterClassifier", "lines", ("text",), _make_characters, _fit_texts,
         _score_classes,
     ),
     "lines": Job(
         "text of lines or words",
-        "CTCRecognizer", "lines", ("text",), _make_lines,
-        lambda model, samples: model.fit(samples.X, samples.text),
+        "CTCRecognizer", "lines", ("text",), _make_lines, _fit_texts,
         _score_texts,
     ),
     "ink": Job(
         "text of pen strokes",
-        "InkRecognizer", "table", ("text",), _make_ink,
-        lambda model, samples: model.fit(samples.X, samples.text),
+        "InkRecognizer", "table", ("text",), _make_ink, _fit_texts,
         _score_texts, of_strokes=True,
     ),
     "strokes": Job(
         "how pen strokes go on",
-        "StrokePredictor", "table", (), _make_strokes,
-        lambda model, samples: model.fit(samples.X),
+        "StrokePredictor", "table", (), _make_strokes, _fit_samples,
         _score_samples("log-likelihood of a line, nats"), of_strokes=True,
     ),
     "synthesizer": Job(
         "text written as pen strokes",
         "HandwritingSynthesizer", "table", ("text",), _make_synthesizer,
-        lambda model, samples: model.fit(samples.text, samples.X),
+        _fit_writing,
         _score_samples("log-likelihood given the text of a line, nats"), of_strokes=True,
     ),
 }  # fmt: skip

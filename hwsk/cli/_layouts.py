@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from inspect import signature
@@ -11,6 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
+from hwsk._wording import count
 from hwsk.cli._app import show_name
 
 Rows = Any  # an array of row numbers
@@ -57,16 +59,30 @@ class Layout:
     loader: str
     license: str
     source: str
+    files: str
+    """How it lies in files."""
     read: Callable[[Any], Samples] = field(repr=False)
     """Make samples of what the loader gives."""
     options: dict[str, Any] = field(default_factory=dict)
 
 
+def _complete(name: str, labels: Any) -> Any:
+    """Return labels if every sample has one, otherwise None; warn if some have."""
+    if labels is None or all(labels):
+        return labels
+    if any(labels):
+        n_missing = sum(not label for label in labels)
+        warnings.warn(
+            f"{name} is not given for {n_missing} of {count(len(labels), 'sample')}, so it is used "
+            "for none: fill the gaps, or leave these samples out",
+            stacklevel=1,
+        )
+    return None
+
+
 def _labelled(bunch: Any) -> Samples:
-    writer = bunch.get("writer")
-    if writer is not None and not all(writer):  # some are not known
-        writer = None
     page = bunch.get("form", bunch.get("page"))
+    writer = _complete("writer", bunch.get("writer"))
     return Samples(bunch.images, bunch.get("text"), writer, page)
 
 
@@ -79,9 +95,11 @@ def _words(bunch: Any) -> Samples:
 
 
 def _strokes(bunch: Any) -> Samples:
-    known = np.array([bool(writer) for writer in bunch.writer])
-    writer = bunch.writer if known.all() else None
-    return Samples(bunch.strokes, bunch.text, writer, bunch.form)
+    return Samples(bunch.strokes, bunch.text, _complete("writer", bunch.writer), bunch.form)
+
+
+def _sketches(bunch: Any) -> Samples:
+    return Samples(bunch.strokes)
 
 
 def _pages(bunch: Any) -> Samples:
@@ -94,19 +112,39 @@ def _own(bunch: Any) -> Samples:
 
 _OWN = "yours"
 LAYOUTS = {
-    "lines": Layout("your own lines with transcripts", "load_lines", _OWN, "", _labelled),
-    "pages": Layout("your own pages (PAGE, ALTO)", "load_pages", _OWN, "", _pages),
+    "lines": Layout(
+        "your own lines with transcripts",
+        "load_lines",
+        _OWN,
+        "",
+        "a1.png with a1.gt.txt; or a CSV: path, text, writer",
+        _labelled,
+    ),
+    "pages": Layout(
+        "your own pages (PAGE, ALTO)", "load_pages", _OWN, "", "p1.jpg with p1.xml", _pages
+    ),
     "table": Layout(
-        "your own CSV: path; text, writer, page, any features", "load_table", _OWN, "", _own
+        "your own images or pen strokes with labels",
+        "load_table",
+        _OWN,
+        "",
+        "a CSV: path; text, writer, page, any features",
+        _own,
     ),
     "iam": Layout(
-        "IAM lines", "load_iam", "research use", "fki.tic.heia-fr.ch/databases", _labelled
+        "IAM lines",
+        "load_iam",
+        "research use",
+        "fki.tic.heia-fr.ch/databases",
+        "lines.tgz, ascii.tgz",
+        _labelled,
     ),
     "iam-words": Layout(
         "IAM words",
         "load_iam",
         "research use",
         "fki.tic.heia-fr.ch/databases",
+        "words.tgz, ascii.tgz",
         _labelled,
         {"level": "word"},
     ),
@@ -115,21 +153,39 @@ LAYOUTS = {
         "load_iam_online",
         "research use",
         "fki.tic.heia-fr.ch/databases",
+        "lineStrokes-all.tar.gz, ascii-all.tar.gz, task1/",
         _strokes,
+    ),
+    "sketches": Layout(
+        "drawings as pen strokes (sketch-rnn, Quick, Draw!)",
+        "load_sketches",
+        "by file",
+        "github.com/googlecreativelab/quickdraw-dataset",
+        "NAME.npz or NAME.ndjson",
+        _sketches,
     ),
     "emnist": Layout(
         "EMNIST letters and digits",
         "load_emnist",
         "public",
         "nist.gov/itl/products-and-services/emnist-dataset",
+        "gzip.zip, or its idx or csv files",
         _labelled,
     ),
-    "mnist": Layout("MNIST digits", "load_mnist", "public", "yann.lecun.com/exdb/mnist", _labelled),
+    "mnist": Layout(
+        "MNIST digits",
+        "load_mnist",
+        "public",
+        "yann.lecun.com/exdb/mnist",
+        "train-images-idx3-ubyte.gz and three more",
+        _labelled,
+    ),
     "and": Layout(
         'CEDAR words "and" with 15 features',
         "load_cedar_and",
         "research use",
         "cedar.buffalo.edu",
+        "images.tgz (0001a_num1.png), 15features.csv, splits/",
         _words,
         {"partition": None},
     ),
@@ -138,6 +194,7 @@ LAYOUTS = {
         "load_cedar_signatures",
         "research use",
         "cedar.buffalo.edu/NIJ",
+        "full_org/original_1_1.png, full_forg/forgeries_1_1.png",
         _signatures,
     ),
     "bhsig260": Layout(
@@ -145,6 +202,7 @@ LAYOUTS = {
         "load_bhsig260",
         "research use",
         "drive.google.com/file/d/0B29vNACcjvzVc1RfVkg5dUh2b1E",
+        "Bengali/001/B-S-1-G-01.tif, Hindi/001/H-S-1-F-01.tif",
         _signatures,
     ),
 }
@@ -197,14 +255,15 @@ def load_table(path: str, x_height: float | None = 115.0) -> dict[str, Any]:
     """Read a CSV of images or strokes with labels.
 
     The column `path` counts from the folder of the table. The columns `text`, `writer` and `page`
-    mean what they say; all others are named features, empty where nobody has described a sample.
+    mean what they say; all others are named features, empty where nobody has described a sample. A
+    column without a name, such as the row numbers that pandas writes, is left out.
     `x_height` is that of `load_strokes`.
     """
     import pandas as pd
 
     from hwsk._data.images import object_array
     from hwsk.datasets import load_strokes
-    from hwsk.datasets._data_home import find_written, read_table
+    from hwsk.datasets._data_home import find_listed, find_written, read_table
     from hwsk.datasets._usable import keep_usable
 
     table = find_written(Path(path).expanduser().absolute())
@@ -218,14 +277,14 @@ def load_table(path: str, x_height: float | None = 115.0) -> dict[str, Any]:
         raise ValueError(f"{table} has a header and no rows")
     paths = []
     for number, row in numbered:
-        file = find_written(table.parent / row["path"].strip())
-        if not file.is_file():
+        file = find_listed(table, row["path"])
+        if file is None:
             raise FileNotFoundError(
                 f"{table}, line {number}: there is no {row['path']!r}; paths count from "
                 f"{table.parent}"
             )
         paths.append(str(file))
-    rows = [row for _, row in numbered]
+    rows = [{name: " ".join(row[name].split()) for name in row if name} for _, row in numbered]
     if all(Path(name).suffix.lower() in (".svg", ".inkml", ".json") for name in paths):
         X: Any = object_array([load_strokes(name, x_height=x_height) for name in paths])
     else:
@@ -234,8 +293,8 @@ def load_table(path: str, x_height: float | None = 115.0) -> dict[str, Any]:
     columns = pd.DataFrame(rows)
     found: dict[str, Any] = {"X": X}
     for name in known[1:]:
-        if name in columns and (columns[name] != "").all():
-            found[name] = columns[name].to_numpy(object)
+        if name in columns:
+            found[name] = _complete(name, columns[name].to_numpy(object))
     features = columns.drop(columns=known, errors="ignore")
     if len(features.columns):
         found["features"] = features.replace("", None)

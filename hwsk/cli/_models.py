@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import click
 
 import hwsk
+from hwsk._files import read_file, write_file
 from hwsk.cli._app import show_name
 from hwsk.cli._common import (
     check_output,
@@ -92,8 +92,10 @@ def get(names: tuple[str, ...], everything: bool, output: Path | None, force: bo
         path = get_model(name)
         if output is not None:
             target = output / path.name
-            check_output(target, force)
-            path = Path(shutil.copy(path, target))
+            if not target.exists() or not target.samefile(path):
+                check_output(target, force)
+                write_file(target, read_file(path))
+            path = target
         click.echo(show_name(path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,16 @@ def split(job: str, samples: Samples, test_size: float, seed: int) -> tuple[Samp
         groups = samples.page
     groups = _keep_together(samples, groups)
     kind = ShuffleSplit if groups is None else GroupShuffleSplit
-    if len(samples if groups is None else set(groups)) < 2:
+    n = len(samples if groups is None else set(groups))
+    if n < 2:
         raise ValueError(
             "all samples are of one writer or page, so none can be held out; give --test DATA, or "
             "--test-size 0"
+        )
+    if n - math.ceil(n * test_size) < 1:
+        raise ValueError(
+            f"--test-size {test_size:g} of {n} writers, pages or samples leaves none to train on; "
+            "give a smaller one"
         )
     chosen = kind(1, test_size=test_size, random_state=seed)
     train, test = next(chosen.split(np.zeros(len(samples)), groups=groups))

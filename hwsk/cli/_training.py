@@ -25,6 +25,7 @@ from hwsk.cli._common import (
     force_option,
     json_option,
     last_step,
+    refuse_inputs,
     to_json,
 )
 from hwsk.cli._data import summarize
@@ -105,6 +106,8 @@ def train(
     NAME.hwsk there will be NAME.md, the card, and during the training NAME.ckpt, its state after
     each epoch.
     """
+    from hwsk.models._files import find_model
+
     if output.suffix != ".hwsk":
         raise click.BadParameter(
             f"{show_name(output)} does not end in .hwsk, as models do", param_hint="-o"
@@ -112,16 +115,21 @@ def train(
     chosen = JOBS[job]
     layout = layout or chosen.layout
     card, checkpoint = output.with_suffix(".md"), output.with_suffix(".ckpt")
+    if test is None and test_layout is not None:
+        raise click.UsageError("--test-layout is that of --test, which is not given")
     for file in (output, card):
         check_output(file, force)
-    if checkpoint.exists() and not resume:
-        if not force:
-            raise click.BadParameter(
-                f"{show_name(checkpoint)} is left from a training that was interrupted: --resume "
-                "goes on with it, --force begins anew",
-                param_hint="-o",
-            )
-        checkpoint.unlink()
+    if start is not None:
+        started = find_model(start)
+        refuse_inputs([output, card], [started, started.with_suffix(".md")])
+    if checkpoint.exists() and not resume and not force:
+        raise click.BadParameter(
+            f"{show_name(checkpoint)} is left from a training that was interrupted: --resume goes "
+            "on with it, --force begins anew",
+            param_hint="-o",
+        )
+    if resume and not checkpoint.exists():
+        click.echo(f"{show_name(checkpoint)} is not there: training begins anew", err=True)
     given = _read_settings(config, settings)
     model = _make_model(chosen, layout, start)
     of_reader = start is not None and job == "lines"
@@ -164,6 +172,8 @@ def train(
             score._replace(name=f"{score.name} of {show_name(start)}")
             for score in chosen.score(model, held_out)
         ]
+    if not resume:  # only now: a mistake in the command must not cost it
+        checkpoint.unlink(missing_ok=True)
     if few:
         model = _fine_tune(model, samples, given, seed)
     else:
@@ -270,25 +280,33 @@ def _set_parameters(model: Any, settings: dict[str, Any]) -> None:
             simple = [known for known in names if "__" not in known]
             raise click.BadParameter(
                 f"{type(last).__name__} has no parameter {name!r}; it has {', '.join(simple)}",
-                param_hint="--set",
+                param_hint="--set or --config",
             )
     last._validate_params()
 
 
 def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
     """Fit a model, its state kept in a checkpoint; leave if the fit ends early."""
-    from hwsk.callbacks import Checkpoint
+    from hwsk.callbacks import Checkpoint, OtherFitError
 
     last = last_step(model)
     verbose = 1 if sys.stderr.isatty() else 2
-    last.set_params(callbacks=[Checkpoint(checkpoint)], verbose=verbose)
+    state = Checkpoint(checkpoint)
+    last.set_params(callbacks=[state], verbose=verbose)
     with contextlib.redirect_stdout(sys.stderr):  # a line an epoch is not a result
-        job.fit(model, samples)
+        try:
+            job.fit(model, samples)
+        except OtherFitError as error:
+            raise ValueError(
+                f"{show_name(checkpoint)} was left by a training with {error.differing}; --resume "
+                "takes the same data and options, --force begins anew"
+            ) from None
     last.set_params(callbacks=None, verbose=0)
-    if last.n_iter_ < last.max_epochs and not last.early_stopping:
+    if state.interrupted_:
+        kept = f", and {show_name(checkpoint)} keeps the state: --resume goes on with it"
         raise ValueError(
             f"training ended after {last.n_iter_} of {count(last.max_epochs, 'epoch')}; no model "
-            f"was written, and {show_name(checkpoint)} keeps the state: --resume goes on with it"
+            f"was written{kept if checkpoint.exists() else ''}"
         )
 
 

@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from hwsk.cli._app import show_name
-from hwsk.cli._common import Number, check_output, force_option, load_model, refuse_inputs
+from hwsk.cli._common import (
+    Number,
+    check_folder,
+    check_output,
+    force_option,
+    load_model,
+    refuse_inputs,
+)
 
 
 @click.command()
@@ -109,8 +116,8 @@ def write(
     if hand is not None and style is not None:
         raise click.UsageError("--hand and --style both say which hand to write in: give one")
     layout = {name: value for name, value in layout.items() if value is not None}
-    if lines is not None and (layout or plotter):
-        given = [*layout, *(["plotter"] if plotter else [])]
+    if lines is not None and (layout or plotter or force):
+        given = [*layout, *(["plotter"] if plotter else []), *(["force"] if force else [])]
         raise click.UsageError(
             f"--{given[0].replace('_', '-')} is of sheets; with --lines each line is an image"
         )
@@ -121,6 +128,13 @@ def write(
     if lines is None and n_jobs is not None:
         raise click.UsageError("--n-jobs is of --lines; sheets are written in one process")
     target = Path(output)
+    if lines is not None:
+        check_folder(target)
+        if target.is_dir() and any(target.iterdir()):
+            raise click.BadParameter(
+                f"{show_name(target)} is not empty: lines are written into a new folder",
+                param_hint="-o",
+            )
     if lines is None:
         if target.suffix.lower() not in SUFFIXES:
             raise click.BadParameter(

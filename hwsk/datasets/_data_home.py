@@ -277,6 +277,15 @@ def find_written(path: Path) -> Path:
     return found if found.exists() else path
 
 
+def find_listed(table: Path, name: str) -> Path | None:
+    """The file that a table names, from its own folder, with ``/`` or ``\\``; None without one."""
+    name = name.strip()
+    for form in (name, name.replace("\\", "/")):  # a table from Windows
+        if name and (file := find_written(table.parent / form)).is_file():
+            return file
+    return None
+
+
 def find_parts(folder: Path, name: str, data_home: StrPath | None) -> list[Path]:
     """The folders that hold one part of a distribution, as `lines` of IAM; empty if there is none.
 

@@ -17,6 +17,7 @@ from hwsk._wording import count
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
+    find_listed,
     find_written,
     open_folder,
     read_table,
@@ -174,15 +175,12 @@ def _from_table(table: Path) -> _Found:
         raise ValueError(f"{table} has a header and no rows")
     found, no_image = [], []
     for number, row in rows:
-        name = row["path"].strip()
-        image = find_written(table.parent / name)
-        if not image.exists():  # a table from Windows
-            image = find_written(table.parent / name.replace("\\", "/"))
-        if name and image.is_file():
-            text, writer = (_one_blank(row.get(column, "")) for column in ("text", "writer"))
-            found.append(_Line(name, image, text, writer))
-        else:
+        name, image = row["path"].strip(), find_listed(table, row["path"])
+        if image is None:
             no_image.append(f"line {number}: {name or 'no path'}")
+            continue
+        text, writer = (_one_blank(row.get(column, "")) for column in ("text", "writer"))
+        found.append(_Line(name, image, text, writer))
     _warn_contradictions(table, found)
     if not found:
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwsk._download import download, file_digest
 from hwsk.datasets._data_home import data_home_path
-from hwsk.models._registry import list_models, record_of
+from hwsk.models._registry import list_models, record_of, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,14 +128,20 @@ def verify_models(names: Sequence[str] | None = None) -> pd.DataFrame:
 def find_model(model: str | os.PathLike[str]) -> Path:
     """Return the file that a path or the name of a pretrained model means.
 
-    A string without folder and suffix is a name, unless there is such a file.
+    A string without folder and suffix is a name, unless there is such a file. ``~`` is the home.
 
     Raises
     ------
     FileNotFoundError
-        If a string is neither a file nor a name; the message lists the names.
+        If a string is neither a file nor a name; the message lists the names, or gives the name
+        where the file is called like a pretrained model.
     """
-    path = Path(model)
+    path = Path(os.path.expanduser(model))
+    if path.suffix == ".hwsk" and path.stem in registry() and not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist; the name of the pretrained model is {path.stem!r}, without "
+            "folder and suffix"
+        )
     if not isinstance(model, str) or path.suffix or path.name != model or path.exists():
         return path
     try:

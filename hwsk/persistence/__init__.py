@@ -58,8 +58,8 @@ def save(
         fitted attributes are numbers, strings, arrays, estimators, or lists, tuples and dicts of
         such.
     path : str or path-like
-        The file, by custom `NAME.hwsk`. It is replaced in one step: whoever reads it meanwhile
-        sees the old file or the new one.
+        The file, by custom `NAME.hwsk`; ``~`` is the home. It is replaced in one step: whoever
+        reads it meanwhile sees the old file or the new one.
     half_precision : bool, default=False
         Keep the weights of networks as float16: half the size, and rounded to three digits. Once
         loaded they are float32 again.
@@ -114,7 +114,7 @@ def save(
             if OF_NETWORK in name and array.dtype.kind == "f":
                 arrays[name] = _halve(array, name)
     model = {"versions": _versions(), "estimator": encoded}
-    _write(Path(path), json.dumps(model, allow_nan=False), arrays)
+    _write(Path(os.path.expanduser(path)), json.dumps(model, allow_nan=False), arrays)
     if writer.lost:
         warn_caller(
             f"saved without {'; '.join(writer.lost)}: only training needs it; set it again before "
@@ -132,7 +132,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     path : str or path-like
         The file; or the name of a pretrained model, such as "iam-lines"
         (:func:`hwsk.models.list_models` lists them). A string without folder and suffix is a name,
-        unless there is such a file.
+        unless there is such a file. ``~`` is the home.
 
     Returns
     -------

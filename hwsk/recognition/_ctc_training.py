@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hwsk._data.images import object_array
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 from hwsk.recognition._ctc_prediction import CTCPredictor
 from hwsk.recognition._decoding import greedy_decode
 
@@ -80,7 +81,7 @@ class CTCTraining(CTCPredictor):
         self.confidence_ = float(found[:, 0].mean())
         if not found[:, 1].any():
             warn_caller(
-                f"after {self.n_iter_} epochs the recognizer reads nothing at all in its "
+                f"after {count(self.n_iter_, 'epoch')} the recognizer reads nothing at all in its "
                 "own training samples (CTC's blank everywhere, as at the start of training); "
                 "train longer (max_epochs), or on more data",
                 ConvergenceWarning,

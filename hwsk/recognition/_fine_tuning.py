@@ -21,6 +21,7 @@ from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
 from hwsk._data.texts import check_texts
 from hwsk._warn import warn_caller
+from hwsk._wording import count
 from hwsk.recognition._lines import CTCRecognizer
 
 Reader = TypeVar("Reader", CTCRecognizer, Pipeline)
@@ -163,7 +164,8 @@ def fine_tune(
     last.fit(lines, written)
     if last.n_iter_ < epochs:
         raise RuntimeError(
-            f"fine-tuning ended after {last.n_iter_} of {epochs} epochs; the reader is as it was"
+            f"fine-tuning ended after {last.n_iter_} of {count(epochs, 'epoch')}; the reader is as "
+            "it was"
         )
     last.set_params(**former_params)
     last.net_.module_.load_state_dict(_between(former, _weights(last), alpha))

@@ -250,7 +250,7 @@ def test_warnings_are_one_line_and_strict_counts_them():
     result = run("recognize", "model.hwsk", "blank.png")
     assert result.exit_code == 0
     (line,) = result.stderr.splitlines()
-    assert line.startswith("Warning: 1 of 1 images have no ink") and ".py" not in line
+    assert line.startswith("Warning: 1 of 1 images has no ink") and ".py" not in line
     result = run("--strict", "recognize", "model.hwsk", "blank.png")
     assert result.exit_code == 1 and result.stdout == "blank.png\t\n"
     assert run("--strict", "recognize", "model.hwsk", LINES[0]).exit_code == 0

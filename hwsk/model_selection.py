@@ -17,6 +17,7 @@ from sklearn.utils.random import sample_without_replacement
 
 from hwsk._data.seeds import own_generator
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.metrics._retrieval import _codes
 from hwsk.metrics._verification import _check_forged
 
@@ -249,7 +250,7 @@ def _all_pairs(
         )
     if alone:
         warn_caller(
-            f"{alone} of {n_writers} writers have no two genuine samples{where}: they are in no "
+            f"{some_of(alone, n_writers, 'writers', f'have no two genuine samples{where}')}: in no "
             "pair by the same writer",
         )
     return same, skilled, random

@@ -425,7 +425,7 @@ def test_failed_fit_leaves_what_was_fitted(reader):
 def test_inverted_images_are_reported(reader):
     mixed = IMAGES[:30].copy()
     mixed[7] = 255 - mixed[7]
-    with pytest.warns(UserWarning, match=r"1 of 30 images look inverted \(dark ink .* rows 7; "):
+    with pytest.warns(UserWarning, match=r"1 of 30 images looks inverted \(dark ink .* rows 7; "):
         small(max_epochs=1).fit(mixed, LETTERS[:30])
     with pytest.warns(UserWarning, match=r"30 of 30 .* inverted .*as most in `fit`") as caught:
         reader.predict(255 - IMAGES[:30])

@@ -501,7 +501,7 @@ def test_pairs_that_are_none(comparer, images):
         comparer.pair_score(X[:, :1])
     with pytest.raises(ValueError, match="and this is a list"):
         comparer.pair_score([X[0], X[1], X[2]])
-    with pytest.raises(ValueError, match="1 of 2 rows of X are not pairs, rows 1; row 1 holds 3"):
+    with pytest.raises(ValueError, match="1 of 2 rows of X holds no pair, rows 1; row 1 holds 3"):
         comparer.pair_score([(X[0], X[1]), (X[0], X[1], X[2])])
     with pytest.raises(ValueError, match="side 1 of 2 has no sample"):
         comparer.compare(X[0], [])

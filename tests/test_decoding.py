@@ -97,7 +97,7 @@ def test_orientation_is_honoured_in_every_format(kind, orientation, tmp_path):
 def test_fewer_bits_in_16_are_scaled_and_said(bits, tmp_path):
     deep = (LINE.astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "a.tif")
-    said = rf"1 of 1 images hold 16-bit values below {2**bits}, and are scaled as {bits}-bit ones"
+    said = rf"1 of 1 images holds 16-bit values below {2**bits}, scaled as {bits}-bit ones"
     with pytest.warns(UserWarning, match=said) as caught:
         gray = read_image(tmp_path / "a.tif")
     assert str(tmp_path / "a.tif") in str(caught[0].message) and caught[0].filename == __file__
@@ -122,7 +122,7 @@ def test_several_pages_in_one_file_are_said(name, tmp_path):
     pages = [Image.fromarray(LINE), Image.fromarray(255 - LINE)]
     pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
     Image.fromarray(LINE).save(tmp_path / "one.png")
-    said = rf"1 of 2 images hold several pages .*the first is taken, rows 1 \(.*{name}\)"
+    said = rf"1 of 2 images holds several pages .*the first is taken, rows 1 \(.*{name}\)"
     with pytest.warns(UserWarning, match=said):
         scan = scan_images(check_images([tmp_path / "one.png", tmp_path / name]))
     np.testing.assert_allclose(scan.kept[1].astype(int), LINE, atol=60)

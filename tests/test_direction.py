@@ -223,7 +223,7 @@ def test_ambiguous_and_empty_texts_are_named(reader):
         warnings.filterwarnings("error", message=".* look in an image like")
         small_recognizer().fit(X[:6], Y[:6])
     with pytest.raises(
-        ValueError, match=r"1 of 3 texts in y hold marks of direction alone, rows 1"
+        ValueError, match=r"1 of 3 texts in y holds marks of direction alone, rows 1"
     ):
         small_recognizer().fit(X[:3], [Y[0], "\u200f", Y[2]])
 

@@ -578,9 +578,9 @@ def test_pages_are_remembered(lines, fitted):
 def test_no_ink(fitted, lines):
     blank = np.full((40, 100), 250, np.uint8)
     images = [*lines.images[:9], blank]
-    with pytest.raises(ValueError, match="1 of 10 images have no ink, rows 9"):
+    with pytest.raises(ValueError, match="1 of 10 images has no ink, rows 9"):
         WriterClassifier(**SMALL).fit(images, lines.writer[:10])
-    with pytest.warns(UserWarning, match="1 of 10 images have no ink, rows 9: all") as caught:
+    with pytest.warns(UserWarning, match="1 of 10 images has no ink, rows 9: all") as caught:
         proba = fitted.predict_proba(images)
     assert caught[0].filename == __file__
     np.testing.assert_allclose(proba[9], 1 / 3)
@@ -618,7 +618,7 @@ def test_wrong_calls(fitted, lines):
 
 def test_unknown_writers_count_as_wrong(fitted, lines):
     y = ["nobody", *lines.writer[1:6]]
-    with pytest.warns(UserWarning, match=r"1 of 6 images are by writers .* as 'nobody', rows 0:"):
+    with pytest.warns(UserWarning, match=r"1 of 6 images is by writers .* as 'nobody', rows 0:"):
         score = fitted.score(lines.images[:6], y)
     assert score <= 5 / 6
 

@@ -255,7 +255,7 @@ def test_texts_longer_than_their_strokes_are_refused(words):
     texts = list(words.text[:12])
     texts[3] = "o" * 200
     with pytest.raises(
-        ValueError, match=r"1 of 12 texts need more time steps .* rows 3; row 3: 'ooo.* needs 399"
+        ValueError, match=r"1 of 12 texts needs more time steps .* rows 3; row 3: 'ooo.* needs 399"
     ):
         InkRecognizer(**SMALL).fit(words.strokes[:12], texts)
 

@@ -123,18 +123,18 @@ def test_iam_lines_warns_of_what_is_not_one_upright_line(line_reader, tmp_path):
             read = line_reader.predict(X)
         messages = [str(warning.message) for warning in caught]
         for words, rows in [
-            ("look upside down", "rows 1"),
-            ("look like 2 lines of text", "rows 2"),
-            ("look like a page of text", "rows 3"),
-            ("have no ink", "rows 4"),
+            ("looks upside down", "rows 1"),
+            ("looks like 2 lines of text", "rows 2"),
+            ("looks like a page of text", "rows 3"),
+            ("has no ink", "rows 4"),
         ]:
             (message,) = [m for m in messages if words in m]
             assert rows in message and "1 of 6" in message
         assert read[0] == expected[0] and read[5] == expected[3]  # negatives are turned round
     result = CliRunner().invoke(main, ["recognize", str(FOLDER / "iam-lines.hwsk"), *paths])
     assert result.exit_code == 0
-    assert re.search(r"Warning: 1 of 6 images look like 2 lines of text.*2\.png", result.stderr)
-    assert re.search(r"Warning: 1 of 6 images look upside down.*1\.png", result.stderr)
+    assert re.search(r"Warning: 1 of 6 images looks like 2 lines of text.*2\.png", result.stderr)
+    assert re.search(r"Warning: 1 of 6 images looks upside down.*1\.png", result.stderr)
 
 
 def test_iam_lines_warns_of_mirrored_lines(line_reader):
@@ -303,7 +303,7 @@ def test_signature_verifier_turns_negatives_round():
     verifier = hwsk.load(FOLDER / "signature-verifier.hwsk")
     pairs = [[signatures[0], signatures[1]], [signatures[0], signatures[2]]]
     expected = verifier.predict_proba(pairs)
-    with pytest.warns(UserWarning, match=r"1 of \d images look inverted .* are turned round"):
+    with pytest.warns(UserWarning, match=r"1 of \d images looks inverted .*: turned round"):
         found = verifier.predict_proba([[a, 255 - b] if i == 0 else [a, b]
                                         for i, (a, b) in enumerate(pairs)])  # fmt: skip
     np.testing.assert_array_equal(found, expected)

@@ -45,7 +45,7 @@ def reader():
     with pytest.warns(UserWarning) as said:
         unread = Page(500, 420, [Region([Line(polygon=[40, 30, 200, 66])])])
         reader.fit([*images, images[0]], [*truth, unread])
-    assert any("1 of 37 lines have no text" in str(each.message) for each in said)
+    assert any("1 of 37 lines has no text" in str(each.message) for each in said)
     return reader
 
 
@@ -117,7 +117,7 @@ def test_a_bad_page_is_named_by_predict(reader, tmp_path):
 def test_a_file_of_several_pages_is_named_by_predict(reader, tmp_path):
     first, second = (Image.fromarray(image) for image in pages(2)[0])
     first.save(tmp_path / "two.tif", save_all=True, append_images=[second])
-    with pytest.warns(UserWarning, match="1 of 1 images hold several pages"):
+    with pytest.warns(UserWarning, match="1 of 1 images holds several pages"):
         reader.predict([tmp_path / "two.tif"])
 
 

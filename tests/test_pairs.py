@@ -137,7 +137,7 @@ def test_pairs_of_vectors_and_of_ids():
 
 
 def test_wrong_lengths_are_named_by_row():
-    message = r"2 of 4 rows of X are not pairs, rows 1, 3; row 1 holds 3 entries"
+    message = r"2 of 4 rows of X hold no pair, rows 1, 3; row 1 holds 3 entries"
     with pytest.raises(ValueError, match=message):
         check_pairs([PATHS[:2], PATHS[:3], PATHS[2:], PATHS[:1]])
     with pytest.raises(ValueError, match=r"1 of 2 rows .* row 0 holds 3 entries"):
@@ -165,7 +165,7 @@ def test_wrong_lengths_are_named_by_row():
     ],
 )
 def test_rows_that_are_not_pairs_are_named(odd, said):
-    message = rf"1 of 3 rows of X are not pairs, rows 1; row 1 ({said}); a row is two images or"
+    message = rf"1 of 3 rows of X holds no pair, rows 1; row 1 ({said}); a row is two images or"
     for X in ([PATHS[:2], odd, PATHS[2:]], object_array([PATHS[:2], odd, PATHS[2:]])):
         with pytest.raises(ValueError, match=message):
             check_pairs(X)

@@ -164,7 +164,7 @@ def test_a_synthesizer_is_asked(synthesizer, words):
     assert display.text == text.lower()
 
 
-@pytest.mark.filterwarnings("ignore:1 of 1 lines were cut")
+@pytest.mark.filterwarnings("ignore:1 of 1 lines was cut")
 def test_without_strokes_it_writes_itself(synthesizer, words):
     display = AttentionDisplay.from_estimator(synthesizer, words.text[0])
     (written,) = synthesizer.predict(words.text[:1])

@@ -311,7 +311,7 @@ def test_character_sharpness_polarity_and_specks():
 def test_blank_characters_are_counted():
     blank = np.full((40, 30), 250, np.uint8)
     for ink, paper in [("light", 0), ("dark", 255)]:
-        said = "2 of 3 images hold no ink .* blank, rows 0, 2$"
+        said = "2 of 3 images hold no ink: blank in the output, rows 0, 2$"
         with pytest.warns(UserWarning, match=said) as found:
             images = CharacterNormalizer(ink=ink).transform([blank, letter(), blank / 255])
         assert found[0].filename == __file__
@@ -395,7 +395,7 @@ def test_table_gives_table():
 
 
 @each_transformer
-@pytest.mark.filterwarnings("ignore:.*hold no ink")
+@pytest.mark.filterwarnings("ignore:.*holds? no ink")
 def test_tiny_and_blank(transformer):
     shapes = [(1, 1), (1, 9), (9, 1), (2, 2)]
     blanks = [np.full(shape, tone, np.uint8) for shape in shapes for tone in (0, 255)]
@@ -475,7 +475,7 @@ IMAGES = hnp.arrays(
 
 
 @each_transformer
-@pytest.mark.filterwarnings("ignore:.*hold no ink")
+@pytest.mark.filterwarnings("ignore:.*holds? no ink")
 @settings(max_examples=60, deadline=None)
 @given(image=IMAGES)
 def test_any_image(transformer, image):

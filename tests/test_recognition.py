@@ -204,8 +204,8 @@ def test_numbers_are_no_texts(reader, y):
 @pytest.mark.parametrize(
     ("row", "value", "match"),
     [
-        (2, "", "1 of 8 texts in y are empty, rows 2:"),
-        (2, " ", "1 of 8 texts in y are empty, rows 2:"),
+        (2, "", "1 of 8 texts in y is empty, rows 2:"),
+        (2, " ", "1 of 8 texts in y is empty, rows 2:"),
         (3, None, r"None \(NoneType\) in row 3"),
         (3, float("nan"), r"nan \(float\) in row 3"),
         (1, 1.5, r"1\.5 \(float\) in row 1"),
@@ -273,9 +273,9 @@ def test_odd_images_are_taken():
         image[..., None],
         np.full((200, 3), 255, np.uint8),
     ]
-    with pytest.warns(UserWarning, match="1 of 6 images look inverted .*rows 0;"):
+    with pytest.warns(UserWarning, match="1 of 6 images looks inverted .*rows 0;"):
         recognizer = small_recognizer().fit(odd, [Y[0]] * 5 + ["a"])
-    with pytest.warns(UserWarning, match="1 of 6 images look inverted .*rows 0;"):
+    with pytest.warns(UserWarning, match="1 of 6 images looks inverted .*rows 0;"):
         assert recognizer.predict(odd).shape == (6,)
     plain = recognizer.predict_log_proba([image])[0]
     for same in (odd[1], odd[2], odd[4], image / 255):
@@ -320,7 +320,7 @@ def test_inverted_images():
 
 def test_a_few_inverted_images():
     images = [*X[:5], 255 - X[5]]
-    with pytest.warns(UserWarning, match=r"1 of 6 images look inverted .*rows 5;"):
+    with pytest.warns(UserWarning, match=r"1 of 6 images looks inverted .*rows 5;"):
         small_recognizer().fit(images, Y[:6])
 
 
@@ -484,7 +484,7 @@ def test_predict_warns_of_images_unlike_those_of_fit(reader):
     inverted = [X[0], *(255 - image for image in X[1:4])]
     with pytest.warns(UserWarning, match="3 of 4 images look inverted .* rows 1, 2, 3;"):
         reader.predict(inverted)
-    with pytest.warns(UserWarning, match="1 of 1 images hold values far .* paper was 1 and ink 0"):
+    with pytest.warns(UserWarning, match="1 of 1 images holds values far .* paper was 1 and ink 0"):
         reader.predict_log_proba([X[0].astype(float)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -383,11 +383,11 @@ def test_nothing_to_learn_is_said(digits):
     with pytest.warns(UserWarning, match="latent_dim=65 is more than the 64 pixels") as caught:
         tiny(latent_dim=65).fit(digits[:5])
     assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match="1 of 5 images have no ink, rows 2") as caught:
+    with pytest.warns(UserWarning, match="1 of 5 images has no ink, rows 2") as caught:
         vae = tiny().fit(np.concatenate([digits[:2], np.ones((1, 8, 8)), digits[2:4]]))
     assert caught[0].filename == __file__
     for method in (vae.transform, vae.reconstruct, vae.score_samples, vae.score):
-        with pytest.warns(UserWarning, match="1 of 2 images have no ink, rows 1") as caught:
+        with pytest.warns(UserWarning, match="1 of 2 images has no ink, rows 1") as caught:
             method(np.stack([digits[0], np.ones((8, 8))]))
         assert caught[0].filename == __file__, method
 

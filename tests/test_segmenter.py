@@ -284,7 +284,7 @@ def test_the_seed_decides_the_fit():
 
 def test_an_empty_page_has_no_line_and_is_named(segmenter):
     blank = np.full((300, 400), 240, np.uint8)
-    with pytest.warns(UserWarning, match="1 of 2 pages have no handwritten line, rows 1"):
+    with pytest.warns(UserWarning, match="1 of 2 pages has no handwritten line, rows 1"):
         found = segmenter.predict([pages(1)[0][0], blank])
     assert list(found[1]) == []
 

@@ -217,7 +217,7 @@ def test_a_fit_goes_on_from_its_checkpoint(tmp_path):
         np.testing.assert_allclose(weights(resumed), weights(whole), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:1 of 1 lines were cut")
+@pytest.mark.filterwarnings("ignore:1 of 1 lines was cut")
 def test_global_generators_are_left_alone():
     state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     model = tiny(HandwritingSynthesizer, random_state=None).fit(TEXTS[:9], STROKES[:9])
@@ -462,7 +462,7 @@ NAN[2, 0] = np.nan
 @pytest.mark.parametrize(
     ("strokes", "words"),
     [
-        ([STROKES[0][:1], STROKES[1]], "1 of 2 strokes have a single point, rows 0"),
+        ([STROKES[0][:1], STROKES[1]], "1 of 2 strokes has a single point, rows 0"),
         ([STROKES[0], NAN], "row 1 hold NaN or infinity, first at point 2"),
         ([STROKES[0], STROKES[1][:, :2]], r"row 1 have shape \(\d+, 2\)"),
         ([np.zeros((100_000, 3), np.float32)], "row 0 have 100,000 points, more than 20,000"),
@@ -484,8 +484,8 @@ def test_strokes_that_are_none(strokes, words, predictor):
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
-        (["abc", ""], "1 of 2 texts in X are empty, rows 1"),
-        (["  "], "1 of 1 texts in X are empty, rows 0"),
+        (["abc", ""], "1 of 2 texts in X is empty, rows 1"),
+        (["  "], "1 of 1 texts in X is empty, rows 0"),
         (["abQ", "a"], "'abQ' has 'Q', which no text of `fit` had; known are 'abc'"),
         ("abc", "X is one string"),
         (["a", 3], r"X holds 3 \(int\) in row 1; texts are str"),
@@ -554,7 +554,7 @@ def test_lines_that_never_end_are_cut_with_a_warning():
     with pytest.warns(UserWarning, match="2 of 2 lines were cut, rows 0, 1: in 4 tries"):
         lines = model.predict(["ab", "abc"])
     assert [len(line) for line in lines] == [1 + 60 * 3, 1 + 60 * 4]
-    with pytest.warns(UserWarning, match="1 of 1 lines were cut, rows 0: in 1 tries"):
+    with pytest.warns(UserWarning, match="1 of 1 lines was cut, rows 0: in 1 try the"):
         model.sample(texts=["ab"], tries=1)
     with pytest.raises(ValueError, match="tries == 0, must be >= 1"):
         model.sample(texts=["ab"], tries=0)

@@ -94,9 +94,9 @@ def test_classes_and_pairs(paths):
         channels=(2, 2, 2, 2), embedding_dim=4, max_epochs=1, image_size=(16, 32), random_state=0
     )
     pairs = [[paths[0], paths[2]], [paths[0], paths[1]], [paths[0], paths[6]]]
-    with pytest.warns(UserWarning, match="1 of 3 rows are left out of fit, rows 1"):
+    with pytest.warns(UserWarning, match="1 of 3 rows is left out of fit, rows 1"):
         model = SkipUnusable(verifier).fit(pairs, [0, 0, 1])
-    with pytest.warns(UserWarning, match="1 of 3 rows are left out of decision_function"):
+    with pytest.warns(UserWarning, match="1 of 3 rows is left out of decision_function"):
         assert np.isnan(model.decision_function(pairs)).tolist() == [False, True, False]
 
 

@@ -214,8 +214,8 @@ def test_a_page_is_doubted_by_all_its_characters(relative, n_characters, doubtfu
 @pytest.mark.parametrize(
     ("remark", "dropped"),
     [
-        ("1 of 12 lines look mirrored", True),
-        ("1 of 5 lines look mirrored", False),
+        ("1 of 12 lines looks mirrored", True),
+        ("1 of 5 lines looks mirrored", False),
         ("2 of 12 lines look mirrored", False),
         ("no handwritten line was found", False),
     ],
@@ -311,10 +311,10 @@ def test_a_page_that_is_read_has_exit_code_0(letter, tmp_path):
 
 
 def test_a_negative_is_turned_round_and_named(reader, letter):
-    with pytest.warns(UserWarning, match="1 of 1 pages: look inverted .* are turned round"):
+    with pytest.warns(UserWarning, match="1 of 1 pages: look inverted .*: turned round"):
         (negative,) = reader.read([255 - letter])
     (positive,) = reader.read([letter])
     assert negative.to_text() == positive.to_text() != ""
-    with pytest.warns(UserWarning, match="1 of 2 pages look inverted .*, rows 1"):
+    with pytest.warns(UserWarning, match="1 of 2 pages looks inverted .*, rows 1"):
         right, turned = reader.segmenter.predict([letter, 255 - letter])
     assert len(right) == len(turned) == len(TEXTS)

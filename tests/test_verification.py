@@ -770,7 +770,7 @@ def test_unknown_ids(words, fitted):
 def test_samples_where_pairs_are_needed(words, fitted):
     with pytest.raises(ValueError, match="make_pairs"):
         fitted.pair_distance(words.images)
-    with pytest.raises(ValueError, match=r"1 of 2 rows of X are not pairs, rows 1; row 1 holds 3"):
+    with pytest.raises(ValueError, match=r"1 of 2 rows of X holds no pair, rows 1; row 1 holds 3"):
         fitted.pair_distance([list(words.images[:2]), list(words.images[:3])])
 
 
@@ -794,7 +794,7 @@ def test_blank_images_are_counted(words, fitted):
         vectors = fitted.transform([blank, words.images[0], blank])
     assert np.isfinite(vectors).all()
     writers = np.r_[words.writer[:20], words.writer[:1]]
-    with pytest.warns(UserWarning, match=r"1 of 21 images have no ink, rows 20"):
+    with pytest.warns(UserWarning, match=r"1 of 21 images has no ink, rows 20"):
         SiameseVerifier(**SMALL).fit([*words.images[:20], blank], writers)
 
 

@@ -437,7 +437,7 @@ def test_users_with_too_few_signatures(protocol):
     few = np.flatnonzero((writer == "u3") & ~forged)
     keep = np.setdiff1d(np.arange(len(X)), few[2:])
     with pytest.warns(
-        UserWarning, match="1 of 5 users have fewer than 4 genuine .* left out: u3"
+        UserWarning, match="1 of 5 users has fewer than 4 genuine .* left out: u3"
     ) as caught:
         _, trials = protocol(
             X[keep], writer[keep], forged[keep], n_references=3, n_repeats=2, return_trials=True

@@ -335,12 +335,12 @@ def test_a_blank_image_is_counted_and_zero(words, n_components):
     images = [*words.images[:8], np.full((60, 90), 255, np.uint8)]
     X = LocalDescriptors().fit_transform(images)
     encoder = VLADEncoder(4, n_components=n_components, random_state=0).fit(X[:8])
-    with pytest.warns(UserWarning, match=r"1 of 9 samples have no descriptor .* rows 8$") as record:
+    with pytest.warns(UserWarning, match=r"1 of 9 samples has no descriptor .* rows 8$") as record:
         vectors = encoder.transform(X)
     assert record[0].filename == __file__
     assert not vectors[8].any()
     np.testing.assert_allclose(np.linalg.norm(vectors[:8], axis=1), 1, rtol=1e-5)
-    with pytest.warns(UserWarning, match="1 of 2 pages have no descriptor") as record:
+    with pytest.warns(UserWarning, match="1 of 2 pages has no descriptor") as record:
         encoder.transform(X, pages=[0] * 8 + [1])
     for learn in (encoder.fit, encoder.fit_transform):
         with pytest.warns(UserWarning, match="rows 8$") as record:

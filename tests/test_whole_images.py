@@ -84,7 +84,7 @@ def test_saved_and_loaded(fitted, lines, tmp_path):
 
 
 def test_blank_image(fitted):
-    with pytest.warns(UserWarning, match=r"1 of 1 images have no ink, rows 0"):
+    with pytest.warns(UserWarning, match=r"1 of 1 images has no ink, rows 0"):
         proba = fitted.predict_proba([np.full((32, 90), 255, np.uint8)])
     np.testing.assert_allclose(proba, 1 / 3)
 

@@ -19,6 +19,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from hwsk._files import read_file
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 
 Image = NDArray[Any]
 
@@ -108,7 +109,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     """
     image, remarks = decode(path)
     for remark in remarks:
-        warn_caller(f"1 of 1 images {remark}: {os.fspath(path)}")
+        warn_caller(f"{some_of(1, 1, 'images', remark)}: {os.fspath(path)}")
     return image
 
 
@@ -337,7 +338,7 @@ def _scale_16_bits(array: Image, remarks: list[str]) -> Image:
     bits = next(bits for bits in (8, 10, 12, 14, 16) if content.max() < 2**bits)
     if bits == 16:
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    remarks.append(f"hold 16-bit values below {2**bits}, and are scaled as {bits}-bit ones")
+    remarks.append(f"hold 16-bit values below {2**bits}, scaled as {bits}-bit ones")
     full = 2**bits - 1
     scaled = (array.astype(np.uint32) * 255 + full // 2) // full
     return np.minimum(scaled, 255).astype(np.uint8)  # alpha may use all bits

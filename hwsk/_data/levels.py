@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hwsk._data.decoding import Image
 from hwsk._data.images import paper_level, some_rows
+from hwsk._wording import some_of
 
 Levels = tuple[float, float]
 """The values of paper and of full ink in images of floats."""
@@ -18,7 +19,7 @@ FAINTEST = 0.1  # ink below this, of the full scale, is paper
 MIN_CONTRAST = 0.1  # of the full scale: ink that is on average less dark is paper texture
 
 
-NEGATIVE = "look inverted (light ink on dark paper), and are turned round"  # a remark on images
+NEGATIVE = "look inverted (light ink on dark paper): turned round"  # a remark on images
 
 
 def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
@@ -28,7 +29,7 @@ def inverted_message(rows: Any, n: int, ink: str = "dark") -> str:
         looks, wanted = wanted, looks
     why = "as hwsk.preprocessing.Grayscale makes it" if ink == "dark" else "as most in `fit` have"
     return (
-        f"{len(rows)} of {n} images look inverted ({looks}), rows {some_rows(rows)}; "
+        f"{some_of(len(rows), n, 'images', f'look inverted ({looks})')}, rows {some_rows(rows)}; "
         f"expected is {wanted}, {why}"
     )
 
@@ -64,7 +65,7 @@ def remark_polarity(image: Image) -> str | None:
         return None
     if is_negative(image):
         return NEGATIVE
-    return "are mostly dark up to parts of their edges, and taken as dark ink on light paper"
+    return "are mostly dark up to parts of the edges, and taken as dark ink on light paper"
 
 
 def invert(image: Image) -> Image:

@@ -115,7 +115,7 @@ def remark_lines(image: Image) -> str | None:
         what = f"{lines} lines of text" if lines < PAGE_LINES else "a page of text"
         return f"look like {what}, where one line or word is expected"
     if _is_turned(ink):
-        return "look turned by a quarter: they are far taller than wide"
+        return "look turned by a quarter: far taller than wide"
     return _remark_width(ink)
 
 
@@ -188,9 +188,9 @@ def _remark_width(ink: NDArray[np.bool_]) -> str | None:
         return None
     ratio = np.count_nonzero(ink[1:] & ~ink[:-1]) / np.count_nonzero(starts)
     if ratio >= _WIDE:
-        change = f"stretched in width: their strokes are at least {_WIDE:g}"
+        change = f"stretched in width: strokes at least {_WIDE:g}"
     elif ratio <= _NARROW and strokes >= 2 * _MANY_STROKES:  # words as "MINIMUM" have less
-        change = f"squeezed in width: their strokes are at most {_NARROW:g}"
+        change = f"squeezed in width: strokes at most {_NARROW:g}"
     else:
         return None
     # The same words for all such images: a warning counts images by what is said of them.

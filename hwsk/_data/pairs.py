@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hwsk._data.decoding import cut_value, is_path
 from hwsk._data.images import some_rows
+from hwsk._wording import some_of
 
 Kind = Literal["images", "vectors", "ids"]
 
@@ -148,8 +149,8 @@ def _check_rows(X: Any, kind: Kind) -> None:
     else:
         said = f"holds {n} entries"
     raise ValueError(
-        f"{len(odd)} of {len(X)} rows of X are not pairs, rows {some_rows(odd)}; row {odd[0]} "
-        f"{said}; a row is two images or paths"
+        f"{some_of(len(odd), len(X), 'rows of X', 'hold no pair')}"
+        f", rows {some_rows(odd)}; row {odd[0]} {said}; a row is two images or paths"
     )
 
 

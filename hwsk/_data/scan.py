@@ -19,6 +19,7 @@ from hwsk._data.decoding import Image
 from hwsk._data.images import LazyImages, name_rows, some_rows
 from hwsk._data.levels import FAINTEST, Levels, inverted_message
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 
 _MOST_NAMED = 5  # errors that one message repeats
 
@@ -38,7 +39,8 @@ class Remarks:
         """Issue a warning for each remark, with its rows and files."""
         for remark, rows in self.rows.items():
             warn_caller(
-                f"{len(rows)} of {len(images)} images {remark}, rows {name_rows(images, rows)}"
+                f"{some_of(len(rows), len(images), 'images', remark)}"
+                f", rows {name_rows(images, rows)}"
             )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hwsk._data.decoding import cut_value
 from hwsk._data.images import some_rows
+from hwsk._wording import some_of
 
 
 def check_texts(texts: Any, name: str = "X", *, allow_empty: bool = True) -> list[str]:
@@ -57,7 +58,7 @@ def check_texts(texts: Any, name: str = "X", *, allow_empty: bool = True) -> lis
     empty = [row for row, text in enumerate(found) if not text.strip()]
     if empty and not allow_empty:
         raise ValueError(
-            f"{len(empty)} of {len(found)} texts in {name} are empty, rows {some_rows(empty)}: "
-            "leave those rows out"
+            f"{some_of(len(empty), len(found), f'texts in {name}', 'are empty')}"
+            f", rows {some_rows(empty)}: leave those rows out"
         )
     return [unicodedata.normalize("NFC", text) for text in found]

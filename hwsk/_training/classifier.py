@@ -14,6 +14,7 @@ from torch import nn
 
 from hwsk._data.images import some_rows
 from hwsk._training.estimator import NetworkEstimator
+from hwsk._wording import some_of
 from hwsk.networks.losses import WeightedCrossEntropy
 
 
@@ -44,10 +45,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         unknown = [row for row, known in enumerate(np.isin(y, self.classes_)) if not known]
         if unknown:
             raise ValueError(
-                f"{len(unknown)} of {len(y)} labels are none of the {len(self.classes_)} classes "
-                f"that the network has, rows {some_rows(unknown)}; row {unknown[0]}: "
-                f"{y.tolist()[unknown[0]]!r}. Training that goes on can't take new classes: fit "
-                "anew, or name all classes in the first partial_fit"
+                f"{some_of(len(unknown), len(y), 'labels', 'are none')} of the "
+                f"{len(self.classes_)} classes that the network has, rows {some_rows(unknown)}; "
+                f"row {unknown[0]}: {y.tolist()[unknown[0]]!r}. Training that goes on can't take "
+                "new classes: fit anew, or name all classes in the first partial_fit"
             )
         return np.searchsorted(self.classes_, y)
 

@@ -24,6 +24,7 @@ from hwsk._training.layout import fit_weights, limit_size
 from hwsk._training.net import Net, PredictingNet
 from hwsk._training.workers import map_rows
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 
 CHUNK = 32  # batches decoded and sorted by width at once in prediction: memory stays flat
 
@@ -142,8 +143,8 @@ class NetworkPredictor(BaseEstimator):
             return
         if unlike.beyond:
             warn_caller(
-                f"{len(unlike.beyond)} of {n} images hold values far from those of `fit`, where "
-                f"paper was {self.levels_[0]:g} and ink {self.levels_[1]:g}, rows "
+                f"{some_of(len(unlike.beyond), n, 'images', 'hold values far from those of `fit`')}"
+                f", where paper was {self.levels_[0]:g} and ink {self.levels_[1]:g}, rows "
                 f"{some_rows(unlike.beyond)}; floats are 0 to 1, and 0 to 255 is for uint8"
             )
         elif unlike.inverted:
@@ -153,9 +154,9 @@ class NetworkPredictor(BaseEstimator):
     def _warn_blank(self, rows: Any, n: int) -> None:
         if len(rows) and not hasattr(self, "n_features_in_"):
             warn_caller(
-                f"{len(rows)} of {n} images have no ink, rows {some_rows(rows)}: they are blank, "
-                "or their ink is less than a tenth of the scale darker than their paper; what "
-                f"{type(self).__name__} makes of them means nothing"
+                f"{some_of(len(rows), n, 'images', 'have no ink')}"
+                f", rows {some_rows(rows)}: blank, or ink that is less than a tenth of the scale "
+                f"darker than its paper; the {type(self).__name__}'s output means nothing"
             )
 
     def _get_network_state(self) -> dict[str, NDArray[Any]]:

@@ -12,7 +12,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk._wording import count
+from hwsk._wording import some_of
 from hwsk.cli._common import last_step
 from hwsk.cli._layouts import Samples
 
@@ -96,7 +96,7 @@ def _warn_of_unknown(model: Any, labels: Any, are: str) -> None:
     unknown = [label for label in labels if label not in classes]
     if unknown:
         warnings.warn(
-            f"{len(unknown)} of {count(len(labels), 'sample')} {are} that the model has not "
+            f"{some_of(len(unknown), len(labels), 'samples', are)} that the model has not "
             f"learnt, such as {unknown[0]!r}: counted as wrong",
             stacklevel=1,
         )

@@ -23,6 +23,7 @@ from hwsk._data.scan import walk
 from hwsk._limits import N_JOBS
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import collect_warnings, warn_caller
+from hwsk._wording import as_plural, some_of
 from hwsk.documents._cutting import cut_lines, map_line
 from hwsk.documents._elements import Character, Line, Points, Word
 from hwsk.documents._images import PageImage, read_pages
@@ -39,7 +40,7 @@ _LOW, _LOW_OF_FEW = 0.8, 0.65
 _MANY = 100  # characters
 _LOW_FIT = 0.45  # the least `language_fit` of a page in the language of the model
 _SHARE = 0.2  # of the lines of a page, from where on a remark on one of them is one on the page
-_COUNTED = re.compile(r"(\d+) of (\d+) (?=lines )")  # how a remark on lines of a page begins
+_COUNTED = re.compile(r"(\d+) of (\d+) lines ")  # how a remark on lines of a page begins
 _NO_INK = "images have no ink"  # what recognizers remark on blank images
 NO_LINE = "no handwritten line was found"
 UNREADABLE = (
@@ -172,8 +173,8 @@ class PageReader(BaseEstimator):
                 raise ValueError(f"none of {n_lines} lines of {len(pages)} pages has a text")
             if len(texts) < n_lines:
                 warn_caller(
-                    f"{n_lines - len(texts)} of {n_lines} lines have no text: the recognizer "
-                    "learns from the others"
+                    f"{some_of(n_lines - len(texts), n_lines, 'lines', 'have no text')}: the "
+                    "recognizer learns from the others"
                 )
             recognizer = deepcopy(self.recognizer).fit(parts, texts)
             self.segmenter_, self.recognizer_ = segmenter, recognizer
@@ -292,8 +293,8 @@ class PageRemarks:
         for remark in remarks:
             lines = _COUNTED.match(remark)
             if lines is not None:  # those of one page; what is remarked of them is one of many
-                remark = remark[lines.end() :]
-            shown = name if lines is None else f"{name}: {lines[0]}lines"
+                remark = f"lines {as_plural(remark[lines.end() :])}"
+            shown = name if lines is None else f"{name}: {lines[0].rstrip()}"
             self.names.setdefault(remark, []).append(shown)
 
     def messages(self, most: int | None = None) -> Iterator[str]:

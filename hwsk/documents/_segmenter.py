@@ -24,6 +24,7 @@ from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.documents._crops import (
     HEIGHT_UNIT,
     UPRIGHT_LEANING,
@@ -419,12 +420,12 @@ class LineSegmenter(NetworkEstimator):
             negative += [row] if inverted else []
         if negative:
             warn_caller(
-                f"{len(negative)} of {len(images)} pages {NEGATIVE}, rows "
+                f"{some_of(len(negative), len(images), 'pages', NEGATIVE)}, rows "
                 f"{name_rows(images, negative)}"
             )
         if empty := [row for row, lines in enumerate(found) if not lines]:
             warn_caller(
-                f"{len(empty)} of {len(images)} pages have no handwritten line, rows "
+                f"{some_of(len(empty), len(images), 'pages', 'have no handwritten line')}, rows "
                 f"{name_rows(images, empty)}"
             )
         return found

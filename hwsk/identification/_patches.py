@@ -22,6 +22,7 @@ from hwsk._limits import check_sides
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.estimator import NetworkEstimator, Split
 from hwsk._training.prediction import Ink, Unlike, measure_ink
+from hwsk._wording import some_of
 from hwsk.identification._weights import read_weights
 from hwsk.networks.encoder import ConvEncoder
 from hwsk.networks.patches import PatchNetwork, stages
@@ -87,8 +88,8 @@ class PatchEstimator(NetworkEstimator):
         blank = scan.blank_rows(self.levels_)
         if len(blank) and not scan.is_table:
             raise ValueError(
-                f"{len(blank)} of {len(scan)} images have no ink, rows {some_rows(blank)}: nobody "
-                "wrote them; leave them out"
+                f"{some_of(len(blank), len(scan), 'images', 'have no ink')}"
+                f", rows {some_rows(blank)}: written by nobody, to be left out"
             )
 
     def _train_on_patches(

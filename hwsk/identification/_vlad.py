@@ -24,6 +24,7 @@ from hwsk._data.images import LazyImages, some_rows
 from hwsk._data.seeds import own_generator
 from hwsk._limits import UNITS, whole
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.identification._descriptors import Floats
 
 _BATCH = 4096
@@ -370,6 +371,6 @@ def _warn_of_blanks(vectors: Floats, rows: list[NDArray[np.intp]]) -> None:
         grouped = "pages" if any(len(members) > 1 for members in rows) else "samples"
         first = [int(rows[i][0]) for i in blank]
         warn_caller(
-            f"{len(blank)} of {len(rows)} {grouped} have no descriptor (is there ink?) and are "
+            f"{some_of(len(blank), len(rows), grouped, 'have no descriptor')} (is there ink?), "
             f"encoded as zeros: rows {some_rows(first)}",
         )

@@ -31,6 +31,7 @@ from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.identification._patches import BACKBONES, PatchEstimator
 from hwsk.networks.patches import PatchCrossEntropy, PatchNetwork
 
@@ -415,8 +416,8 @@ class WriterClassifier(
         blank = np.flatnonzero(counts == 0)
         if len(blank):
             warn_caller(
-                f"{len(blank)} of {len(images)} images have no ink, rows {some_rows(blank)}: all "
-                "writers are as likely",
+                f"{some_of(len(blank), len(images), 'images', 'have no ink')}"
+                f", rows {some_rows(blank)}: all writers are as likely",
             )
         means = torch.from_numpy(sums / np.maximum(counts, 1)[:, None])
         return means.log_softmax(dim=1).numpy()
@@ -425,8 +426,8 @@ class WriterClassifier(
         seen = np.isin(pages, _known(self.pages_))
         if seen.any():
             warn_caller(
-                f"{seen.sum()} of {len(seen)} images come from pages that `fit` has seen, such as "
-                f"{str(pages[seen.argmax()])!r}: what is found of them says little of other pages. "
+                f"{some_of(seen.sum(), len(seen), 'images', 'come from pages that `fit` has seen')}"
+                f", such as {str(pages[seen.argmax()])!r}: the result says little of other pages. "
                 "Split by page: cross_val_score(..., groups=pages, cv=GroupKFold())",
                 LeakageWarning,
             )
@@ -497,8 +498,8 @@ class WriterClassifier(
         if len(unseen):
             first = np.asarray(y).tolist()[unseen[0]]
             warn_caller(
-                f"{len(unseen)} of {len(y)} images are by writers that `fit` has not seen, such "
-                f"as {first!r}, rows {some_rows(unseen)}: they count as wrong. "
+                f"{some_of(len(unseen), len(y), 'images', 'are by writers')} that `fit` has not "
+                f"seen, such as {first!r}, rows {some_rows(unseen)}: counted as wrong. "
                 "A writer with one page can't be tested by another",
             )
         answers = self.classes_[self._judge(X, pages).argmax(axis=1)]

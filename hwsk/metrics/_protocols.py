@@ -23,6 +23,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.metrics._retrieval import _codes
 from hwsk.metrics._verification import _check_forged, equal_error_rate
 
@@ -384,14 +385,14 @@ def _references(
     enough = {u: rows for u, rows in genuine.items() if len(rows) >= least}
     if len(enough) < 2:
         raise ValueError(
-            f"{len(enough)} of {len(names)} users have {least} genuine signatures or more: at "
-            "least two users are needed"
+            f"{some_of(len(enough), len(names), 'users', f'have {least} genuine signatures')} or "
+            "more: at least two users are needed"
         )
     if warn and len(enough) < len(names):
         left_out = names[[u for u in genuine if u not in enough]]
         warn_caller(
-            f"{len(left_out)} of {len(names)} users have fewer than {least} genuine signatures and "
-            f"are left out: {', '.join(map(str, left_out[:10]))}"
+            f"{some_of(len(left_out), len(names), 'users', f'have fewer than {least}')} genuine "
+            f"signatures, left out: {', '.join(map(str, left_out[:10]))}"
             + (", ..." if len(left_out) > 10 else ""),
         )
     return enough

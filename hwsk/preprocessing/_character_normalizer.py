@@ -114,7 +114,7 @@ class CharacterNormalizer(_ImageTransformer):
 
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
-            return "hold no ink and come out blank"
+            return "hold no ink: blank in the output"
         return remark_polarity(image) or remark_character(image)
 
     def _transform_one(self, image: Image) -> Image:

@@ -18,7 +18,7 @@ from hwsk.preprocessing._image_transformer import _darkness, _ImageTransformer, 
 
 _MOST_WIDENING = 1.6
 _MOSTLY_SPECKS = (
-    "lose over half of their ink, which is in pieces too small for a word or line of that height "
+    "lose over half of the ink, which is in pieces too small for a word or line of that height "
     "(a page of text?)"
 )
 

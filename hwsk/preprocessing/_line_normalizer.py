@@ -124,7 +124,7 @@ class LineNormalizer(_ImageTransformer):
 
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
-            return "hold no ink and come out blank"
+            return "hold no ink: blank in the output"
         return remark_line(image)
 
     def _transform_one(self, image: Image) -> NDArray[np.uint8]:

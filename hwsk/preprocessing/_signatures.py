@@ -121,7 +121,7 @@ class SignatureNormalizer(_ImageTransformer):
 
     def _remark(self, image: Image, changed: Image) -> str | None:
         if changed.min() == changed.max():
-            return "hold no ink and come out blank"
+            return "hold no ink: blank in the output"
         return remark_polarity(image)
 
     def _room(self, times: int) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from hwsk._data.decoding import is_path
 from hwsk._data.images import LazyImages, check_images, name_rows
 from hwsk._data.pairs import check_pairs, holds_pairs
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 
 _MOST_NAMED = 3  # errors that a warning repeats
 
@@ -82,7 +83,7 @@ class SkipUnusable(MetaEstimatorMixin, BaseEstimator):
     ...     len(reader.fit(paths, ["one", "two", "three"]).predict(paths))
     3
     >>> str(said[0].message)[:40]
-    '1 of 3 images are left out of fit, rows '
+    '1 of 3 images is left out of fit, rows '
     """
 
     estimator_: Any
@@ -361,8 +362,8 @@ class SkipUnusable(MetaEstimatorMixin, BaseEstimator):
         what = "images" if len(images) == n else "rows"
         named = name_rows(images if len(images) == n else None, bad)
         warn_caller(
-            f"{len(bad)} of {n} {what} are left out of {method}, rows {named}{consequence}; "
-            f"{reasons}{'; ...' * (len(bad) > _MOST_NAMED)}"
+            f"{some_of(len(bad), n, what, f'are left out of {method}')}"
+            f", rows {named}{consequence}; {reasons}{'; ...' * (len(bad) > _MOST_NAMED)}"
         )
         return np.setdiff1d(np.arange(n), bad)
 

@@ -27,6 +27,7 @@ from hwsk._training.classifier import NetworkClassifier
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.networks.characters import CharacterNetwork
 
 _SMALLEST = 8  # pixels: what is left of a side after the CNN has halved it twice must be an image
@@ -340,8 +341,8 @@ class CharacterClassifier(NetworkClassifier):
                 "those of the last fit" if further else "image 0",
             )
             raise ValueError(
-                f"image {others[0]} {message} ({len(others)} of {len(scan)} images differ, rows "
-                f"{some_rows(others)})"
+                f"image {others[0]} {message} "
+                f"({some_of(len(others), len(scan), 'images', 'differ')}, rows {some_rows(others)})"
             )
         if not further:
             self._learn_levels(scan, weights)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from hwsk._data.images import some_rows
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 
 _CODES = {"L": "L", "R": "R", "AL": "A", "EN": "n", "AN": "a", "ES": "s", "CS": "c", "ET": "t"}
 _CODES |= dict.fromkeys(("NSM", "BN"), "m")  # goes with the character before it
@@ -68,17 +69,17 @@ def order_texts(texts: list[str], direction: str) -> list[str]:
     empty = [row for row, sequence in enumerate(sequences) if not sequence.strip()]
     if empty:
         raise ValueError(
-            f"{len(empty)} of {len(texts)} texts in y hold marks of direction alone, rows "
-            f"{some_rows(empty)}: leave those rows out"
+            f"{some_of(len(empty), len(texts), 'texts in y', 'hold marks of direction alone')}"
+            f", rows {some_rows(empty)}: leave those rows out"
         )
     back = [from_reading_order(sequence, direction)[0] for sequence in sequences]
     other = [row for row, text in enumerate(texts) if back[row] != drop_marks(text)]
     if other:
         row = other[0]
         warn_caller(
-            f"{len(other)} of {len(texts)} texts in y look in an image like a text in another "
-            f"order, which will be returned, rows {some_rows(other)}; row {row}: {back[row]!r} for "
-            f"{texts[row]!r} (text_direction_={direction!r})"
+            f"{some_of(len(other), len(texts), 'texts in y', 'look')} in an image like a text in "
+            f"another order, which will be returned, rows {some_rows(other)}; row {row}: "
+            f"{back[row]!r} for {texts[row]!r} (text_direction_={direction!r})"
         )
     return sequences
 

@@ -12,6 +12,7 @@ from hwsk._data.decoding import Image
 from hwsk._data.images import LazyImages, name_rows
 from hwsk._data.levels import is_blank
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 
 # Chosen on IAM's lines and words; benchmarks/lines/checks.py prints what they find and miss.
 # All levels are parts of the confidence that readings have on average.
@@ -81,7 +82,7 @@ def warn_of_doubt(
             which = np.zeros(len(images), bool)
             which[doubtful] = better & (best == i)
             if which.any():
-                _warn(images, which, found, f"{way}, they are read with more confidence")
+                _warn(images, which, found, f"{way}, read with more confidence")
     low = is_doubtful(found, typical) & ~turned
     for row in np.flatnonzero(count == 0):
         low[row] = not is_blank(images[row])  # of blank ones, the network's outputs warn
@@ -101,7 +102,7 @@ def _warn(
     rows = np.flatnonzero(which)
     levels = ", ".join(f"{found[row, 0]:.2f}" for row in rows[:10])
     warn_caller(
-        f"{len(rows)} of {len(images)} images {what}; mean confidence {levels}"
+        f"{some_of(len(rows), len(images), 'images', what)}; mean confidence {levels}"
         f"{', ...' * (len(rows) > 10)}, rows {name_rows(images, rows)}"
     )
 
@@ -116,7 +117,7 @@ def warn_of_long_words(images: LazyImages, texts: Sequence[str]) -> None:
     rows = np.flatnonzero((letters > _LONGEST_WORD) & joined)
     if len(rows):
         warn_caller(
-            f"{len(rows)} of {len(images)} images look like a line of several words, and are read "
-            f"as one word of over {_LONGEST_WORD} letters, rows {name_rows(images, rows)}: a "
-            "recognizer of words reads no blanks; take one of lines, such as 'iam-lines'"
+            f"{some_of(len(rows), len(images), 'images', 'look like a line of several words')}"
+            f", read as one word of over {_LONGEST_WORD} letters, rows {name_rows(images, rows)}: "
+            "a recognizer of words reads no blanks; take one of lines, such as 'iam-lines'"
         )

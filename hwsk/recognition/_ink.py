@@ -23,6 +23,7 @@ from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
+from hwsk._wording import some_of
 from hwsk.networks.crnn import CTCLoss
 from hwsk.networks.ink import InkNetwork
 from hwsk.recognition._ctc_training import CTCTraining, count_steps
@@ -390,9 +391,9 @@ def _check_steps(
     if len(short):
         row = short[0]
         raise ValueError(
-            f"{len(short)} of {len(texts)} texts need more time steps than their strokes give, "
-            f"rows {some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and the "
-            f"strokes, {points[row]} points at point_spacing={spacing:g}, give {given[row]}. Use a "
-            "smaller point_spacing, or leave those samples out"
+            f"{some_of(len(short), len(texts), 'texts', 'need more time steps')} than the strokes "
+            f"give, rows {some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and "
+            f"the strokes, {points[row]} points at point_spacing={spacing:g}, give {given[row]}. "
+            "Use a smaller point_spacing, or leave those samples out"
         )
     return InkNetwork.stride * (needed - 1) + 1

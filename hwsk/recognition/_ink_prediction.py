@@ -19,6 +19,7 @@ from hwsk._data.strokes import check_augmented, check_strokes
 from hwsk._training.batches import WidthBatches
 from hwsk._training.prediction import CHUNK
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.networks.ink import InkNetwork
 from hwsk.recognition._ctc_prediction import GREEDY, CTCPredictor, Describe
 from hwsk.recognition._decoding import Reading
@@ -73,9 +74,9 @@ class InkPredictor(CTCPredictor):
         rows = np.flatnonzero(is_doubtful(found, self._typical_confidence))
         if len(rows):
             warn_caller(
-                f"{len(rows)} of {len(inputs)} samples are read with low mean confidence, rows "
-                f"{some_rows(rows)}: not one line of text, another script, turned, or its strokes "
-                "not in the order of writing?"
+                f"{some_of(len(rows), len(inputs), 'samples', 'are read with low mean confidence')}"
+                f", rows {some_rows(rows)}: not one line of text, another script, turned, or its "
+                "strokes not in the order of writing?"
             )
 
     def _describe(self, inputs: Sequence[Strokes]) -> Describe:

@@ -23,6 +23,7 @@ from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.networks.crnn import CRNN, CTCLoss
 from hwsk.recognition._ctc_training import CTCTraining, count_steps
 from hwsk.recognition._decoding import CTCDecoder
@@ -353,10 +354,10 @@ def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> NDArray[np.int6
     if len(short):
         row = short[0]
         raise ValueError(
-            f"{len(short)} of {len(texts)} texts need more time steps than their images give, rows "
-            f"{some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and the image, "
-            f"{widths[row]} pixels wide at the network's height, gives {given[row]}. Use a larger "
-            "height, or leave those lines out"
+            f"{some_of(len(short), len(texts), 'texts', 'need more time steps')} than the images "
+            f"give, rows {some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and "
+            f"the image, {widths[row]} pixels wide at the network's height, gives {given[row]}. "
+            "Use a larger height, or leave those lines out"
         )
     return CRNN.stride * (needed - 1) + 1
 

@@ -25,6 +25,7 @@ from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.net import Net
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, fill_docstring
 from hwsk._training.schedules import NoisyWeights
+from hwsk._wording import some_of
 from hwsk.networks.mixture import MixtureLoss, log_density, make_mixture, mask
 from hwsk.networks.noise import WeightNoise
 from hwsk.networks.optim import CentredRMSprop
@@ -199,8 +200,9 @@ def check_lengths(sequences: Sequence[Strokes]) -> None:
     lengths = np.array([len(points) for points in sequences])
     if (short := np.flatnonzero(lengths < 2)).size:
         raise ValueError(
-            f"{short.size} of {len(lengths)} strokes have a single point, rows {some_rows(short)}: "
-            "there is no next point to learn from or to score; leave them out"
+            f"{some_of(short.size, len(lengths), 'strokes', 'have a single point')}"
+            f", rows {some_rows(short)}: no next point to learn from or to score; leave these rows "
+            "out"
         )
     if (long := np.flatnonzero(lengths > MAX_POINTS)).size:
         raise ValueError(

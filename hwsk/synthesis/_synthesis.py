@@ -23,6 +23,7 @@ from hwsk._training.devices import draw_seed
 from hwsk._training.parameters import document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._warn import warn_caller
+from hwsk._wording import count, some_of
 from hwsk.networks.strokes import StrokeNetwork
 from hwsk.synthesis._density import (
     DENSITY_CONSTRAINTS,
@@ -454,8 +455,8 @@ class HandwritingSynthesizer(HandsMixin):
                 break
         else:
             warn_caller(
-                f"{len(cut)} of {n} lines were cut, rows {some_rows(cut)}: in {tries} tries the "
-                "window did not come to the text's end",
+                f"{some_of(len(cut), n, 'lines', 'were cut')}, rows {some_rows(cut)}: in "
+                f"{count(tries, 'try', 'tries')} the window did not come to the text's end",
             )
         return object_array(
             [

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hwsk._warn import collect_warnings, warn_caller
+from hwsk._wording import some_of
 from hwsk.model_selection import make_pairs
 
 FEWEST_WRITERS = 10  # to calibrate for more than one image a side
@@ -62,8 +63,8 @@ def draw_sides(
     elif len(able) < len(n_groups) and warn:
         alone = names[n_groups.index[n_groups == 1]].tolist()
         warn_caller(
-            f"{len(alone)} of {len(n_groups)} writers to calibrate on have {apart}, such "
-            f"as {alone[0]!r}: of these there are only pairs by different writers",
+            f"{some_of(len(alone), len(n_groups), 'writers to calibrate on', f'have {apart}')}"
+            f", such as {alone[0]!r}: of these there are only pairs by different writers",
         )
     with collect_warnings():  # of the same, in other words
         pairs, same = make_pairs(

@@ -26,6 +26,7 @@ from hwsk._training.parameters import TRAINING_CONSTRAINTS, document_training
 from hwsk._training.rollback import restored_on_failure
 from hwsk._training.writer_batches import nearest_errors, unit
 from hwsk._warn import warn_caller
+from hwsk._wording import some_of
 from hwsk.networks.losses import EMBEDDING_MARGINS, EmbeddingLoss, PairsLoss, TaskLoss
 from hwsk.networks.matching import MatchingLoss
 from hwsk.networks.siamese import SiameseLoss, SiameseNetwork, reach_mask_on
@@ -349,7 +350,8 @@ class SiameseVerifier(
             )
         if alone:
             warn_caller(
-                f"{alone} of {len(names)} writers have one sample: they are in negative pairs only",
+                f"{some_of(alone, len(names), 'writers', 'have one sample')}"
+                ", which is in negative pairs only",
             )
         self.classes_ = np.array([0, 1])
         self._n_writers = len(names)

@@ -355,7 +355,7 @@ class LineWriter:
                     texts=asked, bias=bias, random_state=seed, **given
                 )
             for warning in collected:  # a reader finds what is missing of a line that was cut
-                if self.readers is None or "lines were cut" not in str(warning):
+                if self.readers is None or "the window did not come" not in str(warning):
                     warn_caller(str(warning), type(warning))
             if len(samples) != len(asked):
                 raise ValueError(

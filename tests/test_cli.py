@@ -491,6 +491,7 @@ def test_write_lines_into_a_folder(synthesizer):
     assert result.exit_code == 1 and "their lines are left out" in result.stderr
     assert Path("unread", "lines.csv").read_text(encoding="utf-8") == "path,text\n"
     Path("texts.txt").write_text("on no\n", encoding="utf-16")
+    options[1] = "wide"
     result = run("write", synthesizer, *options, "--unchecked")
     assert result.exit_code == 1 and "texts.txt, line 1: not UTF-8" in result.stderr
     for wrong in (["on", *options], ["-o", "made"]):

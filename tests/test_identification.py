@@ -459,7 +459,7 @@ def test_training_goes_on(lines):
     assert not torch.equal(first, classifier.net_.module_.output.weight)
     with pytest.raises(ValueError, match="another architecture"):
         classifier.set_params(dense_units=7).fit(X, y)
-    with pytest.raises(ValueError, match=r"labels are none of the 3 classes.*'nobody'"):
+    with pytest.raises(ValueError, match=r"labels is none of the 3 classes.*'nobody'"):
         classifier.set_params(dense_units=None).fit(X, ["nobody", *y[1:]])
     assert classifier.predict(X).shape == (20,)  # what failed changed nothing
 
@@ -612,7 +612,7 @@ def test_wrong_calls(fitted, lines):
         fitted.predict(X, pages=y[:3])
     with pytest.raises(ValueError, match="frozen=9, and the backbone has 4 stages"):
         WriterClassifier(**SMALL, frozen=9).fit(X, y)
-    with pytest.warns(UserWarning, match="look inverted"):
+    with pytest.warns(UserWarning, match="looks inverted"):
         fitted.predict([255 - lines.images[0]])
 
 

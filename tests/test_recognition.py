@@ -360,7 +360,7 @@ class OnlyBlanks(Callback):
 
 def test_reading_nothing_at_all():
     with pytest.warns(
-        ConvergenceWarning, match="after 1 epochs the recognizer reads nothing"
+        ConvergenceWarning, match="after 1 epoch the recognizer reads nothing"
     ) as noted:
         small_recognizer(callbacks=[OnlyBlanks()]).fit(X[:8], Y[:8])
     assert noted[0].filename == __file__

@@ -411,7 +411,7 @@ def test_texts_that_augmented_images_have_no_room_for():
 def test_mild_augmentation_is_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        warnings.filterwarnings("ignore", "after 1 epochs")
+        warnings.filterwarnings("ignore", "after 1 epoch ")
         small_recognizer(max_epochs=1, augment=RandomAffine(scale_x=(0.9, 1.1))).fit(X, Y)
 
 

@@ -82,8 +82,8 @@ class SkipUnusable(MetaEstimatorMixin, BaseEstimator):
     ...     Path(paths[2]).touch()  # 0 bytes
     ...     len(reader.fit(paths, ["one", "two", "three"]).predict(paths))
     3
-    >>> str(said[0].message)[:40]
-    '1 of 3 images is left out of fit, rows '
+    >>> str(said[0].message)[:32]
+    '1 of 3 images is left out of fit'
     """
 
     estimator_: Any

@@ -105,7 +105,8 @@ def main(
         many = synthesizer.sample(
             texts=list(np.resize(texts, stability)), bias=0.0, random_state=SEED + 1
         )
-    cut = [str(w.message).split(" of ")[0] for w in caught if "the window did not come" in str(w.message)]
+    messages = [str(w.message) for w in caught]
+    cut = [said.split(" of ")[0] for said in messages if "the window did not come" in said]
     bad = sum(not np.isfinite(strokes).all() for strokes in many)
     print(f"{stability} samples at bias 0: {bad} with NaN, {cut[0] if cut else 0} cut", flush=True)
     report_style(synthesizer, lines, known)

@@ -76,7 +76,7 @@ class Progress:
         self._shown = self.done, note
         seconds = time.monotonic() - self._start
         print(
-            f"writing: {self.done} of {count(self.total, self.unit)} in {seconds:.0f} s"
+            f"writing: {self.done:,} of {count(self.total, self.unit)} in {seconds:.0f} s"
             + f", {note}" * bool(note),
             file=sys.stderr,
             flush=True,

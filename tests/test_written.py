@@ -331,21 +331,17 @@ def test_the_candidate_that_is_most_like_the_prime_is_taken(monkeypatch):
             taken = abs(np.log(spacing(written.strokes[i]) / spacing(shown)))
             assert taken == pytest.approx(min(far[12 * i : 12 * i + 12]))
             assert taken < np.median(far[12 * i : 12 * i + 12])
-    write_lines(["old men"], synthesizer, None, candidates=3, embedder=Spacing())
-    assert synthesizer.calls[-1][0] == ["old men"]  # in no hand: nothing to compare with
+
+
+SHOWN = {"candidates": 2, "prime": (Bars()._line("it", np.random.default_rng(0)), "it")}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (
-            {"candidates": 2, "style": 0},
-            "candidates=2 takes what is most like the strok",
-        ),
-        (
-            {"candidates": 2, "embedder": "iam-lines"},
-            "iam-lines holds a CTCRecognizer, which",
-        ),
+        ({"candidates": 2}, "candidates=2 takes what is most like the strokes of a prime"),
+        ({"candidates": 2, "style": 0}, "candidates=2 takes what is most like the strokes"),
+        ({**SHOWN, "embedder": "iam-lines"}, "iam-lines holds a CTCRecognizer, which"),
         ({"candidates": 0}, "'candidates' parameter"),
         ({"candidates": 2, "embedder": CountPoints()}, "'embedder' parameter"),
     ],
@@ -420,6 +416,9 @@ def test_folder_has_the_lines_that_are_read_and_the_error_the_others(tmp_path):
     assert legibility.n_words == 2 * len(texts)
     with pytest.raises(FileExistsError, match="again is not empty"):
         write_folder(texts, tmp_path / "again", Bars(), None)
+    with pytest.raises(ValueError, match="n_jobs"):
+        write_folder(texts, tmp_path / "wrong", Bars(), None, n_jobs=0)
+    assert not (tmp_path / "wrong").exists()
 
 
 def test_processes_write_the_same_folder(tmp_path):

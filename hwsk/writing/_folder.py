@@ -81,12 +81,9 @@ def write_folder(
     style : int, array-like of shape (style_units,), or several of either, default=None
         Instead of a prime: see :func:`write_lines`.
     candidates : int, default=1
-        How often a line in a shown hand is sampled before it is read: that sample is taken which
-        is most like the prime in the eyes of `embedder`. 8 keep a hand better, and take eight times
-        as long for whole lines.
+        Samples of a line to choose from, where a prime shows the hand: see :func:`write_lines`.
     embedder : estimator, str or path, default="iam-writers"
-        Compares the candidates' hands: its `transform` takes grey images of lines, and vectors of
-        one writer are close. A string is the name or the file of a model.
+        What compares the candidates' hands: see :func:`write_lines`.
     height : int, default=96
         Height of the images in pixels.
     bias : float, default=None
@@ -139,12 +136,14 @@ def write_folder(
     >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
-    readers, likeness = load_readers(reader), load_likeness(embedder, candidates, style)
+    starts = range(0, len(lines), _CHUNK)
+    n_processes = min(effective_n_jobs(n_jobs), len(starts))
+    readers = load_readers(reader)
+    likeness = load_likeness(embedder, candidates, prime is not None)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise FileExistsError(f"{target} is not empty: lines are written into a new folder")
-    starts = range(0, len(lines), _CHUNK)
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(starts))
     total: Legibility | None = None
     with (
@@ -152,7 +151,6 @@ def write_folder(
         open(target / TABLE, "w", newline="", encoding="utf-8") as file,
         Progress(len(lines), "line", verbose) as progress,
     ):
-        n_processes = min(effective_n_jobs(n_jobs), len(starts))
 
         def show_words(done: int, n_words: int, note: str) -> None:
             progress.reach(progress.done, f"{done} of {n_words} words of the next, {note}")

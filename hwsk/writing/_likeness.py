@@ -30,7 +30,6 @@ class Likeness:
     def __init__(self, embedder: Any, candidates: int) -> None:
         self.embedder, self.candidates = embedder, candidates
         self._draw = StrokeRasterizer(height=HEIGHT)
-        self._shown: dict[int, tuple[Strokes, NDArray[Any]]] = {}  # by id, which holds as they do
 
     def choose(self, samples: Sequence[Strokes], shown: Sequence[Strokes]) -> list[int]:
         """Return which of the `candidates` samples of each line is most like its hand, from 0.
@@ -44,12 +43,11 @@ class Likeness:
         """
         if not shown:
             return []
-        new = {id(strokes): strokes for strokes in shown if id(strokes) not in self._shown}
-        vectors = self._describe([*samples, *new.values()])
-        for strokes, vector in zip(new.values(), vectors[len(samples) :], strict=True):
-            self._shown[id(strokes)] = strokes, vector
+        hands = {id(strokes): strokes for strokes in shown}  # many lines may have the same one
+        vectors = self._describe([*samples, *hands.values()])
+        of_hands = dict(zip(hands, vectors[len(samples) :], strict=True))
         of_lines = vectors[: len(samples)].reshape(len(shown), self.candidates, -1)
-        wanted = np.stack([self._shown[id(strokes)][1] for strokes in shown])
+        wanted = np.stack([of_hands[id(strokes)] for strokes in shown])
         best: list[int] = (of_lines @ wanted[:, :, None])[:, :, 0].argmax(axis=1).tolist()
         return best
 
@@ -62,14 +60,14 @@ class Likeness:
         return unit
 
 
-def load_likeness(embedder: Any, candidates: int, style: Any) -> Likeness | None:
+def load_likeness(embedder: Any, candidates: int, is_shown: bool) -> Likeness | None:
     """Return what chooses among the candidates; None where there is one."""
     if candidates == 1:
         return None
-    if style is not None:
+    if not is_shown:
         raise ValueError(
-            f"candidates={candidates} takes what is most like the strokes of a prime, and a style "
-            "has none: give a prime, or candidates=1"
+            f"candidates={candidates} takes what is most like the strokes of a prime, and none is "
+            "given: give a prime, or candidates=1"
         )
     if not isinstance(embedder, (str, os.PathLike)):
         return Likeness(embedder, candidates)

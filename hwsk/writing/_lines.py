@@ -87,8 +87,8 @@ def write_lines(
         `styles_`) or the vector of one, as `encode_style` gives it; or one for each text.
     candidates : int, default=1
         How often a line in a shown hand is sampled before it is read: that sample is taken which
-        is most like the prime in the eyes of `embedder`. 8 keep a hand better, and take eight times
-        as long for whole lines.
+        is most like the prime in the eyes of `embedder`. 8 keep a hand a little better, and take
+        eight times as long for whole lines. More than 1 need a prime.
     embedder : estimator, str or path, default="iam-writers"
         Compares the candidates' hands: its `transform` takes grey images of lines, and vectors of
         one writer are close. A string is the name or the file of a model.
@@ -127,8 +127,8 @@ def write_lines(
     ------
     ValueError
         If words can't be recognized (all are quoted), a text is blank or has unknown characters,
-        a prime is not a pair, the synthesizer knows no such hand, or candidates are to be chosen
-        in a style.
+        a prime is not a pair, the synthesizer knows no such hand, or candidates have no prime
+        that they could be compared with.
 
     Warns
     -----
@@ -159,7 +159,7 @@ def write_lines(
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
     rng = check_random_state(random_state)
-    likeness = load_likeness(embedder, candidates, style)
+    likeness = load_likeness(embedder, candidates, prime is not None)
     writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng, likeness)
     written = writer.write(lines, hands, verbose, on_progress)
     report_unread(written.legibility, on_failure)

@@ -118,12 +118,10 @@ def write(
         Instead of a prime, for a synthesizer with `style_units`: the number of a hand (a row of its
         `styles_`) or the vector of one, as `encode_style` gives it; several take turns, as primes.
     candidates : int, default=1
-        How often a line in a shown hand is sampled before it is read: that sample is taken which
-        is most like the prime in the eyes of `embedder`. 8 keep a hand better, and take eight times
-        as long for whole lines.
+        Samples of a line to choose from, in the hand of a prime or one that is made up: see
+        :func:`write_lines`.
     embedder : estimator, str or path, default="iam-writers"
-        Compares the candidates' hands: its `transform` takes grey images of lines, and vectors of
-        one writer are close. A string is the name or the file of a model.
+        What compares the candidates' hands: see :func:`write_lines`.
     bias : float, default=None
         How neatly to write, from 0 (as the writers do) upwards; None leaves it to the synthesizer.
     line_length : int, default=None
@@ -241,7 +239,7 @@ def write(
         [], layout.size, pen_width, ink, paper, pressure=pressure, rules=layout.rules(ruling)
     )
     rng = check_random_state(random_state)
-    likeness = load_likeness(embedder, candidates, style)
+    likeness = load_likeness(embedder, candidates, style is None)
     writer = LineWriter(synthesizer, load_readers(reader), bias, tolerance, tries, rng, likeness)
 
     of_text = given if isinstance(given, list) else [] if given is None else [given]

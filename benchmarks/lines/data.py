@@ -1,6 +1,6 @@
 """The text lines that the recognizers train on: sources by name, one split by writer for all.
 
-    python -m benchmarks.lines.data --out /root/hwsk-training/pools --seed 0
+    python -m benchmarks.lines.data --out /root/hwsk-training/pools --seed 0 --strokes strokes.npz
 
 writes pools: the training lines of each source, on random paper (`paper.degrade`) and then
 preprocessed, in one file a source, from which `train.py` draws batches; and the validation lines in
@@ -11,6 +11,7 @@ share writers and forms, so the validation writers of `benchmarks/shared/iam.py`
 of the 22 writers who are in `iam_pages` alone, every third is for validation, too. Copiste is split
 by the text copied, so that both copies of a text are on one side. Whether a writer of IAM-OnDB also
 wrote for IAM is not known: its lines are all for training, without the texts of validation lines.
+Lines of figures and signs (`signs.py`) are composed of what `benchmarks.strokes.data` has written.
 """
 
 from __future__ import annotations
@@ -33,14 +34,22 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from benchmarks.lines.paper import Image, degrade
+from benchmarks.lines.signs import compose_lines, draw_strokes, emnist_lines
 from benchmarks.shared.iam import load_split, prompt, spaced_punctuation
 from hwsk._data.decoding import read_image
 from hwsk.datasets import load_iam_online, make_handwriting
 from hwsk.datasets._data_home import unpack
-from hwsk.preprocessing import LineNormalizer, StrokeRasterizer
+from hwsk.preprocessing import LineNormalizer
 
 HEIGHT = 40
-WEIGHTS = {"iam": 0.30, "iam_pages": 0.13, "copiste": 0.27, "iamondb": 0.25, "generated": 0.05}
+WEIGHTS = {
+    "iam": 0.36,
+    "iam_pages": 0.14,
+    "copiste": 0.28,
+    "iamondb": 0.10,
+    "generated": 0.02,
+    "signs": 0.10,
+}
 LETTERS = "ÀÂÄÆÇÈÉÊËÎÏÔÖÙÛÜŸàâäæçèéêëîïôöùûüÿœŒßñÑáíóúÁÍÓÚ«»°€$@+=*/%&[]{}_^<>–—…£§"
 CLEAN = 0.35  # share of the training lines that keep their paper
 _SPELLINGS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\xa0": " ", "‑": "-"})
@@ -67,8 +76,10 @@ def preprocessing(height: int = HEIGHT) -> list[tuple[str, Any]]:
     return [("line", LineNormalizer(height, stroke_spacing=13.0 * height / 40, remove_rules=False))]
 
 
-def load_sources(data: str, names: Sequence[str] = tuple(WEIGHTS), seed: int = 0) -> list[Source]:
-    """Load sources by name; `seed` decides the generated lines alone."""
+def load_sources(
+    data: str, names: Sequence[str] = tuple(WEIGHTS), seed: int = 0, strokes: Path | None = None
+) -> list[Source]:
+    """Load sources by name; `seed` decides the generated lines and the signs alone."""
     iam, _, valid = load_split(data)
     writers, known = set(iam.writer[valid].astype(str)), set(iam.writer.astype(str))
     pages = _read_pages_table(data)
@@ -80,6 +91,7 @@ def load_sources(data: str, names: Sequence[str] = tuple(WEIGHTS), seed: int = 0
         "copiste": lambda: _load_copiste(data),
         "iamondb": lambda: _load_iamondb(data, _held_out_prompts(iam, valid, pages, writers)),
         "generated": lambda: _generate(data, seed),
+        "signs": lambda: _load_signs(data, strokes, seed),
     }
     return [loaders[name]() for name in names]
 
@@ -224,21 +236,31 @@ def _load_iamondb(data: str, without_prompts: set[str]) -> Source:
     lines = load_iam_online(f"{data}/iamondb")
     rows = [i for i, form in enumerate(lines.form) if prompt(form) not in without_prompts]
 
-    def read(row: int, rng: np.random.Generator | None) -> Image:
-        height, pen_width = 96, 3.0
-        if rng is not None:
-            height = int(rng.integers(60, 128))
-            pen_width = max(1.0, height * float(rng.uniform(0.018, 0.06)))
-        pen = StrokeRasterizer(height, pen_width=pen_width)
-        return pen.fit_transform([lines.strokes[rows[row]]])[0]
-
     return Source(
         "iamondb",
         [spaced_punctuation(lines.text[i]) for i in rows],
         [f"iamondb {lines.writer[i]}" for i in rows],
         [str(lines.ids[i]) for i in rows],
         np.zeros(len(rows), bool),
-        read,
+        lambda row, rng: draw_strokes(lines.strokes[rows[row]], rng),
+    )
+
+
+def _load_signs(data: str, strokes: Path | None, seed: int, n_lines: int = 3000) -> Source:
+    """Lines of figures, signs and capitals: as many composed of strokes as of images."""
+    if strokes is None:
+        raise click.UsageError("signs need --strokes, which benchmarks.strokes.data writes")
+    rng = np.random.default_rng([seed, 2])
+    texts, reads = compose_lines(strokes, n_lines, rng)
+    more, images = emnist_lines(f"{data}/emnist", n_lines, rng)
+    texts, reads = texts + more, reads + images
+    return Source(
+        "signs",
+        texts,
+        [f"signs {seed}"] * len(texts),
+        [f"signs-{seed}-{number}" for number in range(len(texts))],
+        np.zeros(len(texts), bool),
+        lambda row, rng: reads[row](rng),
     )
 
 
@@ -446,7 +468,8 @@ def find_pools(folder: Path) -> list[Pool]:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--seed", default=0, help="Decides paper, cut and generated lines.")
 @click.option("--source", "names", multiple=True, help="One source; all by default.")
-def main(data: str, out: Path, seed: int, names: tuple[str, ...]) -> None:
+@click.option("--strokes", type=click.Path(exists=True, path_type=Path), help="For signs.")
+def main(data: str, out: Path, seed: int, names: tuple[str, ...], strokes: Path | None) -> None:
     """Write the pools of the training and validation lines; those that exist are kept."""
     (out / "validation").mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
@@ -455,7 +478,7 @@ def main(data: str, out: Path, seed: int, names: tuple[str, ...]) -> None:
         valid_path = out / "validation" / name
         if path.with_suffix(".npz").exists() and valid_path.with_suffix(".npz").exists():
             continue
-        (source,) = load_sources(data, [name], seed)
+        (source,) = load_sources(data, [name], seed, strokes)
         rows, valid = np.flatnonzero(~source.validation), np.flatnonzero(source.validation)
         if len(valid) and not valid_path.with_suffix(".npz").exists():
             n = write_pool(valid_path, source, valid, 0, clean=1, vary_cut=False)

@@ -129,7 +129,7 @@ class Lines:
     def separable(self, row: int) -> list[bool]:
         """Say of each word whether it may be cut into its characters; all, if none was checked."""
         number = self.word_numbers[row]
-        n_words = number.max() + 1
+        n_words = len(self.texts[row].split()) if number[0] >= 0 else 0
         if self._separable is None:
             return [True] * n_words
         return [bool(self._separable[row][number == word].all()) for word in range(n_words)]
@@ -440,7 +440,8 @@ def split_at_gaps(strokes: Any, n_words: int, clear: float = 1.0) -> NDArray[np.
         return None
     if n_words > 1 and len(within) and widest[-1] < clear * within[0]:
         return None
-    before = gaps >= widest[-1] if n_words > 1 else np.zeros(len(gaps), bool)
+    before = np.zeros(len(gaps), bool)
+    before[np.argsort(-gaps, kind="stable")[: n_words - 1]] = True  # of equal gaps not all
     words = np.empty(len(parts), np.int64)
     words[order] = np.cumsum(np.r_[0, before])
     return np.repeat(words, [len(part) for part in parts])

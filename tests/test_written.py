@@ -583,6 +583,39 @@ def test_a_character_that_the_synthesizer_has_not_learnt_is_drawn():
     assert {word.word for word in written.legibility.unread} == {"Q"}  # its form is no bar
 
 
+def test_of_several_drawings_of_a_character_the_one_that_is_read_is_taken(monkeypatch):
+    drawn = []
+
+    def make(n, *, texts, random_state, **_):
+        made = make_handwriting(n, n_writers=1, texts=texts, random_state=random_state)
+        drawn.append(texts[0])
+        wanted = texts[0] if len(drawn) == 3 else "x"
+        made.strokes[0] = Bars()._line(wanted, np.random.default_rng(0))
+        return made
+
+    monkeypatch.setattr("hwsk.writing._pieces.make_handwriting", make)
+    written = write_lines(["Q was"], Bars(0, ["Q"]), CountPoints(), random_state=0)
+    assert read_bars(written.strokes[0]) == "Qwas" and not written.legibility.unread
+    assert set(drawn) == {"Q"} and len(drawn) > 3
+
+
+def test_of_several_samples_the_one_that_all_readers_read_is_taken():
+    class Doubts:
+        """Reads a word wrong in every sample but one of each four."""
+
+        def predict(self, images):
+            texts = [read_bars(strokes) for strokes in images]
+            return [text if i % 4 == 2 else "?" * len(text) for i, text in enumerate(texts)]
+
+    writer = LineWriter(
+        Bars(), load_readers([CountPoints(), Doubts()]), None, 0.0, 1, np.random.RandomState(0)
+    )
+    samples = writer.sample(["was"] * 4 + ["dark"] * 4, [None] * 8, 0)
+    found = writer.choose(["was", "dark"], samples)
+    assert [number for _, number in found] == [2, 2]
+    assert [(alone.misread, alone.doubted) for alone, _ in found] == [(0, 0), (0, 0)]
+
+
 def test_one_of_several_readers_is_enough_for_words_and_not_for_figures():
     class Blind:
         """Reads a word wrong, wherever it stands."""
@@ -659,6 +692,17 @@ def test_what_is_read_alone_is_enough_at_last():
     assert line.missing() == [1] and line.strokes is None
     writer._join([line], final=True)
     assert line.missing() == [] and line.reading == "itwosdark"
+
+
+def test_a_word_that_was_cut_in_a_wrong_place_is_unread():
+    synthesizer = Bars()
+    writer = LineWriter(synthesizer, load_readers(CountPoints()), None, 0.0, 1, None)
+    line = _Line("it was dark", None)
+    line.right = cut_words(synthesizer._line("it wa dark", np.random.default_rng(0)), line.words)
+    writer._join([line], final=False)
+    assert line.missing() == [1] and line.best[1][:2] == (1, "wa")
+    writer._join([line], final=True)
+    assert line.missing() == [1] and line.reading == "itwadark"
 
 
 def test_a_recognizer_of_ink_is_given_strokes(monkeypatch):

@@ -34,6 +34,12 @@ class Alone(NamedTuple):
     misread: int
     reading: str
     word: Word
+    doubted: int = 0  # characters that some reader has wrong
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Of two samples the lower rank is the more legible one."""
+        return self.misread, self.doubted
 
 
 class WrittenLines(NamedTuple):
@@ -204,6 +210,7 @@ class LineWriter:
             join_words([_chosen(r, b) for r, b in zip(line.right, line.best, strict=True)])
             for line in lines
         ]
+        doubtful: list[tuple[_Line, int]] = []
         for line, strokes, reading in zip(
             lines, samples, self.read(samples, [line.words for line in lines]), strict=True
         ):
@@ -218,12 +225,26 @@ class LineWriter:
                 word = line.right[i]
                 if word is None:
                     continue
-                length = len(marks(line.words[i]))
                 if not final:
-                    allowed = int(self.tolerance * length)
-                    line.right[i], line.best[i] = None, Alone(allowed, line.words[i], word)
-                elif misread >= length:
+                    doubtful.append((line, i))
+                elif misread >= len(marks(line.words[i])):
                     line.right[i], line.best[i] = None, Alone(misread, "", word)
+        self._read_alone(doubtful)
+
+    def _read_alone(self, doubtful: list[tuple[_Line, int]]) -> None:
+        """Read words alone that were read right in a sample and wrong in a line put together.
+
+        The line was maybe cut in a wrong place.
+        """
+        if not doubtful:
+            return
+        words = [line.right[i] for line, i in doubtful]
+        samples = [join_words([word]) for word in words if word is not None]
+        readings = self.read(samples, [[line.words[i]] for line, i in doubtful])
+        for (line, i), word, reading in zip(doubtful, words, readings, strict=True):
+            assert word is not None
+            found = Alone(reading.misread[0], reading.text, word, reading.doubted[0])
+            line.right[i], line.best[i] = None, found
 
     def _finish(self, line: _Line, strokes: Strokes, reading: str) -> None:
         line.strokes, line.reading = strokes, reading
@@ -276,7 +297,7 @@ class LineWriter:
         self._keep(
             missing,
             [
-                Alone(reading.misread[0], reading.text, word)
+                Alone(reading.misread[0], reading.text, word, reading.doubted[0])
                 for reading, word in zip(readings, composed, strict=True)
             ],
         )
@@ -285,7 +306,7 @@ class LineWriter:
         """Keep what is read no worse than what was found before: it is written more neatly."""
         for (line, i), new in zip(missing, found, strict=True):
             best = line.best[i]
-            if best is None or new.misread <= best.misread:
+            if best is None or new.rank <= best.rank:
                 line.best[i] = new
                 if self._is_right(line.words[i], new.misread):
                     line.right[i] = new.word
@@ -296,17 +317,34 @@ class LineWriter:
         """Sample words a few times each, and return the sample of each that is read best."""
         repeated = [text for text in texts for _ in range(_ALONE)]
         samples = self.sample(repeated, [hand for hand in hands for _ in range(_ALONE)], attempt)
-        readings = self.read(samples, [[text] for text in repeated])
-        wrong = [
-            _wrong([text], reading)[0] for text, reading in zip(repeated, readings, strict=True)
-        ]
+        return [found for found, _ in self.choose(texts, samples)]
+
+    def choose(self, texts: Sequence[str], samples: list[Strokes]) -> list[tuple[Alone, int]]:
+        """Read as many samples of each text, and return the one that is read best, and its number.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Words or pieces of them.
+        samples : list of ndarray of shape (T, 3)
+            All of the first text, then all of the second one, and so on.
+
+        Returns
+        -------
+        found : list of (Alone, int)
+            One for each text.
+        """
+        n = len(samples) // max(1, len(texts))
+        readings = self.read(samples, [[text] for text in texts for _ in range(n)])
         found = []
         for i, text in enumerate(texts):
-            rows = range(_ALONE * i, _ALONE * (i + 1))
-            best = min(rows, key=wrong.__getitem__)
+            of_text = range(n * i, n * (i + 1))
+            ranks = {j: (_wrong([text], readings[j])[0], readings[j].doubted[0]) for j in of_text}
+            best = min(of_text, key=ranks.__getitem__)
             words = cut_words(samples[best], [text])
             assert words is not None  # a single word needs no gap
-            found.append(Alone(wrong[best], readings[best].text, words[0]))
+            misread, doubted = ranks[best]
+            found.append((Alone(misread, readings[best].text, words[0], doubted), best - n * i))
         return found
 
     def _is_right(self, word: str, misread: int) -> bool:

@@ -11,13 +11,14 @@ import numpy as np
 from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import make_handwriting
 from hwsk.writing._hands import Hand
-from hwsk.writing._words import Word, cut_words, is_joined, join_pieces, scale_word, split_word
+from hwsk.writing._words import Word, is_joined, join_pieces, scale_word, split_word
 
 if TYPE_CHECKING:
     from hwsk.writing._line_writer import Alone, LineWriter
 
 _SHOWN = "summer rain"  # shows how large a made hand is
 _ROUNDS = 3  # of samples; the first in the hand of the line
+_DRAWINGS = 6  # of a character, each in another hand
 
 
 @dataclass
@@ -30,7 +31,12 @@ class _Piece:
 
     @property
     def is_right(self) -> bool:
-        return self.best is not None and not self.best.misread
+        return self.best is not None and self.best.rank == (0, 0)
+
+    @property
+    def is_drawable(self) -> bool:
+        """Whether `make_handwriting` has a form for it that can stand alone."""
+        return " " < self.text <= "~" and not is_joined(self.text)
 
 
 def count_apart(word: str) -> int:
@@ -60,13 +66,11 @@ def compose_words(
     _sample([piece for piece in halves if piece.best is None], hands, writer)
     sizes = [piece.best.word.x_height for piece in halves if piece.best is not None]
     usual = float(np.median([size for size in sizes if size > 0] or [0.0]))
+    _draw([piece for piece in halves if piece.is_drawable and not piece.is_right], usual, writer)
     composed: list[list[Word]] = [[] for _ in words]
     for piece in halves:
         assert piece.best is not None
-        drawable = " " < piece.text <= "~" and not is_joined(piece.text)
-        composed[piece.number].append(
-            _draw(piece.text, usual, writer) if drawable and not piece.is_right else piece.best.word
-        )
+        composed[piece.number].append(piece.best.word)
     return [join_pieces(parts) for parts in composed]
 
 
@@ -81,14 +85,26 @@ def _sample(pieces: list[_Piece], hands: Sequence[Hand | None], writer: LineWrit
             attempt + 1,
         )
         for piece, new in zip(missing, found, strict=True):
-            if piece.best is None or new.misread < piece.best.misread:
+            if piece.best is None or new.rank < piece.best.rank:
                 piece.best = new
 
 
-def _draw(character: str, size: float, writer: LineWriter) -> Word:
-    """Draw a character in a made hand, whose letters are brought to the size of the others."""
-    made = make_handwriting(2, n_writers=1, texts=[character, _SHOWN], random_state=writer.rng)
-    words = cut_words(made.strokes[0], [character])
-    assert words is not None
-    own = fit_text_line(split_strokes(made.strokes[1])).x_height
-    return scale_word(words[0]._replace(x_height=own), size / own if size else 1.0)
+def _draw(pieces: list[_Piece], size: float, writer: LineWriter) -> None:
+    """Draw characters of which no sample was read, or of which a drawing is read no worse.
+
+    Of several drawings the one that is read best.
+    """
+    drawings, sizes = [], []
+    for piece in pieces:
+        for _ in range(_DRAWINGS):
+            texts = [piece.text, _SHOWN]
+            made = make_handwriting(2, n_writers=1, texts=texts, random_state=writer.rng)
+            drawings.append(made.strokes[0])
+            sizes.append(fit_text_line(split_strokes(made.strokes[1])).x_height)
+    found = writer.choose([piece.text for piece in pieces], drawings)
+    for i, (piece, (new, number)) in enumerate(zip(pieces, found, strict=True)):
+        if piece.best is None or piece.best.misread or new.rank <= piece.best.rank:
+            word, own = new.word, sizes[_DRAWINGS * i + number]
+            if not word.x_height and size:  # the ink of a sign does not say how large it is
+                word = scale_word(word, size / own)
+            piece.best = new._replace(word=word)

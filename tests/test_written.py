@@ -251,7 +251,8 @@ def test_random_state_decides_lines():
         ([], {}, "texts is empty"),
         (["a", " "], {}, "text 1 is blank"),
         (["a", None], {}, "text 1 is NoneType"),
-        (["a", "ü"], {}, "'ü' .line 1, column 1. of text 1"),
+        (["a", "\u200b"], {}, "text 1 is blank"),
+        (["a ü", "é", "ü"], {}, "'ü' .text 0, column 3 and 1 more., 'é' .text 1, column 1. of t"),
         (["a", "b"], {"prime": [(np.zeros((2, 3)), "a")]}, "prime has 1 hands, texts has 2 lines"),
         (["a"], {"tolerance": 1}, "tolerance"),
         (["a"], {"on_failure": "raise"}, "on_failure"),
@@ -485,6 +486,21 @@ def test_letters_are_replaced_on_demand_and_named():
     with pytest.raises(ValueError, match="'中'"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         prepare_text("é中", LETTERS, "text", "replace")
+
+
+def test_a_replacement_is_offered_where_there_is_one():
+    for text, is_offered in (("中é", True), ("中", False)):
+        with pytest.raises(ValueError, match="'中'") as error:
+            prepare_text(text, LETTERS, "text", "error")
+        assert ("unsupported='replace'" in str(error.value)) == is_offered
+
+
+def test_replacements_of_many_lines_are_one_warning():
+    with pytest.warns(UserWarning, match="replaced 'é' by 'e', 'ï' by 'i'") as said:
+        written = write_lines(
+            ["né", "naïf", "né"], Bars(), None, unsupported="replace", random_state=0
+        )
+    assert written.texts == ["ne", "naif", "ne"] and len(said) == 1
 
 
 def test_letters_of_one_kind_of_text_come_from_composed_and_decomposed_forms_alike():

@@ -47,7 +47,7 @@ def _check_line(hand: Any, known: str, name: str) -> Line:
     strokes, said = check_sample(hand[0], f"strokes of {name}"), " ".join(hand[1].split())
     if not said:
         raise ValueError(f"the text of {name} is blank: give what its strokes say")
-    return strokes, prepare_text(said, known, f"the text of {name}", "error")
+    return strokes, prepare_text(said, known, f"the text of {name}", "error", None)
 
 
 def _check_styles(style: Any, synthesizer: Any) -> list[Hand] | Hand:

@@ -18,7 +18,7 @@ from hwsk.writing._likeness import load_likeness
 from hwsk.writing._line_writer import LineWriter, WrittenLines
 from hwsk.writing._progress import OnProgress
 from hwsk.writing._reader import load_readers
-from hwsk.writing._text import prepare_text
+from hwsk.writing._text import prepare_texts
 
 READING_CONSTRAINTS: dict[str, Any] = {
     "synthesizer": [HasMethods(["sample"])],
@@ -171,10 +171,7 @@ def prepare_lines(
 ) -> tuple[list[str], Sequence[Hand | None]]:
     """Bring lines to characters that a synthesizer knows, and give each its hand."""
     known = check_synthesizer(synthesizer)
-    lines = [
-        " ".join(prepare_text(text, known, f"text {row}", unsupported).split())
-        for row, text in enumerate(check_texts(texts))
-    ]
+    lines = check_texts(prepare_texts(check_texts(texts), known, unsupported))
     hands = check_hands(prime, style, synthesizer)
     if not isinstance(hands, list):
         return lines, [hands] * len(lines)

@@ -28,6 +28,7 @@ _SPELLINGS = {
     "×": "x", "€": "EUR", "•": "-", "·": ".", "´": "'", "`": "'", "~": "-", "{": "(", "}": ")",
     "[": "(", "]": ")", "\u2044": "/",
 }  # fmt: skip
+_WAY_OUT = "unsupported='replace' writes é as e"
 
 
 class Line(NamedTuple):
@@ -37,7 +38,9 @@ class Line(NamedTuple):
     hand: int
 
 
-def prepare_text(text: str, known: str, name: str, unsupported: str) -> str:
+def prepare_text(
+    text: str, known: str, name: str, unsupported: str, way_out: str | None = _WAY_OUT
+) -> str:
     """Bring a text to characters that a synthesizer knows.
 
     Parameters
@@ -49,6 +52,8 @@ def prepare_text(text: str, known: str, name: str, unsupported: str) -> str:
         What the text is, for messages.
     unsupported : {"error", "replace"}
         What to do with characters that are not known and have no equal.
+    way_out : str or None
+        What a message adds where "replace" would help.
 
     Raises
     ------
@@ -60,23 +65,45 @@ def prepare_text(text: str, known: str, name: str, unsupported: str) -> str:
     UserWarning
         If "replace" has changed letters: each is named, with its replacement.
     """
-    text = unicodedata.normalize("NFC", text)
-    text = "".join(c if c in known else _TYPOGRAPHIC.get(c, c) for c in text)
-    if unsupported == "replace":
-        replaced: dict[str, str | int | None] = {}
-        for character in sorted(set(text) - set(known)):
-            spelling = _spell(character)
-            if not character.isspace() and spelling and set(spelling) <= set(known):
-                replaced[character] = spelling
-        if replaced:
-            pairs = ", ".join(f"{old!r} by {new!r}" for old, new in replaced.items())
-            warn_caller(f"{name} has characters that can't be written; replaced {pairs}")
-            text = text.translate(str.maketrans(replaced))
-        _check_characters(text, known, name)
-    else:
-        way_out = "; unsupported='replace' writes what has an accent without it"
-        _check_characters(text, known, name, way_out)
+    (text,) = _to_known([text], known, name, unsupported)
+    rows = {f"line {number}": row for number, row in enumerate(text.splitlines(), 1)}
+    _check_characters(rows, known, name, way_out)
     return text
+
+
+def prepare_texts(texts: Sequence[str], known: str, unsupported: str) -> list[str]:
+    """Bring texts of a line each to characters that a synthesizer knows, as `prepare_text` does.
+
+    One warning or error names the characters of all texts, by their numbers from 0.
+    """
+    texts = _to_known(texts, known, "texts", unsupported)
+    _check_characters({f"text {row}": text for row, text in enumerate(texts)}, known, "texts")
+    return [" ".join(text.split()) for text in texts]
+
+
+def _to_known(texts: Sequence[str], known: str, name: str, unsupported: str) -> list[str]:
+    """Texts with all characters replaced that have an equal, or may be replaced."""
+    texts = [unicodedata.normalize("NFC", text) for text in texts]
+    texts = ["".join(c if c in known else _TYPOGRAPHIC.get(c, c) for c in text) for text in texts]
+    if unsupported == "error":
+        return texts
+    replaced: dict[str, str | int | None] = {
+        character: _spell(character)
+        for character in sorted(set().union(*texts) - set(known))
+        if _is_replaceable(character, known)
+    }
+    if replaced:
+        pairs = ", ".join(f"{old!r} by {new!r}" for old, new in replaced.items())
+        warn_caller(
+            f"{name} {'have' if name == 'texts' else 'has'} characters that can't be written; "
+            f"replaced {pairs}"
+        )
+    return [text.translate(str.maketrans(replaced)) for text in texts]
+
+
+def _is_replaceable(character: str, known: str) -> bool:
+    spelling = _spell(character)
+    return not character.isspace() and bool(spelling) and set(spelling) <= set(known)
 
 
 def _spell(character: str) -> str:
@@ -88,22 +115,25 @@ def _spell(character: str) -> str:
     return "".join(_SPELLINGS.get(part, part) for part in bare)
 
 
-def _check_characters(text: str, known: str, name: str, way_out: str = "") -> None:
-    """Raise ValueError with all characters that the synthesizer can't write."""
+def _check_characters(
+    rows: dict[str, str], known: str, name: str, way_out: str | None = _WAY_OUT
+) -> None:
+    """Raise ValueError with all characters of named rows that the synthesizer can't write."""
     places: dict[str, list[str]] = {}
-    for row, line in enumerate(text.splitlines(), 1):
+    for row, line in rows.items():
         for column, character in enumerate(line, 1):
             character = " " if character.isspace() else character
             if character not in known:
-                places.setdefault(character, []).append(f"line {row}, column {column}")
+                places.setdefault(character, []).append(f"{row}, column {column}")
     if places:
         unknown = [
             f"{character!r} ({where[0]}{f' and {len(where) - 1} more' * (len(where) > 1)})"
             for character, where in places.items()
         ]
+        helps = way_out and any(_is_replaceable(character, known) for character in places)
         raise ValueError(
             f"the synthesizer's training data has no {', '.join(unknown)} of {name}; "
-            f"it knows {''.join(sorted(known))!r}{way_out}"
+            f"it knows {''.join(sorted(known))!r}{f'; {way_out}' if helps else ''}"
         )
 
 

@@ -469,6 +469,16 @@ def test_write_checks_what_it_has_written(synthesizer):
     assert "2 of 2 words could not be written" in result.stderr
     assert "'on' (line 1, read as" in result.stderr and "'no' (line 1, read as" in result.stderr
     assert not Path("unread.svg").exists()
+    assert "--on-failure warn saves all the same" in result.stderr
+    kept = run(
+        "write", synthesizer, "on no", "-o", "kept.svg", "--reader", "model.hwsk",
+        "--on-failure", "warn",
+    )  # fmt: skip
+    assert (kept.exit_code, kept.stdout) == (0, "kept.svg\n")
+    assert "Warning: 2 of 2 words could not be written" in kept.stderr
+    for checked in (["--reader", "model.hwsk"], ["--on-failure", "warn"]):
+        both = run("write", synthesizer, "on", "-o", "both.svg", "--unchecked", *checked)
+        assert both.exit_code == 2 and f"{checked[0]} is of words that are checked" in both.stderr
     result = run("write", synthesizer, "on", "-o", "unread.svg", "--reader", "synthesizer.hwsk")
     assert result.exit_code == 1 and "Synthesizer, which recognizes no lines" in result.stderr
 
@@ -488,8 +498,12 @@ def test_write_lines_into_a_folder(synthesizer):
     assert again.exit_code == 2 and "--force is of sheets" in again.stderr
     options[1] = "unread"
     result = run("write", synthesizer, *options, "--reader", "model.hwsk")
-    assert result.exit_code == 1 and "their lines are left out" in result.stderr
+    assert result.exit_code == 1 and "their lines are left out. Another --seed" in result.stderr
+    assert "'no' (line 1, read as" in result.stderr and "'no' (line 3, read as" in result.stderr
     assert Path("unread", "lines.csv").read_text(encoding="utf-8") == "path,text\n"
+    options[1] = "warned"
+    result = run("write", synthesizer, *options, "--reader", "model.hwsk", "--on-failure", "warn")
+    assert result.exit_code == 0 and "their lines are left out" in result.stderr
     Path("texts.txt").write_text("on no\n", encoding="utf-16")
     options[1] = "wide"
     result = run("write", synthesizer, *options, "--unchecked")
@@ -497,6 +511,52 @@ def test_write_lines_into_a_folder(synthesizer):
     for wrong in (["on", *options], ["-o", "made"]):
         result = run("write", synthesizer, *wrong)
         assert result.exit_code == 2 and "either TEXT or --lines" in result.stderr
+    result = run("write", synthesizer, *options, "--candidates", 2)
+    assert result.exit_code == 2 and "compared with a --hand" in result.stderr
+    Path("texts.txt").write_text("on\n\nnö\nôn nö\n", encoding="utf-8")
+    result = run("write", synthesizer, *options, "--unchecked")
+    assert result.exit_code == 1 and "'ö' (line 3, column 2 and 1 more)" in result.stderr
+    assert "'ô' (line 4, column 1) of texts.txt" in result.stderr
+    assert "; --replace writes é as e" in result.stderr
+    result = run("write", synthesizer, *options, "--unchecked", "--replace")
+    assert result.exit_code == 0 and "replaced 'ô' by 'o', 'ö' by 'o'" in result.stderr
+    Path("texts.txt").write_text(" \n\n", encoding="utf-8")
+    options[1] = "blank"
+    result = run("write", synthesizer, *options, "--unchecked")
+    assert result.exit_code == 1 and "texts.txt has blank lines alone" in result.stderr
+    piped = ["write", synthesizer, "--lines", "-", "--unchecked", "-o"]
+    result = CliRunner().invoke(main, [*piped, "piped"], input="on\r\n\nno")
+    assert (result.exit_code, result.stdout) == (0, f"{Path('piped', 'lines.csv')}\n")
+    assert load_lines("piped/lines.csv").text.tolist() == ["on", "no"]
+
+
+def test_write_refuses_a_folder_that_nothing_can_be_written_into(synthesizer, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: mode == os.R_OK)
+    for options in (["on", "-o", "shut.svg"], ["--lines", "texts.txt", "-o", "shut"]):
+        result = run("write", "no-such-model", *options)  # before any work is done
+        assert result.exit_code == 2 and "permission denied" in result.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.* lines (was|were) cut")
+def test_write_says_that_a_text_is_the_name_of_a_file(synthesizer):
+    Path("on").write_text("no", encoding="utf-8")
+    result = run("write", synthesizer, "on", "--unchecked", "-o", "name.svg")
+    assert result.exit_code == 0 and "on is a file, and its name is written" in result.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.* lines (was|were) cut")
+def test_write_names_its_own_options(synthesizer):
+    write = ["write", synthesizer, "--unchecked", "-o", "named.svg"]
+    result = run(*write, "ön")
+    assert result.exit_code == 1 and "'ö' (line 1, column 1) of TEXT" in result.stderr
+    assert "; --replace writes é as e" in result.stderr
+    hand = ["on", "--hand", "hand.svg", "ön no"]
+    result = run(*write, *hand)
+    assert result.exit_code == 1 and "of the text of --hand" in result.stderr
+    assert run(*write, *hand, "--replace").exit_code == 0
+    for wrong in (["--seed", -1], ["--seed", 2**32], ["--bias", 101]):
+        result = run(*write, "on", *wrong)
+        assert result.exit_code == 2 and f"'{wrong[0]}': {wrong[1]}" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,16 @@ def check_output(path: Path, force: bool, what: str = "-o") -> None:
         raise click.BadParameter(
             f"{show_name(path)} is there already; --force overwrites it", param_hint=what
         )
+    if path.is_file() or not path.exists():  # a device is written to as it is
+        _check_writable(Path(os.path.realpath(path)).parent, what)
+
+
+def _check_writable(folder: Path, what: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.BadParameter(
+            f"nothing can be written into the folder {show_name(folder)}: permission denied",
+            param_hint=what,
+        )
 
 
 class Number(click.FloatRange):
@@ -160,6 +170,7 @@ def check_folder(folder: Path) -> None:
         raise click.BadParameter(
             f"the folder {show_name(folder.parent)} does not exist", param_hint="-o"
         )
+    _check_writable(folder if folder.exists() else folder.parent, "-o")
 
 
 def make_folder(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import click
 
+from hwsk._warn import warn_caller
 from hwsk.cli._app import show_name
 from hwsk.cli._common import (
     Number,
@@ -28,22 +31,23 @@ from hwsk.cli._common import (
 )
 @click.option(
     "--lines",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Instead of TEXT: write each line of this file as an image, with a table of all.",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Instead of TEXT: write each line of this file (- for standard input) as an image, with a "
+    "table of all.",
 )
-@click.option("--bias", type=Number(0), help="How neatly: 0 as people do, 1 tidily.")
-@click.option("--seed", type=int, help="The same seed, the same writing.")
+@click.option("--bias", type=Number(0, 100), help="How neatly: 0 as people do, 1 tidily.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="The same seed, the same writing.")
 @click.option("--n-jobs", type=int, help="Of --lines: processes that write; -1 for all cores.")
 @click.option(
     "--hand",
     type=(click.Path(), str),
     metavar="FILE TEXT",
-    help="Write in the hand of a line in a .svg or .inkml file; and the text of that line.",
+    help="Write in the hand of a line in a .svg, .inkml or .json file; and the text of that line.",
 )
 @click.option(
     "--style",
     metavar="NUMBER|FILE",
-    help="Write in a hand that the model knows by number, or in that of a .svg or .inkml file.",
+    help="Write in a hand that the model knows by number, or in that of such a file.",
 )
 @click.option(
     "--candidates",
@@ -71,11 +75,15 @@ from hwsk.cli._common import (
 @click.option(
     "--reader",
     multiple=True,
-    default=("iam-lines", "ink-lines"),
-    show_default=False,
     help="A model that must recognize each word; may be given several times. iam-lines, ink-lines.",
 )
 @click.option("--unchecked", is_flag=True, help="Write once, and check nothing.")
+@click.option(
+    "--on-failure",
+    type=click.Choice(["error", "warn"]),
+    help="When words are not recognized in the end: save nothing, or warn and save their best "
+    "samples; of --lines, exit with 1 or only warn. error.",
+)
 @click.option("--replace", is_flag=True, help="Replace characters that can't be written: é by e.")
 @force_option
 def write(
@@ -92,6 +100,7 @@ def write(
     plotter: bool,
     reader: tuple[str, ...],
     unchecked: bool,
+    on_failure: str | None,
     replace: bool,
     force: bool,
     **layout: Any,
@@ -101,25 +110,28 @@ def write(
     "-" reads the text from standard input. Of several sheets each gets a file of its own
     (letter-1.svg, letter-2.svg), except in a .pdf. Each word is written again until the reader
     recognizes it, up to 28 times, which takes some seconds a word; if that does not help, nothing
-    is saved, the words are named, and the exit code is 1.
+    is saved, the words are named, and the exit code is 1. A TEXT that begins with a dash follows
+    "--".
 
     With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
     """
-    from hwsk.datasets._data_home import read_text_lines
     from hwsk.writing import write as write_sheets
-    from hwsk.writing import write_folder
+    from hwsk.writing._legibility import report_unread
     from hwsk.writing._sheets import SUFFIXES
 
     if (text is None) == (lines is None):
         raise click.UsageError("give either TEXT or --lines FILE")
     if hand is not None and style is not None:
         raise click.UsageError("--hand and --style both say which hand to write in: give one")
+    if unchecked and (reader or on_failure is not None):
+        given = "--reader" if reader else "--on-failure"
+        raise click.UsageError(f"{given} is of words that are checked; --unchecked checks none")
     layout = {name: value for name, value in layout.items() if value is not None}
     if lines is not None and (layout or plotter or force):
-        given = [*layout, *(["plotter"] if plotter else []), *(["force"] if force else [])]
+        others = [*layout, *(["plotter"] if plotter else []), *(["force"] if force else [])]
         raise click.UsageError(
-            f"--{given[0].replace('_', '-')} is of sheets; with --lines each line is an image"
+            f"--{others[0].replace('_', '-')} is of sheets; with --lines each line is an image"
         )
     if style is not None and candidates is not None:
         raise click.UsageError(
@@ -127,6 +139,8 @@ def write(
         )
     if lines is None and n_jobs is not None:
         raise click.UsageError("--n-jobs is of --lines; sheets are written in one process")
+    if lines is not None and candidates is not None and hand is None:
+        raise click.UsageError("of --lines, --candidates are compared with a --hand: give one")
     target = Path(output)
     if lines is not None:
         check_folder(target)
@@ -150,37 +164,91 @@ def write(
                 check_output(file, force)
         shown = [hand[0]] if hand is not None else [style] if style is not None else []
         refuse_inputs([target, *_numbered(target)], shown)
+    rows = None if lines is None else _read_lines(lines)
+    if text is not None and os.path.isfile(text):
+        warn_caller(
+            f"{show_name(text)} is a file, and its name is written; - < FILE writes what it holds"
+        )
     synthesizer = load_model(model, "write")
     options: dict[str, Any] = {
-        "reader": None if unchecked else reader,
-        **_hand_options(synthesizer, hand, style),
+        "reader": None if unchecked else reader or ("iam-lines", "ink-lines"),
+        **_hand_options(synthesizer, hand, style, replace),
         "bias": bias,
-        "unsupported": "replace" if replace else "error",
+        "on_failure": "ignore",
         "random_state": seed,
         "verbose": True,
         **({} if candidates is None else {"candidates": candidates}),
     }
-    if lines is not None:
-        texts = [line for line in read_text_lines(lines) if line.strip()]
-        legibility = write_folder(texts, output, synthesizer, n_jobs=n_jobs, **options)
-        click.echo(show_name(target / "lines.csv"))
-    else:
-        text = _read_input() if text == "-" else text
-        sheets = write_sheets(text, synthesizer, **options, **layout)
-        legibility = sheets.legibility
-        for file in sheets.save(output, style="plotter" if plotter else "ink"):
-            click.echo(show_name(file))
-    if legibility is not None:
-        click.echo(legibility, err=True)
+    on_failure = on_failure or "error"
+    if rows is not None:
+        name = "standard input" if str(lines) == "-" else show_name(lines)
+        known = _to_known("\n".join(rows), synthesizer, name, replace).split("\n")
+        _write_rows(known, target, synthesizer, name, on_failure, {**options, "n_jobs": n_jobs})
+        return
+    text = _to_known(_read_input() if text == "-" else text or "", synthesizer, "TEXT", replace)
+    sheets = write_sheets(text, synthesizer, **options, **layout)
+    way_out = "Another --seed may help; --on-failure warn saves all the same"
+    report_unread(sheets.legibility, on_failure, way_out=way_out)
+    for file in sheets.save(output, style="plotter" if plotter else "ink"):
+        click.echo(show_name(file))
+    if sheets.legibility is not None:
+        click.echo(sheets.legibility, err=True)
+
+
+def _write_rows(
+    rows: list[str],
+    folder: Path,
+    synthesizer: Any,
+    name: str,
+    on_failure: str,
+    options: dict[str, Any],
+) -> None:
+    """Write the rows of a file that are not blank into a folder; name unread words by row."""
+    from hwsk.writing import write_folder
+    from hwsk.writing._legibility import report_unread
+
+    numbers = [number for number, row in enumerate(rows) if row.strip()]
+    if not numbers:
+        raise ValueError(f"{name} has blank lines alone: there is nothing to write")
+    legibility = write_folder([rows[i] for i in numbers], folder, synthesizer, **options)
+    click.echo(show_name(folder / "lines.csv"))
+    if legibility is None:
+        return
+    click.echo(legibility, err=True)
+    unread = tuple(word._replace(line=numbers[word.line]) for word in legibility.unread)
+    report_unread(
+        dataclasses.replace(legibility, unread=unread),
+        on_failure,
+        "; their lines are left out",
+        "Another --seed may help",
+    )
+
+
+def _read_lines(file: Path) -> list[str]:
+    """Return the lines of a file or of standard input, each blank in them a plain one."""
+    from hwsk.datasets._data_home import read_text_lines
+
+    rows = _read_input().split("\n") if str(file) == "-" else read_text_lines(file)
+    return [re.sub(r"\s", " ", row) if row.strip() else "" for row in rows]
+
+
+def _to_known(text: str, synthesizer: Any, name: str, replace: bool) -> str:
+    """Bring a text to the characters of a synthesizer; errors name the options of this command."""
+    from hwsk.writing._text import prepare_text
+
+    unsupported = "replace" if replace else "error"
+    way_out = None if replace else "--replace writes é as e"
+    return prepare_text(text, synthesizer.alphabet_, name, unsupported, way_out)
 
 
 def _hand_options(
-    synthesizer: Any, hand: tuple[str, str] | None, style: str | None
+    synthesizer: Any, hand: tuple[str, str] | None, style: str | None, replace: bool
 ) -> dict[str, Any]:
     from hwsk.datasets import load_strokes
 
     if hand is not None:
-        return {"prime": (load_strokes(hand[0]), hand[1])}
+        text = _to_known(hand[1], synthesizer, "the text of --hand", replace)
+        return {"prime": (load_strokes(hand[0]), text)}
     if style is None:
         return {}
     if style.isdecimal() and not Path(style).exists():

@@ -8,6 +8,11 @@ from typing import NamedTuple
 from hwsk._warn import warn_caller
 from hwsk._wording import count
 
+_WAY_OUT = (
+    "Another random_state, more tries or a tolerance may help; on_failure='warn' goes on all the "
+    "same"
+)
+
 
 class UnreadWord(NamedTuple):
     """Name a word that the reader never recognized.
@@ -102,7 +107,9 @@ class Legibility:
         return 1 - len(self.unread) / self.n_words
 
 
-def report_unread(legibility: Legibility | None, on_failure: str, sequel: str = "") -> None:
+def report_unread(
+    legibility: Legibility | None, on_failure: str, sequel: str = "", way_out: str = _WAY_OUT
+) -> None:
     """Raise or warn if words were not recognized, and quote them all."""
     if legibility is None or not legibility.unread or on_failure == "ignore":
         return
@@ -115,8 +122,5 @@ def report_unread(legibility: Legibility | None, on_failure: str, sequel: str = 
         f"that the reader recognizes them: {words}{sequel}"
     )
     if on_failure == "error":
-        raise ValueError(
-            f"{message}. Another random_state, more tries or a tolerance may help; "
-            "on_failure='warn' goes on all the same"
-        )
+        raise ValueError(f"{message}. {way_out}")
     warn_caller(message)

@@ -280,13 +280,17 @@ def _mix(levels: NDArray[Any], ink: str, ground: Any) -> NDArray[np.float32]:
 
 
 def parse_colour(colour: str, name: str) -> tuple[int, ...]:
-    """Red, green and blue of a CSS colour."""
+    """Red, green and blue of a CSS colour that all formats show alike."""
     try:
-        return tuple(_import("PIL.ImageColor").getrgb(colour)[:3])
+        parts = _import("PIL.ImageColor").getrgb(colour)
     except (ValueError, AttributeError):
+        parts = ()
+    is_css = not colour.lower().startswith(("hsv", "hsb"))  # Pillow knows these, too
+    if not is_css or len(parts) != 3 or not all(0 <= part <= 255 for part in parts):
         raise ValueError(
-            f"{name} is {colour!r}; it is a colour of CSS, such as 'navy' or '#1d2b64'"
-        ) from None
+            f"{name} is {colour!r}; it is an opaque colour of CSS, such as 'navy' or '#1d2b64'"
+        )
+    return tuple(parts)
 
 
 def as_inkml(sheet: Sheet) -> bytes:

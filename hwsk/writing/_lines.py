@@ -25,7 +25,7 @@ READING_CONSTRAINTS: dict[str, Any] = {
     "reader": [HasMethods(["predict"]), str, os.PathLike, list, tuple, None],
     "candidates": [Interval(Integral, 1, None, closed="left")],
     "embedder": [HasMethods(["transform"]), str, os.PathLike],
-    "bias": [Interval(Real, 0, None, closed="left"), None],
+    "bias": [Interval(Real, 0, 100, closed="both"), None],
     "tolerance": [Interval(Real, 0, 1, closed="left")],
     "tries": [Interval(Integral, 1, None, closed="left")],
     "on_failure": [StrOptions({"error", "warn", "ignore"})],

@@ -8,6 +8,7 @@ import pytest
 import hwsk.writing._reader as reader
 from hwsk._data.images import object_array
 from hwsk._data.text_line import fit_text_line, split_strokes
+from hwsk._warn import warn_caller
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.writing import Legibility, UnreadWord, _progress, write, write_folder, write_lines
 from hwsk.writing._comparison import count_misread
@@ -431,6 +432,23 @@ def test_processes_write_the_same_folder(tmp_path):
     assert files == sorted(path.name for path in (tmp_path / "2").iterdir())
     for name in files:
         assert (tmp_path / "None" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+class Warns(Bars):
+    """Warns of each text that is long."""
+
+    def sample(self, texts, **options):
+        if any(len(text) > 9 for text in texts):
+            warn_caller("a line is long")
+        return super().sample(texts, **options)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_warnings_of_processes_are_issued_with_the_places_of_the_texts(tmp_path, n_jobs):
+    texts = ["it was"] * 128 + ["stormy night"] * 2
+    with pytest.warns(UserWarning, match="^texts 128 to 129: a line is long$") as said:
+        write_folder(texts, tmp_path, Warns(), None, n_jobs=n_jobs, random_state=0)
+    assert len(said) == 1
 
 
 def test_a_log_has_the_words_of_the_lines_that_are_being_written(tmp_path, capsys):

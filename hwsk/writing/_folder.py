@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from hwsk._files import naming, write_file
 from hwsk._limits import N_JOBS
+from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
 from hwsk.writing._hands import Hand, Primes
 from hwsk.writing._legibility import Legibility, report_unread
@@ -173,7 +174,9 @@ def write_folder(
         )
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["path", "text"])
-        for start, (legibility, images) in zip(starts, jobs, strict=True):
+        for start, (legibility, images, said) in zip(starts, jobs, strict=True):
+            for warning in said:
+                warn_caller(f"texts {start} to {start + len(images) - 1}: {warning}", type(warning))
             left_out = set()
             if legibility is not None:
                 total = legibility.after(total, start)
@@ -196,8 +199,10 @@ def _write_chunk(
     hands: Sequence[Hand | None],
     height: int,
     on_progress: OnProgress | None,
-) -> tuple[Legibility | None, list[bytes]]:
-    """Write some lines, and draw them: what a worker does."""
-    written = writer.write(texts, hands, on_progress=on_progress)
-    images = StrokeRasterizer(height=height).fit_transform(written.strokes)
-    return written.legibility, [cv2.imencode(".png", image)[1].tobytes() for image in images]
+) -> tuple[Legibility | None, list[bytes], list[Warning]]:
+    """Write some lines, and draw them: what a worker does, whose warnings nobody would hear."""
+    with collect_warnings() as said:
+        written = writer.write(texts, hands, on_progress=on_progress)
+        images = StrokeRasterizer(height=height).fit_transform(written.strokes)
+    encoded = [cv2.imencode(".png", image)[1].tobytes() for image in images]
+    return written.legibility, encoded, said

@@ -1,6 +1,7 @@
 """Written means read: lines are sampled until a reader recognizes every word, or said not to be."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -767,6 +768,32 @@ def test_a_recognizer_of_ink_is_given_strokes(monkeypatch):
 def test_wrong_readers_are_refused(readers, error, message):
     with pytest.raises(error, match=message):
         write_lines(["it"], Bars(), readers)
+
+
+def test_small_letters_have_their_size_in_a_line_of_figures():
+    texts = ["seven men", "gate BA2490 QX19 0605"]
+    made = make_handwriting(12, texts=texts * 6, n_writers=3, level="line", random_state=1)
+    sizes = {}
+    for strokes, text, writer in zip(made.strokes, made.text, made.writer, strict=True):
+        for word in cut_words(strokes, text.split())[:1]:
+            sizes.setdefault(writer, {})[text] = word.x_height
+    for usual, in_figures in (size.values() for size in sizes.values()):
+        assert 0.7 < in_figures / usual < 1.4
+
+
+def test_words_that_are_joined_stand_apart():
+    made = make_handwriting(1, texts=["THE FOX JUMPS"], level="line", random_state=1)
+    words = cut_words(made.strokes[0], ["THE", "FOX", "JUMPS"])
+    near = [word._replace(gap=0.01 if i else np.nan) for i, word in enumerate(words)]
+    edges = [
+        (np.concatenate(part)[:, 0].min(), np.concatenate(part)[:, 0].max())
+        for part in np.split(
+            np.array(split_strokes(join_words(near)), dtype=object),
+            np.cumsum([len(word.strokes) for word in near])[:-1],
+        )
+    ]
+    for (_, right), (left, _) in pairwise(edges):
+        assert left - right > 1.5 * words[0].x_height
 
 
 def test_figures_written_alone_come_as_large_as_their_line():

@@ -13,7 +13,7 @@ from hwsk._data.text_line import fit_text_line, split_strokes
 
 Points = NDArray[np.float64]
 
-_USUAL_GAP = 1.2  # x-heights between two words
+_USUAL_GAP = 1.6  # x-heights between two words; three of four gaps of IAM-OnDB are wider
 _WIDEST = 6.0  # x-heights; a wider gap is a slip of the pen
 _RESIZED = 0.4, 2.5  # how far a word is brought to the size of the others
 _LETTER_GAP = 0.35  # x-heights between two letters that are not joined
@@ -22,6 +22,7 @@ _SMALL_SIGNS = "'.,;-"  # they stay with the piece before them
 _UNEVEN = 4.0
 _SURE, _UNEVEN_SURE = 3, 2.5  # with so many characters widths differ less
 _LEAST, _SMALL = 0.5, 0.65  # of the line's x-height: figures that are too small
+_MISFIT = 0.8  # of the line's x-height: where words are smaller, it is the height of capitals
 
 # What ink reaches above and below the baseline, in x-heights: medians of words of IAM-OnDB.
 _LOW = set("acemnorsuvwxz")
@@ -103,6 +104,8 @@ def cut_words(strokes: NDArray[np.float32], texts: Sequence[str]) -> list[Word] 
         left = lows[part].min()
         words.append(Word([line - [left, 0] for line in own], np.nan, x_height))
     gaps_before = [np.nan, *(float(gaps[i - 1]) for i in widest)]
+    share = _share_of_fit(words, texts)
+    words = [word._replace(x_height=word.x_height * share) for word in words]
     words = [
         word._replace(gap=gap, x_height=word.x_height * _shrunk(word, text))
         for word, gap, text in zip(words, gaps_before, texts, strict=True)
@@ -130,6 +133,26 @@ def _fit_word(polylines: list[Points], text: str) -> Word:
     above = _TOP_LOW if set(sized) <= _LOW | set("gpqy") else _TOP
     x_height = float(bottom - top) / (above + below)
     return Word([line - [left, bottom - below * x_height] for line in polylines], np.nan, x_height)
+
+
+def _share_of_fit(words: Sequence[Word], texts: Sequence[str]) -> float:
+    """How large the x-height of a line is beside the one that was found, 1 if that is right.
+
+    In a line of figures and capitals with few small letters, those are taken for the x-height:
+    the words with small letters say how high they are, or else all words.
+    """
+    characters = "".join("".join(texts).split())
+    if 2 * sum(map(str.islower, characters)) >= len(characters):
+        return 1.0
+    own = [
+        (_fit_word(word.strokes, text).x_height / word.x_height, any(map(str.islower, text)))
+        for word, text in zip(words, texts, strict=True)
+        if word.x_height
+    ]
+    sizes = [size for size, is_small in own if is_small and size > 0]
+    sizes = sizes or [size for size, _ in own if size > 0]
+    share = float(np.median(sizes)) if sizes else 1.0
+    return share if share < _MISFIT else 1.0
 
 
 def _shrunk(word: Word, text: str) -> float:

@@ -346,6 +346,7 @@ def test_wrong_prime_is_named(synthesizer, prime, message):
     [
         ({"size": (30, 30)}, "no line fits: margins of 20.0 leave -10 x -10 mm"),
         ({"size": (0, 30)}, "size is"),
+        ({"size": ("a", "b")}, "size is .'a', 'b'.; it is a width and a height"),
         ({"ink": "bleu"}, "ink is 'bleu'"),
         ({"paper": ""}, "paper is ''"),
         ({"ink": "rgb(300,0,0)"}, "ink is 'rgb.300,0,0.'; it is an opaque colour of CSS"),
@@ -357,6 +358,7 @@ def test_wrong_prime_is_named(synthesizer, prime, message):
         ({"size": "a3"}, "size"),
         ({"margin": (1, 2)}, "margin is .1, 2.; it is a length in millimetres, or four"),
         ({"margin": (1, 2, 3, -4)}, "margin is"),
+        ({"margin": (1, 2, 3, "x")}, "margin is .1, 2, 3, 'x'.; it is a length"),
         ({"columns": 9}, "of each of 9 columns"),
         ({"letterhead": 300}, "no line fits"),
         ({"ruling": "dotted"}, "ruling"),

@@ -1,7 +1,10 @@
 """Written means read: lines are sampled until a reader recognizes every word, or said not to be."""
 
+import os
+import platform
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,15 @@ from hwsk._data.images import object_array
 from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk._warn import warn_caller
 from hwsk.datasets import load_lines, make_handwriting
-from hwsk.writing import Legibility, UnreadWord, _progress, write, write_folder, write_lines
+from hwsk.writing import (
+    Legibility,
+    UnreadWord,
+    _folder,
+    _progress,
+    write,
+    write_folder,
+    write_lines,
+)
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._line_writer import LineWriter, _Line
 from hwsk.writing._pieces import compose_words
@@ -433,6 +444,29 @@ def test_processes_write_the_same_folder(tmp_path):
     assert files == sorted(path.name for path in (tmp_path / "2").iterdir())
     for name in files:
         assert (tmp_path / "None" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_that_was_freed_is_given_back():
+    """As networks do that read lines of many widths: free blocks between some that are in use."""
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+
+    blocks = [np.ones(1000) for _ in range(20_000)]
+    kept = blocks[::100]
+    del blocks
+    before = resident()
+    _folder._release_memory()
+    assert (before - resident()) * os.sysconf("SC_PAGESIZE") > 1e8
+    assert len(kept) == 200
+
+
+def test_memory_is_given_back_after_each_part_of_a_folder(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(_folder, "_release_memory", lambda: calls.append(1))
+    write_folder(["it was"] * 129, tmp_path, Bars(), None, random_state=0)
+    assert len(calls) == 2
 
 
 class Warns(Bars):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,12 +102,15 @@ class Layout:
 
 def check_size(size: tuple[float, float]) -> None:
     """Refuse a size that is not a width and a height."""
-    if len(size) != 2 or not all(0 < side < math.inf for side in size):
+    if len(size) != 2 or not all(isinstance(x, Real) and 0 < x < math.inf for x in size):
         raise ValueError(f"size is {size}; it is a width and a height in millimetres")
 
 
 def _four(margin: Any) -> tuple[float, float, float, float]:
-    sides = np.asarray(margin, float)
+    try:
+        sides = np.asarray(margin, float)
+    except (TypeError, ValueError):
+        sides = np.array([])
     if sides.shape not in ((), (4,)) or not (np.isfinite(sides) & (sides >= 0)).all():
         raise ValueError(
             f"margin is {margin}; it is a length in millimetres, or four: top, right, bottom, left"

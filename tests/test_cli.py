@@ -550,6 +550,8 @@ def test_write_names_its_own_options(synthesizer):
     result = run(*write, "ön")
     assert result.exit_code == 1 and "'ö' (line 1, column 1) of TEXT" in result.stderr
     assert "; --replace writes é as e" in result.stderr
+    result = run(*write, r"on\nno")
+    assert result.exit_code == 2 and "of which a shell makes no line break" in result.stderr
     hand = ["on", "--hand", "hand.svg", "ön no"]
     result = run(*write, *hand)
     assert result.exit_code == 1 and "of the text of --hand" in result.stderr

@@ -559,6 +559,8 @@ def test_replacements_of_many_lines_are_one_warning():
 def test_letters_of_one_kind_of_text_come_from_composed_and_decomposed_forms_alike():
     with pytest.warns(UserWarning, match="'é' by 'e'"):
         assert prepare_text("e\u0301", LETTERS, "text", "replace") == "e"
+    with pytest.warns(UserWarning, match="replaced '\u0302' by ''"):  # no letter has both
+        assert prepare_text("x\u0302y", LETTERS, "text", "replace") == "xy"
 
 
 def test_cut_words_are_joined_to_the_same_line():

@@ -185,6 +185,11 @@ def write(
         known = _to_known("\n".join(rows), synthesizer, name, replace).split("\n")
         _write_rows(known, target, synthesizer, name, on_failure, {**options, "n_jobs": n_jobs})
         return
+    if text is not None and r"\n" in text and "\\" not in synthesizer.alphabet_:
+        raise click.UsageError(
+            r"TEXT has \n, of which a shell makes no line break: read the text from standard input "
+            "(- < letter.txt)"
+        )
     text = _to_known(_read_input() if text == "-" else text or "", synthesizer, "TEXT", replace)
     sheets = write_sheets(text, synthesizer, **options, **layout)
     way_out = "Another --seed may help; --on-failure warn saves all the same"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,20 +99,24 @@ class Layout:
         ]
 
 
-def check_size(size: tuple[float, float]) -> None:
+def check_size(size: Any) -> None:
     """Refuse a size that is not a width and a height."""
-    if len(size) != 2 or not all(isinstance(x, Real) and 0 < x < math.inf for x in size):
+    sides = _lengths(size)
+    if sides.shape != (2,) or not (np.isfinite(sides) & (sides > 0)).all():
         raise ValueError(f"size is {size}; it is a width and a height in millimetres")
 
 
 def _four(margin: Any) -> tuple[float, float, float, float]:
-    try:
-        sides = np.asarray(margin, float)
-    except (TypeError, ValueError):
-        sides = np.array([])
+    sides = _lengths(margin)
     if sides.shape not in ((), (4,)) or not (np.isfinite(sides) & (sides >= 0)).all():
         raise ValueError(
             f"margin is {margin}; it is a length in millimetres, or four: top, right, bottom, left"
         )
     top, right, bottom, left = np.broadcast_to(sides, 4).tolist()
     return top, right, bottom, left
+
+
+def _lengths(given: Any) -> NDArray[Any]:
+    """Numbers as an array, which is empty for anything else."""
+    lengths = np.asarray(given)
+    return lengths if lengths.dtype.kind in "iuf" else np.array([])

@@ -102,6 +102,8 @@ def _to_known(texts: Sequence[str], known: str, name: str, unsupported: str) -> 
 
 
 def _is_replaceable(character: str, known: str) -> bool:
+    if unicodedata.combining(character):  # an accent by itself is left out, as that of é is
+        return True
     spelling = _spell(character)
     return not character.isspace() and bool(spelling) and set(spelling) <= set(known)
 

@@ -705,6 +705,13 @@ def test_one_of_several_readers_is_enough_for_words_and_not_for_figures():
     written = write_lines(["paid 1250"], synthesizer, readers, random_state=0)
     assert written.legibility.unread == ()
     assert "5" in {text for texts, *_ in synthesizer.calls for text in texts}
+    readers[0].alphabet_ = LETTERS.replace("2", "")  # a Z is all that it can make of a 2
+    written = write_lines(["paid 1250"], Bars(), readers, random_state=0)
+    assert written.legibility.n_samples == 1 and written.legibility.unread == ()
+    readers[0].wrong = "1Z5O1"
+    synthesizer = Bars()
+    write_lines(["paid 1250"], synthesizer, readers, random_state=0)
+    assert "5" in {text for texts, *_ in synthesizer.calls for text in texts}
 
 
 def test_a_word_that_is_read_alone_and_left_out_in_its_line_is_unread():

@@ -22,7 +22,7 @@ class Reading(NamedTuple):
 
     text: str  # of the reader that has the fewest characters wrong
     misread: list[int]  # characters of each word that every reader has wrong
-    doubted: list[int]  # characters of each word that some reader has wrong
+    doubted: list[int]  # of the characters that it knows, those that some reader has wrong
 
 
 class Readers:
@@ -30,6 +30,8 @@ class Readers:
 
     def __init__(self, readers: Sequence[Any]) -> None:
         self._readers = [(reader, _takes_strokes(reader)) for reader in readers]
+        alphabets = [getattr(_last_step(reader), "alphabet_", None) for reader in readers]
+        self._known = [None if given is None else set("".join(given)) for given in alphabets]
         self._draw = StrokeRasterizer(height=HEIGHT)
 
     def read(
@@ -49,9 +51,21 @@ class Readers:
         for of_line, *texts in zip(words, *by_reader, strict=True):
             counts = [count_misread(of_line, text) for text in texts]
             best = min(range(len(texts)), key=lambda i: sum(counts[i]))
-            by_word = list(zip(*counts, strict=True))
-            result.append(Reading(texts[best], list(map(min, by_word)), list(map(max, by_word))))
+            doubts = [
+                [
+                    max(n - _count_unknown(word, known), 0)
+                    for word, n in zip(of_line, of, strict=True)
+                ]
+                for of, known in zip(counts, self._known, strict=True)
+            ]
+            by_all, by_some = zip(*counts, strict=True), zip(*doubts, strict=True)
+            result.append(Reading(texts[best], list(map(min, by_all)), list(map(max, by_some))))
         return result
+
+
+def _count_unknown(word: str, known: set[str] | None) -> int:
+    """Count the characters that a reader can't but misread, as iam-lines has never met a $."""
+    return 0 if known is None else sum(c not in known for c in word if not c.isspace())
 
 
 def _predict(reader: Any, samples: Any, n: int) -> list[str]:

@@ -4,16 +4,19 @@
 
 Lines as they lie in the data, by writers that no training saw (`benchmarks/lines/data.py`), read
 greedily. Blanks count as the transcripts have them; `in print` has both sides spaced as in print.
+`digits` are those of the transcripts that are left out or replaced.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import date
 
 import click
 import numpy as np
 import torch
+from rapidfuzz.distance import Levenshtein
 
 import hwsk
 from benchmarks.lines.data import load_sources
@@ -48,6 +51,12 @@ def main(data: str, models: tuple[str, ...], every: int) -> None:
             case = f"{source.name}, {model}"
             report(case, texts, read, writers)
             report(f"{case}, in print", *(map_lines(side) for side in (texts, read)), writers)
+            low, high = bootstrap_interval(
+                digit_error_rate, texts, read, groups=writers, random_state=0
+            )
+            click.echo(
+                f"{case}: digits {digit_error_rate(texts, read):.2%} [{low:.2%}, {high:.2%}]"
+            )
             click.echo(
                 f"{case}: lines {len(rows)}, writers {len(set(writers))}, "
                 f"processor time {1000 * seconds:.0f} ms a line"
@@ -57,6 +66,18 @@ def main(data: str, models: tuple[str, ...], every: int) -> None:
 def map_lines(lines: list[str]) -> list[str]:
     """Space lines as in print."""
     return [detokenize(line) for line in lines]
+
+
+def digit_error_rate(true: Iterable[str], read: Iterable[str]) -> float:
+    """Share of the digits that are left out or replaced."""
+    wrong = total = 0
+    for text, reading in zip(true, read, strict=True):
+        total += sum(map(str.isdigit, text))
+        wrong += sum(
+            edit.tag != "insert" and text[edit.src_pos].isdigit()
+            for edit in Levenshtein.editops(text, reading)
+        )
+    return wrong / total if total else 0.0
 
 
 def report(case: str, true: list[str], read: list[str], writers: list[str]) -> None:

@@ -350,6 +350,14 @@ def test_a_file_of_before_compares_as_before():
     assert not comparison.basis["forgeries"] and comparison.log_likelihood_ratio != 0
 
 
+@pytest.mark.parametrize("name", ["and-comparer", "and-verifier"])
+def test_models_of_words_know_how_these_look(name, good):
+    model = hwsk.load(name)
+    assert model.longest_shape_ >= 1
+    (samples,) = take_ink([("a", [page(), stamp(), 255 - good[0][0], good[0][0]])])
+    assert len(name_unusual(samples, model.sample_ranges_)) == len(samples)
+
+
 def test_references_of_two_writers_get_no_ratio(shipped, good, tmp_path):
     mixed = [good[0][1], good[1][0], good[0][2], good[1][1]]
     with pytest.warns(UserWarning, match="of b look like those of two writers"):

@@ -354,7 +354,7 @@ def test_a_file_of_before_compares_as_before():
 def test_models_of_words_know_how_these_look(name, good):
     model = hwsk.load(name)
     assert model.longest_shape_ >= 1
-    (samples,) = take_ink([("a", [page(), stamp(), 255 - good[0][0], good[0][0]])])
+    (samples,) = take_ink([("a", [page(), stamp(), 255 - good[0][0]])])
     assert len(name_unusual(samples, model.sample_ranges_)) == len(samples)
 
 

@@ -336,18 +336,41 @@ def test_longer_writers_are_not_taken_for_two():
     (long,), (short,) = take_ink([("a", [longer]), ("b", [image])])
     assert name_joined([long], [short], 1.0) != []
     writers, forged = np.zeros(4, int), np.zeros(4, bool)
-    longest = find_longest([image, longer, image, longer], writers, forged)
+    assert find_longest([image, longer, image, longer], writers, forged) is None
+    longest = find_longest([image, longer], writers[:2], np.array([False, True]))
     assert longest > 1.3
     assert name_joined([long], [short], longest * 2) == []
     assert find_longest([image] * 4, writers, forged) == 1
     assert find_longest([np.full((60, 60), 255, np.uint8)] * 4, writers, forged) == 1
 
 
+def test_lines_of_all_lengths_are_not_taken_for_two():
+    """Which lines have a word that is written twice, or twice as many: so none is named."""
+    words = make_handwriting(12, n_writers=1, random_state=0).images
+    height = max(map(len, words))
+    padded = [np.pad(x, ((0, height - len(x)), (9, 9)), constant_values=255) for x in words]
+    lines = [np.hstack(padded[i : i + 1] * n) for i in range(12) for n in (1, 2)]
+    writers, forged = np.repeat(np.arange(12), 2), np.zeros(24, bool)
+    assert find_longest(lines, writers, forged) is None
+    assert find_longest(words, writers[::2], forged[:12]) == 1
+
+
 def test_a_file_of_before_compares_as_before():
     lines = make_handwriting(2, level="line", n_writers=2, height=110, random_state=0).images
-    comparison = hwsk.load("iam-comparer").compare(*lines)
+    comparer = hwsk.load("iam-comparer")
+    del comparer.sample_ranges_, comparer.longest_shape_
+    comparison = comparer.compare(*lines)
     assert comparison.doubts == () and comparison.places == ()
     assert not comparison.basis["forgeries"] and comparison.log_likelihood_ratio != 0
+
+
+def test_lines_have_a_ratio_and_no_others(good):
+    comparer = hwsk.load("iam-comparer")
+    lines = make_handwriting(3, level="line", n_writers=2, height=110, random_state=0).images
+    assert comparer.compare(lines[0], lines[1:]).doubts == ()
+    for bad in (stamp(), 255 - lines[0], np.eye(200, 300, dtype=np.uint8) * 255 ^ 255):
+        with pytest.warns(UserWarning, match="no ratio is given: image 0 of a"):
+            assert comparer.compare(bad, lines[0]).log_likelihood_ratio == 0
 
 
 @pytest.mark.parametrize("name", ["and-comparer", "and-verifier"])

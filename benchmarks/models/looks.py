@@ -64,7 +64,8 @@ def main(names: tuple[str, ...], data: str, models: Path) -> None:
         for i, sample in enumerate(inked):
             own = np.setdiff1d(np.flatnonzero(of_others == of_others[i]), i)
             beside = [inked[rng.choice(own)]] if len(own) else []
-            joined = name_joined([sample], beside, model.longest_shape_)
+            longest = model.longest_shape_
+            joined = name_joined([sample], beside, longest) if longest else []
             named.append(bool(name_unusual([sample], model.sample_ranges_) or joined))
         found = np.array(named)
         low, high = bootstrap_interval(
@@ -72,7 +73,7 @@ def main(names: tuple[str, ...], data: str, models: Path) -> None:
         )
         print(
             f"{name}: named {found.mean():.4f} [{low:.4f}, {high:.4f}] of {len(found)}; "
-            f"longest {model.longest_shape_:.3f}",
+            f"two samples in one image are {'' if model.longest_shape_ else 'not '}named",
             flush=True,
         )
 

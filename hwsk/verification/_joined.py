@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsk._data.images import check_images
-from hwsk._data.scan import walk
 from hwsk.verification._inked import Ink, Inked, View, cut, length_of, separate, take_view
 
 _LONGER = 1.3  # times as long as the others in proportion, at least; two are about twice as long
 _VARIED = 1.7  # times as long as usual: if one sample of a calibration is, length is less of a sign
 _BEYOND = 1.05  # times the longest that were no two, in such a calibration
 _USUAL = 0.995  # of a calibration's images
+_MOST_NAMED = 0.03  # of the good images of a calibration, each beside another one
 _LIKE = 0.55, 1.75  # proportions of a part, in those of the others
 _GAP = 0.08  # heights of ink, at least, for a calibration
 _GAPS = 3  # the widest are tried
@@ -52,7 +52,7 @@ def _measure_along(ink: Ink) -> Shape:
     return Shape(length_of(ink), parts)
 
 
-def find_longest(images: Any, writers: NDArray[np.intp], forged: NDArray[np.bool_]) -> float:
+def find_longest(images: Any, writers: NDArray[np.intp], forged: NDArray[np.bool_]) -> float | None:
     """How many times as long as usual of its writer an image is that falls into two, at most.
 
     But for one of 200 images: some forgers get the proportions wrong.
@@ -66,19 +66,31 @@ def find_longest(images: Any, writers: NDArray[np.intp], forged: NDArray[np.bool
 
     Returns
     -------
-    longest : float
-        1 at least.
+    longest : float or None
+        1 at least. None where writers have written texts of many lengths, such as lines, so that
+        too many good images would be named.
     """
-    measured = [measure_shapes(separate(image)) for _, image in walk(check_images(images))]
-    lengths = np.ones(len(measured))
+    checked = check_images(images)
+    lengths, named = np.ones(len(checked)), []
     for writer in np.unique(writers):
         own = np.flatnonzero(writers == writer)
+        inks = {int(i): separate(checked[i]) for i in own}
+        measured = {i: measure_shapes(ink) for i, ink in inks.items() if ink.size}
+        genuine = [i for i in measured if not forged[i]]
+        if not genuine:
+            continue
         for axis in range(2):
-            usual = [measured[i][axis].length for i in own if not forged[i] and measured[i]]
-            for i in own if usual else ():
-                shape = measured[i][axis] if measured[i] else None
-                if shape is not None and _has_like_parts(shape, float(np.median(usual))):
-                    lengths[i] = max(lengths[i], shape.length / float(np.median(usual)))
+            usual = float(np.median([measured[i][axis].length for i in genuine]))
+            for i, shapes in measured.items():
+                if _has_like_parts(shapes[axis], usual):
+                    lengths[i] = max(lengths[i], shapes[axis].length / usual)
+            views = [take_view(inks[i].T if axis else inks[i]) for i in genuine]
+            named += [
+                find_evidence(one, [other]) > _EVIDENCE
+                for one, other in zip(views, views[1:] + views[:1], strict=True)
+            ]
+    if np.sum(named) > _MOST_NAMED * len(named) / 2:  # each image is looked at along and across
+        return None
     return float(np.quantile(lengths, _USUAL))
 
 

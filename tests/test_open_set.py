@@ -297,6 +297,27 @@ def test_command_identifies_among_known_writers(folder):
     )
 
 
+def test_command_gives_no_result_of_samples_in_doubt(folder, monkeypatch):
+    doubt = "image 0 of the questioned (q.png): a stamp?"
+    monkeypatch.setattr(HandComparer, "_find_doubts", lambda *_: [doubt])
+    result = identify("q.png")
+    assert result.exit_code == 1 and "\nHint: " in result.stderr
+    assert result.stdout == "q.png\tno result, the calibration does not hold\n"
+    (record,) = json.loads(identify("q.png", "--json", "--prior", 0.3).stdout)
+    assert record["doubts"] == [doubt] and record["none_probability"] == pytest.approx(0.7)
+    assert [of["probability"] for of in record["writers"]] == pytest.approx([0.15, 0.15])
+    assert all(of["log_likelihood_ratio"] == 0 for of in record["writers"])
+    candidates = hwsk.load("comparer.hwsk").identify("q.png", {"A": "known/A/0.png"})
+    assert str(candidates) == f"no result, the calibration does not hold: {doubt}"
+
+
+def test_command_leaves_hidden_files_alone(folder):
+    before = identify("q.png").stdout
+    Path("known/.cache").mkdir()
+    Path("known/._A.png").write_bytes(b"of macOS")
+    assert identify("q.png").stdout == before != ""
+
+
 def test_command_refuses_what_is_not_known_writers(folder):
     cases = {
         "copy": "q.png) and image 0 of writer 'A' (known/A/0.png) are identical: a copy",

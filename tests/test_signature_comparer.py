@@ -15,9 +15,12 @@ import hwsk
 from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting, make_signatures
 from hwsk.verification import HandComparer, LocalDescriptorMatching, SiameseVerifier
+from hwsk.verification._copies import name_copies
+from hwsk.verification._inked import separate, take_ink
 from hwsk.verification._joined import find_longest, name_joined
 from hwsk.verification._parts import OWN_SHARE
-from hwsk.verification._typicality import measure_ink
+from hwsk.verification._stamps import has_stamp
+from hwsk.verification._typicality import measure_ink, name_unusual
 
 DATE = date(2026, 11, 29)
 SMALL = {"image_size": (32, 64), "channels": (4, 8, 8, 16), "dense_units": 16, "embedding_dim": 8}
@@ -250,6 +253,61 @@ def test_two_signatures_near_each_other_get_no_decision(shipped_verifier, good):
         assert shipped_verifier.verify(both, good[0][1:]).doubts
 
 
+def test_pairs_of_images_of_two_signatures_and_of_copies_are_named(shipped_verifier, good):
+    """Although each image for itself is like those of the calibration."""
+    one, other, third = (image[9:-9, 9:-9] for image in good[0][:3])
+    height = max(len(one), len(other))
+    both = np.hstack([np.pad(x, ((0, height - len(x)), (0, 6)), constant_values=255) for x in
+                      (one, other)])  # fmt: skip
+    with pytest.warns(UserWarning, match="^no result holds for 1 pair: image 0 of side 1 of pair"):
+        shipped_verifier.predict([[one, other], [third, both]])
+    with pytest.warns(UserWarning, match="no result holds for 2 pairs: .* nearly identical"):
+        shipped_verifier.predict_proba([[one, stored_again(one)], [third, third]])
+
+
+def stored_again(image):
+    """Scaled, with another margin, in a format that loses something."""
+    smaller = cv2.resize(np.pad(image, 20, constant_values=255), None, fx=0.8, fy=0.8)
+    return cv2.imdecode(cv2.imencode(".jpg", smaller, [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 0)
+
+
+def test_a_copy_that_is_stored_again_gets_no_result(shipped, shipped_verifier, good):
+    copy = stored_again(good[0][0])
+    match = r"image 0 of .* and image 1 of .* are nearly identical \(copies of one image\?\)"
+    with pytest.warns(UserWarning, match=match):
+        assert shipped_verifier.verify(copy, [good[0][1], good[0][0]]).probability == 0.5
+    with pytest.warns(UserWarning, match=match):
+        assert shipped.compare(good[0][1], [good[0][0], copy]).log_likelihood_ratio == 0
+    known = {"Ada": good[0][1:3], "Bob": good[1][:2]}
+    with pytest.warns(UserWarning, match="image 0 of the questioned and image 0 of writer 'Ada'"):
+        assert shipped.identify(stored_again(good[0][1]), known).doubts
+
+
+def test_signatures_are_not_taken_for_copies_or_stamped(good):
+    for samples in take_ink([("a", good[0]), ("b", good[1])]):
+        assert name_copies(samples) == []
+        assert not any(has_stamp(sample.ink) for sample in samples)
+
+
+@pytest.mark.parametrize("angle", [0, 7])
+@pytest.mark.parametrize("kind", ["ring", "frame"])
+def test_a_signature_under_a_stamp_gets_no_decision(shipped_verifier, good, kind, angle):
+    image = np.pad(good[0][0], 40, constant_values=255)
+    height, width = image.shape
+    layer = np.full_like(image, 255)
+    if kind == "ring":
+        cv2.circle(layer, (width // 2, height // 2), round(0.4 * height), 90, 3)
+    else:
+        corners = (round(0.2 * width), 12), (round(0.8 * width), height - 12)
+        cv2.rectangle(layer, *corners, 90, 3)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+    stamped = np.minimum(image, cv2.warpAffine(layer, turn, (width, height), borderValue=255))
+    assert has_stamp(separate(stamped)) and not has_stamp(separate(image))
+    ranges = shipped_verifier.sample_ranges_
+    ((sample,),) = take_ink([("the questioned", [stamped])])
+    assert "stamp" in name_unusual([sample], ranges)[0]
+
+
 @pytest.mark.parametrize(("axis", "where"), [(1, "side by side"), (0, "one above the other")])
 def test_two_samples_in_the_shape_of_two_get_no_ratio(shipped, good, axis, where):
     """Of one writer, near each other: the gap alone is one that names have between their words."""
@@ -275,22 +333,52 @@ def test_longer_writers_are_not_taken_for_two():
     image[20:40, 10:60] = image[20:40, 70:120] = 0
     longer = image.copy()
     longer[20:40, 130:180] = longer[20:40, 190:240] = 0
-    halves = [image, image[:, :65]]
-    for images in (halves, [image, longer]):
-        assert name_joined([("a", images[:1]), ("b", images[1:])], 1.0) != []
+    (long,), (short,) = take_ink([("a", [longer]), ("b", [image])])
+    assert name_joined([long], [short], 1.0) != []
     writers, forged = np.zeros(4, int), np.zeros(4, bool)
-    longest = find_longest([image, longer, image, longer], writers, forged)
+    assert find_longest([image, longer, image, longer], writers, forged) is None
+    longest = find_longest([image, longer], writers[:2], np.array([False, True]))
     assert longest > 1.3
-    assert name_joined([("a", [longer]), ("b", [image])], longest * 2) == []
+    assert name_joined([long], [short], longest * 2) == []
     assert find_longest([image] * 4, writers, forged) == 1
     assert find_longest([np.full((60, 60), 255, np.uint8)] * 4, writers, forged) == 1
 
 
+def test_lines_of_all_lengths_are_not_taken_for_two():
+    """Which lines have a word that is written twice, or twice as many: so none is named."""
+    words = make_handwriting(12, n_writers=1, random_state=0).images
+    height = max(map(len, words))
+    padded = [np.pad(x, ((0, height - len(x)), (9, 9)), constant_values=255) for x in words]
+    lines = [np.hstack(padded[i : i + 1] * n) for i in range(12) for n in (1, 2)]
+    writers, forged = np.repeat(np.arange(12), 2), np.zeros(24, bool)
+    assert find_longest(lines, writers, forged) is None
+    assert find_longest(words, writers[::2], forged[:12]) == 1
+
+
 def test_a_file_of_before_compares_as_before():
     lines = make_handwriting(2, level="line", n_writers=2, height=110, random_state=0).images
-    comparison = hwsk.load("iam-comparer").compare(*lines)
+    comparer = hwsk.load("iam-comparer")
+    del comparer.sample_ranges_, comparer.longest_shape_
+    comparison = comparer.compare(*lines)
     assert comparison.doubts == () and comparison.places == ()
     assert not comparison.basis["forgeries"] and comparison.log_likelihood_ratio != 0
+
+
+def test_lines_have_a_ratio_and_no_others(good):
+    comparer = hwsk.load("iam-comparer")
+    lines = make_handwriting(3, level="line", n_writers=2, height=110, random_state=0).images
+    assert comparer.compare(lines[0], lines[1:]).doubts == ()
+    for bad in (stamp(), 255 - lines[0], np.eye(200, 300, dtype=np.uint8) * 255 ^ 255):
+        with pytest.warns(UserWarning, match="no ratio is given: image 0 of a"):
+            assert comparer.compare(bad, lines[0]).log_likelihood_ratio == 0
+
+
+@pytest.mark.parametrize("name", ["and-comparer", "and-verifier"])
+def test_models_of_words_know_how_these_look(name, good):
+    model = hwsk.load(name)
+    assert model.longest_shape_ >= 1
+    (samples,) = take_ink([("a", [page(), stamp(), 255 - good[0][0]])])
+    assert len(name_unusual(samples, model.sample_ranges_)) == len(samples)
 
 
 def test_references_of_two_writers_get_no_ratio(shipped, good, tmp_path):
@@ -303,7 +391,8 @@ def test_references_of_two_writers_get_no_ratio(shipped, good, tmp_path):
     assert "No ratio is given" in html and "The scale" not in html
     with pytest.warns(UserWarning, match="writer 'Ada' look like those of two writers"):
         candidates = shipped.identify(good[0][0], {"Ada": mixed, "Bob": good[1][2]})
-    assert candidates.none_probability == 0.5
+    assert candidates.none_probability == 0.5 and candidates.doubts
+    assert candidates.ranking["probability"].tolist() == [0.25, 0.25]
 
 
 def test_blank_images_and_copies_are_refused(shipped, good):
@@ -317,6 +406,6 @@ def test_blank_images_and_copies_are_refused(shipped, good):
 def test_measures_do_not_depend_on_resolution(good):
     small = good[0][0]
     large = cv2.resize(small, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    one, other = measure_ink(small), measure_ink(large)
+    one, other = measure_ink(separate(small)), measure_ink(separate(large))
     np.testing.assert_allclose(one, other, rtol=0.2, atol=0.05)
-    assert not measure_ink(np.full((40, 90), 255, np.uint8)).any()
+    assert not measure_ink(separate(np.full((40, 90), 255, np.uint8))).any()

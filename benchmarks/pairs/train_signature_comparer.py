@@ -43,6 +43,7 @@ from hwsk.metrics import (
     pair_bootstrap_interval,
 )
 from hwsk.verification import HandComparer
+from hwsk.verification._inked import take_ink
 from hwsk.verification._parts import MatchedImages
 from hwsk.verification._references import draw_references
 from hwsk.verification._typicality import name_unusual
@@ -190,7 +191,8 @@ def main(data: str, out: Path, scores: Path) -> None:
         named = [odd for of_kind, odd in references if of_kind == kind]
         print(f"{N_MIXED} references of {kind}: named {np.mean(named):.4f} of {len(named)}")
     cedar = load_cedar_signatures(f"{data}/cedar_signatures")
-    doubts = name_unusual([("CEDAR", cedar.images)], comparer.sample_ranges_)
+    (signatures,) = take_ink([("CEDAR", cedar.images)])
+    doubts = name_unusual(signatures, comparer.sample_ranges_)
     print(f"CEDAR, signatures: named {len(doubts) / len(cedar.images):.4f} of {len(cedar.images)}")
     pairs = np.argwhere(np.triu(np.isfinite(kept)))[:: len(kept)][:N_CHECKED]
     scored = hwsk.load(out / "signature-comparer.hwsk").part_distances(images[pairs])[:, 0]

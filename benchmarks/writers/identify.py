@@ -228,6 +228,8 @@ def final(paths: tuple[str, Path]) -> None:
     comparer.part_names_ = [part.name for part in parts_of(representation)]
     comparer._of_table = False
     del comparer.n_features_in_
+    images, codes = load_lines(data).images, np.unique(writer, return_inverse=True)[1]
+    comparer._learn_looks(images, codes, np.zeros(len(codes), bool))
     hwsk.save(comparer, out / "iam-comparer.hwsk", half_precision=True)
     print(f"{len(comparer.calibration_writers_)} writers, {len(vectors)} lines")
 

@@ -13,6 +13,7 @@ import hwsk
 from hwsk.cli._app import error_line, show_name
 from hwsk.cli._common import (
     Number,
+    echo_inputs,
     for_each_image,
     json_option,
     last_step,
@@ -70,7 +71,8 @@ def identify(
     Prints path, tab, writers and their probabilities. Without --known, a writer whom the model does
     not know is taken for one of those it knows. With --known FOLDER, the writers are those of
     FOLDER/WRITER/, and "none of these" has a probability, too; an IMAGE may then also be a folder
-    of images by one writer. The model is a HandComparer.
+    of images by one writer. The model is a HandComparer; images that it is not calibrated for get
+    no result, but are named, and the exit code is 1.
     """
     bad: list[str] = []
     if known is None:
@@ -84,6 +86,9 @@ def identify(
         click.echo(to_json(records))
     else:
         for record in records:
+            if record.get("doubts"):
+                click.echo(f"{show_name(record['path'])}\tno result, the calibration does not hold")
+                continue
             found = [(of["probability"], of["writer"]) for of in record["writers"]]
             if "none_probability" in record:
                 found.append((record["none_probability"], "none of these"))
@@ -91,6 +96,9 @@ def identify(
             names = [f"{show_name(name)} {probability:.3f}" for probability, name in found]
             click.echo(f"{show_name(record['path'])}\t{', '.join(names)}")
     report_bad(bad, len(images))
+    if any(record.get("doubts") for record in records):
+        echo_inputs("compare", model or _COMPARER)
+        raise click.exceptions.Exit(1)
 
 
 def _among_classes(
@@ -150,6 +158,7 @@ def _among_known(
                 "none_probability": found.none_probability,
                 "log_likelihood_ratio": found.log_likelihood_ratio,
                 "prior": prior,
+                "doubts": list(found.doubts),
             }
         )
     return records
@@ -163,8 +172,9 @@ def _known_files(folder: Path) -> dict[str, list[str]]:
         raise ValueError(f"{show_name(folder)} is not a folder of known writers")
     layout = "put the images of each writer into a folder of their own, such as "
     layout += show_name(folder / "Ada" / "1.png")
-    writers = sorted(path for path in folder.iterdir() if path.is_dir())
-    beside = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    shown = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    writers = sorted(path for path in shown if path.is_dir())
+    beside = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
     if beside:
         raise ValueError(f"whose is {show_name(min(beside))}? {layout}")
     files = {

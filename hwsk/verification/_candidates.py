@@ -48,6 +48,9 @@ class CandidateList:
         Questioned samples.
     basis : dict, default={}
         What the calibration rests on, as in :class:`HandComparison`.
+    doubts : tuple of str, default=()
+        Samples that the calibration does not hold for, as in :class:`HandComparison`. If there are
+        any, the ratios are 0 and the probabilities those of beforehand; `score` remains.
 
     See Also
     --------
@@ -77,8 +80,11 @@ class CandidateList:
     prior: float
     n_images: int
     basis: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    doubts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.doubts:
+            return f"no result, the calibration does not hold: {'; '.join(self.doubts)}"
         rows = [
             f"  {name}: {row.probability:.3f}" for name, row in self.ranking.head(_SHOWN).iterrows()
         ]
@@ -123,17 +129,22 @@ def list_candidates(
     prior: float,
     n_images: int,
     basis: Mapping[str, Any],
+    doubts: Sequence[str],
 ) -> CandidateList:
     """Make probabilities of the scores of each known writer.
 
-    Each is as likely beforehand, so that among themselves they are as likely as their ratios.
+    Each is as likely beforehand, so that among themselves they are as likely as their ratios. If
+    there are doubts, nothing is learnt.
     """
     scores = ranking["score"].to_numpy()
     score = float(_features(scores[np.newaxis])[0] @ coef)
     limit = np.log(basis["bound"])
-    ratio = float(np.clip(score, -limit, limit))
+    ratio = 0.0 if doubts else float(np.clip(score, -limit, limit))
     one_of_these = float(expit(ratio + logit(prior)))
-    ranking.insert(0, "probability", one_of_these * softmax(scores))
+    if doubts:
+        ranking["log_likelihood_ratio"] = 0.0
+    share = softmax(np.zeros_like(scores) if doubts else scores)
+    ranking.insert(0, "probability", one_of_these * share)
     return CandidateList(
         ranking=ranking.sort_values("score", ascending=False, kind="stable"),
         none_probability=1 - one_of_these,
@@ -142,6 +153,7 @@ def list_candidates(
         prior=prior,
         n_images=n_images,
         basis=basis,
+        doubts=tuple(doubts),
     )
 
 

@@ -118,7 +118,8 @@ class HandComparer(SideComparison, BaseEstimator):
     longest_shape_ : float or None
         How many times as long for its height as usual of its writer an image was at most, of those
         that fall into two parts like a whole one. What is longer, and falls into two parts like a
-        sample of the other side, is taken for two samples. None where `sample_ranges_` is.
+        sample of the other side, is taken for two samples. None where `sample_ranges_` is, or texts
+        differ in length, so that length is no sign.
     calibrated_with_ : dict of str to str
         Of parts that match, how the verifier compared pairs: after a change, `fit` again.
     classes_ : ndarray of shape (2,)
@@ -469,13 +470,19 @@ class HandComparer(SideComparison, BaseEstimator):
         -------
         candidates : CandidateList
             The known writers with their probabilities, the most likely first, and the probability
-            of none of them.
+            of none of them. If there are `doubts`, these are the probabilities of beforehand.
 
         Raises
         ------
         ValueError
             If nobody is known, a writer has no image, an image has no ink, or an image is there
             twice, such as among the known and questioned ones.
+
+        Warns
+        -----
+        UserWarning
+            If samples are unlike those of the calibration, copies of each other, or images of one
+            writer look like those of two; they are named.
         """
         check_is_fitted(self)
         names = list(known)
@@ -508,9 +515,9 @@ class HandComparer(SideComparison, BaseEstimator):
         size = int(found.sizes.min())  # the fewest images, and so the lowest bound
         mean_of_ratios = np.tile(MEAN_OF_RATIOS, (size + 1, 1))
         coef = getattr(self, "search_coef_", mean_of_ratios)[size]  # a file of before has none
-        doubtful = bool(self._find_doubts(titles, images, found))
-        basis = self._describe_basis(0.0 if doubtful else found.limits.min())
-        return list_candidates(ranking, coef, prior, len(found.sides[0]), basis)
+        doubts = self._find_doubts(titles, images, found)
+        basis = self._describe_basis(found.limits.min())
+        return list_candidates(ranking, coef, prior, len(found.sides[0]), basis, doubts)
 
     def _images_of(self, sides: Sequence[Side]) -> list[Side]:
         """Return the images of each side, as the shared steps make them; none of strokes."""

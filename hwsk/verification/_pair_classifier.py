@@ -125,8 +125,8 @@ class PairClassifierMixin(TypicalSamplesMixin, ABC):
         Warns
         -----
         UserWarning
-            If images are unlike those of the calibration, such as a page among signatures; they are
-            named.
+            If images are unlike those of the calibration, such as a page among signatures, one
+            seems to hold two samples, or both are copies of one; they are named.
         """
         self._check_calibrated("threshold_")
         return self.classes_[(self._score_checked(pairs) >= self.threshold_).astype(int)]
@@ -155,8 +155,8 @@ class PairClassifierMixin(TypicalSamplesMixin, ABC):
         Warns
         -----
         UserWarning
-            If images are unlike those of the calibration, such as a page among signatures; they are
-            named.
+            If images are unlike those of the calibration, such as a page among signatures, one
+            seems to hold two samples, or both are copies of one; they are named.
         """
         self._check_calibrated("calibration_")
         slope, intercept = self.calibration_
@@ -185,7 +185,7 @@ class PairClassifierMixin(TypicalSamplesMixin, ABC):
         return self._score_pairs(checked)
 
     def _warn_of_pairs(self, pairs: Pairs) -> None:
-        """Warn of images of pairs that are unlike those of the calibration."""
+        """Warn of images and pairs that the calibration does not hold for."""
         if getattr(self, "sample_ranges_", None) is None:
             return
         _, firsts = np.unique(pairs.rows, return_index=True)
@@ -193,7 +193,7 @@ class PairClassifierMixin(TypicalSamplesMixin, ABC):
             (f"side {first % 2} of pair {first // 2}", take_samples(entry, False))
             for entry, first in zip(pairs.entries, firsts.tolist(), strict=True)
         ]
-        self._warn_of_unusual(self._images_of(sides))
+        self._warn_of_unusual(self._images_of(sides), pairs.rows)
 
     def _check_calibrated(self, name: str) -> None:
         """Refuse a calibration that is not there, or was made with other parameters."""

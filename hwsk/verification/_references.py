@@ -127,8 +127,9 @@ class ReferenceVerifierMixin(PairClassifierMixin):
         Warns
         -----
         UserWarning
-            If samples are unlike those of the calibration, such as a page among signatures, or
-            the references look like those of two writers; they are named.
+            If samples are unlike those of the calibration, such as a page among signatures, seem
+            to hold two samples, or are copies of one image, or the references look like those of
+            two writers; they are named.
 
         References
         ----------

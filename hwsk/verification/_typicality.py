@@ -9,13 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsk._data.decoding import Image
 from hwsk._data.images import check_images
-from hwsk._data.levels import invert, is_negative, to_bytes
+from hwsk._data.levels import is_negative
 from hwsk._data.scan import walk
 from hwsk.preprocessing._character_normalizer import _stroke_width
-from hwsk.preprocessing._signatures import separate_ink
-from hwsk.verification._sides import Side, name_image
+from hwsk.verification._inked import Ink, Inked, separate
+from hwsk.verification._stamps import has_stamp
 
 _BEYOND = 1.5  # how far outside of the calibration's range a sample may be, as a factor: so that
 # hardly one of CEDAR's signatures is named, and nearly all pages, stamps and joined signatures are
@@ -47,15 +46,12 @@ MEASURES = (
 """In the order of `measure_ink`."""
 
 
-def measure_ink(image: Image) -> NDArray[np.float64]:
-    """Measure the ink of an image, whatever its resolution, as `MEASURES` lists; 0 without ink."""
-    gray = to_bytes(invert(image) if is_negative(image) else image)
-    ink = separate_ink(gray)
-    if not ink.any():
+def measure_ink(ink: Ink) -> NDArray[np.float64]:
+    """Measure ink, whatever its resolution, as `MEASURES` lists; 0 where there is none."""
+    if not ink.size:
         return np.zeros(len(MEASURES))
+    height, width = ink.shape
     pen = max(1.0, _stroke_width(ink))
-    left, top, width, height = cv2.boundingRect(ink)
-    ink = ink[top : top + height, left : left + width]
     stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2]
     contours, hierarchy = cv2.findContours(ink, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     inner = [
@@ -85,32 +81,27 @@ def find_ranges(images: Any) -> NDArray[np.float64] | None:
         return None
     found, n_negatives = [], 0
     for _, image in walk(check_images(images)):
-        if not _is_large(image):
+        if not _is_large(image.shape):
             return None
-        found.append(measure_ink(image))
+        found.append(measure_ink(separate(image)))
         n_negatives += is_negative(image)
     if n_negatives > len(found) / 2:
         return None
     return np.column_stack([np.min(found, axis=0), np.max(found, axis=0)])
 
 
-def name_unusual(sides: Iterable[Side], ranges: NDArray[np.float64]) -> list[str]:
-    """Name each image that is unlike those of the calibration, and in which way."""
-    doubts = []
-    for side, samples in sides:
-        for i, image in walk(check_images(samples)):
-            ways = _unusual_ways(image, ranges)
-            if ways:
-                doubts.append(f"{name_image(i, side, samples[i])}: {', '.join(ways)}")
-    return doubts
+def name_unusual(samples: Iterable[Inked], ranges: NDArray[np.float64]) -> list[str]:
+    """Name each sample that is unlike those of the calibration, and in which way."""
+    named = [(sample.name, _unusual_ways(sample, ranges)) for sample in samples]
+    return [f"{name}: {', '.join(ways)}" for name, ways in named if ways]
 
 
-def _unusual_ways(image: Image, ranges: NDArray[np.float64]) -> list[str]:
-    if not _is_large(image):
-        return [f"it has {image.shape[1]} x {image.shape[0]} pixels (too small to compare)"]
-    if is_negative(image):
+def _unusual_ways(sample: Inked, ranges: NDArray[np.float64]) -> list[str]:
+    if not _is_large(sample.shape):
+        return [f"it has {sample.shape[1]} x {sample.shape[0]} pixels (too small to compare)"]
+    if sample.is_negative:
         return ["it is a negative, light ink on dark paper (turn it round first)"]
-    found = measure_ink(image)
+    found = measure_ink(sample.ink)
     if not found.any():
         return ["it has no ink but specks"]
     ways = []
@@ -121,11 +112,13 @@ def _unusual_ways(image: Image, ranges: NDArray[np.float64]) -> list[str]:
         ways.append(
             f"{value:.3g} {measure.name}, and {least:.3g} to {most:.3g} in the calibration ({sign})"
         )
+    if not ways and has_stamp(sample.ink):
+        ways.append("it has a circle, or a frame of straight lines (a stamp?)")
     return ways
 
 
-def _is_large(image: Image) -> bool:
-    return min(image.shape) >= _SMALLEST
+def _is_large(shape: tuple[int, ...]) -> bool:
+    return min(shape) >= _SMALLEST
 
 
 def _widest_gap(ink: NDArray[Any]) -> int:

@@ -76,7 +76,6 @@ OTHERS = {
     "english-pages",
     "iam-comparer",
     "ink-lines",
-    "latin-lines",
     "page-lines",
     "signature-comparer",
 }
@@ -86,6 +85,7 @@ CLASSIFIERS = {
     "iam-words": error_of_words,
     "emnist-characters": accuracy_of_characters,
     "iam-writers": accuracy_of_writers,
+    "latin-lines": error_of_lines,
 }
 
 

@@ -714,6 +714,19 @@ def test_one_of_several_readers_is_enough_for_words_and_not_for_figures():
     assert "5" in {text for texts, *_ in synthesizer.calls for text in texts}
 
 
+def test_an_unread_figure_is_quoted_as_the_reader_that_doubts_it_has_it():
+    class Blind(CountPoints):
+        def predict(self, images):
+            return [text.replace("5", "S") for text in super().predict(images)]
+
+    readers = load_readers([Blind(), CountPoints()])
+    writer = LineWriter(Bars(), readers, None, 0.0, 1, np.random.RandomState(0))
+    samples = writer.sample(["1250", "was", "5th"], [None] * 3, 0)
+    found = [alone for alone, _ in writer.choose(["1250", "was", "5th"], samples)]
+    assert [alone.reading for alone in found] == ["12S0", "was", "5th"]
+    assert [(alone.misread, alone.doubted) for alone in found] == [(1, 1), (0, 0), (0, 1)]
+
+
 def test_a_word_that_is_read_alone_and_left_out_in_its_line_is_unread():
     class Skips(CountPoints):
         def predict(self, images):

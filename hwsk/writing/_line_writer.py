@@ -344,7 +344,10 @@ class LineWriter:
             words = cut_words(samples[best], [text])
             assert words is not None  # a single word needs no gap
             misread, doubted = ranks[best]
-            found.append((Alone(misread, readings[best].text, words[0], doubted), best - n * i))
+            reading = readings[best]
+            is_read = not reading.misread[0]  # by some reader: if that is not enough, by whom not
+            shown = reading.doubt if misread and is_read else reading.text
+            found.append((Alone(misread, shown, words[0], doubted), best - n * i))
         return found
 
     def _is_right(self, word: str, misread: int) -> bool:
@@ -418,7 +421,7 @@ def _wrong(words: Sequence[str], reading: Reading) -> list[int]:
     """
     return [
         doubted if count_apart(word) > 1 else misread
-        for word, misread, doubted in zip(words, *reading[1:], strict=True)
+        for word, misread, doubted in zip(words, reading.misread, reading.doubted, strict=True)
     ]
 
 

@@ -23,6 +23,7 @@ class Reading(NamedTuple):
     text: str  # of the reader that has the fewest characters wrong
     misread: list[int]  # characters of each word that every reader has wrong
     doubted: list[int]  # of the characters that it knows, those that some reader has wrong
+    doubt: str  # of the reader that has the most characters wrong
 
 
 class Readers:
@@ -50,7 +51,8 @@ class Readers:
         result = []
         for of_line, *texts in zip(words, *by_reader, strict=True):
             counts = [count_misread(of_line, text) for text in texts]
-            best = min(range(len(texts)), key=lambda i: sum(counts[i]))
+            in_order = sorted(range(len(texts)), key=lambda i: sum(counts[i]))
+            best, worst = texts[in_order[0]], texts[in_order[-1]]
             doubts = [
                 [
                     max(n - _count_unknown(word, known), 0)
@@ -59,7 +61,8 @@ class Readers:
                 for of, known in zip(counts, self._known, strict=True)
             ]
             by_all, by_some = zip(*counts, strict=True), zip(*doubts, strict=True)
-            result.append(Reading(texts[best], list(map(min, by_all)), list(map(max, by_some))))
+            misread, doubted = list(map(min, by_all)), list(map(max, by_some))
+            result.append(Reading(best, misread, doubted, worst))
         return result
 
 

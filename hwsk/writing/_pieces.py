@@ -104,7 +104,7 @@ def _draw(pieces: list[_Piece], size: float, writer: LineWriter) -> None:
     found = writer.choose([piece.text for piece in pieces], drawings)
     for i, (piece, (new, number)) in enumerate(zip(pieces, found, strict=True)):
         if piece.best is None or piece.best.misread or new.rank <= piece.best.rank:
-            word, own = new.word, sizes[_DRAWINGS * i + number]
-            if not word.x_height and size:  # the ink of a sign does not say how large it is
-                word = scale_word(word, size / own)
+            # The ink of a sign does not say how large it is.
+            own = new.word.x_height or sizes[_DRAWINGS * i + number]
+            word = scale_word(new.word._replace(x_height=own), size / own if size else 1.0)
             piece.best = new._replace(word=word)

@@ -578,4 +578,4 @@ def test_what_can_not_be_written(synthesizer, arguments, words):
 
 def test_a_bias_below_0_is_a_mistake_of_usage(synthesizer):
     result = run("write", "synthesizer.hwsk", "on", "-o", "new.svg", "--bias", "-1")
-    assert result.exit_code == 2 and "'--bias': -1.0 is not in the range x>=0" in result.stderr
+    assert result.exit_code == 2 and "'--bias': -1.0 is not in the range 0<=x<=100" in result.stderr

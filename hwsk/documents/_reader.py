@@ -36,7 +36,7 @@ _PARTS = ("segmenter", "recognizer")
 _FEW = 5  # characters: a line of fewer says nothing of whether a page is one of handwriting
 # Parts of the usual confidence, below which a page is in doubt (benchmarks/pages/doubt.py prints
 # how many are): of the mean over its characters, and of that over a few.
-_LOW, _LOW_OF_FEW = 0.8, 0.65
+_LOW, _LOW_OF_FEW = 0.84, 0.65
 _MANY = 100  # characters
 _LOW_FIT = 0.45  # the least `language_fit` of a page in the language of the model
 _SHARE = 0.2  # of the lines of a page, from where on a remark on one of them is one on the page

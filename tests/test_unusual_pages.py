@@ -203,7 +203,7 @@ def test_parts_of_pages_have_large_writing(reader, n, seed):
 
 @pytest.mark.parametrize(
     ("relative", "n_characters", "doubtful"),
-    [(0.78, 400, True), (0.82, 400, False), (0.7, 20, False), (0.6, 20, True), (0.6, 0, False)],
+    [(0.82, 400, True), (0.86, 400, False), (0.7, 20, False), (0.6, 20, True), (0.6, 0, False)],
 )
 def test_a_page_is_doubted_by_all_its_characters(relative, n_characters, doubtful):
     """Another script whose lines, one at a time, are not clearly unlike; signs in short lines."""

@@ -1,9 +1,9 @@
 """Text lines full of figures, signs and capitals, of which the other sources have few.
 
 Half are composed of the words and the characters of IAM-OnDB's writers (`benchmarks.strokes.data`)
-and drawn with a pen. In the others digits and capitals are EMNIST's, each of another writer, and
-signs are drawn from letter forms, and so are the capitals with which EMNIST keeps a small letter of
-another shape. These lines hold no small letters.
+and drawn with a pen. In the others, which hold no small letters, digits and capitals are EMNIST's,
+each of another writer; signs are drawn from letter forms, and so are the capitals with which EMNIST
+keeps a small letter of another shape.
 """
 
 from __future__ import annotations
@@ -106,9 +106,8 @@ def paste_glyphs(glyphs: Sequence[Sequence[Any]], rng: np.random.Generator | Non
 
 
 def _cut_glyph(image: Any, height: float) -> tuple[NDArray[np.uint8], float]:
-    """Cut a character to its ink, as high as is wanted; a dash keeps its proportions."""
+    """Cut a character, light on dark, to its ink, as high as is wanted."""
     ink = np.asarray(image, np.uint8)
-    ink = ink if ink[0].mean() < 128 else 255 - ink
     rows, columns = (np.flatnonzero(ink.max(axis=axis) > 60) for axis in (1, 0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = height / cut.shape[0]

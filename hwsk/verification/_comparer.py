@@ -119,7 +119,7 @@ class HandComparer(SideComparison, BaseEstimator):
         How many times as long for its height as usual of its writer an image was at most, of those
         that fall into two parts like a whole one. What is longer, and falls into two parts like a
         sample of the other side, is taken for two samples. None where `sample_ranges_` is, or texts
-        differ in length, so that length is no sign.
+        differ in length, so that it says nothing.
     calibrated_with_ : dict of str to str
         Of parts that match, how the verifier compared pairs: after a change, `fit` again.
     classes_ : ndarray of shape (2,)

@@ -115,8 +115,8 @@ class SiameseVerifier(
     longest_shape_ : float or None
         How many times as long as usual of its writer an image of the calibration was at most that
         falls into two parts like a whole one. Longer ones are taken for two samples by `verify`.
-        None where `sample_ranges_` is, or writers are not known, or texts
-        differ in length, so that length is no sign.
+        None where `sample_ranges_` is, or writers are not known, or texts differ in length, so that
+        it says nothing.
     calibrated_with_ : dict of str to str
         What pairs were compared with when these were found. With other parameters they are refused.
     classes_ : ndarray of shape (2,)

@@ -147,6 +147,28 @@ def test_training_goes_on_where_it_stopped(benchmarks, data, tmp_path):
     assert list(loaded.predict([image])) == list(model.predict([image]))
 
 
+def test_averaged_branches_and_the_english_characters_alone(benchmarks, tmp_path):
+    from click.testing import CliRunner
+
+    train = benchmarks["train"]
+    files = [tmp_path / "one.pt", tmp_path / "other.pt"]
+    for seed, file in enumerate(files):
+        train.Trainer(train.make_network(None, seed), "cpu", lr=1e-3, dropout=0.1).save(file)
+    both = tmp_path / "both.pt"
+    CliRunner().invoke(train.main, ["average", *map(str, [*files, both])], catch_exceptions=False)
+    one, other, mean = (train.torch.load(file)["average"] for file in (*files, both))
+    for name in ("head.weight", "stem.conv.weight"):
+        np.testing.assert_allclose(mean[name], (one[name] + other[name]) / 2, rtol=1e-6)
+
+    whole, english = train.to_pipeline(both)[-1], train.to_pipeline(both, train.ENGLISH)[-1]
+    assert set(english.alphabet_) < set(whole.alphabet_)
+    line = np.random.default_rng(0).integers(0, 256, (1, 40, 90)).astype(np.uint8)
+    kept = [0, *(1 + whole.alphabet_.index(character) for character in english.alphabet_)]
+    logits = whole.predict_log_proba(line)[0][:, kept]
+    expected = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    np.testing.assert_allclose(english.predict_log_proba(line)[0], expected, atol=1e-4)
+
+
 def test_learning_rate_warms_up_and_falls(benchmarks):
     train = benchmarks["train"]
     trainer = train.Trainer(train.make_network(None, 0), "cpu", lr=1.0, dropout=0.1)

@@ -2,11 +2,15 @@
 
     python -m benchmarks.lines.train run --pools POOLS --out RUN --start models/iam-lines.hwsk
     python -m benchmarks.lines.train run --pools POOLS --out END --branch RUN/last.pt --decay 4000
+    python -m benchmarks.lines.train average ONE/last.pt OTHER/last.pt both.pt
     python -m benchmarks.lines.train export END/last.pt model.hwsk
+    python -m benchmarks.lines.train export END/last.pt model.hwsk --english
 
 `run` goes on from RUN/last.pt where it exists. The learning rate warms up and stays constant: a
 run has no end. A branch with --decay lets it fall to 0 in that many steps, from any checkpoint, and
-leaves the run itself as it is. With --device cuda it trains in bfloat16 on what `pack.py` packed.
+leaves the run itself as it is. Two branches of one run that draw other batches (--seed) can be
+averaged, and each go on from there: so two cores train one network. With --device cuda it trains in
+bfloat16 on what `pack.py` packed.
 """
 
 from __future__ import annotations
@@ -60,8 +64,8 @@ from hwsk.recognition import CTCRecognizer
 from hwsk.recognition._decoding import greedy_decode
 
 ASCII = "".join(map(chr, range(32, 127)))
-SHIPPED = " !\"#%&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
-ALPHABET = SHIPPED + "".join(sorted((set(ASCII + LETTERS) | set("ì¡")) - set(SHIPPED)))
+ENGLISH = " !\"#%&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
+ALPHABET = ENGLISH + "".join(sorted((set(ASCII + LETTERS) | set("ì¡")) - set(ENGLISH)))
 WIDTH_STEP = 64  # pixels; for each new width the CPU kernels take more memory
 SAMPLE = 150  # lines of each validation set that are read during training
 
@@ -345,21 +349,40 @@ def print_rates(trainer: Trainer, validation: list[Pool]) -> None:
     )
 
 
+@main.command("average")
+@click.argument("checkpoints", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("out", type=click.Path(path_type=Path))
+def average_branches(checkpoints: tuple[str, ...], out: Path) -> None:
+    """Write the mean of the weights of branches, with the optimizer of the first."""
+    states = [torch.load(file, map_location="cpu", weights_only=True) for file in checkpoints]
+    for part in ("network", "average"):
+        for name, value in states[0][part].items():
+            if value.is_floating_point():
+                value.copy_(torch.stack([state[part][name] for state in states]).mean(0))
+    write_checkpoint(states[0], out)
+
+
 @main.command()
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--half/--full", default=True, help="float16 weights in the file.")
-def export(checkpoint: Path, model: Path, half: bool) -> None:
+@click.option("--english", is_flag=True, help="Keep the characters of English alone.")
+def export(checkpoint: Path, model: Path, half: bool, english: bool) -> None:
     """Write the average of a checkpoint as a Pipeline in a .hwsk file."""
-    hwsk.save(to_pipeline(checkpoint), model, half_precision=half)
+    pipeline = to_pipeline(checkpoint, ENGLISH if english else ALPHABET)
+    hwsk.save(pipeline, model, half_precision=half)
     print(f"{model}: {model.stat().st_size / 1e6:.1f} MB")
 
 
-def to_pipeline(checkpoint: Path) -> Pipeline:
+def to_pipeline(checkpoint: Path, alphabet: str = ALPHABET) -> Pipeline:
     """Make the Pipeline of preprocessing and recognizer from a checkpoint's average."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    kept = [0, *(1 + state["alphabet"].index(character) for character in alphabet)]
+    for name, value in state["average"].items():
+        if name.startswith(("head.", "shortcut.")):
+            state["average"][name] = value[kept]
     recognizer = CTCRecognizer(HEIGHT)
-    recognizer.alphabet_ = state["alphabet"]
+    recognizer.alphabet_ = alphabet
     recognizer.levels_ = (1.0, 0.0)
     recognizer.temperature_ = 1.0
     recognizer.history_, recognizer.n_iter_ = [], 0

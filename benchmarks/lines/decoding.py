@@ -4,7 +4,7 @@
     python -m benchmarks.lines.decoding --model models/iam-lines.hwsk --data ../shared/data
     python -m benchmarks.lines.decoding --model ... --data ... --shipped
 
-The second recognizes IAM as well, the third with the shipped decoder alone.
+The second recognizes IAM as well, the third with the shipped decoder alone, and grey lines, too.
 
 Language models and lexicon are made of the training transcripts alone, without the prompts that any
 validation line has. A weight is chosen on half of the validation writers for the other half.
@@ -17,6 +17,7 @@ import math
 import re
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -31,13 +32,17 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, ParameterGrid
 
 import hwsk
+from benchmarks.lines.data import load_sources
 from benchmarks.lines.train_english_lm import brown_lines
+from benchmarks.lines.train_iam import load_gray
 from benchmarks.shared.iam import load_split, prompt
+from hwsk._data.images import object_array
 from hwsk.datasets import get_data_home
 from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_rate
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, detokenize
 
 STEPS, CLASSES, BEAM, WEIGHT = 256, 80, 25, 0.6
+METRICS = ("CER", character_error_rate), ("WER", word_error_rate)
 
 
 def plain_search(line, alphabet, n_grams, order):
@@ -137,10 +142,12 @@ def speed(n_lines: int = 20) -> None:
         )
 
 
-def posteriors(model: Path, images: np.ndarray, folder: Path) -> tuple[str, np.ndarray]:
-    """Alphabet and log-probabilities of the lines; computed once for steps and weights."""
+def posteriors(
+    model: Path, images: np.ndarray, folder: Path, name: str = "IAM"
+) -> tuple[str, np.ndarray]:
+    """Alphabet and log-probabilities of the lines; computed once for name, steps and weights."""
     reader = hwsk.load(model)
-    digest = hashlib.sha256(repr(reader[:-1]).encode())
+    digest = hashlib.sha256((name + repr(reader[:-1])).encode())
     for array in reader[-1]._get_network_state().values():
         digest.update(array.tobytes())
     file = folder / f"posteriors-{digest.hexdigest()[:16]}.joblib"
@@ -152,59 +159,85 @@ def posteriors(model: Path, images: np.ndarray, folder: Path) -> tuple[str, np.n
 
 
 def shipped(model: Path, data: str, folder: Path) -> None:
-    """Print what the decoder of a model gains over greedy decoding on the validation writers.
+    """Print what the decoder of a model gains over greedy decoding on lines of validation writers.
 
     The difference is paired: both read the same resampled writers. Tokens with a digit, and words
     that the Brown corpus lacks, are aligned in the readings, and counted apart.
     """
     decoder = hwsk.load(model)[-1].decoder
-    bunch, _, valid = load_split(data)
-    alphabet, X = posteriors(model, bunch.images[valid], folder)
-    y, writers = bunch.text[valid], bunch.writer[valid]
     brown = brown_lines(Path(data) / "text" / "brown_sentences.tsv.gz")
     known = {word.lower() for line in brown for word in line.split()}
     groups = {
         "tokens with a digit": lambda word: any(c.isdigit() for c in word),
         "words not in Brown": lambda word: word.isalpha() and word.lower() not in known,
     }
-    read = {}
-    for name, chosen in (("greedy", CTCDecoder(method="greedy")), ("shipped", decoder)):
-        chosen = clone(chosen).set_params(alphabet=alphabet).fit(X[:1])
-        start = time.process_time()
-        read[name] = chosen.predict(X)
-        milliseconds = 1000 * (time.process_time() - start) / len(X)
-        figures = []
-        for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
-            low, high = bootstrap_interval(metric, y, read[name], groups=writers, random_state=0)
-            figures.append(f"{label} {metric(y, read[name]):.4f} [{low:.4f}, {high:.4f}]")
-        print(f"{name}: {', '.join(figures)}, {milliseconds:.1f} ms a line", flush=True)
-        figures = []
-        spaced, found = (list(map(detokenize, texts)) for texts in (y, read[name]))
-        for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
-            low, high = bootstrap_interval(metric, spaced, found, groups=writers, random_state=0)
-            figures.append(f"{label} {metric(spaced, found):.4f} [{low:.4f}, {high:.4f}]")
-        print(f"    spaced as in print: {', '.join(figures)}", flush=True)
-        for label, belongs in groups.items():
-            wrong = length = right = count = 0
-            for text, found in zip(y, read[name], strict=True):
-                for word, token in aligned_words(text, found):
-                    if belongs(word):
-                        wrong += Levenshtein.distance(word, token)
-                        length, count, right = (
-                            length + len(word),
-                            count + 1,
-                            right + (word == token),
-                        )
-            print(f"    {label}: {count}, CER {wrong / length:.3f}, right {right / count:.3f}")
-    for label, metric in (("CER", character_error_rate), ("WER", word_error_rate)):
+    for name, images, y, writers in line_sets(data):
+        print(f"{name}: {len(y)} lines, {len(set(writers))} writers")
+        alphabet, X = posteriors(model, images, folder, name)
+        read = {}
+        for label, chosen in (("greedy", CTCDecoder(method="greedy")), ("shipped", decoder)):
+            chosen = clone(chosen).set_params(alphabet=alphabet).fit(X[:1])
+            start = time.process_time()
+            read[label] = chosen.predict(X)
+            milliseconds = 1000 * (time.process_time() - start) / len(X)
+            print(f"{label}: {rates(y, read[label], writers)}, {milliseconds:.1f} ms a line")
+            in_print = (np.array([detokenize(t) for t in texts]) for texts in (y, read[label]))
+            print(f"    spaced as in print: {rates(*in_print, writers)}", flush=True)
+            for group, belongs in groups.items():
+                print(f"    {group}: {count_right(y, read[label], belongs)}")
+        for label, metric in METRICS:
 
-        def difference(rows, _, metric=metric):
-            rows = np.asarray(rows, int)
-            return metric(y[rows], read["shipped"][rows]) - metric(y[rows], read["greedy"][rows])
+            def difference(rows, _, metric=metric, y=y, read=read):
+                rows = np.asarray(rows, int)
+                return metric(y[rows], read["shipped"][rows]) - metric(
+                    y[rows], read["greedy"][rows]
+                )
 
-        rows = np.arange(len(y))
-        low, high = bootstrap_interval(difference, rows, rows, groups=writers, random_state=0)
-        print(f"{label}, shipped - greedy: {difference(rows, rows):.4f} [{low:.4f}, {high:.4f}]")
+            rows = np.arange(len(y))
+            low, high = bootstrap_interval(difference, rows, rows, groups=writers, random_state=0)
+            print(
+                f"{label}, shipped - greedy: {difference(rows, rows):.4f} [{low:.4f}, {high:.4f}]"
+            )
+
+
+def line_sets(data: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Images, texts and writers of lines by writers that training never saw."""
+    bunch, _, valid = load_split(data)
+    yield "IAM", bunch.images[valid], bunch.text[valid], bunch.writer[valid]
+    (pages,) = load_sources(data, ["iam_pages"])
+    rows = np.flatnonzero(pages.validation)
+    of_rows = (
+        object_array([values[row] for row in rows]) for values in (pages.texts, pages.writers)
+    )
+    yield "grey lines of pages", object_array([pages.read(row, None) for row in rows]), *of_rows
+    yield "grey lines given", *load_gray(data)
+
+
+def rates(y: np.ndarray, read: np.ndarray, writers: np.ndarray) -> str:
+    """Error rates with intervals over writers."""
+    figures = []
+    for label, metric in METRICS:
+        low, high = bootstrap_interval(metric, y, read, groups=writers, random_state=0)
+        figures.append(f"{label} {metric(y, read):.4f} [{low:.4f}, {high:.4f}]")
+    return ", ".join(figures)
+
+
+def count_right(y: np.ndarray, read: np.ndarray, belongs: Callable[[str], bool]) -> str:
+    """How many words of a kind there are, and how they are read."""
+    pairs = [
+        (word, token)
+        for text, found in zip(y, read, strict=True)
+        for word, token in aligned_words(text, found)
+        if belongs(word)
+    ]
+    if not pairs:
+        return "0"
+    wrong = sum(Levenshtein.distance(word, token) for word, token in pairs)
+    right = sum(word == token for word, token in pairs)
+    return (
+        f"{len(pairs)}, CER {wrong / sum(len(word) for word, _ in pairs):.3f}, "
+        f"right {right / len(pairs):.3f}"
+    )
 
 
 def aligned_words(text: str, read: str) -> list[tuple[str, str]]:

@@ -41,6 +41,7 @@ from benchmarks.lines.data import (
     is_feasible,
     preprocessing,
 )
+from benchmarks.lines.train_english_lm import DECODER
 from benchmarks.shared.long_run import (
     last_step,
     learning_rate,
@@ -60,12 +61,13 @@ from hwsk.preprocessing.augmentation import (
     RandomMorphology,
     RandomNoise,
 )
-from hwsk.recognition import CTCRecognizer
+from hwsk.recognition import CTCDecoder, CTCRecognizer
 from hwsk.recognition._decoding import greedy_decode
 
 ASCII = "".join(map(chr, range(32, 127)))
-ENGLISH = " !\"#%&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
-ALPHABET = ENGLISH + "".join(sorted((set(ASCII + LETTERS) | set("ì¡")) - set(ENGLISH)))
+IAM = " !\"#%&'()*+,-./0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz"
+ALPHABET = IAM + "".join(sorted((set(ASCII + LETTERS) | set("ì¡")) - set(IAM)))
+ENGLISH = IAM + "$=@"
 WIDTH_STEP = 64  # pixels; for each new width the CPU kernels take more memory
 SAMPLE = 150  # lines of each validation set that are read during training
 
@@ -207,21 +209,22 @@ class Trainer:
 
 
 def make_network(start: Path | None, seed: int) -> CRNN:
-    """Make the network, with the weights of a recognizer whose alphabet begins ours, if given."""
+    """Make the network, with the weights of a recognizer of some of our characters, if given."""
     torch.manual_seed(seed)
     network = CRNN(len(ALPHABET) + 1)
     if start is None:
         return network
     model = hwsk.load(start)
     recognizer = model[-1] if isinstance(model, Pipeline) else model
-    if not ALPHABET.startswith(recognizer.alphabet_):
+    if not set(recognizer.alphabet_) <= set(ALPHABET):
         raise ValueError(f"{start} reads another alphabet: {recognizer.alphabet_!r}")
     state = network.state_dict()
+    known = [0, *(1 + ALPHABET.index(character) for character in recognizer.alphabet_)]
     for name, value in recognizer.net_.module_.state_dict().items():
         if name.startswith(("head.", "shortcut.")):
             if name.endswith("bias"):
                 state[name] -= 4  # characters that the recognizer does not know yet are rare
-            state[name][: len(value)] = value
+            state[name][known] = value
         else:
             state[name].copy_(value)
     return network
@@ -366,10 +369,13 @@ def average_branches(checkpoints: tuple[str, ...], out: Path) -> None:
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--half/--full", default=True, help="float16 weights in the file.")
-@click.option("--english", is_flag=True, help="Keep the characters of English alone.")
+@click.option("--english", is_flag=True, help="Keep English alone, with its language model.")
 def export(checkpoint: Path, model: Path, half: bool, english: bool) -> None:
     """Write the average of a checkpoint as a Pipeline in a .hwsk file."""
     pipeline = to_pipeline(checkpoint, ENGLISH if english else ALPHABET)
+    if english:
+        decoder = CTCDecoder(language_model=hwsk.load("english-lm"), **DECODER)
+        pipeline[-1].set_params(decoder=decoder, detokenize=True)
     hwsk.save(pipeline, model, half_precision=half)
     print(f"{model}: {model.stat().st_size / 1e6:.1f} MB")
 
@@ -381,7 +387,7 @@ def to_pipeline(checkpoint: Path, alphabet: str = ALPHABET) -> Pipeline:
     for name, value in state["average"].items():
         if name.startswith(("head.", "shortcut.")):
             state["average"][name] = value[kept]
-    recognizer = CTCRecognizer(HEIGHT)
+    recognizer = CTCRecognizer(HEIGHT, augment=augmentation(), lr=7e-4, ema_decay=0.999)
     recognizer.alphabet_ = alphabet
     recognizer.levels_ = (1.0, 0.0)
     recognizer.temperature_ = 1.0

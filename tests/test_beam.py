@@ -219,6 +219,12 @@ def test_characters_need_no_numba(monkeypatch):
         decoder.set_params(lexicon=["ab"]).predict(LINES)
 
 
+def test_a_lexicon_reads_words_of_improbable_letters():
+    line = np.log([[1e-6, 1 - 3e-6, 1e-6, 1e-6], [1 - 3e-6, 1e-6, 1e-6, 1e-6]])
+    decoder = CTCDecoder(ALPHABET, lexicon=["b"]).fit([line])  # the network is sure of "a"
+    assert decoder.predict([line]).tolist() == ["b"]
+
+
 def test_improbable_classes_are_not_read():
     line = np.log([[0.5, 0.3, 0.15, 0.05]] * 3)
     decoder = CTCDecoder(ALPHABET, min_probability=0.1).fit([line])

@@ -92,7 +92,8 @@ class CTCDecoder(BaseEstimator):
         none of them (punctuation, digits, the blank) may stand between words.
     min_probability : float, default=1e-4
         Classes less probable than this at a time step are not read there. Larger values are faster,
-        and miss the best text more often. 0 reads all.
+        and miss the best text more often. 0 reads all, and so does a lexicon, whose words may need
+        classes that are hardly probable.
 
     Attributes
     ----------
@@ -346,7 +347,8 @@ class CTCDecoder(BaseEstimator):
             return lambda line, n_best: [_read_greedily(line, alphabet)]
         language = self._language(alphabet)
         search = _searcher(language, self.beam_width)
-        least = math.log(self.min_probability) if self.min_probability else -math.inf
+        all_count = self.min_probability == 0 or language.constrained
+        least = -math.inf if all_count else math.log(self.min_probability)
 
         def read(line: NDArray[np.float64], n_best: int) -> list[Reading]:
             if np.isnan(line).any():

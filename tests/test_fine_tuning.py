@@ -1,7 +1,9 @@
 """Test `fine_tune`: new hands and letters from a few lines, and what was known is kept."""
 
 import copy
+import re
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,7 +122,54 @@ def test_one_seed_gives_one_network(reader, words):
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_all_unknown_letters_are_named(reader, words):
+    model = NgramLanguageModel(order=2).fit(["on no one ten net tone"])
+    guided = copy.deepcopy(reader)
+    guided[-1].set_params(decoder=CTCDecoder(language_model=model))
+    with pytest.warns(UserWarning, match=r"such as 'x', 'ß', 'é'; it hinders"):
+        fine_tune(guided, words.images[:4], ["éx", "ßé", "on", "no"], max_epochs=1, random_state=0)
+
+
+def test_a_line_that_is_a_file_is_named(reader, words, tmp_path):
+    files = [str(tmp_path / f"{row}.png") for row in range(5)]
+    for file, image in zip(files, words.images, strict=False):
+        cv2.imwrite(file, image)
+    y = [*words.text[:3], "tone" * 90, words.text[4]]
+    for model in (reader, reader[-1]):
+        with pytest.raises(ValueError, match=rf"rows 3 \({re.escape(files[3])}\); row 3: 'tone"):
+            fine_tune(model, files, y)
+    rehearsal = ([files[3]], ["tone" * 90])
+    with pytest.raises(ValueError, match=rf"rows 5 \({re.escape(files[3])}\)"):
+        fine_tune(reader, words.images[:5], words.text[:5], rehearsal=rehearsal)
+
+
+def test_a_text_with_a_line_break_is_refused(reader, words):
+    with pytest.raises(ValueError, match=r"1 of 5 texts in y holds line breaks .* rows 2; row 2"):
+        fine_tune(reader, words.images[:5], ["on", "no", "on\n", "on", "no"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "match"),
+    [
+        ({"rehearsal": 3}, TypeError, r"rehearsal is 3 \(int\); pass a tuple of two"),
+        ({"rehearsal": (["a.png"],)}, TypeError, "pass a tuple of two"),
+        ({"rehearsal": (["a.png"], ["a", "b"])}, ValueError, "holds 1 image and 2 texts"),
+        ({"callbacks": None}, TypeError, "callbacks=None: pass a list"),
+        ({"callbacks": "progress"}, TypeError, "callbacks='progress': pass a list"),
+    ],
+)
+def test_wrong_options_are_named(reader, words, wrong, error, match):
+    with pytest.raises(error, match=match):
+        fine_tune(reader, words.images[:4], words.text[:4], **wrong)
+
+
 def test_fine_tune_names_what_is_wrong(reader, words):
+    with pytest.raises(ValueError, match="y holds 1 line; fine-tuning needs 4 or more"):
+        fine_tune(reader, words.images[:1], words.text[:1])
+    with pytest.raises(
+        TypeError, match=r"str is not fine-tuned .* hwsk\.load gives that of a name"
+    ):
+        fine_tune("iam-lines", words.images[:4], words.text[:4])
     with pytest.raises(ValueError, match="y holds 3 lines; fine-tuning needs 4 or more"):
         fine_tune(reader, words.images[:3], words.text[:3])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

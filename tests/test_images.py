@@ -17,6 +17,7 @@ from hwsk._data.decoding import decode_image, gray_image, read_image
 from hwsk._data.images import (
     LazyImages,
     check_images,
+    name_rows,
     object_array,
     pack_images,
     paper_level,
@@ -204,6 +205,15 @@ def test_lazy_images_map(tmp_path):
     assert images[-1].shape == (4, 5)
     assert not LazyImages([smooth()]).decodes
     assert LazyImages([smooth()]).map(np.transpose).decodes
+
+
+def test_images_made_of_others_keep_their_files(tmp_path):
+    path = str(tmp_path / "a.png")
+    made = LazyImages([smooth(), path, smooth()]).loaded([smooth(2, 3)] * 3)
+    assert not made.decodes
+    assert [made.name(row) for row in range(3)] == ["image 0", path, "image 2"]
+    assert made[1:].map(np.transpose).file(0) == path
+    assert name_rows(made[[2, 1]], [0, 1]) == f"0, 1 ({path})"
 
 
 def test_lazy_images_pickle_small(tmp_path):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import warnings
 
 import cv2
@@ -206,6 +207,10 @@ def test_numbers_are_no_texts(reader, y):
     [
         (2, "", "1 of 8 texts in y is empty, rows 2:"),
         (2, " ", "1 of 8 texts in y is empty, rows 2:"),
+        (2, "ab\n", r"holds line breaks or other control .* \('\\n'\), rows 2; row 2: 'ab\\n'\."),
+        (2, "a\tb", r"\('\\t'\), rows 2"),
+        (2, "a\u2028", r"\('\\u2028'\), rows 2"),
+        (2, "a\ud800", r"\('\\ud800'\), rows 2"),
         (3, None, r"None \(NoneType\) in row 3"),
         (3, float("nan"), r"nan \(float\) in row 3"),
         (1, 1.5, r"1\.5 \(float\) in row 1"),
@@ -222,6 +227,38 @@ def test_bad_text_is_named(row, value, match, make):
     y[row] = value
     with pytest.raises(ValueError, match=match):
         small_recognizer(callbacks=[NoTraining()]).fit(X[:8], make(y))
+
+
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [("\xa0", "no-break space"), ("\u2009", "thin space"), ("\ufeff", "zero width no-break space")],
+)
+def test_characters_that_look_like_a_blank_are_named(character, name):
+    y = ["ab", f"a{character}", *Y[2:4]]
+    said = re.escape(f"1 of 4 texts in y holds {character!r} ({name}), which")
+    with pytest.warns(UserWarning, match=rf"{said} .* rows 1: it becomes a character of its own"):
+        small_recognizer(max_epochs=1).fit(X[:4], y)
+
+
+def test_blanks_and_joiners_that_are_written_are_not_remarked():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*an image shows as a blank")
+        small_recognizer(max_epochs=1).fit(X[:3], ["a b", "a\u3000", "\u0645\u200c"])
+
+
+def test_a_text_with_a_line_break_is_refused_by_score_and_calibration(reader):
+    y = [Y[0], f"{Y[1]}\n"]
+    for refuse in (reader.score, reader.calibrate_temperature):
+        with pytest.raises(ValueError, match=r"control characters \('\\n'\), rows 1"):
+            refuse(X[:2], y)
+
+
+def test_a_text_too_long_for_its_file_is_named(tmp_path):
+    path = str(tmp_path / "short.png")
+    cv2.imwrite(path, X[0])
+    match = rf"rows 1 \({re.escape(path)}\); row 1: '(ab){{20,}}a? needs 400,"
+    with pytest.raises(ValueError, match=match):
+        small_recognizer(callbacks=[NoTraining()]).fit([X[1], path], ["a", "ab" * 200])
 
 
 @pytest.mark.parametrize(

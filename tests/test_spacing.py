@@ -70,6 +70,12 @@ def test_only_blanks_go_and_nothing_is_left_to_do(text):
     assert detokenize(found) == found
 
 
+@pytest.mark.parametrize("texts", [None, 3, ["a , b"], np.array(["a , b"]), b"a , b"])
+def test_one_text_is_expected(texts):
+    with pytest.raises(TypeError, match=r"takes one str; of a list: \[detokenize\(text\) for"):
+        detokenize(texts)
+
+
 @pytest.fixture(scope="module")
 def reader():
     """A recognizer of the characters "a", blank and "."."""

@@ -43,14 +43,22 @@ class LazyImages(Sequence[Image]):
         before and after the step and returns a remark (see `hwsk._data.decoding`) or None.
     is_table : bool
         Whether they are rows of a 2-D array, whose values are free.
+    files : sequence of (str or None), default=None
+        Where images that are there already came from, for messages. None: `sources` say it.
     """
 
     def __init__(
-        self, sources: Any, steps: tuple[Step, ...] = (), *, is_table: bool = False
+        self,
+        sources: Any,
+        steps: tuple[Step, ...] = (),
+        *,
+        is_table: bool = False,
+        files: Any = None,
     ) -> None:
         self.sources = object_array(sources)
         self.steps = steps
         self.is_table = is_table
+        self.files = None if files is None else object_array(files)
 
     @property
     def decodes(self) -> bool:
@@ -69,7 +77,8 @@ class LazyImages(Sequence[Image]):
             key = key[0]
         if isinstance(key, (int, np.integer)):
             return self.decode(int(key)).image
-        return LazyImages(self.sources[key], self.steps, is_table=self.is_table)
+        files = None if self.files is None else self.files[key]
+        return LazyImages(self.sources[key], self.steps, is_table=self.is_table, files=files)
 
     def decode(self, row: int) -> Decoded:
         """An image, and what is to be remarked on it."""
@@ -87,8 +96,18 @@ class LazyImages(Sequence[Image]):
 
     def name(self, row: int) -> str:
         """Name an image in messages: by its path, or by its row."""
+        return self.file(row) or f"image {row}"
+
+    def file(self, row: int) -> str | None:
+        """Return the path of an image, if it is known."""
+        if self.files is not None:
+            return self.files[row]
         source = self.sources[row]
-        return os.fspath(source) if is_path(source) else f"image {row}"
+        return os.fspath(source) if is_path(source) else None
+
+    def loaded(self, images: Sequence[Image]) -> LazyImages:
+        """Return images that were made of these, from the same files."""
+        return LazyImages(images, files=[self.file(row) for row in range(len(self))])
 
     def __iter__(self) -> Iterator[Image]:
         return (self[i] for i in range(len(self)))
@@ -99,7 +118,8 @@ class LazyImages(Sequence[Image]):
         remark: Callable[[Image, Image], str | None] | None = None,
     ) -> LazyImages:
         """The same images with one step more."""
-        return LazyImages(self.sources, (*self.steps, (step, remark)), is_table=self.is_table)
+        steps = *self.steps, (step, remark)
+        return LazyImages(self.sources, steps, is_table=self.is_table, files=self.files)
 
 
 Step = tuple[Callable[[Image], Image], Callable[[Image, Image], str | None] | None]
@@ -316,7 +336,7 @@ def name_rows(images: Any, rows: Any, most: int = 10) -> str:
     rows = [int(row) for row in rows]
     files = []
     if isinstance(images, LazyImages):
-        files = [images.name(row) for row in rows[:most] if is_path(images.sources[row])]
+        files = [file for row in rows[:most] if (file := images.file(row)) is not None]
     return some_rows(rows, most) + (f" ({', '.join(files)})" if files else "")
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from hwsk._data.decoding import cut_value
 from hwsk._data.images import some_rows
+from hwsk._warn import warn_caller
 from hwsk._wording import some_of
 
+_NOT_WRITTEN = ("Cc", "Cs", "Zl", "Zp")  # categories: control, half of a pair, breaks of lines
+_WIDE_BLANK = "\u3000"  # as wide as a Chinese character
+_INVISIBLE = frozenset("\u00ad\u200b\u2060\ufeff")  # a joiner and a non-joiner change letters
 
-def check_texts(texts: Any, name: str = "X", *, allow_empty: bool = True) -> list[str]:
+
+def check_texts(
+    texts: Any, name: str = "X", *, allow_empty: bool = True, one_line: bool = False
+) -> list[str]:
     """Validate texts, and bring them into Unicode's form NFC.
 
     Parameters
@@ -24,11 +31,15 @@ def check_texts(texts: Any, name: str = "X", *, allow_empty: bool = True) -> lis
         What the messages call them.
     allow_empty : bool, default=True
         Whether a text may be empty or hold blanks alone.
+    one_line : bool, default=False
+        Whether texts are what a line of writing shows: they may hold no control characters, such as
+        line breaks, and no halves of surrogate pairs.
 
     Raises
     ------
     ValueError
-        If there is no text, or a row is not a string; the message names the row.
+        If there is no text, a row is not a string, or it holds what it may not; the message names
+        the row.
     """
     if isinstance(texts, (str, bytes)):
         raise ValueError(f"{name} is one string ({cut_value(texts)}); pass a list of texts")
@@ -61,4 +72,40 @@ def check_texts(texts: Any, name: str = "X", *, allow_empty: bool = True) -> lis
             f"{some_of(len(empty), len(found), f'texts in {name}', 'are empty')}"
             f", rows {some_rows(empty)}: leave those rows out"
         )
+    if one_line:
+        _refuse_not_written(found, name)
     return [unicodedata.normalize("NFC", text) for text in found]
+
+
+def _refuse_not_written(texts: list[str], name: str) -> None:
+    rows, which = _rows_with(texts, lambda c: unicodedata.category(c) in _NOT_WRITTEN)
+    if rows:
+        raise ValueError(
+            f"{some_of(len(rows), len(texts), f'texts in {name}', 'hold')} line breaks or other "
+            f"control characters ({which!r}), rows {some_rows(rows)}; row {rows[0]}: "
+            f"{cut_value(texts[rows[0]])}. A line of writing has none: ' '.join(text.split()) "
+            "drops them at the ends of a text, and makes blanks of those inside"
+        )
+
+
+def warn_of_blanks(texts: list[str], name: str) -> None:
+    """Warn of characters that an image shows as a blank or not at all: they are learnt apart."""
+    rows, which = _rows_with(texts, _looks_blank)
+    if rows:
+        warn_caller(
+            f"{some_of(len(rows), len(texts), f'texts in {name}', 'hold')} {which!r} "
+            f"({unicodedata.name(which).lower()}), which an image shows as a blank or not at all, "
+            f"rows {some_rows(rows)}: it becomes a character of its own. Replace it by a common "
+            "blank, or leave it out"
+        )
+
+
+def _looks_blank(c: str) -> bool:
+    return c in _INVISIBLE or (unicodedata.category(c) == "Zs" and c not in (" ", _WIDE_BLANK))
+
+
+def _rows_with(texts: list[str], is_such: Callable[[str], bool]) -> tuple[list[int], str]:
+    """Rows of texts that hold one of such characters, and the first of these."""
+    such = {c for c in set().union(*texts) if is_such(c)}
+    rows = [row for row, text in enumerate(texts) if such and not such.isdisjoint(text)]
+    return rows, next((c for c in texts[rows[0]] if c in such), "") if rows else ""

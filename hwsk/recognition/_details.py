@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.pipeline import Pipeline
 
-from hwsk._data.images import Image, check_images, object_array
+from hwsk._data.images import Image, check_images
 from hwsk._data.scan import walk
 
 Details = dict[str, Any]
@@ -281,7 +281,7 @@ def predict_details(reader: Any, X: Any) -> list[Details]:
     images = check_images(X, recognizer)
     # Made once, whoever goes over them: in height and number they are less than the records.
     lazy = check_images(reader[:-1].transform(X))
-    prepared = object_array([image for _, image in walk(lazy)])
+    prepared = images.loaded([image for _, image in walk(lazy)])
     details = recognizer.predict_details(prepared)
     for image, seen, record in zip(images, prepared, details, strict=True):
         scale, shift = _line_up(seen, image)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from hwsk._data.images import check_images, object_array
+from hwsk._data.decoding import cut_value
+from hwsk._data.images import LazyImages, check_images
 from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
 from hwsk._data.texts import check_texts
@@ -28,7 +30,8 @@ Reader = TypeVar("Reader", CTCRecognizer, Pipeline)
 
 _STEPS = 60  # at least: 20 lines are then seen 24 times
 _BATCH = 8
-_LEAST_LINES = 4
+_MOST_NAMED = 10  # characters in a warning
+LEAST_LINES = 4
 
 
 def fine_tune(
@@ -83,8 +86,8 @@ def fine_tune(
     Raises
     ------
     ValueError
-        If there are fewer than 4 lines, if a text is empty or too long for its image, or if X and
-        y differ in length.
+        If there are fewer than 4 lines, if a text is empty, holds a line break or is too long for
+        its image, or if X and y differ in length.
     RuntimeError
         If training was interrupted, or its loss was not finite.
 
@@ -124,9 +127,10 @@ def fine_tune(
     """
     recognizer = reader[-1] if isinstance(reader, Pipeline) else reader
     if not isinstance(recognizer, CTCRecognizer):
+        loads = "; hwsk.load gives that of a name or file" if isinstance(reader, str | Path) else ""
         raise TypeError(
             f"{type(recognizer).__name__} is not fine-tuned here: pass a CTCRecognizer, or a "
-            "Pipeline that ends in one"
+            f"Pipeline that ends in one{loads}"
         )
     check_is_fitted(recognizer)
     check_scalar(lr, "lr", Real, min_val=0, include_boundaries="neither")
@@ -135,16 +139,20 @@ def fine_tune(
         raise ValueError(f"alpha={alpha} and lr={lr}: both are finite numbers")
     if max_epochs is not None:
         check_scalar(max_epochs, "max_epochs", Integral, min_val=1)
-    texts = check_texts(y, "y", allow_empty=False)
-    if len(texts) < _LEAST_LINES:
-        raise ValueError(f"y holds {len(texts)} lines; fine-tuning needs {_LEAST_LINES} or more")
+    if isinstance(callbacks, str) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks={callbacks!r}: pass a list of skorch callbacks")
+    texts = check_texts(y, "y", allow_empty=False, one_line=True)
+    if len(texts) < LEAST_LINES:
+        raise ValueError(
+            f"y holds {count(len(texts), 'line')}; fine-tuning needs {LEAST_LINES} or more"
+        )
     images = _prepare(reader, X)
     check_consistent_length(images, texts)
     _warn_of_unknown(recognizer, texts)
-    others: tuple[list[Any], list[str]] = ([], [])
+    lines, written = images, texts
     if rehearsal is not None:
-        others = _draw_rehearsal(reader, rehearsal, len(texts), random_state)
-    lines, written = images + others[0], texts + others[1]
+        others, further = _draw_rehearsal(reader, rehearsal, len(texts), random_state)
+        lines, written = _join(images, others), texts + further
     tuned = copy.deepcopy(reader)
     last = tuned[-1] if isinstance(tuned, Pipeline) else tuned
     former_params, former = last.get_params(deep=False), _weights(last)
@@ -169,7 +177,7 @@ def fine_tune(
         )
     last.set_params(**former_params)
     last.net_.module_.load_state_dict(_between(former, _weights(last), alpha))
-    last._warn_if_blank(check_images(object_array(images), last))
+    last._warn_if_blank(images)
     return tuned
 
 
@@ -190,21 +198,35 @@ class _FixedStatistics(Callback):
             hook.remove()
 
 
-def _prepare(reader: Any, X: Any) -> list[Any]:
+def _prepare(reader: Any, X: Any) -> LazyImages:
     """The images that the recognizer is given."""
-    images = check_images(X)
+    images = changed = check_images(X)
     if isinstance(reader, Pipeline) and len(reader) > 1:
-        images = check_images(reader[:-1].transform(X))
-    return [image for _, image in walk(images)]
+        changed = check_images(reader[:-1].transform(X))
+    return images.loaded([image for _, image in walk(changed)])
+
+
+def _join(some: LazyImages, others: LazyImages) -> LazyImages:
+    files = [images.file(row) for images in (some, others) for row in range(len(images))]
+    return LazyImages([*some.sources, *others.sources], files=files)
 
 
 def _draw_rehearsal(
     reader: Any, rehearsal: tuple[Any, Any], n: int, random_state: Any
-) -> tuple[list[Any], list[str]]:
+) -> tuple[LazyImages, list[str]]:
     """Lines by others, as many as there are new ones."""
-    texts: list[str] = check_texts(rehearsal[1], "rehearsal[1]", allow_empty=False)
+    if not isinstance(rehearsal, tuple | list) or len(rehearsal) != 2:
+        raise TypeError(
+            f"rehearsal is {cut_value(rehearsal)} ({type(rehearsal).__name__}); pass a tuple of "
+            "two: images, and a list of their texts"
+        )
+    texts = check_texts(rehearsal[1], "rehearsal[1]", allow_empty=False, one_line=True)
     images = check_images(rehearsal[0])
-    check_consistent_length(images, texts)
+    if len(images) != len(texts):
+        raise ValueError(
+            f"rehearsal holds {count(len(images), 'image')} and {count(len(texts), 'text')}; give "
+            "a text for each image"
+        )
     rows = own_generator(random_state).permutation(len(texts))[:n].tolist()
     chosen = images[np.array(rows)]  # by position, whatever the index of a Series is
     return _prepare(reader, chosen), [texts[row] for row in rows]
@@ -219,8 +241,8 @@ def _warn_of_unknown(recognizer: CTCRecognizer, texts: Sequence[str]) -> None:
     if unknown:
         warn_caller(
             f"y has characters that the decoder's language model does not know, such as "
-            f"{unknown[0]!r}; it hinders them. For another language set decoder=None, or a "
-            "CTCDecoder with a language model of it"
+            f"{', '.join(map(repr, unknown[:_MOST_NAMED]))}; it hinders them. For another language "
+            "set decoder=None, or a CTCDecoder with a language model of it"
         )
 
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array, some_rows
 from hwsk._data.ink import N_FEATURES, Strokes, normalize_ink, trace_ink
-from hwsk._data.texts import check_texts
+from hwsk._data.texts import check_texts, warn_of_blanks
 from hwsk._limits import LAYERS, UNITS, whole
 from hwsk._training.batches import Augmentation
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
@@ -335,8 +335,9 @@ class InkRecognizer(CTCTraining, InkPredictor):
     ) -> InkRecognizer:
         check_channels(self.channels)
         strokes = self._inputs(X)
-        texts = check_texts(y, "y", allow_empty=False)
+        texts = check_texts(y, "y", allow_empty=False, one_line=True)
         check_consistent_length(strokes, texts, groups)
+        warn_of_blanks(texts, "y")
         normalized = [
             check_length(sample, row, self.point_spacing)
             for row, sample in enumerate(self._map_rows(partial(_normalize, strokes), len(strokes)))

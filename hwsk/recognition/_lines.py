@@ -14,10 +14,18 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._tags import Tags
 
-from hwsk._data.decoding import Image
-from hwsk._data.images import check_images, object_array, resize_to_height, scaled_width, some_rows
+from hwsk._data.decoding import Image, cut_value
+from hwsk._data.images import (
+    LazyImages,
+    check_images,
+    name_rows,
+    object_array,
+    resize_to_height,
+    scaled_width,
+    some_rows,
+)
 from hwsk._data.scan import scan_images
-from hwsk._data.texts import check_texts
+from hwsk._data.texts import check_texts, warn_of_blanks
 from hwsk._limits import COPIES, LAYERS, SIDE, UNITS, whole
 from hwsk._training.batches import Augmentation, RasterDataset
 from hwsk._training.parameters import TRAINING_CONSTRAINTS, check_channels, document_training
@@ -249,9 +257,9 @@ class CTCRecognizer(CTCTraining, LinePredictor):
         Raises
         ------
         ValueError
-            If y holds numbers or missing values, if a text is empty or needs more time steps than
-            its image gives, if an image can't be used, or if X and y differ in length; the message
-            names the rows.
+            If y holds numbers or missing values, if a text is empty, holds a line break or needs
+            more time steps than its image gives, if an image can't be used, or if X and y differ in
+            length; the message names the rows.
         """
         further = self.warm_start and hasattr(self, "net_")
         self._fit(X, y, groups, further=further, max_epochs=None)
@@ -281,15 +289,16 @@ class CTCRecognizer(CTCTraining, LinePredictor):
     ) -> CTCRecognizer:
         check_channels(self.channels)
         images = check_images(X, self, reset=not further)
-        texts = check_texts(y, "y", allow_empty=False)
+        texts = check_texts(y, "y", allow_empty=False, one_line=True)
         check_consistent_length(images, texts, groups)
+        warn_of_blanks(texts, "y")
         keep = partial(_scale, height=self.height, keep=not images.decodes)
         scan = scan_images(self._watch(images), keep, self._map_rows)
         levels = scan.learn_levels()
         widths = np.array([scaled_width(shape, self.height) for shape in scan.shapes.tolist()])
         direction = self._choose_direction(texts, further, max_epochs)
         texts = order_texts(texts, direction)
-        least_widths = _check_steps(texts, widths)
+        least_widths = _check_steps(texts, widths, images)
         self._warn_blank(scan.blank_rows(levels), len(scan))
         samples: Any = images if images.decodes else object_array(scan.kept)
         with restored_on_failure(self):
@@ -346,7 +355,9 @@ def _scale(row: int, image: Image, height: int, keep: bool) -> Image | None:
     return resize_to_height(image, height) if keep else None
 
 
-def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> NDArray[np.int64]:
+def _check_steps(
+    texts: list[str], widths: NDArray[np.int64], images: LazyImages
+) -> NDArray[np.int64]:
     """Give the least width of the image of each text, and refuse those that are narrower."""
     needed = count_steps(texts)
     given = CRNN.output_lengths(torch.from_numpy(widths)).numpy()
@@ -355,9 +366,9 @@ def _check_steps(texts: list[str], widths: NDArray[np.int64]) -> NDArray[np.int6
         row = short[0]
         raise ValueError(
             f"{some_of(len(short), len(texts), 'texts', 'need more time steps')} than the images "
-            f"give, rows {some_rows(short)}; row {row}: {texts[row]!r} needs {needed[row]}, and "
-            f"the image, {widths[row]} pixels wide at the network's height, gives {given[row]}. "
-            "Use a larger height, or leave those lines out"
+            f"give, rows {name_rows(images, short)}; row {row}: {cut_value(texts[row])} needs "
+            f"{needed[row]}, and the image, {widths[row]} pixels wide at the network's height, "
+            f"gives {given[row]}. Use a larger height, or leave those lines out"
         )
     return CRNN.stride * (needed - 1) + 1
 

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsk._data.decoding import cut_value
+
 _CLOSING = frozenset(",.;:!?)]}%”")  # attached to what stands before; ’ is an apostrophe, too
 _OPENING = frozenset("([{£$€“‘")  # attached to what follows
 _STRAIGHT = ('"', "'")  # quotation marks that open and close
@@ -32,6 +34,11 @@ def detokenize(text: str) -> str:
         marks and the clitics `'s 're 'll 've 'd 'm n't`, and without those after `( [ { £ $ €` and
         opening quotation marks. Nothing else changes: dashes between blanks, decimals (`.5`) and
         commas between numbers (`6 , 000` becomes `6, 000`) are not interpreted.
+
+    Raises
+    ------
+    TypeError
+        If `text` is not a string, such as an array of them.
 
     See Also
     --------
@@ -58,6 +65,11 @@ def detokenize(text: str) -> str:
     >>> detokenize('He said , " presto ! You \\'re ( almost ) there . "')
     'He said, "presto! You\\'re (almost) there."'
     """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"text is {cut_value(text)} ({type(text).__name__}); detokenize takes one str; of a "
+            "list: [detokenize(text) for text in texts]"
+        )
     return "".join(c for c, keep in zip(text, kept_characters(text), strict=True) if keep)
 
 

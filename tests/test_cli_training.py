@@ -417,6 +417,43 @@ def test_rows_of_one_image_stay_on_one_side():
         assert not set(train.writer) & set(test.writer)
 
 
+def test_of_one_hand_pages_or_samples_are_held_out():
+    X = np.array([f"{i}.png" for i in range(8)], object)
+    one, two = np.array(list("aaaaaaaa")), np.array(list("ppppqqqq"))
+    with pytest.raises(ValueError, match="all samples are of one writer or page"):
+        split("lines", Samples(X, writer=one), 0.25, 0)
+    train, test = split("lines", Samples(X, writer=one), 0.25, 0, one_hand=True)
+    assert len(train) == 6 and len(test) == 2
+    for page in (two, one):
+        train, test = split("lines", Samples(X, writer=one, page=page), 0.25, 0, one_hand=True)
+        assert len(test) == (4 if page is two else 2)
+    train, test = split("lines", Samples(X, writer=two), 0.25, 0, one_hand=True)
+    assert len(set(train.writer)) == len(set(test.writer)) == 1
+
+
+def test_one_hand_is_learnt_from_a_table():
+    assert run("train", "lines", put_table(), "-o", "m.hwsk", *small("lines")).exit_code == 0
+    rows = Path(put_table("own.csv", n=5)).read_text("utf-8").splitlines()
+    own = [rows[0], *(re.sub(r",ww\d+,[^,]+", ",me,p1", row) for row in rows[1:])]
+    start = ("train", "lines", "own.csv", "--start", "m.hwsk", "--set", "max_epochs=1")
+    Path("own.csv").write_text("\n".join(own), "utf-8")
+    result = run(*start, "-o", "mine.hwsk", "--layout", "table", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert {(score["low"], score["high"]) for score in json.loads(result.stdout)["scores"]} == {
+        (None, None)
+    }
+    assert "(no interval: one sample) |" in Path("mine.md").read_text("utf-8")
+    Path("own.csv").write_text("\n".join(own[:5]), "utf-8")
+    result = run(*start, "-o", "new.hwsk", "--layout", "table")
+    words = "needs 4 lines or more, and there are 3 lines beside 1 that --test-size 0.2 holds out"
+    assert result.exit_code == 1 and f"{words}: give more, or --test-size 0" in result.stderr
+    result = run(*start, "-o", "new.hwsk", "--layout", "table", "--test-size", 0)
+    assert result.exit_code == 0 and "Not evaluated" in Path("new.md").read_text("utf-8")
+    Path("own.csv").write_text("\n".join(own[:2]), "utf-8")
+    result = run(*start, "-o", "one.hwsk", "--layout", "table", "--test", "own.csv")
+    assert result.exit_code == 1 and "and there is 1 line: give more\n" in result.stderr
+
+
 def test_intervals_over_one_writer_or_one_page_are_over_samples():
     X, one, two = np.arange(4), np.array(list("aaaa")), np.array(list("aabb"))
     assert unit("lines", Samples(X, writer=two, page=one)) == "writers"

@@ -646,6 +646,15 @@ def test_lines_folder(tmp_path):
     assert load_lines(archive).text.tolist() == lines.text.tolist()
 
 
+def test_transcripts_of_several_lines_are_named(tmp_path):
+    for name, text in (("a", "one\n\n"), ("b", "two\n three\r\n"), ("c", "\nfour")):
+        put_image(tmp_path / f"{name}.png")
+        put(tmp_path / f"{name}.gt.txt", text)
+    match = r"1 of 3 transcripts has more than one line of text \(b\.png\), joined by blanks"
+    with pytest.warns(UserWarning, match=match):
+        assert load_lines(tmp_path).text.tolist() == ["one", "two three", "four"]
+
+
 def test_lines_text_suffix(tmp_path):
     put_image(tmp_path / "a.png")
     put(tmp_path / "a.txt", "text")
@@ -699,7 +708,9 @@ def test_lines_tsv(tmp_path):
 def test_lines_of_one_image_with_two_texts(tmp_path):
     put_image(tmp_path / "a.png")
     table = put(tmp_path / "lines.csv", "path,text\na.png,x\na.png,x\n./a.png,y\n")
-    with pytest.warns(UserWarning, match=r"1 rows name an image again .*\./a\.png: 'x', 'y'\)"):
+    with pytest.warns(
+        UserWarning, match=r"1 of \d rows names an image again .*\./a\.png: 'x', 'y'\)"
+    ):
         lines = load_lines(table)
     assert lines.text.tolist() == ["x", "x", "y"]
 

@@ -91,5 +91,5 @@ def make_card(
             "| score | |",
             "| --- | --- |",
         ]
-        lines += [f"| {s.name} | {s.value:.4g} ({s.low:.4g} to {s.high:.4g}) |" for s in scores]
+        lines += [f"| {s.name} | {s.value:.4g} {s.interval} |" for s in scores]
     return "\n".join([*lines, ""])

@@ -21,12 +21,19 @@ _MOST_PAIRS = 100_000
 
 
 class Score(NamedTuple):
-    """A score with its 95% bootstrap interval."""
+    """A score with its 95% bootstrap interval; a single sample has none."""
 
     name: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    @property
+    def interval(self) -> str:
+        """The ends of the interval, to be shown behind the value."""
+        if self.low is None or self.high is None:
+            return "(no interval: one sample)"
+        return f"({self.low:.4g} to {self.high:.4g})"
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,16 @@ class Job:
 def _interval(metric: Any, y_true: Any, y_pred: Any, samples: Samples, name: str) -> Score:
     from hwsk.metrics import bootstrap_interval
 
+    value = float(metric(y_true, y_pred))
+    if len(samples) < 2:  # the draws would all be alike, and their interval of no width
+        return Score(name, value, None, None)
     groups = samples.writer if samples.writer is not None else samples.page
     if groups is not None and len(set(groups)) < 2:
         groups = None
     low, high = bootstrap_interval(
         metric, y_true, y_pred, groups=groups, n_resamples=N_RESAMPLES, random_state=0
     )
-    return Score(name, float(metric(y_true, y_pred)), low, high)
+    return Score(name, value, low, high)
 
 
 def _second_mean(_: Any, values: Any) -> float:

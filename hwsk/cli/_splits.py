@@ -14,17 +14,23 @@ from hwsk._files import read_file
 from hwsk.cli._layouts import Samples
 
 
-def split(job: str, samples: Samples, test_size: float, seed: int) -> tuple[Samples, Samples]:
+def split(
+    job: str, samples: Samples, test_size: float, seed: int, *, one_hand: bool = False
+) -> tuple[Samples, Samples]:
     """Hold out samples to evaluate on: writers, where they are known.
 
     The job "writers" holds out pages, of writers who have another, or single samples. Rows of one
-    image file stay on one side.
+    image file stay on one side. With `one_hand`, samples may be all by one writer, whose writing is
+    what is to be learnt: then pages or single samples are held out.
     """
     from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
     groups = samples.writer if samples.writer is not None else samples.page
     if job == "writers":
         groups = samples.page
+    if one_hand and groups is not None and len(set(groups)) < 2:
+        pages = samples.page
+        groups = pages if pages is not None and len(set(pages)) > 1 else None
     groups = _keep_together(samples, groups)
     kind = ShuffleSplit if groups is None else GroupShuffleSplit
     n = len(samples if groups is None else set(groups))

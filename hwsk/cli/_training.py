@@ -142,7 +142,7 @@ def train(
         held_out = read_samples(test_layout or layout, test, job)
         chosen.check(held_out, test_layout or layout)
     elif test_size:
-        samples, held_out = split(job, samples, test_size, seed)
+        samples, held_out = split(job, samples, test_size, seed, one_hand=of_reader)
     training: dict[str, Any] = {"random_state": seed, "device": device}
     if n_jobs is not None:
         training["n_jobs"] = n_jobs
@@ -153,6 +153,8 @@ def train(
             param_hint="--set",
         )
     few = of_reader and len(samples) < _FEW
+    if few:
+        _check_lines(samples, held_out if test is None else None, test_size)
     if few and resume:
         raise click.BadParameter(
             f"fine-tuning on fewer than {_FEW} lines, as these {len(samples)}, keeps no state to "
@@ -310,6 +312,22 @@ def _fit(job: Job, model: Any, samples: Samples, checkpoint: Path) -> None:
         )
 
 
+def _check_lines(samples: Samples, held_out: Samples | None, test_size: float) -> None:
+    """Refuse fewer lines than fine-tuning needs; say how many were held out."""
+    from hwsk.recognition._fine_tuning import LEAST_LINES
+
+    if len(samples) >= LEAST_LINES:
+        return
+    found, remedy = count(len(samples), "line"), "give more"
+    if held_out is not None:
+        found += f" beside {len(held_out)} that --test-size {test_size:g} holds out"
+        remedy += ", or --test-size 0"
+    verb = "is" if len(samples) == 1 else "are"
+    raise ValueError(
+        f"fine-tuning needs {LEAST_LINES} lines or more, and there {verb} {found}: {remedy}"
+    )
+
+
 def _fine_tune(model: Any, samples: Samples, settings: dict[str, Any], seed: int) -> Any:
     """Teach a reader of lines a new hand from a few lines; what it read before it still reads."""
     from hwsk.recognition import fine_tune
@@ -343,6 +361,6 @@ def _print_scores(
     if samples is not None:
         click.echo(f"On {describe(samples)}, 95% interval over {unit(job, samples)}:")
     for score in scores:
-        click.echo(f"  {score.name:48}{score.value:10.4g}  ({score.low:.4g} to {score.high:.4g})")
+        click.echo(f"  {score.name:48}{score.value:10.4g}  {score.interval}")
     for name, file in more.items():
         click.echo(f"{name}: {show_name(file)}")

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from hwsk._data.images import object_array
 from hwsk._warn import warn_caller
-from hwsk._wording import count
+from hwsk._wording import count, some_of
 from hwsk.datasets._data_home import (
     IMAGE_SUFFIXES,
     StrPath,
@@ -114,7 +114,7 @@ def load_lines(
     UserWarning
         If an image lacks its transcript, or a transcript (or table row) its image or its text, or
         if an image can't be used: they are left out, counted. If a table names an image again with
-        another text: all rows are kept.
+        another text: all rows are kept. If a transcript has several lines of text: they are joined.
 
     See Also
     --------
@@ -201,8 +201,8 @@ def _warn_contradictions(table: Path, lines: Sequence[_Line]) -> None:
     if pairs:
         more = ", ..." if len(pairs) > 3 else ""
         warn_caller(
-            f"{table}: {len(pairs)} rows name an image again with another text "
-            f"({'; '.join(pairs[:3])}{more}); all are kept",
+            f"{table}: {some_of(len(pairs), len(lines), 'rows', 'name an image again')} with another "
+            f"text ({'; '.join(pairs[:3])}{more}); all are kept",
             UserWarning,
         )
 
@@ -214,7 +214,7 @@ def _from_folder(folder: Path, text_suffix: str) -> _Found:
         if file.name.endswith(text_suffix) and file.name != text_suffix
     }
     forms = {_composed(stem): stem for stem in transcripts}
-    found, no_text = [], []
+    found, no_text, several = [], [], []
     for image in walk_files(folder, IMAGE_SUFFIXES):
         name = image.relative_to(folder).as_posix()
         stem = image.with_suffix("")
@@ -228,14 +228,22 @@ def _from_folder(folder: Path, text_suffix: str) -> _Found:
         if transcript is None:
             no_text.append(name)
         else:
-            text = _one_blank("\n".join(read_text_lines(transcript)))
-            found.append(_Line(name, image, text, ""))
+            written = [line for line in read_text_lines(transcript) if line.strip()]
+            if len(written) > 1:
+                several.append(name)
+            found.append(_Line(name, image, _one_blank("\n".join(written)), ""))
     no_image = [file.relative_to(folder).as_posix() for file in transcripts.values()]
     if not found:
         raise ValueError(
             f"{folder}: no image has its transcript beside it; found "
             f"{count(len(no_text), 'image')} and {count(len(no_image), 'file')} "
             f"*{text_suffix}; expected {_LAYOUT}"
+        )
+    if several:
+        warn_caller(
+            f"{some_of(len(several), len(found), 'transcripts', 'have more than one line')} of text"
+            f" ({', '.join(several[:3])}{', ...' * (len(several) > 3)}), joined by blanks: each is "
+            "for the image of one line; hwsk.datasets.load_pages reads pages"
         )
     return found, no_text, no_image
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_words import LETTERS, draw_words, small_recognizer
 
 import hwsk
-from hwsk.recognition import CTCDecoder, NgramLanguageModel, predict_details
+from hwsk.recognition import CTCDecoder, NgramLanguageModel, fine_tune, predict_details
 from hwsk.recognition._direction import (
     drop_marks,
     find_direction,
@@ -206,6 +206,22 @@ def test_texts_in_the_order_of_the_image(reader):
     further.fit(X, Y)
     assert further.text_direction_ == "rtl"
     assert further.score(UNSEEN, TRUTH) > 0.95
+
+
+def test_a_direction_that_changes_is_warned_of(reader):
+    """A few Latin lines turn all lines of a Hebrew reader round, unless its direction is given."""
+    latin = ["ab", "ba ab", "a", "bb"]
+    with pytest.warns(UserWarning, match=r"read from the left, .* text_direction='rtl' keeps"):
+        turned = fine_tune(reader, X[:4], latin, alpha=0.0, max_epochs=1, random_state=0)
+    assert turned.text_direction_ == "ltr"
+    assert turned.score(UNSEEN, TRUTH) < reader.score(UNSEEN, TRUTH) - 0.1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="most letters in y")
+        given = copy.deepcopy(reader).set_params(text_direction="rtl")
+        kept = fine_tune(given, X[:4], latin, alpha=0.0, max_epochs=1, random_state=0)
+        fine_tune(reader, X[:4], Y[:4], max_epochs=1, random_state=0)
+        fine_tune(reader, X[:4], ["12", "1", "2", "21"], max_epochs=1, random_state=0)
+    assert kept.score(UNSEEN, TRUTH) > reader.score(UNSEEN, TRUTH) - 0.05
 
 
 def test_partial_fit_keeps_the_direction(reader):

@@ -157,7 +157,7 @@ def rows_of(messages: list[str]) -> set[int]:
 @click.command()
 @click.option("--model", default="models/iam-lines.hwsk")
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
-@click.option("--every", default=5)
+@click.option("--every", default=5, type=click.IntRange(1))
 def main(model: str, data: str, every: int) -> None:
     """Print the error rates."""
     reader = iam.load_spaced(model)

@@ -201,8 +201,8 @@ def _warn_contradictions(table: Path, lines: Sequence[_Line]) -> None:
     if pairs:
         more = ", ..." if len(pairs) > 3 else ""
         warn_caller(
-            f"{table}: {some_of(len(pairs), len(lines), 'rows', 'name an image again')} with another "
-            f"text ({'; '.join(pairs[:3])}{more}); all are kept",
+            f"{table}: {some_of(len(pairs), len(lines), 'rows', 'name an image again')} with "
+            f"another text ({'; '.join(pairs[:3])}{more}); all are kept",
             UserWarning,
         )
 

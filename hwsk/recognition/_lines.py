@@ -38,6 +38,7 @@ from hwsk.recognition._decoding import CTCDecoder
 from hwsk.recognition._direction import find_direction, mirror, order_texts
 from hwsk.recognition._line_prediction import LinePredictor
 
+_SIDES = {"ltr": "left", "rtl": "right"}
 _WIDEST = 100_000  # pixels of a scaled image: two such fill a gigabyte in training
 _TIGHT = 3  # least widths: images from there on are not made too narrow by any sound augmentation
 
@@ -329,7 +330,15 @@ class CTCRecognizer(CTCTraining, LinePredictor):
         former = self.text_direction_ if further else None
         if former is not None and max_epochs is not None:  # partial_fit sees a few texts alone
             return former
-        return find_direction(texts) or former or "ltr"
+        found = find_direction(texts) or former or "ltr"
+        if former in _SIDES and found != former:
+            warn_caller(
+                f"most letters in y are read from the {_SIDES[found]}, and those that were learnt "
+                f"before from the {_SIDES[former]}: from now on all lines are taken to begin at "
+                f"the {_SIDES[found]}, so that lines of the former script are returned in another "
+                f"order of words. text_direction={former!r} keeps the former direction"
+            )
+        return found
 
     def _make_module(self) -> CRNN:
         return CRNN(

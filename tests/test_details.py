@@ -251,6 +251,19 @@ def test_calibration_that_can_not_be(reader):
     }  # fmt: skip
 
 
+def test_calibration_on_too_few_samples_is_warned_of(reader):
+    few = copy.deepcopy(reader)
+    read = few.predict(X[:4])
+    assert "".join(read)
+    with pytest.warns(UserWarning, match=r"of \d+ characters that were read, all are right: no"):
+        few.calibrate_temperature(X[:4], read)
+    with pytest.warns(UserWarning, match="all are wrong"):
+        few.calibrate_temperature(X[:4], ["xyz" for _ in read])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*that were read, all are")
+        few.calibrate_temperature(X[:4], ["xyz", *read[1:]])
+
+
 # --- gaps
 
 

@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 
 from hwsk._data.images import object_array
 from hwsk.datasets import make_handwriting
+from hwsk.documents import PageReader
 from hwsk.preprocessing import HeightNormalizer
 from hwsk.recognition import CTCDecoder, CTCRecognizer, NgramLanguageModel, fine_tune
 
@@ -170,6 +171,8 @@ def test_fine_tune_names_what_is_wrong(reader, words):
         TypeError, match=r"str is not fine-tuned .* hwsk\.load gives that of a name"
     ):
         fine_tune("iam-lines", words.images[:4], words.text[:4])
+    with pytest.raises(TypeError, match=r"PageReader is not .* in one, such as its `recognizer`"):
+        fine_tune(PageReader(None, reader), words.images[:4], words.text[:4])
     with pytest.raises(ValueError, match="y holds 3 lines; fine-tuning needs 4 or more"):
         fine_tune(reader, words.images[:3], words.text[:3])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -17,6 +17,8 @@ from hwsk._data.images import object_array
 from hwsk._data.texts import check_texts
 from hwsk._training.estimator import NetworkEstimator
 from hwsk._training.parameters import refuse_changed
+from hwsk._warn import warn_caller
+from hwsk._wording import count
 from hwsk.metrics import character_error_rate, read_right
 from hwsk.recognition._alternatives import make_weigher
 from hwsk.recognition._decoding import CTCDecoder, Reading
@@ -188,6 +190,11 @@ class CTCPredictor(NetworkEstimator):
         ValueError
             If nothing is read in X, or X and y differ in length.
 
+        Warns
+        -----
+        UserWarning
+            If all characters that are read are right, or all wrong: too few samples.
+
         References
         ----------
         .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural
@@ -211,10 +218,20 @@ class CTCPredictor(NetworkEstimator):
             raise ValueError(
                 f"nothing was read in any of {len(texts)} samples: train further first"
             )
+        self._warn_of_one_kind(np.concatenate(right))
         self.temperature_ = fit_temperature(found, right)
         self.calibrated_with_ = self._decoding_parameters()
         self.confidence_ = float(self._confidences(inputs)[:, 0].mean())
         return self
+
+    def _warn_of_one_kind(self, right: NDArray[np.bool_]) -> None:
+        """Warn that no temperature fits, where all that was read is right, or all wrong."""
+        if right.all() or not right.any():
+            warn_caller(
+                f"of {count(len(right), 'character')} that were read, all are "
+                f"{'right' if right.all() else 'wrong'}: no temperature fits, and the outermost is "
+                "taken. Calibrate on more samples"
+            )
 
     def _locator(self) -> Callable[[NDArray[np.float64], str], Found]:
         """A function that finds decoded characters, from left to right, and weighs them."""

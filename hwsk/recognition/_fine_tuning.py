@@ -127,10 +127,14 @@ def fine_tune(
     """
     recognizer = reader[-1] if isinstance(reader, Pipeline) else reader
     if not isinstance(recognizer, CTCRecognizer):
-        loads = "; hwsk.load gives that of a name or file" if isinstance(reader, str | Path) else ""
+        if isinstance(reader, str | Path):
+            hint = "; hwsk.load gives that of a name or file"
+        else:  # a PageReader, a SpellingCorrector
+            held = [name for name in ("recognizer_", "recognizer") if hasattr(reader, name)]
+            hint = f", such as its `{held[0]}`" if held else ""
         raise TypeError(
             f"{type(recognizer).__name__} is not fine-tuned here: pass a CTCRecognizer, or a "
-            f"Pipeline that ends in one{loads}"
+            f"Pipeline that ends in one{hint}"
         )
     check_is_fitted(recognizer)
     check_scalar(lr, "lr", Real, min_val=0, include_boundaries="neither")

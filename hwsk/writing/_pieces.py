@@ -94,6 +94,8 @@ def _draw(pieces: list[_Piece], size: float, writer: LineWriter) -> None:
 
     Of several drawings the one that is read best.
     """
+    if not pieces:  # readers take no empty list
+        return
     drawings, sizes = [], []
     for piece in pieces:
         for _ in range(_DRAWINGS):

@@ -31,10 +31,17 @@ from hwsk.writing import (
 )
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._line_writer import LineWriter, _Line
-from hwsk.writing._pieces import compose_words
+from hwsk.writing._pieces import _Piece, compose_words
 from hwsk.writing._reader import load_readers
 from hwsk.writing._text import prepare_text
-from hwsk.writing._words import cut_words, join_legible, join_pieces, join_words, split_word
+from hwsk.writing._words import (
+    Word,
+    cut_words,
+    join_legible,
+    join_pieces,
+    join_words,
+    split_word,
+)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-' "
 WORDS = [
@@ -745,6 +752,13 @@ def test_letters_are_replaced_on_demand_and_named():
         prepare_text("é中", LETTERS, "text", "replace")
 
 
+def test_pounds_are_spelled_where_the_sign_is_not_known():
+    with pytest.raises(ValueError, match=r"'£' .line 1, column 3. .*unsupported='replace'"):
+        prepare_text("a £5", LETTERS, "text", "error")
+    with pytest.warns(UserWarning, match="replaced '£' by 'GBP'"):
+        assert prepare_text("a £5", LETTERS, "text", "replace") == "a GBP5"
+
+
 def test_a_replacement_is_offered_where_there_is_one():
     for text, is_offered in (("中é", True), ("中", False)):
         with pytest.raises(ValueError, match="'中'") as error:
@@ -868,6 +882,17 @@ def test_a_character_that_the_synthesizer_has_not_learnt_is_drawn():
     bars = read_bars(written.strokes[0])
     assert bars.count("7") == 1 and bars.count(",") == 1  # "7," goes wrong, "7" and "," alone don't
     assert {word.word for word in written.legibility.unread} == {"Q"}  # its form is no bar
+
+
+def test_signs_and_capitals_are_drawn_and_joined_letters_are_not():
+    drawn = {text: _Piece(0, text).is_drawable for text in ("£", "€", "É", "7.", "ж", "ab", "é")}
+    assert [text for text, is_drawable in drawn.items() if is_drawable] == ["£", "€", "É", "7."]
+
+
+def test_a_drawn_pound_is_recognized():
+    made = make_handwriting(12, texts=["£300"], n_writers=12, random_state=0)
+    readings = load_readers("ink-lines").models[0].predict(made.strokes)
+    assert sum("£" in reading for reading in readings) >= 6  # 10; one of six drawings is enough
 
 
 def test_of_several_drawings_of_a_character_the_one_that_is_read_is_taken(monkeypatch):
@@ -1066,6 +1091,42 @@ def test_words_that_are_joined_stand_apart():
     ]
     for (_, right), (left, _) in pairwise(edges):
         assert left - right > 1.5 * words[0].x_height
+
+
+def bars(*places, height=10.0):
+    """Strokes of a made-up word: upright bars at these places."""
+    y = np.linspace(0, -height, 5)
+    return [np.column_stack([np.full(5, float(x)), y]) for x in places]
+
+
+def edges(strokes):
+    """Where the strokes of a line begin, from the left."""
+    ends = np.flatnonzero(strokes[:, 2] == 1)[:-1] + 1
+    return np.cumsum(strokes[:, 0])[np.concatenate([[0], ends])]
+
+
+def test_letters_come_together_where_a_gap_looks_like_one_between_words():
+    """The usual gap between words is 16 here, so that between letters is 7.2 at most."""
+    wide = Word(bars(0, 11, 14, 30), np.nan, 10.0)
+    other = Word(bars(0, 5), np.nan, 10.0)
+    alone = edges(join_words([wide]))
+    np.testing.assert_allclose(np.diff(alone), [7.2, 3, 7.2], atol=1e-4)
+    line = edges(join_words([other, wide, other]))
+    np.testing.assert_allclose(np.diff(line), [5, 16, 7.2, 3, 7.2, 16, 5], atol=1e-4)
+
+
+def test_letters_stay_where_gaps_between_words_are_wide_and_before_signs_set_apart():
+    words = [Word(bars(0, 5), np.nan, 10.0), *[Word(bars(0, 11), 30.0, 10.0)] * 2]
+    line = edges(join_words(words))
+    np.testing.assert_allclose(np.diff(line), [5, 30, 11, 30, 11], atol=1e-4)
+    apart = Word(bars(0, 5, 16), np.nan, 10.0, has_blank=True)
+    np.testing.assert_allclose(np.diff(edges(join_words([apart]))), [5, 11], atol=1e-4)
+
+
+def test_letters_of_a_larger_word_come_as_close_as_those_of_the_others():
+    large = Word(bars(0, 22, height=20), np.nan, 20.0)
+    line = edges(join_words([Word(bars(0, 5), np.nan, 10.0)] * 2 + [large]))
+    np.testing.assert_allclose(np.diff(line), [5, 16, 5, 16, 7.2], atol=1e-4)
 
 
 def test_figures_written_alone_come_as_large_as_their_line():

@@ -184,7 +184,9 @@ def write_folder(
         with Progress(len(lines), "line", verbose) as progress:
 
             def show_words(done: int, n_words: int, note: str) -> None:
-                progress.reach(progress.done, f"{done} of {n_words} words of the next, {note}")
+                unit = "lines" if readers is None else "words"
+                sequel = f", {note}" if note else ""
+                progress.reach(progress.done, f"{done} of {n_words} {unit} of the next{sequel}")
 
             def writer(number: int) -> LineWriter:
                 rng = np.random.RandomState(course.seeds[number])

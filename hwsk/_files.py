@@ -11,7 +11,15 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_DIGITS = 16  # in the name of a file that is not whole yet
 
 
 @contextlib.contextmanager
@@ -58,10 +66,18 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
         return file.read()
 
 
-def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
-    """Write a file as `replaced` does; text as UTF-8."""
+def write_file(
+    path: str | os.PathLike[str], content: bytes | str, *, durable: bool = False
+) -> None:
+    """Write a file as `replaced` does; text as UTF-8.
+
+    A `durable` one is on the disk before it has its name: after a power cut it is whole.
+    """
     with replaced(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -83,7 +99,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"can't write {name}: the folder {target.parent} does not exist")
     is_regular = target.is_file() or not target.exists()
-    part = target.with_name(f".{secrets.token_hex(8)}.part") if is_regular else target
+    part = target.with_name(f".{secrets.token_hex(_DIGITS // 2)}.part") if is_regular else target
     try:
         with naming(name, str(part)):
             with open(part, "wb") as file:
@@ -96,6 +112,41 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if is_regular:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: str | os.PathLike[str]) -> None:
+    """Remove what `replaced` left behind in a folder where a process was killed."""
+    for path in Path(folder).glob(f".{'[0-9a-f]' * _DIGITS}.part"):
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes from a folder; the lock ends with the process, however that ends.
+
+    Where the system has no such locks, nothing is locked.
+
+    Raises
+    ------
+    ValueError
+        If another process, or another thread of this one, has locked it.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another process is writing into {os.fspath(folder)}: wait until it has ended"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from hwsk.cli._app import SECTIONS
 from hwsk.cli._recognition import _read_words
 from hwsk.datasets import load_lines, make_handwriting
 from hwsk.preprocessing import Deslanter, HeightNormalizer
+from hwsk.writing import _course
 
 ROOT = Path(__file__).parents[1]
 
@@ -528,6 +529,52 @@ def test_write_lines_into_a_folder(synthesizer):
     result = CliRunner().invoke(main, [*piped, "piped"], input="on\r\n\nno")
     assert (result.exit_code, result.stdout) == (0, f"{Path('piped', 'lines.csv')}\n")
     assert load_lines("piped/lines.csv").text.tolist() == ["on", "no"]
+
+
+@pytest.mark.filterwarnings("ignore:.* lines (was|were) cut")
+def test_write_goes_on_with_an_interrupted_folder(synthesizer, monkeypatch):
+    Path("many.txt").write_text("on no\nno on\n\non\n", encoding="utf-8")
+    monkeypatch.setattr(_course, "PART", 2)
+    write = ["write", synthesizer, "--lines", "many.txt", "--seed", 0, "--unchecked"]
+
+    def break_off(folder, error):
+        with monkeypatch.context() as patch:
+            patch.setattr(_course.Course, "keep", raise_(error))
+            return run(*write, "-o", folder)
+
+    def raise_(error):
+        def keep(course, number, *args):
+            if number:
+                raise error
+            return keep_part(course, number, *args)
+
+        keep_part = _course.Course.keep
+        return keep
+
+    assert run(*write, "-o", "whole").exit_code == 0
+    result = break_off("part", KeyboardInterrupt())
+    state = Path("part", "lines.ckpt")
+    assert result.exit_code == 1 and f"{state} keeps what is done: --resume" in result.stderr
+    assert load_lines("part/lines.csv").text.tolist() == ["on no", "no on"]
+    again = run("write", "no-such-model", *write[2:], "-o", "part")  # before the model is loaded
+    assert again.exit_code == 2 and f"{state} is left from a run that was int" in again.stderr
+    other = run(*write, "-o", "part", "--resume", "--bias", 1, "--seed", 3)
+    assert other.exit_code == 1
+    assert "differs in --bias (None there, 1.0 here), --seed; --resume takes" in other.stderr
+    assert state.exists()
+    result = run(*write, "-o", "part", "--resume")
+    assert (result.exit_code, result.stdout) == (0, f"{Path('part', 'lines.csv')}\n")
+    whole = {file.name: file.read_bytes() for file in Path("whole").iterdir()}
+    assert {file.name: file.read_bytes() for file in Path("part").iterdir()} == whole
+    result = run(*write, "-o", "part", "--resume")
+    assert result.exit_code == 2 and "part is not empty, and has no lines.ckpt" in result.stderr
+    result = run(*write, "-o", "new", "--resume")
+    assert result.exit_code == 0 and "is not there: writing begins anew" in result.stderr
+    result = break_off("full", OSError(28, "No space left on device", "full/000003.png"))
+    assert result.exit_code == 1 and "No space left" in result.stderr
+    assert "lines.ckpt keeps what is done: --resume goes on with it" in result.stderr
+    sheets = run("write", synthesizer, "on", "--unchecked", "-o", "on.svg", "--resume")
+    assert sheets.exit_code == 2 and "--resume is of --lines" in sheets.stderr
 
 
 def test_write_refuses_a_folder_that_nothing_can_be_written_into(synthesizer, monkeypatch):

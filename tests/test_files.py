@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +119,44 @@ def test_the_command_line_names_a_full_disk(tmp_path):
         result = CliRunner().invoke(main, ["preprocess", "lines", str(image), "-o", str(out)])
     assert result.exit_code == 1 and "out/a.png" in result.output
     assert not os.listdir(out)
+
+
+def test_a_durable_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+
+    def fsync(descriptor):
+        synced.append(os.fstat(descriptor).st_size)
+        assert not (tmp_path / "a").exists()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    _files.write_file(tmp_path / "a", "whole", durable=True)
+    assert (tmp_path / "a").read_bytes() == b"whole" and synced == [5]
+    _files.write_file(tmp_path / "b", "whole")
+    assert synced == [5]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda path, missing_ok: None)
+        with pytest.raises(RuntimeError), _files.replaced(tmp_path / "a") as file:
+            file.write(b"half")
+            raise RuntimeError
+    (left,) = os.listdir(tmp_path)
+    for name in (".part", ".mine.part", "0123456789abcdef.part"):
+        (tmp_path / name).write_bytes(b"")
+    _files.remove_parts(tmp_path)
+    assert left.endswith(".part") and left not in os.listdir(tmp_path)
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_a_folder_is_locked_until_the_block_ends(tmp_path, monkeypatch):
+    refused = pytest.raises(ValueError, match="another process is writing into")
+    with _files.locked(tmp_path), refused, _files.locked(tmp_path):
+        pass
+    with pytest.raises(RuntimeError), _files.locked(tmp_path):
+        raise RuntimeError
+    with _files.locked(tmp_path):
+        pass
+    monkeypatch.setattr(_files, "fcntl", None)
+    with _files.locked(tmp_path), _files.locked(tmp_path):  # a system without locks
+        pass

@@ -137,7 +137,7 @@ def test_texts_in_order_or_drawn():
     assert make_handwriting(1, texts=[decomposed]).text[0] == "café"
 
 
-@pytest.mark.parametrize("character", PRINTABLE + ACCENTED + "\u2018\u2019\u201c\u201d\u2013\u2014")
+@pytest.mark.parametrize("character", PRINTABLE + ACCENTED + "£€‘’“”–—")
 def test_every_character_has_forms(character):
     forms = letter_forms(character)
     assert forms
@@ -161,7 +161,7 @@ def test_accents_are_set_on():
     assert len(letter_forms("ï")[0].marks) == 2, "instead of the dot"
 
 
-@pytest.mark.parametrize("character", ["ж", "漢", "\n", "\t", "€", "ß", "\u0301"])
+@pytest.mark.parametrize("character", ["ж", "漢", "\n", "\t", "¥", "ß", "\u0301"])
 def test_a_character_without_form_is_named(character):
     assert letter_forms(character) == ()
     with pytest.raises(ValueError, match=re.escape(f"texts[1] holds {character!r}")):

@@ -221,6 +221,20 @@ def test_the_same_estimator_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_a_checksum_is_of_all_that_is_saved(recognizer, tmp_path):
+    pipe = recognizer[0]
+    found = persistence.checksum(pipe)
+    assert persistence.checksum(there_and_back(pipe, tmp_path)) == found
+    other = deepcopy(pipe).set_params(ctcrecognizer__batch_size=7)
+    assert persistence.checksum(other) != found
+    other = deepcopy(pipe)
+    with torch.no_grad():
+        next(other[-1].net_.module_.parameters()).view(-1)[0] += 1e-3
+    assert persistence.checksum(other) != found
+    with pytest.raises(TypeError, match="plain data"):
+        persistence.checksum(FunctionTransformer(np.log1p))
+
+
 def test_what_cannot_be_saved_is_named(tmp_path):
     path = tmp_path / "model.hwsk"
     hwsk.save(StandardScaler(), path)

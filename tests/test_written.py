@@ -1,15 +1,20 @@
 """Written means read: lines are sampled until a reader recognizes every word, or said not to be."""
 
+import csv
+import json
 import os
 import platform
+import re
 import warnings
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from disk import full_disk
 
 import hwsk.writing._reader as reader
+from hwsk import _files
 from hwsk._data.images import object_array
 from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk._warn import warn_caller
@@ -17,6 +22,7 @@ from hwsk.datasets import load_lines, make_handwriting
 from hwsk.writing import (
     Legibility,
     UnreadWord,
+    _course,
     _folder,
     _progress,
     write,
@@ -25,10 +31,17 @@ from hwsk.writing import (
 )
 from hwsk.writing._comparison import count_misread
 from hwsk.writing._line_writer import LineWriter, _Line
-from hwsk.writing._pieces import compose_words
+from hwsk.writing._pieces import _Piece, compose_words
 from hwsk.writing._reader import load_readers
 from hwsk.writing._text import prepare_text
-from hwsk.writing._words import cut_words, join_legible, join_pieces, join_words, split_word
+from hwsk.writing._words import (
+    Word,
+    cut_words,
+    join_legible,
+    join_pieces,
+    join_words,
+    split_word,
+)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-' "
 WORDS = [
@@ -97,6 +110,10 @@ def read_bars(strokes):
     counts = np.diff(np.flatnonzero(strokes[:, 2] == 1), prepend=-1)
     known = LETTERS + "#$"
     return "".join(known[n - 2] if n - 2 < len(known) else "?" for n in counts)  # a made letter
+
+
+class Spots(CountPoints):
+    """Another reader."""
 
 
 class Undrawn:
@@ -446,6 +463,200 @@ def test_processes_write_the_same_folder(tmp_path):
         assert (tmp_path / "None" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
+BEGUN = [f"{word} it" for word in WORDS[6:]]  # three parts of four lines; one can't be written
+
+
+def fill(folder, texts=BEGUN, error_rate=0.05, checked=CountPoints, **options):
+    """Write a small folder, with the usual options but for those that are given."""
+    options = {"random_state": 0, "on_failure": "ignore", **options}
+    synthesizer = Bars(error_rate, ["quite"])
+    return write_folder(texts, folder, synthesizer, checked and checked(), **options)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def listed(folder):
+    table = folder / "lines.csv"
+    text = table.read_text(encoding="utf-8") if table.exists() else ""
+    return list(csv.reader(text.splitlines()))[1:]
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(_course, "PART", 4)
+
+
+def break_off(folder, after, **options):
+    """Write a small folder up to so many files; say whether it was broken off."""
+    n_files = 0
+
+    def write_file(path, content, **options):
+        nonlocal n_files
+        n_files += 1
+        if n_files > after:
+            (folder / ".0123456789abcdef.part").write_bytes(b"begun")  # as if it was killed
+            raise KeyboardInterrupt
+        _files.write_file(path, content, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_course, "write_file", write_file)
+        try:
+            fill(folder, **options)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.usefixtures("small_parts")
+def test_an_interrupted_folder_ends_as_if_nothing_had_happened(tmp_path, n_jobs):
+    legibility = fill(tmp_path / "whole")
+    whole = contents(tmp_path / "whole")
+    assert len(BEGUN) == len(whole) == 10 and "lines.ckpt" not in whole  # "quite" is left out
+    n_interrupted = 0
+    for after in (1, 2, 5, 6, 7, 8, 14, 16) if n_jobs else range(1, 100):
+        folder = tmp_path / str(after)
+        if not break_off(folder, after, n_jobs=n_jobs):
+            break
+        n_interrupted += 1
+        for name, text in listed(folder):
+            assert whole[name] == (folder / name).read_bytes()
+            assert text == BEGUN[int(name[:6]) - 1]
+        assert fill(folder, resume=True, n_jobs=n_jobs) == legibility
+        assert contents(folder) == whole
+        assert len(listed(folder)) == len(BEGUN) - 1
+    assert n_interrupted == (8 if n_jobs else 16)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_lines_that_are_saved_are_not_written_again(tmp_path):
+    assert break_off(tmp_path, 9)
+    before = (tmp_path / "000001.png").stat().st_ino
+    synthesizer = Bars(0.05, ["quite"])
+    write_folder(
+        BEGUN, tmp_path, synthesizer, CountPoints(), random_state=0, on_failure="ignore",
+        resume=True,
+    )  # fmt: skip
+    assert (tmp_path / "000001.png").stat().st_ino == before
+    asked = {text for texts, *_ in synthesizer.calls for text in texts}
+    assert not asked & set(BEGUN[:4]) and asked >= set(BEGUN[4:])
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_folder_without_a_seed_goes_on_with_its_own(tmp_path, monkeypatch):
+    for seed, folder in ((3, "whole"), (3, "part"), (4, "part")):
+        rng = np.random.RandomState(seed)
+        monkeypatch.setattr(_folder, "check_random_state", lambda given, rng=rng: rng)
+        options = {"random_state": None, "resume": seed == 4}
+        if folder == "part" and seed == 3:
+            assert break_off(tmp_path / folder, 9, **options)
+        else:
+            fill(tmp_path / folder, **options)
+    assert contents(tmp_path / "part") == contents(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"texts": [*BEGUN[:-1], "another"]}, "texts"),
+        ({"texts": BEGUN[:4]}, "texts"),
+        ({"error_rate": 0.1}, "synthesizer"),
+        ({"checked": None}, "reader"),
+        ({"checked": Spots}, "reader"),
+        ({"bias": 0.5}, r"bias (None there, 0.5 here)"),
+        ({"height": 64, "tries": 2}, "height (96 there, 64 here), tries (4 there, 2 here)"),
+        ({"tolerance": 0.1}, "tolerance (0.0 there, 0.1 here)"),
+        ({"random_state": 1}, "random_state"),
+        ({"random_state": None}, "random_state"),
+        ({"prime": (np.ones((9, 3), np.float32), "it")}, "prime"),
+    ],
+)
+def test_a_folder_of_other_lines_is_refused_and_stays(tmp_path, other, named):
+    assert break_off(tmp_path, 9)
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(f"differs in {named}; resume=True")):
+        fill(tmp_path, resume=True, **other)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_other_hands_and_embedders_are_other_lines(tmp_path):
+    given = (np.ones((9, 3), np.float32), "it")
+    assert break_off(tmp_path, 9, prime=given)
+    with pytest.raises(ValueError, match="differs in prime; resume"):
+        fill(tmp_path, resume=True, prime=(given[0][1:], "it"))
+    with pytest.raises(ValueError, match=r"in candidates .1 there, 2 here., embedder; resume"):
+        fill(tmp_path, resume=True, prime=given, candidates=2, embedder=Spacing())
+    fill(tmp_path, resume=True, prime=given)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("damage", ["removed", "cut", "changed"])
+def test_images_that_are_not_whole_are_written_again(tmp_path, damage):
+    fill(tmp_path / "whole")
+    folder = tmp_path / "part"
+    assert break_off(folder, 14)
+    image = folder / "000002.png"
+    if damage == "removed":
+        image.unlink()
+    else:
+        image.write_bytes(image.read_bytes()[:-1] + b"x" * (damage == "changed"))
+    with pytest.warns(UserWarning, match="^texts 0 to 3 are written again: images of them in"):
+        fill(folder, resume=True)
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state: "",
+        lambda state: "PK a checkpoint of a training",
+        lambda state: json.dumps(state)[:-9],
+        lambda state: json.dumps([state]),
+        lambda state: json.dumps({**state, "format": 2}),
+        lambda state: json.dumps({**state, "parts": state["parts"][:-1]}),
+        lambda state: json.dumps({**state, "parts": [["x", 3], None, None]}),
+    ],
+)
+def test_a_damaged_state_is_named_and_stays(tmp_path, spoil):
+    assert break_off(tmp_path, 9)
+    path = tmp_path / "lines.ckpt"
+    path.write_text(spoil(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=r"lines.ckpt is damaged"):
+        fill(tmp_path, resume=True)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_only_a_folder_that_was_interrupted_is_gone_on_with(tmp_path):
+    fill(tmp_path / "new", resume=True)
+    with pytest.raises(FileExistsError, match=r"is not empty, and has no lines.ckpt of an in"):
+        fill(tmp_path / "new", resume=True)
+    assert break_off(tmp_path / "part", 9)
+    with pytest.raises(FileExistsError, match=r"part has the lines.ckpt .* resume=True goes on"):
+        fill(tmp_path / "part")
+    (tmp_path / "part" / "notes.txt").write_text("mine", encoding="utf-8")
+    with _files.locked(tmp_path / "part"), pytest.raises(ValueError, match="another process is wr"):
+        fill(tmp_path / "part", resume=True)
+    fill(tmp_path / "part", resume=True)
+    assert set(contents(tmp_path / "part")) == {*contents(tmp_path / "new"), "notes.txt"}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_folder_goes_on_after_a_full_disk(tmp_path):
+    fill(tmp_path / "whole", height=256)
+    with full_disk(room=1500), pytest.raises(OSError, match=r"File too large.*\.png"):
+        fill(tmp_path / "part", height=256)
+    assert set(contents(tmp_path / "part")) >= {"lines.csv", "lines.ckpt"}
+    fill(tmp_path / "part", height=256, resume=True)
+    assert contents(tmp_path / "part") == contents(tmp_path / "whole")
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_memory_that_was_freed_is_given_back():
     """As networks do that read lines of many widths: free blocks between some that are in use."""
@@ -539,6 +750,13 @@ def test_letters_are_replaced_on_demand_and_named():
     with pytest.raises(ValueError, match="'中'"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         prepare_text("é中", LETTERS, "text", "replace")
+
+
+def test_pounds_are_spelled_where_the_sign_is_not_known():
+    with pytest.raises(ValueError, match=r"'£' .line 1, column 3. .*unsupported='replace'"):
+        prepare_text("a £5", LETTERS, "text", "error")
+    with pytest.warns(UserWarning, match="replaced '£' by 'GBP'"):
+        assert prepare_text("a £5", LETTERS, "text", "replace") == "a GBP5"
 
 
 def test_a_replacement_is_offered_where_there_is_one():
@@ -646,12 +864,35 @@ def test_figures_and_capitals_that_resist_are_put_together_from_pieces():
     assert asked >= {"1", "2", "5", "0,", "Z", "oe"}
 
 
+class NeedsLines(CountPoints):
+    def predict(self, images):
+        assert len(images), "a reader takes no empty list"
+        return super().predict(images)
+
+
+def test_pieces_that_are_all_right_need_no_drawing():
+    writer = LineWriter(Bars(), load_readers(NeedsLines()), None, 0.0, 4, np.random.RandomState(0))
+    (word,) = compose_words(["Zoe"], [None], writer)
+    assert len(word.strokes) == 3
+
+
 def test_a_character_that_the_synthesizer_has_not_learnt_is_drawn():
     synthesizer = Bars(0, ["Q", "7,"])
     written = write_lines(["Q 7,"], synthesizer, CountPoints(), on_failure="ignore", random_state=0)
     bars = read_bars(written.strokes[0])
     assert bars.count("7") == 1 and bars.count(",") == 1  # "7," goes wrong, "7" and "," alone don't
     assert {word.word for word in written.legibility.unread} == {"Q"}  # its form is no bar
+
+
+def test_signs_and_capitals_are_drawn_and_joined_letters_are_not():
+    drawn = {text: _Piece(0, text).is_drawable for text in ("£", "€", "É", "7.", "ж", "ab", "é")}
+    assert [text for text, is_drawable in drawn.items() if is_drawable] == ["£", "€", "É", "7."]
+
+
+def test_a_drawn_pound_is_recognized():
+    made = make_handwriting(12, texts=["£300"], n_writers=12, random_state=0)
+    readings = load_readers("ink-lines").models[0].predict(made.strokes)
+    assert sum("£" in reading for reading in readings) >= 6  # 10; one of six drawings is enough
 
 
 def test_of_several_drawings_of_a_character_the_one_that_is_read_is_taken(monkeypatch):
@@ -850,6 +1091,42 @@ def test_words_that_are_joined_stand_apart():
     ]
     for (_, right), (left, _) in pairwise(edges):
         assert left - right > 1.5 * words[0].x_height
+
+
+def bars(*places, height=10.0):
+    """Strokes of a made-up word: upright bars at these places."""
+    y = np.linspace(0, -height, 5)
+    return [np.column_stack([np.full(5, float(x)), y]) for x in places]
+
+
+def edges(strokes):
+    """Where the strokes of a line begin, from the left."""
+    ends = np.flatnonzero(strokes[:, 2] == 1)[:-1] + 1
+    return np.cumsum(strokes[:, 0])[np.concatenate([[0], ends])]
+
+
+def test_letters_come_together_where_a_gap_looks_like_one_between_words():
+    """The usual gap between words is 16 here, so that between letters is 7.2 at most."""
+    wide = Word(bars(0, 11, 14, 30), np.nan, 10.0)
+    other = Word(bars(0, 5), np.nan, 10.0)
+    alone = edges(join_words([wide]))
+    np.testing.assert_allclose(np.diff(alone), [7.2, 3, 7.2], atol=1e-4)
+    line = edges(join_words([other, wide, other]))
+    np.testing.assert_allclose(np.diff(line), [5, 16, 7.2, 3, 7.2, 16, 5], atol=1e-4)
+
+
+def test_letters_stay_where_gaps_between_words_are_wide_and_before_signs_set_apart():
+    words = [Word(bars(0, 5), np.nan, 10.0), *[Word(bars(0, 11), 30.0, 10.0)] * 2]
+    line = edges(join_words(words))
+    np.testing.assert_allclose(np.diff(line), [5, 30, 11, 30, 11], atol=1e-4)
+    apart = Word(bars(0, 5, 16), np.nan, 10.0, has_blank=True)
+    np.testing.assert_allclose(np.diff(edges(join_words([apart]))), [5, 11], atol=1e-4)
+
+
+def test_letters_of_a_larger_word_come_as_close_as_those_of_the_others():
+    large = Word(bars(0, 22, height=20), np.nan, 20.0)
+    line = edges(join_words([Word(bars(0, 5), np.nan, 10.0)] * 2 + [large]))
+    np.testing.assert_allclose(np.diff(line), [5, 16, 5, 16, 7.2], atol=1e-4)
 
 
 def test_figures_written_alone_come_as_large_as_their_line():

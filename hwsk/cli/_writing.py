@@ -22,6 +22,19 @@ from hwsk.cli._common import (
     refuse_inputs,
 )
 
+# Options that are called otherwise than the parameters of `write_folder`.
+_OPTIONS = {
+    "texts": "the lines",
+    "synthesizer": "MODEL",
+    "reader": "--reader or --unchecked",
+    "prime": "--hand",
+    "style": "--style",
+    "candidates": "--candidates",
+    "bias": "--bias",
+    "random_state": "--seed",
+    "version": "the version of hwsk",
+}
+
 
 @click.command()
 @click.argument("model")
@@ -85,6 +98,7 @@ from hwsk.cli._common import (
     "samples; of --lines, exit with 1 or only warn. error.",
 )
 @click.option("--replace", is_flag=True, help="Replace characters that can't be written: é by e.")
+@click.option("--resume", is_flag=True, help="Of --lines: go on with a run that was interrupted.")
 @force_option
 def write(
     model: str,
@@ -102,6 +116,7 @@ def write(
     unchecked: bool,
     on_failure: str | None,
     replace: bool,
+    resume: bool,
     force: bool,
     **layout: Any,
 ) -> None:
@@ -115,6 +130,8 @@ def write(
 
     With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
+    Lines are saved 128 at a time, and lines.ckpt keeps the state until all are; interrupted, the
+    same command with --resume goes on, and the folder ends as if nothing had happened.
     """
     from hwsk.writing import write as write_sheets
     from hwsk.writing._legibility import report_unread
@@ -139,16 +156,13 @@ def write(
         )
     if lines is None and n_jobs is not None:
         raise click.UsageError("--n-jobs is of --lines; sheets are written in one process")
+    if lines is None and resume:
+        raise click.UsageError("--resume is of --lines; sheets are saved at the end, or not at all")
     if lines is not None and candidates is not None and hand is None:
         raise click.UsageError("of --lines, --candidates are compared with a --hand: give one")
     target = Path(output)
     if lines is not None:
-        check_folder(target)
-        if target.is_dir() and any(target.iterdir()):
-            raise click.BadParameter(
-                f"{show_name(target)} is not empty: lines are written into a new folder",
-                param_hint="-o",
-            )
+        _check_lines_folder(target, resume)
     if lines is None:
         if target.suffix.lower() not in SUFFIXES:
             raise click.BadParameter(
@@ -183,7 +197,8 @@ def write(
     if rows is not None:
         name = "standard input" if str(lines) == "-" else show_name(lines)
         known = _to_known("\n".join(rows), synthesizer, name, replace).split("\n")
-        _write_rows(known, target, synthesizer, name, on_failure, {**options, "n_jobs": n_jobs})
+        options.update(n_jobs=n_jobs, resume=resume)
+        _write_rows(known, target, synthesizer, name, on_failure, options)
         return
     if text is not None and r"\n" in text and "\\" not in synthesizer.alphabet_:
         raise click.UsageError(
@@ -210,12 +225,25 @@ def _write_rows(
 ) -> None:
     """Write the rows of a file that are not blank into a folder; name unread words by row."""
     from hwsk.writing import write_folder
+    from hwsk.writing._course import STATE, OtherLinesError
     from hwsk.writing._legibility import report_unread
 
     numbers = [number for number, row in enumerate(rows) if row.strip()]
     if not numbers:
         raise ValueError(f"{name} has blank lines alone: there is nothing to write")
-    legibility = write_folder([rows[i] for i in numbers], folder, synthesizer, **options)
+    try:
+        legibility = write_folder([rows[i] for i in numbers], folder, synthesizer, **options)
+    except OtherLinesError as error:
+        differing = error.describe(lambda parameter: _OPTIONS.get(parameter, parameter))
+        raise ValueError(
+            f"{show_name(folder / STATE)} was left by a run that differs in {differing}; --resume "
+            "takes the same lines and options, and a new folder begins anew"
+        ) from None
+    except (KeyboardInterrupt, OSError):
+        if (folder / STATE).exists():
+            state = show_name(folder / STATE)
+            click.echo(f"{state} keeps what is done: --resume goes on with it", err=True)
+        raise
     click.echo(show_name(folder / "lines.csv"))
     if legibility is None:
         return
@@ -227,6 +255,29 @@ def _write_rows(
         "; their lines are left out",
         "Another --seed may help",
     )
+
+
+def _check_lines_folder(folder: Path, resume: bool) -> None:
+    """Refuse a folder in which lines can neither be begun nor gone on with."""
+    from hwsk.writing._course import STATE
+
+    check_folder(folder)
+    state = folder / STATE
+    is_empty = not folder.is_dir() or not any(folder.iterdir())
+    if resume and is_empty:
+        click.echo(f"{show_name(state)} is not there: writing begins anew", err=True)
+    elif state.exists() and not resume:
+        raise click.BadParameter(
+            f"{show_name(state)} is left from a run that was interrupted: --resume goes on with "
+            "it, and a new folder begins anew",
+            param_hint="-o",
+        )
+    elif not is_empty and not state.exists():
+        lacks = f", and has no {STATE} of an interrupted run to go on from" if resume else ""
+        raise click.BadParameter(
+            f"{show_name(folder)} is not empty{lacks}: lines are written into a new folder",
+            param_hint="-o",
+        )
 
 
 def _read_lines(file: Path) -> list[str]:

@@ -80,7 +80,7 @@ def make_handwriting(
     alphabet : str, default=None
         The characters that may occur. Built-in texts are restricted to it, or made from its
         characters at random where it spells hardly a word. None: all that can be written, that is
-        printable ASCII, accented Latin letters and typographic quotes and dashes.
+        printable ASCII, £ and €, accented Latin letters and typographic quotes and dashes.
     height : int, default=64
         Height of the images in pixels.
     random_state : int, RandomState instance or None, default=None

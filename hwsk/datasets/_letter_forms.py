@@ -116,6 +116,11 @@ _OWN = {
     "8": ["4,-9 0,-12 -4,-9 -2,-4 4,2 4,7 0,9 -4,6 -3,1 3,-5 4,-9"],
     "9": ["5,-8 1,-12 -4,-9 -4,-4 0,-2 4,-5 5,-9 3,9"],
     "&": ["5,-6 2,-6 -2,-3 1,0 -4,3 -3,8 2,9 6,5 | 1,-9 1,12"],
+    "£": [
+        "7,-9 2,-12 -2,-9 -2,9 -7,9 8,9 | -8,-1 4,-1",
+        "8,-8 7,-11 3,-12 -1,-11 -2,-7 0,0 -1,5 -6,9 9,9 9,7 | -7,-1 5,-1",
+    ],
+    "€": ["6,-9 1,-12 -3,-5 -3,3 1,9 6,6 | -6,-4 2,-4 | -6,1 1,1"],
 }  # fmt: skip
 
 _ACCENTS = {
@@ -135,10 +140,11 @@ def letter_forms(character: str) -> tuple[LetterForm, ...]:
     An accented letter has the forms of its letter, with the accent set on.
     """
     base, *accents = list(unicodedata.normalize("NFD", character.translate(_PLAIN)))
-    if not " " < base <= "~" or not set(accents) <= set(_ACCENTS):
+    is_in_font = " " < base <= "~"
+    if not (is_in_font or base in _OWN) or not set(accents) <= set(_ACCENTS):
         return ()
     roman = "rowmans" if base in _PUNCTUATION else "futural"
-    forms = [_font_form(roman, base, _ROMAN.get(base, ""), base)]
+    forms = [_font_form(roman, base, _ROMAN.get(base, ""), base)] if is_in_font else []
     if base.isalpha():
         forms.append(_font_form("scripts", base, _SCRIPT.get(base, ""), base))
     if base in _GREEK:

@@ -61,7 +61,8 @@ def check_characters(texts: Sequence[str], name: str) -> None:
                 where = name if name == "alphabet" else f"{name}[{row}]"
                 raise ValueError(
                     f"{where} holds {character!r}, which has no letter form; there are "
-                    "forms of printable ASCII, accented Latin letters, and curly quotes and dashes"
+                    "forms of printable ASCII, £ and €, accented Latin letters, and curly quotes "
+                    "and dashes"
                 )
 
 

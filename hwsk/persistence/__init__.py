@@ -190,6 +190,19 @@ def load(path: str | os.PathLike[str]) -> Any:
     return estimator
 
 
+def checksum(estimator: BaseEstimator) -> str:
+    """Compute a checksum of all that `save` would store of an estimator.
+
+    Raises
+    ------
+    TypeError
+        If the estimator holds something that can't be stored.
+    """
+    writer = Writer(encode_estimator)
+    encoded = writer.write(estimator, type(estimator).__name__)
+    return _checksum(json.dumps(encoded), writer.arrays)
+
+
 def read_model(path: Path) -> tuple[dict[str, Any], Arrays]:
     """The checked content of a file: versions and encoded estimator, and the arrays."""
     data = read_file(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import os
 import sys
@@ -17,10 +16,13 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from hwsk._files import naming, write_file
+import hwsk
+from hwsk._data.digest import digest
+from hwsk._files import locked
 from hwsk._limits import N_JOBS
 from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
+from hwsk.writing._course import PART, STATE, Course, Given, count_parts, identify
 from hwsk.writing._hands import Hand, Primes
 from hwsk.writing._legibility import Legibility, report_unread
 from hwsk.writing._likeness import load_likeness
@@ -28,9 +30,6 @@ from hwsk.writing._line_writer import LineWriter
 from hwsk.writing._lines import READING_CONSTRAINTS, prepare_lines
 from hwsk.writing._progress import OnProgress, Progress
 from hwsk.writing._reader import load_readers
-
-TABLE = "lines.csv"
-_CHUNK = 128  # lines that are written before they are saved; more fill the batches better
 
 
 @validate_params(
@@ -40,6 +39,7 @@ _CHUNK = 128  # lines that are written before they are saved; more fill the batc
         "prime": [list, tuple, None],
         "height": [Interval(Integral, 16, None, closed="left")],
         "n_jobs": N_JOBS,
+        "resume": ["boolean"],
         **READING_CONSTRAINTS,
     },
     prefer_skip_nested_validation=True,
@@ -62,6 +62,7 @@ def write_folder(
     unsupported: str = "error",
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
+    resume: bool = False,
     verbose: bool = False,
 ) -> Legibility | None:
     """Write lines as images into a folder, with a table that `load_lines` reads.
@@ -69,12 +70,15 @@ def write_folder(
     The folder gets ``000001.png`` and so on, and ``lines.csv`` with the columns path and text. A
     line that has a word which is not recognized is not saved: it would be a wrong training sample.
 
+    Lines are saved 128 at a time. Until all are, the folder has ``lines.ckpt``, too: the state that
+    `resume` goes on from. At any time ``lines.csv`` names images alone that are whole.
+
     Parameters
     ----------
     texts : sequence of str
         A line each.
     folder : str or path
-        Where to; it must be new or empty.
+        Where to; it must be new or empty, unless `resume` goes on in it.
     synthesizer : HandwritingSynthesizer
         A fitted synthesizer.
     reader : estimator, str, path, list of these or None, default=("iam-lines", "ink-lines")
@@ -108,6 +112,10 @@ def write_folder(
         not depend on it.
     random_state : int, RandomState instance or None, default=None
         Decides the writing.
+    resume : bool, default=False
+        Whether to go on in the folder of a run that was interrupted. The same texts and parameters
+        are needed, but for `n_jobs`, `on_failure` and `verbose`; the folder then ends as if nothing
+        had happened, and so does the result. A new or empty folder is begun.
     verbose : bool, default=False
         Whether to show a progress bar.
 
@@ -121,9 +129,17 @@ def write_folder(
     ------
     ValueError
         If lines were left out (their words are quoted), a text is blank or has unknown characters,
-        a prime is not a pair, or the synthesizer knows no such hand.
+        a prime is not a pair, or the synthesizer knows no such hand. If `resume` finds that the
+        folder was begun with other texts or parameters, which are named, or that its state is
+        damaged. If another process is writing into the folder.
     FileExistsError
-        If the folder is not empty.
+        If the folder is not empty, and holds nothing that `resume` could go on from.
+
+    Warns
+    -----
+    UserWarning
+        If images that an interrupted run has saved are missing or were changed: their lines, and
+        those that were saved with them, are written again.
 
     See Also
     --------
@@ -139,63 +155,93 @@ def write_folder(
     >>> made = load_lines("made/lines.csv")  # doctest: +SKIP
     """
     lines, hands = prepare_lines(texts, synthesizer, prime, style, unsupported)
-    starts = range(0, len(lines), _CHUNK)
-    n_processes = min(effective_n_jobs(n_jobs), len(starts))
+    effective_n_jobs(n_jobs)  # refuses 0
     readers = load_readers(reader)
     likeness = load_likeness(embedder, candidates, prime is not None)
+    rng = check_random_state(random_state)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=count_parts(lines)).tolist()
+    given = {
+        "texts": digest(lines),
+        "synthesizer": identify(synthesizer),
+        "reader": None if readers is None else digest([identify(one) for one in readers.models]),
+        "prime": None if prime is None else _digest_hands(hands),
+        "style": None if style is None else _digest_hands(hands),
+        "candidates": int(candidates),
+        "embedder": None if likeness is None else identify(likeness.embedder),
+        "height": int(height),
+        "bias": None if bias is None else float(bias),
+        "tolerance": float(tolerance),
+        "tries": int(tries),
+        "random_state": None if random_state is None else digest(seeds[0]),
+        "version": hwsk.__version__,
+    }
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    if any(target.iterdir()):
-        raise FileExistsError(f"{target} is not empty: lines are written into a new folder")
-    seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=len(starts))
-    total: Legibility | None = None
-    with (
-        naming(target / TABLE),
-        open(target / TABLE, "w", newline="", encoding="utf-8") as file,
-        Progress(len(lines), "line", verbose) as progress,
-    ):
+    with locked(target):
+        course = _open_course(target, lines, given, seeds, resume)
+        missing = course.missing()
+        n_processes = min(effective_n_jobs(n_jobs), max(1, len(missing)))
+        with Progress(len(lines), "line", verbose) as progress:
 
-        def show_words(done: int, n_words: int, note: str) -> None:
-            progress.reach(progress.done, f"{done} of {n_words} words of the next, {note}")
+            def show_words(done: int, n_words: int, note: str) -> None:
+                unit = "lines" if readers is None else "words"
+                sequel = f", {note}" if note else ""
+                progress.reach(progress.done, f"{done} of {n_words} {unit} of the next{sequel}")
 
-        def writer(seed: int) -> LineWriter:
-            rng = np.random.RandomState(seed)
-            return LineWriter(synthesizer, readers, bias, tolerance, tries, rng, likeness)
+            def writer(number: int) -> LineWriter:
+                rng = np.random.RandomState(course.seeds[number])
+                return LineWriter(synthesizer, readers, bias, tolerance, tries, rng, likeness)
 
-        if n_processes > 1:
-            progress.reach(0, f"{_CHUNK} at a time in each of {n_processes} processes")
-        jobs = Parallel(n_processes, return_as="generator")(
-            delayed(_write_chunk)(
-                writer(seed),
-                lines[start : start + _CHUNK],
-                hands[start : start + _CHUNK],
-                height,
-                None if n_processes > 1 else show_words,
+            progress.reach(
+                course.n_done(),
+                f"{PART} at a time in each of {n_processes} processes" if n_processes > 1 else "",
             )
-            for start, seed in zip(starts, seeds, strict=True)
-        )
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["path", "text"])
-        for start, (legibility, images, said) in zip(starts, jobs, strict=True):
-            for warning in said:
-                warn_caller(f"texts {start} to {start + len(images) - 1}: {warning}", type(warning))
-            left_out = set()
-            if legibility is not None:
-                total = legibility.after(total, start)
-                left_out = {word.line for word in legibility.unread}
-            for row, image in enumerate(images):
-                if row in left_out:
-                    continue
-                name = f"{start + row + 1:06d}.png"
-                write_file(target / name, image)
-                table.writerow([name, lines[start + row]])
-            file.flush()
-            progress.reach(start + len(images))
+            jobs = Parallel(n_processes, return_as="generator")(
+                delayed(_write_part)(
+                    writer(number),
+                    [lines[row] for row in course.rows(number)],
+                    [hands[row] for row in course.rows(number)],
+                    height,
+                    None if n_processes > 1 else show_words,
+                )
+                for number in missing
+            )
+            for number, (legibility, images, said) in zip(missing, jobs, strict=True):
+                rows = course.rows(number)
+                for warning in said:
+                    warn_caller(f"texts {rows[0]} to {rows[-1]}: {warning}", type(warning))
+                course.keep(number, legibility, images)
+                progress.reach(course.n_done())
+        total = course.finish()
     report_unread(total, on_failure, "; their lines are left out")
     return total
 
 
-def _write_chunk(
+def _digest_hands(hands: Sequence[Hand | None]) -> str:
+    """Digest the hands of all lines; one that many lines have is looked at once."""
+    digests = {key: digest(hand) for key, hand in {id(hand): hand for hand in hands}.items()}
+    return digest([digests[id(hand)] for hand in hands])
+
+
+def _open_course(
+    folder: Path, lines: Sequence[str], given: Given, seeds: list[int], resume: bool
+) -> Course:
+    """Begin in an empty folder, or go on in that of an interrupted run."""
+    if not any(folder.iterdir()):
+        return Course.begin(folder, lines, given, seeds)
+    is_begun = (folder / STATE).exists()
+    if resume and is_begun:
+        return Course.resume(folder, lines, given)
+    if is_begun:
+        raise FileExistsError(
+            f"{folder} has the {STATE} of an interrupted run: resume=True goes on with it, and a "
+            "new folder begins anew"
+        )
+    lacks = f", and has no {STATE} of an interrupted run to go on from" if resume else ""
+    raise FileExistsError(f"{folder} is not empty{lacks}: lines are written into a new folder")
+
+
+def _write_part(
     writer: LineWriter,
     texts: Sequence[str],
     hands: Sequence[Hand | None],

@@ -10,6 +10,7 @@ import numpy as np
 
 from hwsk._data.text_line import fit_text_line, split_strokes
 from hwsk.datasets import make_handwriting
+from hwsk.datasets._letter_forms import letter_forms
 from hwsk.writing._hands import Hand
 from hwsk.writing._words import Word, is_joined, join_pieces, scale_word, split_word
 
@@ -36,7 +37,7 @@ class _Piece:
     @property
     def is_drawable(self) -> bool:
         """Whether `make_handwriting` has a form for it that can stand alone."""
-        return " " < self.text <= "~" and not is_joined(self.text)
+        return not is_joined(self.text) and all(map(letter_forms, self.text))
 
 
 def count_apart(word: str) -> int:
@@ -94,6 +95,8 @@ def _draw(pieces: list[_Piece], size: float, writer: LineWriter) -> None:
 
     Of several drawings the one that is read best.
     """
+    if not pieces:  # readers take no empty list
+        return
     drawings, sizes = [], []
     for piece in pieces:
         for _ in range(_DRAWINGS):

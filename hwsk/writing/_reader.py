@@ -30,6 +30,7 @@ class Readers:
     """Recognizers that check what was written: a word is right where one of them reads it."""
 
     def __init__(self, readers: Sequence[Any]) -> None:
+        self.models = list(readers)
         self._readers = [(reader, _takes_strokes(reader)) for reader in readers]
         alphabets = [getattr(_last_step(reader), "alphabet_", None) for reader in readers]
         self._known = [None if given is None else set("".join(given)) for given in alphabets]

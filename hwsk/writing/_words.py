@@ -14,6 +14,7 @@ from hwsk._data.text_line import fit_text_line, split_strokes
 Points = NDArray[np.float64]
 
 _USUAL_GAP = 1.6  # x-heights between two words; three of four gaps of IAM-OnDB are wider
+_INSIDE = 0.45  # of the gap between words: of 20 words of IAM-OnDB one has a wider gap inside
 _WIDEST = 6.0  # x-heights; a wider gap is a slip of the pen
 _RESIZED = 0.4, 2.5  # how far a word is brought to the size of the others
 _LETTER_GAP = 0.35  # x-heights between two letters that are not joined
@@ -59,6 +60,7 @@ class Word(NamedTuple):
     gap: float  # to the word before it; NaN for the first
     x_height: float  # 0 where its ink does not say it
     middle: float = 0.0  # in x-heights: where the sign stands, if its own baseline is unknown
+    has_blank: bool = False  # before a sign that is set apart
 
     @property
     def width(self) -> float:
@@ -90,10 +92,7 @@ def cut_words(strokes: NDArray[np.float32], texts: Sequence[str]) -> list[Word] 
         line - np.column_stack([np.zeros(len(line)), of_line])
         for line, of_line in zip(polylines, np.split(baseline, ends), strict=True)
     ]
-    lows = np.array([line[:, 0].min() for line in level])
-    order = np.argsort(lows, kind="stable")
-    reach = np.maximum.accumulate([level[i][:, 0].max() for i in order])
-    gaps = lows[order][1:] - reach[:-1]  # before each stroke but the leftmost
+    order, gaps = _gaps_inside(level)
     n = len(texts)
     if n > 1 and (len(gaps) < n - 1 or np.sort(gaps)[1 - n] <= 0):
         return None
@@ -101,13 +100,13 @@ def cut_words(strokes: NDArray[np.float32], texts: Sequence[str]) -> list[Word] 
     words = []
     for part in np.split(order, widest):
         own = [level[i] for i in sorted(part)]  # in the order of writing
-        left = lows[part].min()
+        left = min(float(line[:, 0].min()) for line in own)
         words.append(Word([line - [left, 0] for line in own], np.nan, x_height))
     gaps_before = [np.nan, *(float(gaps[i - 1]) for i in widest)]
     share = _share_of_fit(words, texts)
     words = [word._replace(x_height=word.x_height * share) for word in words]
     words = [
-        word._replace(gap=gap, x_height=word.x_height * _shrunk(word, text))
+        word._replace(gap=gap, x_height=word.x_height * _shrunk(word, text), has_blank=" " in text)
         for word, gap, text in zip(words, gaps_before, texts, strict=True)
     ]
     widths = np.array([word.width / len(text) for word, text in zip(words, texts, strict=True)])
@@ -116,6 +115,14 @@ def cut_words(strokes: NDArray[np.float32], texts: Sequence[str]) -> list[Word] 
     if (uneven > np.log(limits)).any():
         return None
     return words
+
+
+def _gaps_inside(strokes: Sequence[Points]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Order strokes from left to right, and return the gap before each but the first one."""
+    lows = np.array([stroke[:, 0].min() for stroke in strokes])
+    order = np.argsort(lows, kind="stable")
+    reach = np.maximum.accumulate([strokes[i][:, 0].max() for i in order])
+    return order, lows[order][1:] - reach[:-1]
 
 
 def _fit_word(polylines: list[Points], text: str) -> Word:
@@ -236,12 +243,25 @@ def join_words(words: Sequence[Word]) -> NDArray[np.float32]:
     gaps = [gap for gap in own if 0 < gap < _WIDEST * size]
     usual = max(float(np.median(gaps)) if gaps else 0.0, _USUAL_GAP * size)
     before = [gap if 0.8 * usual < gap < 2 * usual else usual for gap in own]
+    words = [_close_gaps(word, _INSIDE * usual / _scale(word, size)) for word in words]
     placed = _place(words, before, size)
     points = np.concatenate(placed)
     lifted = np.zeros(len(points))
     lifted[np.cumsum([len(stroke) for stroke in placed]) - 1] = 1
     offsets = np.diff(points, axis=0, prepend=points[:1])
     return np.column_stack([offsets, lifted]).astype(np.float32)
+
+
+def _close_gaps(word: Word, widest: float) -> Word:
+    """Move letters together where a gap between them looks like one between words."""
+    order, gaps = _gaps_inside(word.strokes)
+    excess = np.maximum(gaps - widest, 0.0)
+    if word.has_blank or not excess.any():
+        return word
+    strokes = list(word.strokes)
+    for number, shift in zip(order[1:], np.cumsum(excess), strict=True):
+        strokes[number] = strokes[number] - [shift, 0]
+    return word._replace(strokes=strokes)
 
 
 def join_legible(

@@ -68,7 +68,7 @@ class Readers:
 
 
 def _count_unknown(word: str, known: set[str] | None) -> int:
-    """Count the characters that a reader can't but misread, as iam-lines has never met a $."""
+    """Count the characters that a reader can't but misread, as iam-lines has never met a £."""
     return 0 if known is None else sum(c not in known for c in word if not c.isspace())
 
 

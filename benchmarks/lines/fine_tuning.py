@@ -59,7 +59,7 @@ def interval(values: list[float], seed: int = 0) -> str:
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--lines", "n_lines", default=20)
 @click.option("--others", "n_others", default=120, help="Lines of others that are read, too.")
-@click.option("--alpha", "alphas", multiple=True, type=float, default=(0.4,))
+@click.option("--alpha", "alphas", multiple=True, type=float, default=(0.5,))
 @click.option("--lr", default=6e-4)
 @click.option("--seed", default=0)
 def main(

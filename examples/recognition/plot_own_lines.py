@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 folder = tempfile.TemporaryDirectory()
 names = rng.choice(["Ada", "Eva", "Emil", "Ida", "Lena", "Otto", "Paul", "Tom"], 120)
 texts = [
-    f"{name} ${amount}" for name, amount in zip(names, rng.integers(10, 400, 120), strict=True)
+    f"{name} €{amount}" for name, amount in zip(names, rng.integers(10, 400, 120), strict=True)
 ]
 made = make_handwriting(120, texts=texts, n_writers=30, random_state=0)
 table = ["path,text,writer"]
@@ -55,7 +55,7 @@ X_train, y_train, X_test, y_test = (
 # %%
 # Before
 # ------
-# The pretrained reader has learnt from English prose. It knows no dollar sign, and expects no
+# The pretrained reader has learnt from English prose. It knows no euro sign, and has met few
 # figures.
 import warnings
 
@@ -65,7 +65,7 @@ from hwsk.plotting import ReadingDisplay
 warnings.filterwarnings("ignore", message=".*(mean confidence|upside down)")  # of single lines
 reader = hwsk.load("iam-lines")
 before = reader.score(X_test, y_test)
-print(f"{len(reader[-1].alphabet_)} characters, '$' among them: {'$' in reader[-1].alphabet_}")
+print(f"{len(reader[-1].alphabet_)} characters, '€' among them: {'€' in reader[-1].alphabet_}")
 _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 
 # %%
@@ -78,7 +78,7 @@ from hwsk.recognition import fine_tune
 
 tuned = fine_tune(reader, X_train, y_train, alpha=1, max_epochs=6, random_state=0)
 after = tuned.score(X_test, y_test)
-print(f"'$' in the alphabet: {'$' in tuned[-1].alphabet_}")
+print(f"'€' in the alphabet: {'€' in tuned[-1].alphabet_}")
 print(f"score (1 - character error rate): {before:.2f} before, {after:.2f} after")
 _ = ReadingDisplay.from_estimator(tuned, X_test, y_test, max_lines=5)
 

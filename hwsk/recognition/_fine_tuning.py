@@ -39,7 +39,7 @@ def fine_tune(
     X: Any,
     y: Any,
     *,
-    alpha: float = 0.4,
+    alpha: float = 0.5,
     rehearsal: tuple[Any, Sequence[str]] | None = None,
     max_epochs: int | None = None,
     lr: float = 6e-4,
@@ -62,7 +62,7 @@ def fine_tune(
         Lines, as `reader.predict` takes them: 4 or more, better 20.
     y : array-like of str of shape (n_samples,)
         What is written.
-    alpha : float, default=0.4
+    alpha : float, default=0.5
         Where the weights end between the former ones, 0, and those of training, 1. A larger one
         reads the new writer better and other writers worse.
     rehearsal : tuple of (array-like of images, sequence of str), default=None

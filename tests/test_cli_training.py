@@ -417,21 +417,21 @@ def test_rows_of_one_image_stay_on_one_side():
         assert not set(train.writer) & set(test.writer)
 
 
-def test_of_one_hand_pages_or_samples_are_held_out():
+def test_of_one_writer_pages_or_samples_are_held_out():
     X = np.array([f"{i}.png" for i in range(8)], object)
     one, two = np.array(list("aaaaaaaa")), np.array(list("ppppqqqq"))
     with pytest.raises(ValueError, match="all samples are of one writer or page"):
         split("lines", Samples(X, writer=one), 0.25, 0)
-    train, test = split("lines", Samples(X, writer=one), 0.25, 0, one_hand=True)
+    train, test = split("lines", Samples(X, writer=one), 0.25, 0, one_writer=True)
     assert len(train) == 6 and len(test) == 2
     for page in (two, one):
-        train, test = split("lines", Samples(X, writer=one, page=page), 0.25, 0, one_hand=True)
+        train, test = split("lines", Samples(X, writer=one, page=page), 0.25, 0, one_writer=True)
         assert len(test) == (4 if page is two else 2)
-    train, test = split("lines", Samples(X, writer=two), 0.25, 0, one_hand=True)
+    train, test = split("lines", Samples(X, writer=two), 0.25, 0, one_writer=True)
     assert len(set(train.writer)) == len(set(test.writer)) == 1
 
 
-def test_one_hand_is_learnt_from_a_table():
+def test_one_writer_is_learnt_from_a_table():
     assert run("train", "lines", put_table(), "-o", "m.hwsk", *small("lines")).exit_code == 0
     rows = Path(put_table("own.csv", n=5)).read_text("utf-8").splitlines()
     own = [rows[0], *(re.sub(r",ww\d+,[^,]+", ",me,p1", row) for row in rows[1:])]

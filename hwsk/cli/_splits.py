@@ -15,12 +15,12 @@ from hwsk.cli._layouts import Samples
 
 
 def split(
-    job: str, samples: Samples, test_size: float, seed: int, *, one_hand: bool = False
+    job: str, samples: Samples, test_size: float, seed: int, *, one_writer: bool = False
 ) -> tuple[Samples, Samples]:
     """Hold out samples to evaluate on: writers, where they are known.
 
     The job "writers" holds out pages, of writers who have another, or single samples. Rows of one
-    image file stay on one side. With `one_hand`, samples may be all by one writer, whose writing is
+    image file stay on one side. With `one_writer`, samples may be all by one writer, whose writing is
     what is to be learnt: then pages or single samples are held out.
     """
     from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
@@ -28,7 +28,7 @@ def split(
     groups = samples.writer if samples.writer is not None else samples.page
     if job == "writers":
         groups = samples.page
-    if one_hand and groups is not None and len(set(groups)) < 2:
+    if one_writer and groups is not None and len(set(groups)) < 2:
         pages = samples.page
         groups = pages if pages is not None and len(set(pages)) > 1 else None
     groups = _keep_together(samples, groups)

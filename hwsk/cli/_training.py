@@ -142,7 +142,7 @@ def train(
         held_out = read_samples(test_layout or layout, test, job)
         chosen.check(held_out, test_layout or layout)
     elif test_size:
-        samples, held_out = split(job, samples, test_size, seed, one_hand=of_reader)
+        samples, held_out = split(job, samples, test_size, seed, one_writer=of_reader)
     training: dict[str, Any] = {"random_state": seed, "device": device}
     if n_jobs is not None:
         training["n_jobs"] = n_jobs

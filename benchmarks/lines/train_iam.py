@@ -1,4 +1,4 @@
-"""Train `models/iam-lines.hwsk`: lines of IAM, writers of training and validation apart.
+"""Train a reader on lines of IAM and IAM-OnDB, writers of training and validation apart.
 
     python -m benchmarks.lines.train_iam --data ../shared/data --out runs/iam-lines
 

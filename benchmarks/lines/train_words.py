@@ -1,6 +1,6 @@
 """Train a reader of single words of IAM, from the reader of lines; writers apart as there.
 
-    python -m benchmarks.lines.train_words --start runs/iam-lines/iam-lines.hwsk --out runs/iam-words
+    python -m benchmarks.lines.train_words --start runs/iam/iam-lines.hwsk --out runs/words
 
 Stops and goes on as `train_iam.py` does. Prints CER and word accuracy on the words of the
 validation writers, with 95% intervals, without lexicon or language model.

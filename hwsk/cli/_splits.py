@@ -20,8 +20,8 @@ def split(
     """Hold out samples to evaluate on: writers, where they are known.
 
     The job "writers" holds out pages, of writers who have another, or single samples. Rows of one
-    image file stay on one side. With `one_writer`, samples may be all by one writer, whose writing is
-    what is to be learnt: then pages or single samples are held out.
+    image file stay on one side. With `one_writer`, samples may be all by one writer, whose hand is
+    to be learnt: then pages or single samples are held out.
     """
     from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 

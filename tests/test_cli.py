@@ -451,7 +451,11 @@ def test_write_in_a_hand_that_is_known(synthesizer):
         assert result.exit_code == 0, result.stderr
         pages.append(Path("styled.svg").read_text(encoding="utf-8"))
     assert len(set(pages)) == 3
-    for style, message in ((7, "hands are 0 to 1"), ("none.svg", "none.svg")):
+    for style, message in (
+        (7, "hands are 0 to 1"),
+        (-1, "hands are 0 to 1"),
+        ("none.svg", "none.svg"),
+    ):
         result = run(*write, "-o", "styled.svg", "--style", style)
         assert result.exit_code == 1 and message in result.stderr
     both = run(*write, "-o", "styled.svg", "--style", 0, "--hand", "hand.svg", "on no")

@@ -752,6 +752,19 @@ def test_letters_are_replaced_on_demand_and_named():
         prepare_text("é中", LETTERS, "text", "replace")
 
 
+def test_a_fraction_is_spelled_apart_from_the_number_before_it():
+    with pytest.warns(UserWarning, match="replaced '½' by '1/2'"):
+        assert prepare_text("1½ or ½", LETTERS + "/12", "text", "replace") == "1 1/2 or 1/2"
+    assert prepare_text("1½", LETTERS + "½1", "text", "replace") == "1½"
+
+
+def test_characters_without_ink_are_left_out():
+    unseen = "\u200e\u200f\u200c\u200d\u2060\u2066\u2069\ufe0f"
+    assert prepare_text(f"a{unseen}b", LETTERS, "text", "error") == "ab"
+    with pytest.raises(ValueError, match="202e"):  # it turns round what follows
+        prepare_text("a\u202eb", LETTERS, "text", "error")
+
+
 def test_pounds_are_spelled_where_the_sign_is_not_known():
     with pytest.raises(ValueError, match=r"'£' .line 1, column 3. .*unsupported='replace'"):
         prepare_text("a £5", LETTERS, "text", "error")

@@ -307,7 +307,7 @@ def _hand_options(
         return {"prime": (load_strokes(hand[0]), text)}
     if style is None:
         return {}
-    if style.isdecimal() and not Path(style).exists():
+    if re.fullmatch(r"-?[0-9]+", style) and not Path(style).exists():
         return {"style": int(style)}
     return {"style": synthesizer.encode_style([load_strokes(style)])[0]}
 

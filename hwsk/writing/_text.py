@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,9 +18,11 @@ _TYPOGRAPHIC = {
     **dict.fromkeys("“”„‟″", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
     "…": "...",
-    "\u00ad": "",  # soft hyphen
-    "\u200b": "",  # zero width space
-    "\ufeff": "",
+    # What leaves no ink, and comes along when text is copied: soft hyphen, zero width space and
+    # joiners, directions of writing (but not those that turn letters round), emoji or text style.
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
+    **dict.fromkeys("\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069", ""),
+    **dict.fromkeys("\ufe0e\ufe0f", ""),
 }
 # Letters without an accent to drop that have a usual spelling.
 _SPELLINGS = {
@@ -28,6 +31,7 @@ _SPELLINGS = {
     "×": "x", "€": "EUR", "£": "GBP", "•": "-", "·": ".", "´": "'", "`": "'", "~": "-", "{": "(",
     "}": ")", "[": "(", "]": ")", "\u2044": "/",
 }  # fmt: skip
+_MIXED_NUMBER = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞↉])")  # 1½ is not 11/2
 _WAY_OUT = "unsupported='replace' writes é as e"
 
 
@@ -98,7 +102,13 @@ def _to_known(texts: Sequence[str], known: str, name: str, unsupported: str) -> 
             f"{name} {'have' if name == 'texts' else 'has'} characters that can't be written; "
             f"replaced {pairs}"
         )
-    return [text.translate(str.maketrans(replaced)) for text in texts]
+    apart = [_set_apart(text, replaced) for text in texts]
+    return [text.translate(str.maketrans(replaced)) for text in apart]
+
+
+def _set_apart(text: str, replaced: Container[str]) -> str:
+    """Set a fraction that is to be spelled apart from the whole number before it."""
+    return _MIXED_NUMBER.sub(lambda at: " " if text[at.start()] in replaced else "", text)
 
 
 def _is_replaceable(character: str, known: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import io
 import os
 import secrets
@@ -20,6 +21,7 @@ except ImportError:  # Windows
     fcntl = None
 
 _DIGITS = 16  # in the name of a file that is not whole yet
+_PART = f".{'[0-9a-f]' * _DIGITS}.part"
 
 
 @contextlib.contextmanager
@@ -116,8 +118,13 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def remove_parts(folder: str | os.PathLike[str]) -> None:
     """Remove what `replaced` left behind in a folder where a process was killed."""
-    for path in Path(folder).glob(f".{'[0-9a-f]' * _DIGITS}.part"):
+    for path in Path(folder).glob(_PART):
         path.unlink(missing_ok=True)
+
+
+def is_empty(folder: str | os.PathLike[str]) -> bool:
+    """Check that a folder has nothing but what `replaced` may have left behind in it."""
+    return all(fnmatch.fnmatchcase(path.name, _PART) for path in Path(folder).iterdir())
 
 
 @contextlib.contextmanager

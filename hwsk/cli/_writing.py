@@ -124,9 +124,9 @@ def write(
 
     "-" reads the text from standard input. Of several sheets each gets a file of its own
     (letter-1.svg, letter-2.svg), except in a .pdf. Each word is written again until the reader
-    recognizes it, up to 28 times, which takes some seconds a word; if that does not help, nothing
-    is saved, the words are named, and the exit code is 1. A TEXT that begins with a dash follows
-    "--".
+    recognizes it, up to 28 times, and then its capitals, digits and signs one by one, which takes
+    some seconds a word; if that does not help, nothing is saved, the words are named, and the exit
+    code is 1. A TEXT that begins with a dash follows "--".
 
     With --lines, the folder OUTPUT gets an image of each line, and lines.csv with their paths and
     texts. Lines with a word that is not recognized are left out and named, and the exit code is 1.
@@ -259,12 +259,13 @@ def _write_rows(
 
 def _check_lines_folder(folder: Path, resume: bool) -> None:
     """Refuse a folder in which lines can neither be begun nor gone on with."""
+    from hwsk._files import is_empty
     from hwsk.writing._course import STATE
 
     check_folder(folder)
     state = folder / STATE
-    is_empty = not folder.is_dir() or not any(folder.iterdir())
-    if resume and is_empty:
+    is_new = not folder.is_dir() or is_empty(folder)
+    if resume and is_new:
         click.echo(f"{show_name(state)} is not there: writing begins anew", err=True)
     elif state.exists() and not resume:
         raise click.BadParameter(
@@ -272,7 +273,7 @@ def _check_lines_folder(folder: Path, resume: bool) -> None:
             "it, and a new folder begins anew",
             param_hint="-o",
         )
-    elif not is_empty and not state.exists():
+    elif not is_new and not state.exists():
         lacks = f", and has no {STATE} of an interrupted run to go on from" if resume else ""
         raise click.BadParameter(
             f"{show_name(folder)} is not empty{lacks}: lines are written into a new folder",

@@ -84,6 +84,7 @@ class Course:
     @classmethod
     def begin(cls, folder: Path, lines: Sequence[str], given: Given, seeds: list[int]) -> Course:
         """Begin in an empty folder."""
+        remove_parts(folder)
         new = cls(folder, lines, given, seeds, [None] * len(seeds))
         new._save()
         return new

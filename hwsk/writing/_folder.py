@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 import hwsk
 from hwsk._data.digest import digest
-from hwsk._files import locked
+from hwsk._files import is_empty, locked
 from hwsk._limits import N_JOBS
 from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
@@ -227,7 +227,7 @@ def _open_course(
     folder: Path, lines: Sequence[str], given: Given, seeds: list[int], resume: bool
 ) -> Course:
     """Begin in an empty folder, or go on in that of an interrupted run."""
-    if not any(folder.iterdir()):
+    if is_empty(folder):
         return Course.begin(folder, lines, given, seeds)
     is_begun = (folder / STATE).exists()
     if resume and is_begun:

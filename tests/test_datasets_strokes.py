@@ -499,7 +499,8 @@ def test_millimetres_are_kept(load):
     ("body", "message"),
     [
         ("", "own.svg holds no ink: nothing in it is drawn as a line$"),
-        ('<path d="M0 0L1 1"/><circle r="3"/>', "there are 2 filled shapes; a pen can't follow"),
+        ('<circle r="3"/>', "but 1 shape filled; a pen can't follow"),
+        ('<path d="M0 0L1 1"/><circle r="3"/>', "but 2 shapes filled; a pen can't follow"),
         ('\n<path id="p7" stroke="red" d="M0 0 L nan 1"/>', "line 3: <path> p7: can't be read"),
         ('<path stroke="red" d="L 5 5, 3"/>', "line 2: <path>: can't be read: 'L 5 5, 3'"),
         ('<polyline stroke="red" points="0 0 inf 3"/>', "line 2: <polyline>: can't be read"),

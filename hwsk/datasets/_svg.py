@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsk._wording import count
 from hwsk.datasets._xml import LINE, NUMBER, name_of, read_xml
 
 Points = NDArray[np.float64]
@@ -59,7 +60,8 @@ def read_svg(file: Path, max_points: int) -> list[Points]:
     if not lines:
         raise ValueError(
             f"{file} holds no ink: nothing in it is drawn as a line"
-            + f", there are {n_filled} filled shapes; a pen can't follow outlines" * bool(n_filled)
+            + f", but {count(n_filled, 'shape')} filled; a pen can't follow outlines"
+            * bool(n_filled)
         )
     return lines
 

@@ -260,7 +260,7 @@ def _write_rows(
 def _check_lines_folder(folder: Path, resume: bool) -> None:
     """Refuse a folder in which lines can neither be begun nor gone on with."""
     from hwsk._files import is_empty
-    from hwsk.writing._course import STATE
+    from hwsk.writing._course import LACKS, STATE
 
     check_folder(folder)
     state = folder / STATE
@@ -274,9 +274,8 @@ def _check_lines_folder(folder: Path, resume: bool) -> None:
             param_hint="-o",
         )
     elif not is_new and not state.exists():
-        lacks = f", and has no {STATE} of an interrupted run to go on from" if resume else ""
         raise click.BadParameter(
-            f"{show_name(folder)} is not empty{lacks}: lines are written into a new folder",
+            f"{show_name(folder)} is not empty{LACKS * resume}: lines are written into a new folder",
             param_hint="-o",
         )
 

@@ -18,6 +18,7 @@ from hwsk.writing._legibility import Legibility, UnreadWord
 
 TABLE, STATE = "lines.csv", "lines.ckpt"
 PART = 128  # lines that are written before they are saved; more fill the batches better
+LACKS = f", and has no {STATE} of an interrupted run to go on from (a finished one leaves none)"
 _FORMAT = 1
 
 Given = dict[str, int | float | str | None]

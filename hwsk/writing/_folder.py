@@ -22,7 +22,7 @@ from hwsk._files import is_empty, locked
 from hwsk._limits import N_JOBS
 from hwsk._warn import collect_warnings, warn_caller
 from hwsk.preprocessing import StrokeRasterizer
-from hwsk.writing._course import PART, STATE, Course, Given, count_parts, identify
+from hwsk.writing._course import LACKS, PART, STATE, Course, Given, count_parts, identify
 from hwsk.writing._hands import Hand, Primes
 from hwsk.writing._legibility import Legibility, report_unread
 from hwsk.writing._likeness import load_likeness
@@ -237,8 +237,9 @@ def _open_course(
             f"{folder} has the {STATE} of an interrupted run: resume=True goes on with it, and a "
             "new folder begins anew"
         )
-    lacks = f", and has no {STATE} of an interrupted run to go on from" if resume else ""
-    raise FileExistsError(f"{folder} is not empty{lacks}: lines are written into a new folder")
+    raise FileExistsError(
+        f"{folder} is not empty{LACKS * resume}: lines are written into a new folder"
+    )
 
 
 def _write_part(

@@ -275,7 +275,8 @@ def _check_lines_folder(folder: Path, resume: bool) -> None:
         )
     elif not is_new and not state.exists():
         raise click.BadParameter(
-            f"{show_name(folder)} is not empty{LACKS * resume}: lines are written into a new folder",
+            f"{show_name(folder)} is not empty{LACKS * resume}: lines are written into a new "
+            "folder",
             param_hint="-o",
         )
 

@@ -42,6 +42,7 @@ from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_ra
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, detokenize
 
 STEPS, CLASSES, BEAM, WEIGHT = 256, 80, 25, 0.6
+ORDER = "shipped", "greedy"
 METRICS = ("CER", character_error_rate), ("WER", word_error_rate)
 
 
@@ -190,15 +191,13 @@ def shipped(model: Path, data: str, folder: Path) -> None:
 
             def difference(rows, _, metric=metric, y=y, read=read):
                 rows = np.asarray(rows, int)
-                return metric(y[rows], read["shipped"][rows]) - metric(
-                    y[rows], read["greedy"][rows]
-                )
+                shipped, greedy = (metric(y[rows], of[rows]) for of in map(read.get, ORDER))
+                return shipped - greedy
 
             rows = np.arange(len(y))
+            gain = difference(rows, rows)
             low, high = bootstrap_interval(difference, rows, rows, groups=writers, random_state=0)
-            print(
-                f"{label}, shipped - greedy: {difference(rows, rows):.4f} [{low:.4f}, {high:.4f}]"
-            )
+            print(f"{label}, shipped - greedy: {gain:.4f} [{low:.4f}, {high:.4f}]")
 
 
 def line_sets(data: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
@@ -207,10 +206,9 @@ def line_sets(data: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarr
     yield "IAM", bunch.images[valid], bunch.text[valid], bunch.writer[valid]
     (pages,) = load_sources(data, ["iam_pages"])
     rows = np.flatnonzero(pages.validation)
-    of_rows = (
-        object_array([values[row] for row in rows]) for values in (pages.texts, pages.writers)
-    )
-    yield "grey lines of pages", object_array([pages.read(row, None) for row in rows]), *of_rows
+    images = [pages.read(row, None) for row in rows]
+    of_rows = ([values[row] for row in rows] for values in (pages.texts, pages.writers))
+    yield "grey lines of pages", *map(object_array, (images, *of_rows))
     yield "grey lines given", *load_gray(data)
 
 

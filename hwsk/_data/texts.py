@@ -38,8 +38,8 @@ def check_texts(
     Raises
     ------
     ValueError
-        If there is no text, a row is not a string, or it holds what it may not; the message names
-        the row.
+        If there is no text, a row is not a string, or it holds characters that it may not; the
+        message names the row.
     """
     if isinstance(texts, (str, bytes)):
         raise ValueError(f"{name} is one string ({cut_value(texts)}); pass a list of texts")

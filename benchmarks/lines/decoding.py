@@ -42,7 +42,7 @@ from hwsk.metrics import bootstrap_interval, character_error_rate, word_error_ra
 from hwsk.recognition import CTCDecoder, NgramLanguageModel, detokenize
 
 STEPS, CLASSES, BEAM, WEIGHT = 256, 80, 25, 0.6
-ORDER = "shipped", "greedy"
+WAYS = "shipped", "greedy"
 METRICS = ("CER", character_error_rate), ("WER", word_error_rate)
 
 
@@ -191,7 +191,7 @@ def shipped(model: Path, data: str, folder: Path) -> None:
 
             def difference(rows, _, metric=metric, y=y, read=read):
                 rows = np.asarray(rows, int)
-                shipped, greedy = (metric(y[rows], of[rows]) for of in map(read.get, ORDER))
+                shipped, greedy = (metric(y[rows], of[rows]) for of in map(read.get, WAYS))
                 return shipped - greedy
 
             rows = np.arange(len(y))

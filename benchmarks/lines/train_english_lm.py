@@ -19,8 +19,8 @@ from hwsk.recognition import CTCDecoder, NgramLanguageModel
 
 ORDER, LEAST_GAIN, N_LEVELS = 7, 4.0, 256
 # Chosen with a former `iam-lines`, as the largest of .4 to .6 that read 60 generated lines of
-# made-up words, names, numbers and codes no worse than greedy decoding. Kept for the present one, which
-# loses .5 points there, and gains on IAM's numbers and on words that Brown lacks.
+# made-up words, names, numbers and codes no worse than greedy decoding. The present one loses .5
+# points there, and gains on IAM's numbers and on words that Brown lacks.
 DECODER = {"beam_width": 16, "lm_weight": 0.5, "word_bonus": 0.0}
 LENGTH, SPREAD = 43, 10  # characters of IAM's lines: mean and standard deviation
 _PRONOUNS = "I|[Yy]ou|[Hh]e|[Ss]he|[Ii]t|[Ww]e|[Tt]hey|[Tt]hat|[Tt]here|[Ww]hat|[Ww]ho|[Ll]et"

@@ -65,6 +65,23 @@ def test_new_letters_are_learnt_and_old_words_are_kept(reader, words):
     assert all(torch.equal(before[name], now) for name, now in weights(reader).items())
 
 
+def test_weights_of_new_letters_take_longer_steps(reader, words, monkeypatch):
+    X, y = words.images[:8], ["xon", *words.text[1:8]]
+    n_known = 1 + len(reader[-1].alphabet_)
+    options = {"max_epochs": 1, "alpha": 1.0, "random_state": 0}  # one step
+    begun = weights(fine_tune(reader, X, y, lr=1e-30, **options))
+    fast = weights(fine_tune(reader, X, y, **options))
+    monkeypatch.setattr("hwsk.recognition._fine_tuning._NEW_LETTERS_LR", 1.0)
+    slow = weights(fine_tune(reader, X, y, **options))
+    for name in ("head.weight", "shortcut.weight"):
+        (short, known), (long, same) = (
+            ((state[name] - begun[name])[n_known:], state[name][:n_known]) for state in (slow, fast)
+        )
+        assert short.abs().max() > 1e-5
+        torch.testing.assert_close(long, 16 * short, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(same, known)
+
+
 def test_weights_end_between_former_and_new_ones(reader, words):
     X, y = words.images[:8], words.text[:8]
     former = weights(reader)

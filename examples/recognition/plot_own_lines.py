@@ -72,12 +72,12 @@ _ = ReadingDisplay.from_estimator(reader, X_test, y_test, max_lines=5)
 # %%
 # Fine-tune
 # ---------
-# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. By default the weights
-# end part of the way from the former ones, which keeps what was learnt before. New characters want
-# the whole way: ``alpha=1``. The reader given stays as it is.
+# ``fine_tune`` goes on from the pretrained weights, and the alphabet grows. The weights end half of
+# the way from the former ones (``alpha``), which keeps what was learnt before; those of the new
+# character alone go the whole way. The reader given stays as it is.
 from hwsk.recognition import fine_tune
 
-tuned = fine_tune(reader, X_train, y_train, alpha=1, max_epochs=6, random_state=0)
+tuned = fine_tune(reader, X_train, y_train, random_state=0)
 after = tuned.score(X_test, y_test)
 print(f"'€' in the alphabet: {'€' in tuned[-1].alphabet_}")
 print(f"score (1 - character error rate): {before:.2f} before, {after:.2f} after")
@@ -86,7 +86,7 @@ _ = ReadingDisplay.from_estimator(tuned, X_test, y_test, max_lines=5)
 # %%
 # What it forgets
 # ---------------
-# Fine-tuning can forget old material that it does not see again: here, English words. With a
+# Fine-tuning can forget old material that it does not see again, such as English words. With a
 # smaller ``alpha`` it forgets less, and learns less; ``rehearsal`` takes old lines to be learnt
 # along.
 prose = make_handwriting(15, level="line", n_writers=10, random_state=3)

@@ -469,7 +469,10 @@ def find_pools(folder: Path) -> list[Pool]:
 @click.option("--seed", default=0, help="Decides paper, cut and generated lines.")
 @click.option("--source", "names", multiple=True, help="One source; all by default.")
 @click.option("--strokes", type=click.Path(exists=True, path_type=Path), help="For signs.")
-def main(data: str, out: Path, seed: int, names: tuple[str, ...], strokes: Path | None) -> None:
+@click.option("--clean", default=CLEAN, help="Share of the lines that keep their own paper.")
+def main(
+    data: str, out: Path, seed: int, names: tuple[str, ...], strokes: Path | None, clean: float
+) -> None:
     """Write the pools of the training and validation lines; those that exist are kept."""
     (out / "validation").mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
@@ -487,7 +490,7 @@ def main(data: str, out: Path, seed: int, names: tuple[str, ...], strokes: Path 
                 rough = source._replace(name="iam_rough")
                 write_pool(valid_path.with_name("iam_rough"), rough, valid, 0, clean=0)
         if not path.with_suffix(".npz").exists():
-            n = write_pool(path, source, rows, seed)
+            n = write_pool(path, source, rows, seed, clean=clean)
             print(f"{name}: {n} of {len(rows)} training lines", flush=True)
 
 

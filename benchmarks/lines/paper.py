@@ -14,6 +14,8 @@ Image = NDArray[np.uint8]
 def degrade(image: Image, other: Image, rng: np.random.Generator) -> Image:
     """Change resolution, skew, neighbours, ruling, ink, light, texture, sharpness and coding.
 
+    Or, instead of ruling and what follows, let a thin pen be scanned in black and white.
+
     Parameters
     ----------
     image : ndarray of shape (height, width)
@@ -28,7 +30,7 @@ def degrade(image: Image, other: Image, rng: np.random.Generator) -> Image:
     changed : ndarray
         uint8, of another size in general.
     """
-    chances = rng.random(10)
+    chances = rng.random(11)
     if chances[0] < 0.3:
         target = float(rng.uniform(36, 110))
         image = _resize(image, min(target / image.shape[0], 1.3))
@@ -36,6 +38,8 @@ def degrade(image: Image, other: Image, rng: np.random.Generator) -> Image:
         image = _rotate(image, float(rng.uniform(-5, 5)))
     if chances[2] < 0.2:
         image = _add_neighbours(image, other, rng)
+    if chances[10] < 0.25:
+        return _thin(image, rng)
     tones = image.astype(np.float32)
     if chances[3] < 0.15:
         reverse = _fit(other[:, ::-1], image.shape).astype(np.float32)
@@ -103,6 +107,21 @@ def _add_neighbours(image: Image, other: Image, rng: np.random.Generator) -> Ima
     if sides & 2:
         image[-depth:] = np.minimum(image[-depth:], strange[:depth])
     return image
+
+
+def _thin(image: Image, rng: np.random.Generator) -> Image:
+    """Thin the strokes until they break, as one threshold does to a faint or fine pen."""
+    unit = image.shape[0] / 150  # a line of IAM is about as many pixels high
+    ink = cv2.GaussianBlur(255 - image.astype(np.float32), (0, 0), rng.uniform(0.8, 2.0) * unit)
+    for size in (1.5, 8.0):  # in units: the grain of the paper, the pressure of the pen
+        shape = [max(2, round(side / (size * unit))) for side in image.shape]
+        noise = rng.standard_normal(shape, np.float32)
+        ink *= 1 + np.float32(rng.uniform(0.05, 0.3)) * cv2.resize(noise, image.shape[::-1])
+    written = ink[image < 128]
+    if not len(written):
+        return image
+    threshold = np.quantile(written, rng.uniform(0.15, 0.65))
+    return np.where(ink > threshold, 0, 255).astype(np.uint8)
 
 
 def _rule(tones: NDArray[np.float32], rng: np.random.Generator) -> None:

@@ -1,6 +1,9 @@
 """Train a reader of single words of IAM, from the reader of lines; writers apart as there.
 
-    python -m benchmarks.lines.train_words --start runs/iam/iam-lines.hwsk --out runs/words
+    python -m benchmarks.lines.train_words --start models/iam-lines.hwsk --out runs/one
+    python -m benchmarks.lines.train_words --start runs/one/iam-words.hwsk --seed 1 --out runs/two
+    python -m benchmarks.lines.train_words --start runs/one/iam-words.hwsk \\
+        --average runs/two/iam-words.hwsk --out runs/words
 
 Stops and goes on as `train_iam.py` does. Prints CER and word accuracy on the words of the
 validation writers, with 95% intervals, without lexicon or language model.
@@ -58,16 +61,33 @@ def load_words(data: str) -> tuple[Bunch, np.ndarray, np.ndarray, np.ndarray]:
     return words, images, np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def train_further(recognizer, images, texts, train, valid, out) -> None:
+    """Fit the recognizer on the words of the training writers."""
+    recognizer.set_params(warm_start=True, batch_size=64, ema_decay=0.999, verbose=2)
+    sample = np.random.default_rng(0).permutation(valid)[:600]
+    watch = (images[sample], list(texts[sample]))
+    fit(recognizer, images[train], list(texts[train]), watch, out, "train")
+
+
+def average_weights(recognizer, other) -> None:
+    """Give the recognizer the mean of its weights and of another's."""
+    module, state = recognizer.net_.module_, other.net_.module_.state_dict()
+    for name, value in module.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(state[name], 0.5)
+
+
 @click.command()
 @click.option("--data", default="../shared/data", type=click.Path(exists=True))
 @click.option("--out", default="runs/iam-words", type=click.Path(path_type=Path))
 @click.option("--start", type=click.Path(exists=True), help="Go on with this model's weights.")
+@click.option("--average", type=click.Path(exists=True), help="Average with this, train no more.")
 @click.option("--epochs", default=10)
 @click.option("--lr", default=1e-3)
 @click.option("--augment", default=0.7, help="Strength of augmentation.")
 @click.option("--seed", default=0)
-def main(data, out, start, epochs, lr, augment, seed) -> None:
-    """Train, judge, save."""
+def main(data, out, start, average, epochs, lr, augment, seed) -> None:
+    """Train or average, save, judge."""
     out.mkdir(parents=True, exist_ok=True)
     began = time.time()
     words, images, train, valid = load_words(data)
@@ -75,23 +95,17 @@ def main(data, out, start, epochs, lr, augment, seed) -> None:
         f"{date.today()} torch {torch.__version__}, {torch.get_num_threads()} threads; IAM words: "
         f"{len(train)} of {len(set(words.writer[train]))} writers to train, {len(valid)} of "
         f"{len(set(words.writer[valid]))} to validate; split seed {SPLIT_SEED}, seed {seed}; "
-        f"from {start}",
+        f"from {start}" + (f" and {average}" if average else ""),
         flush=True,
     )
     recognizer = CTCRecognizer() if start is None else load_greedy(start)[-1]
-    recognizer.set_params(
-        warm_start=True,
-        max_epochs=epochs,
-        batch_size=64,
-        lr=lr,
-        ema_decay=0.999,
-        augment=default_augmentation(augment),
-        random_state=seed,
-        verbose=2,
-    )
-    sample = np.random.default_rng(0).permutation(valid)[:600]
-    watch = (images[sample], list(words.text[sample]))
-    fit(recognizer, images[train], list(words.text[train]), watch, out, "train")
+    if average is None:
+        recognizer.set_params(
+            lr=lr, max_epochs=epochs, augment=default_augmentation(augment), random_state=seed
+        )
+        train_further(recognizer, images, words.text, train, valid, out)
+    else:
+        average_weights(recognizer, load_greedy(average)[-1])
     recognizer.set_params(warm_start=False, verbose=0, detokenize=True)
     model = Pipeline([*word_preprocessing(), ("recognize", recognizer)])
     hwsk.save(model, out / "iam-words.hwsk", half_precision=True)

@@ -21,7 +21,7 @@ from hwsk._data.decoding import cut_value
 from hwsk._data.images import LazyImages, check_images
 from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
-from hwsk._data.texts import check_texts
+from hwsk._data.texts import base_letter, check_texts
 from hwsk._warn import warn_caller
 from hwsk._wording import count
 from hwsk.recognition._lines import CTCRecognizer
@@ -272,7 +272,9 @@ def _warn_of_unknown(recognizer: CTCRecognizer, texts: Sequence[str]) -> None:
     if model is None:
         return
     known = {character for symbol in model.symbols_ for character in symbol} | {" "}
-    unknown = sorted({character for text in texts for character in text} - known)
+    unknown = sorted(set().union(*texts) - known)
+    if model.unit == "char":  # it takes an accented letter for the one without
+        unknown = [c for c in unknown if base_letter(c) not in known]
     if unknown:
         warn_caller(
             f"y has characters that the decoder's language model does not know, such as "

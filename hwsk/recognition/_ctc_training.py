@@ -82,7 +82,8 @@ class CTCTraining(CTCPredictor):
             warn_caller(
                 f"after {count(self.n_iter_, 'epoch')} the recognizer reads nothing at all in its "
                 "own training samples (CTC's blank everywhere, as at the start of training); "
-                "train longer (max_epochs), or on more data",
+                "train longer (max_epochs), or on more data; if it could read before, lower lr "
+                f"(now {self.lr})",
                 ConvergenceWarning,
             )
 

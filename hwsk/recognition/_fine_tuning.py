@@ -68,11 +68,13 @@ def fine_tune(
         Where the weights end between the former ones, 0, and those of training, 1. A larger one
         reads the new writer better and other writers worse.
     rehearsal : tuple of (array-like of images, sequence of str), default=None
-        Lines by others and their texts, of which as many as X has are learnt along [2]_.
+        Lines by others and their texts, of which as many as X has are learnt along [2]_. If
+        X has new letters, lines that lack them keep an é from being read for others' e.
     max_epochs : int, default=None
         Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least.
     lr : float, default=6e-4
-        Largest learning rate.
+        Largest learning rate, but for new characters. With 0.01 and more, a pretrained reader
+        forgets what it knew.
     callbacks : sequence of skorch callbacks, default=()
         Called while training, such as to report progress or to end it by an exception.
     random_state : int, RandomState instance or None, default=None

@@ -69,7 +69,8 @@ def fine_tune(
         reads the new writer better and other writers worse.
     rehearsal : tuple of (array-like of images, sequence of str), default=None
         Lines by others and their texts, of which as many as X has are learnt along [2]_. If
-        X has new letters, lines that lack them keep an é from being read for others' e.
+        X has new letters, lines that lack them make it rarer that others' e is read as é, and
+        fewer é of the new writer are read.
     max_epochs : int, default=None
         Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least.
     lr : float, default=6e-4

@@ -121,6 +121,18 @@ def test_made_up_words_stay_apart(order):
     assert word_error_rate(made_up * 5, read) <= 0.03
 
 
+@pytest.mark.parametrize(("share", "text"), [(0.6, "café"), (0.4, "cafe")])
+def test_the_image_decides_on_an_accent_that_no_text_had(share, text):
+    """As "<unk>", an é would not be read in a word that the model knows without it."""
+    model = NgramLanguageModel(3).fit(["the cafe", "a cafe", "face"])
+    probabilities = np.full((4, 6), 0.01)  # of the blank, and of a, c, e, f, é
+    probabilities[range(3), [2, 1, 4]] = 0.95
+    probabilities[3, [3, 5]] = 0.96 * (1 - share), 0.96 * share
+    line = np.log(probabilities)
+    decoder = CTCDecoder("acefé", language_model=model, lm_weight=1.0).fit([line])
+    assert decoder.predict([line])[0] == text
+
+
 def make_up(n_lines, seed=0):
     """Lines of words of 1 to 12 letters, consonants and vowels in turn."""
     rng = np.random.default_rng(seed)

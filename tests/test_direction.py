@@ -224,6 +224,17 @@ def test_a_direction_that_changes_is_warned_of(reader):
     assert kept.score(UNSEEN, TRUTH) > reader.score(UNSEEN, TRUTH) - 0.05
 
 
+def test_latin_letters_are_read_from_the_left_whatever_the_order_of_texts():
+    """As the recognizers that ship: files from before `text_direction_` load as "visual"."""
+    latin = small_recognizer(max_epochs=1, text_direction="visual").fit(
+        X[:4], ["ab", "ba", "a", "b"]
+    )
+    latin.set_params(text_direction="auto")
+    with pytest.warns(UserWarning, match=r"read from the right, .* text_direction='ltr' keeps"):
+        turned = fine_tune(latin, X[:4], Y[:4], max_epochs=1, random_state=0)
+    assert turned.text_direction_ == "rtl"
+
+
 def test_partial_fit_keeps_the_direction(reader):
     further = copy.deepcopy(reader).partial_fit(X[:2], ["א ab", "ab"])
     assert further.text_direction_ == "rtl"

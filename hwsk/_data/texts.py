@@ -100,6 +100,11 @@ def warn_of_blanks(texts: list[str], name: str) -> None:
         )
 
 
+def base_letter(character: str) -> str:
+    """Return a letter without its accents: e for é, and other characters as they are."""
+    return unicodedata.normalize("NFD", character)[0]
+
+
 def _looks_blank(c: str) -> bool:
     return c in _INVISIBLE or (unicodedata.category(c) == "Zs" and c not in (" ", _WIDE_BLANK))
 

@@ -38,7 +38,9 @@ class LineCleaner(_ImageTransformer):
     -----
     A dark edge is a row or column at the border that is dark for 70% of its length. A ruled line is
     a level run of ink of 1.5 heights of the image or more, and of 5% of the height at most; where a
-    stroke crosses it, the ink is higher and stays. Rows of long dashes count as ruled lines.
+    stroke crosses it, the ink is higher and stays. Rows of long dashes count as ruled lines. A full
+    stop, a dash or an "I" that was cut out without paper around it looks like an edge or a ruled
+    line, too: leave 4 pixels or more of paper on each side.
     An image less than 4 pixels high is returned as it is.
 
     References

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,6 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from sklearn.exceptions import ConvergenceWarning
 
 from hwsk._data.images import object_array
+from hwsk._data.texts import base_letter
 from hwsk._warn import warn_caller
 from hwsk._wording import count
 from hwsk.recognition._ctc_prediction import CTCPredictor
@@ -60,8 +60,7 @@ class CTCTraining(CTCPredictor):
     def _begin_like_base_letters(self, weights: torch.Tensor, n_known: int) -> None:
         """Let a new "é" begin with the weights of "e": their difference is left to learn."""
         for row in range(n_known, len(weights)):
-            base = unicodedata.normalize("NFD", self.alphabet_[row - 1])[0]
-            known = self.alphabet_.find(base, 0, n_known - 1)
+            known = self.alphabet_.find(base_letter(self.alphabet_[row - 1]), 0, n_known - 1)
             if known >= 0:
                 weights[row] = weights[known + 1]
 
@@ -83,7 +82,8 @@ class CTCTraining(CTCPredictor):
             warn_caller(
                 f"after {count(self.n_iter_, 'epoch')} the recognizer reads nothing at all in its "
                 "own training samples (CTC's blank everywhere, as at the start of training); "
-                "train longer (max_epochs), or on more data",
+                "train longer (max_epochs), or on more data; if it could read before, lower lr "
+                f"(now {self.lr})",
                 ConvergenceWarning,
             )
 

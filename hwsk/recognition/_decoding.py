@@ -18,7 +18,7 @@ from sklearn.utils._tags import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from hwsk._data.images import object_array
-from hwsk._data.texts import check_texts
+from hwsk._data.texts import base_letter, check_texts
 from hwsk._limits import BATCH, whole
 from hwsk.metrics import character_error_rate
 from hwsk.recognition._alternatives import make_weigher
@@ -114,8 +114,10 @@ class CTCDecoder(BaseEstimator):
     with natural logarithms, and the end of the text being part of it for the language model. A
     beam as wide as there are prefixes finds the best text for certain, with `min_probability=0`.
 
-    A character that the model does not know has the probability of "<unk>". An unknown word has
-    that of its spelling, too, so that two words are not less likely than the same letters in one:
+    A letter with an accent that a model of characters does not know has the probability of the
+    letter without, so that the image decides between the two. Another unknown character has that of
+    "<unk>". An unknown word has that of its spelling, too, so that two words are not less likely
+    than the same letters in one:
 
         p(word | history) = min(1, V p(<unk> | history)) p(spelling)
 
@@ -384,7 +386,7 @@ class CTCDecoder(BaseEstimator):
                 # Kneser-Ney shares the mass of all unknown words among as many as there are known.
                 n_unknown = math.log10(len(model.symbols_) - 1)
             numbers = {symbol: i for i, symbol in enumerate(of_characters.symbols_)}
-            symbols[1:] = [numbers.get(symbols_of(c, "char")[0], UNKNOWN) for c in alphabet]
+            symbols[1:] = [_number_of(symbols_of(c, "char")[0], numbers) for c in alphabet]
             if model.unit == "char":
                 unit = CHARACTERS
                 if not symbols.any():
@@ -412,6 +414,11 @@ class CTCDecoder(BaseEstimator):
             lexicon,
             free,
         )
+
+
+def _number_of(character: str, numbers: dict[str, int]) -> int:
+    """The symbol of a character; of one with an accent that no text had, that of its letter."""
+    return numbers.get(character, numbers.get(base_letter(character), UNKNOWN))
 
 
 def _searcher(language: Language, beam_width: int) -> Callable[[NDArray[np.float64]], Found]:

@@ -21,7 +21,7 @@ from hwsk._data.decoding import cut_value
 from hwsk._data.images import LazyImages, check_images
 from hwsk._data.scan import walk
 from hwsk._data.seeds import own_generator
-from hwsk._data.texts import check_texts
+from hwsk._data.texts import base_letter, check_texts
 from hwsk._warn import warn_caller
 from hwsk._wording import count
 from hwsk.recognition._lines import CTCRecognizer
@@ -68,11 +68,14 @@ def fine_tune(
         Where the weights end between the former ones, 0, and those of training, 1. A larger one
         reads the new writer better and other writers worse.
     rehearsal : tuple of (array-like of images, sequence of str), default=None
-        Lines by others and their texts, of which as many as X has are learnt along [2]_.
+        Lines by others and their texts, of which as many as X has are learnt along [2]_. If
+        X has new letters, lines that lack them make it rarer that others' e is read as é, and
+        fewer é of the new writer are read.
     max_epochs : int, default=None
         Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least.
     lr : float, default=6e-4
-        Largest learning rate.
+        Largest learning rate, but for new characters. With 0.01 and more, a pretrained reader
+        forgets what it knew.
     callbacks : sequence of skorch callbacks, default=()
         Called while training, such as to report progress or to end it by an exception.
     random_state : int, RandomState instance or None, default=None
@@ -272,7 +275,9 @@ def _warn_of_unknown(recognizer: CTCRecognizer, texts: Sequence[str]) -> None:
     if model is None:
         return
     known = {character for symbol in model.symbols_ for character in symbol} | {" "}
-    unknown = sorted({character for text in texts for character in text} - known)
+    unknown = sorted(set().union(*texts) - known)
+    if model.unit == "char":  # it takes an accented letter for the one without
+        unknown = [c for c in unknown if base_letter(c) not in known]
     if unknown:
         warn_caller(
             f"y has characters that the decoder's language model does not know, such as "

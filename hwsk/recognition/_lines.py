@@ -330,6 +330,8 @@ class CTCRecognizer(CTCTraining, LinePredictor):
         former = self.text_direction_ if further else None
         if former is not None and max_epochs is not None:  # partial_fit sees a few texts alone
             return former
+        if former == "visual" and find_direction(self.alphabet_) == "ltr":
+            former = "ltr"  # of these letters both orders are the same
         found = find_direction(texts) or former or "ltr"
         if former in _SIDES and found != former:
             warn_caller(

@@ -106,6 +106,14 @@ def test_rehearsal_is_learnt_along(reader, words):
     assert any(not torch.equal(alone[name], along[name]) for name in alone)
 
 
+def test_rehearsal_does_not_shorten_the_time_for_the_new_lines(reader, words, monkeypatch):
+    monkeypatch.setattr("hwsk.recognition._fine_tuning._STEPS", 5)
+    X, y = words.images[:8], words.text[:8]
+    for rehearsal in (None, (words.images, words.text)):
+        tuned = fine_tune(reader, X, y, rehearsal=rehearsal, random_state=0)
+        assert tuned[-1].n_iter_ == 5
+
+
 def test_rehearsal_of_pandas_is_taken_by_position(reader, words):
     X, y = words.images[:8], words.text[:8]
     rows = np.random.default_rng(0).permutation(len(words.text))

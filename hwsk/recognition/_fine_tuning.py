@@ -28,7 +28,7 @@ from hwsk.recognition._lines import CTCRecognizer
 
 Reader = TypeVar("Reader", CTCRecognizer, Pipeline)
 
-_STEPS = 60  # at least: 20 lines are then seen 24 times
+_STEPS = 60  # at least, of the lines of X: 20 are then seen 24 times
 _BATCH = 8
 _NEW_LETTERS_LR = 16.0  # times lr
 _MOST_NAMED = 10  # characters in a warning
@@ -72,7 +72,8 @@ def fine_tune(
         X has new letters, lines that lack them make it rarer that others' e is read as é, and
         fewer é of the new writer are read.
     max_epochs : int, default=None
-        Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least.
+        Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least, those of
+        rehearsal not counted.
     lr : float, default=6e-4
         Largest learning rate, but for new characters. With 0.01 and more, a pretrained reader
         forgets what it knew.
@@ -165,7 +166,7 @@ def fine_tune(
     tuned = copy.deepcopy(reader)
     last = tuned[-1] if isinstance(tuned, Pipeline) else tuned
     former_params, former = last.get_params(deep=False), _weights(last)
-    epochs = max_epochs or max(3, math.ceil(_STEPS * _BATCH / len(lines)))
+    epochs = max_epochs or max(3, math.ceil(_STEPS * _BATCH / len(images)))
     last.set_params(
         warm_start=True,
         max_epochs=epochs,

@@ -46,7 +46,7 @@ def test_commands_know_the_tasks_of_the_registry():
 def test_models_list_and_info():
     lines = run("models", "list").stdout.splitlines()
     assert [line.split()[0] for line in lines] == sorted(registry())
-    assert "character error rate 0.042 (0.028 to 0.064), IAM, 632 lines" in "\n".join(lines)
+    assert "character error rate 0.036 (0.025 to 0.052), IAM, 632 lines" in "\n".join(lines)
     records = json.loads(run("models", "list", "--json", "--task", "verify").stdout)
     assert [record["name"] for record in records] == ["and-verifier", "signature-verifier"]
     assert records[0]["low"] == registry()["and-verifier"]["low"]

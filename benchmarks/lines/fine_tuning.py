@@ -7,14 +7,14 @@ by chance, go to `fine_tune`; the others are read before and after, greedily, as
 validation writers of IAM, whom training never saw either. Copiste is French: letters that the
 reader doesn't know and that stand at least five times in the 20 lines are counted apart. Training
 of the network has seen French accents; letters of which it saw none are written by generated hands,
-in place of plain ones in English words.
+in place of plain ones in English words: with and without lines of training as rehearsal.
 """
 
 from __future__ import annotations
 
 import gzip
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -77,22 +77,30 @@ def made_lines(data: str, n: int, seed: int) -> tuple[list, list[str]]:
 
 
 def tune_to_made(
-    reader: Any, lines: tuple[list, list[str]], n_lines: int, alpha: float, lr: float, seed: int
+    recognizer: Any,
+    lines: tuple[list, list[str]],
+    n_lines: int,
+    others: tuple[list, list[str]],
+    rehearsal: tuple[list, list[str]] | None,
+    **options: Any,
 ) -> tuple[int, int]:
-    """Fine-tune on the first lines of a generated hand, and return the recall on the others."""
-    recognizer, images, texts = reader[-1], list(reader[:-1].transform(lines[0])), lines[1]
+    """Fine-tune on the first lines of a generated hand, and return the recall on the rest."""
+    images, texts = lines
+    new = often_new(texts[:n_lines], recognizer.alphabet_)
+    tuned = fine_tune(recognizer, images[:n_lines], texts[:n_lines], rehearsal=rehearsal, **options)
     test, truth = images[n_lines:], texts[n_lines:]
-    tuned = fine_tune(
-        recognizer, images[:n_lines], texts[:n_lines], alpha=alpha, lr=lr, random_state=seed
-    )
-    read = tuned.predict(test)
-    before = character_error_rate(truth, recognizer.predict(test))
+    read, of_others = tuned.predict(test), tuned.predict(others[0])
+    cost = character_error_rate(others[1], of_others)
+    cost -= character_error_rate(others[1], recognizer.predict(others[0]))
+    false = sum(character in new for text in of_others for character in text)
     print(
-        f"a generated hand, alpha {alpha:g}: CER {before:.4f} before, "
-        f"CER {character_error_rate(truth, read):.4f} after, {len(truth)} lines",
+        f"a generated hand{', rehearsal' if rehearsal else ''}: "
+        f"CER {character_error_rate(truth, recognizer.predict(test)):.4f} before, "
+        f"CER {character_error_rate(truth, read):.4f} after, of others {cost:+.4f}, "
+        f"{false} new letters there, {len(truth)} lines",
         flush=True,
     )
-    return recall(often_new(texts[:n_lines], recognizer.alphabet_), truth, read)
+    return recall(new, truth, read)
 
 
 def interval(values: list[float], seed: int = 0) -> str:
@@ -140,9 +148,7 @@ def main(
     )
     gains: dict[tuple[str, float], list[float]] = {}
     costs: dict[tuple[str, float], list[float]] = {}
-    letters_read = {
-        (kind, alpha): np.zeros(2, int) for kind in ("French", "generated") for alpha in alphas
-    }
+    letters_read: dict[str, Any] = defaultdict(lambda: np.zeros(2, int))
     for source in sources[1:]:
         writers = np.array(source.writers)
         counts = Counter(writers[source.validation].tolist())
@@ -161,7 +167,7 @@ def main(
                 texts = [other_texts[i] for i in foreign]
                 cost = character_error_rate(texts, of_others)
                 cost -= character_error_rate(texts, [others_read[i] for i in foreign])
-                letters_read["French", alpha] += recall(new, truth, read)
+                letters_read[f"French, alpha {alpha:g}"] += recall(new, truth, read)
                 gains.setdefault((source.name, alpha), []).append(1 - after / before)
                 costs.setdefault((source.name, alpha), []).append(cost)
                 print(
@@ -169,18 +175,22 @@ def main(
                     f"CER {after:.4f} after, of others {cost:+.4f}, {len(truth)} lines",
                     flush=True,
                 )
-    for alpha in alphas:
-        for hand in range(n_made):
-            letters_read["generated", alpha] += tune_to_made(
-                reader, made_lines(data, 3 * n_lines, seed + hand), n_lines, alpha, lr, seed
+    learnt = rng.permutation(np.flatnonzero(~sources[0].validation))[:n_lines]
+    rehearsal = prepared(reader, sources[0], learnt)
+    for hand in range(n_made):
+        images, texts = made_lines(data, 3 * n_lines, seed + hand)
+        made = list(reader[:-1].transform(images)), texts
+        for kind, along in (("generated", None), ("generated, rehearsal", rehearsal)):
+            letters_read[kind] += tune_to_made(
+                recognizer, made, n_lines, (others, other_texts), along, lr=lr, random_state=seed
             )
     for (name, alpha), values in gains.items():
         cost = interval(costs[name, alpha])
         print(f"{name}, alpha {alpha:g}, {len(values)} writers: gain {interval(values)}")
         print(f"{name}, alpha {alpha:g}, {len(values)} writers: CER of others, more by {cost}")
-    for (kind, alpha), (found, written) in letters_read.items():
+    for kind, (found, written) in letters_read.items():
         share = found / max(written, 1)
-        print(f"new letters, {kind}, alpha {alpha:g}: recall {share:.4f} of {written} letters")
+        print(f"new letters, {kind}: recall {share:.4f} of {written} letters")
     print(f"others before: CER {kept:.4f}")
 
 

@@ -69,11 +69,11 @@ def fine_tune(
         reads the new writer better and other writers worse.
     rehearsal : tuple of (array-like of images, sequence of str), default=None
         Lines by others and their texts, of which as many as X has are learnt along [2]_. If
-        X has new letters, lines that lack them make it rarer that others' e is read as é, and
-        fewer é of the new writer are read.
+        X has new letters, lines that lack them make it rarer that others' e is read as é; a few
+        é more of the new writer are missed.
     max_epochs : int, default=None
-        Times that each line is seen. None: as many as make 60 steps of 8 lines, 3 at least, those of
-        rehearsal not counted.
+        Times that each line is seen. None: as many as make 60 steps of 8 lines of X, 3 at least;
+        those of rehearsal come on top.
     lr : float, default=6e-4
         Largest learning rate, but for new characters. With 0.01 and more, a pretrained reader
         forgets what it knew.

@@ -38,7 +38,7 @@ def check_texts(
     Raises
     ------
     ValueError
-        If there is no text, a row is not a string, or it holds characters that it may not; the
+        If `texts` is empty, a row is not a string, or it holds characters that are refused; the
         message names the row.
     """
     if isinstance(texts, (str, bytes)):
